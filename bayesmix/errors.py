@@ -1,0 +1,72 @@
+"""Errors and warnings: one base class, messages that name the thing and the remedy."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["BayesmixError", "ConvergenceWarning", "DesignWarning", "FormulaError", "suggest"]
+
+
+class BayesmixError(ValueError):
+    """Base of every error that bayesmix raises for bad input."""
+
+
+class FormulaError(BayesmixError):
+    """A formula that cannot be read, shown with a caret under the place.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to do.
+    text : str
+        The formula as the user typed it.
+    position : int, optional
+        Index into `text` that the caret points to.
+    """
+
+    def __init__(self, message: str, text: str = "", position: int | None = None) -> None:
+        self.text = text
+        self.position = position
+        self.message = message
+        lines = [message]
+        if text:
+            lines.append(f"    {text}")
+            if position is not None:
+                lines.append("    " + " " * position + "^")
+        super().__init__("\n".join(lines))
+
+    def __reduce__(self) -> tuple[type[FormulaError], tuple[str, str, int | None]]:
+        """Pickle by the arguments, so that a worker process can hand the error back."""
+        return (type(self), (self.message, self.text, self.position))
+
+
+class DesignWarning(UserWarning):
+    """The formula and the data can be fitted, but probably not as meant."""
+
+
+class ConvergenceWarning(UserWarning):
+    """The draws should not be trusted yet: divergences, R-hat or effective sample size."""
+
+
+def suggest(name: str, options: Iterable[str]) -> str:
+    """Return ``"Did you mean 'x'?"`` for the closest option, or an empty string.
+
+    Parameters
+    ----------
+    name : str
+        What came.
+    options : iterable of str
+        What is allowed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> suggest("ocasion", ["gpa", "occasion"])
+    "Did you mean 'occasion'?"
+    """
+    matches = difflib.get_close_matches(str(name), [str(option) for option in options], n=1)
+    return f"Did you mean '{matches[0]}'?" if matches else ""
