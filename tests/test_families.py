@@ -1,0 +1,318 @@
+"""Families: densities and draws against PyMC and against closed forms, checks of the response."""
+
+import pickle
+from dataclasses import FrozenInstanceError, dataclass
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from bayesmix.errors import BayesmixError
+from bayesmix.families import FAMILIES, LINKS, Family, family, get_family
+
+
+@dataclass(frozen=True)
+class Case:
+    """One family with one link: everything that the tests below need to know of it."""
+
+    family: str
+    link: str
+    y: tuple[float, ...]
+    auxiliary: dict
+    trials: tuple[float, ...] | None
+    has_residual_sd: bool = False
+    weights: tuple[float, ...] | None = None
+
+    @property
+    def made(self) -> Family:
+        return get_family(self.family, self.link)
+
+    @property
+    def rows(self) -> dict:
+        return {
+            "weights": None if self.weights is None else np.array(self.weights),
+            "trials": None if self.trials is None else np.array(self.trials),
+        }
+
+
+_BINARY, _COUNTS, _TRIALS = (0.0, 1.0, 0.0, 1.0), (0.0, 3.0, 2.0, 7.0), (4.0, 3.0, 9.0, 9.0)
+_REAL = (-1.0, 0.5, 2.0, 40.0)
+CASES = [
+    Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True),
+    Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True, (1.0, 2.0, 0.5, 4.0)),
+    Case("bernoulli", "logit", _BINARY, {}, None),
+    Case("bernoulli", "probit", _BINARY, {}, None),
+    Case("binomial", "logit", _COUNTS, {}, _TRIALS),
+    Case("binomial", "probit", _COUNTS, {}, _TRIALS),
+    Case("poisson", "log", _COUNTS, {}, None),
+]
+ETA = np.array([-1.3, 0.2, 0.0, 2.1])
+
+cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.family}-{case.link}")
+
+
+def test_every_family_and_link_has_a_case():
+    wanted = {(made.name, link) for made in FAMILIES.values() for link in made.links}
+    assert {(case.family, case.link) for case in CASES} == wanted
+    assert {link for _, link in wanted} == set(LINKS)
+
+
+@cases
+def test_facts(case):
+    made = case.made
+    assert made.has_residual_sd == case.has_residual_sd
+    assert made.trials == (case.trials is not None)
+    assert made.auxiliary == tuple(case.auxiliary)
+    assert made.discrete == (case.family != "gaussian")
+    assert made.on_response_scale == (case.link == "identity")
+
+
+@cases
+def test_log_density_is_that_of_pymc(case):
+    pm = pytest.importorskip("pymc")
+    made, y = case.made, np.array(case.y)
+    parameters = made.parameters(made.inverse_link(ETA), case.auxiliary, **case.rows)
+    value = y.astype(int) if made.discrete else y
+    variable = getattr(pm, made.distribution).dist(**parameters)
+    expected = pm.logp(variable, value).eval(mode="FAST_COMPILE")
+    actual = made.log_density(y, ETA, case.auxiliary, **case.rows)
+    assert actual.shape == (4,)
+    assert_allclose(actual, expected, rtol=1e-9)
+
+
+@cases
+def test_parameters_serve_tensors_as_they_serve_arrays(case):
+    pt = pytest.importorskip("pytensor.tensor")
+    made = case.made
+    mu = made.inverse_link(ETA)
+    tensors = made.parameters(
+        pt.as_tensor(mu),
+        {name: pt.as_tensor(value) for name, value in case.auxiliary.items()},
+        **{name: None if rows is None else pt.as_tensor(rows) for name, rows in case.rows.items()},
+    )
+    arrays = made.parameters(mu, case.auxiliary, **case.rows)
+    assert tensors.keys() == arrays.keys()
+    for name, tensor in tensors.items():
+        assert_allclose(tensor.eval(mode="FAST_COMPILE"), arrays[name])
+
+
+@cases
+def test_draws_follow_the_density(case):
+    made = case.made
+    rng = np.random.default_rng(1)
+    draws = made.draw(rng, np.tile(ETA, (20_000, 1)), case.auxiliary, **case.rows)
+    assert draws.shape == (20_000, 4)
+    assert draws.dtype == np.float64
+    if made.discrete:
+        for i, eta in enumerate(ETA):
+            values, counts = np.unique(draws[:, i], return_counts=True)
+            trials = None if case.trials is None else np.array(case.trials)[i]
+            log_p = made.log_density(values, np.full(values.shape, eta), trials=trials)
+            p = np.exp(log_p)
+            # Five binomial standard errors, and a floor of a few counts for rare values.
+            assert np.all(np.abs(counts / 20_000 - p) < 5 * np.sqrt(p / 20_000) + 3e-4)
+        trials = case.rows["trials"]
+        assert_allclose(draws.mean(axis=0), made.expectation(ETA, trials), rtol=0.05, atol=0.01)
+    else:
+        weights = np.ones(4) if case.weights is None else np.array(case.weights)
+        sd = case.auxiliary["sigma"] / np.sqrt(weights)
+        for i in range(4):
+            assert stats.kstest(draws[:, i], stats.norm(ETA[i], sd[i]).cdf).pvalue > 1e-3
+
+
+@cases
+def test_draws_of_parameters_broadcast(case):
+    made, y = case.made, np.array(case.y)
+    eta = np.stack([ETA, ETA + 1, ETA - 1])
+    auxiliary = {name: np.array([[1.0], [2.0], [3.0]]) for name in case.auxiliary}
+    together = made.log_density(y, eta, auxiliary, **case.rows)
+    alone = [
+        made.log_density(y, row, {name: draws[i] for name, draws in auxiliary.items()}, **case.rows)
+        for i, row in enumerate(eta)
+    ]
+    assert_allclose(together, np.stack(alone), rtol=1e-14)
+    assert made.draw(np.random.default_rng(0), eta, auxiliary, **case.rows).shape == (3, 4)
+
+
+@cases
+def test_same_seed_same_draws(case):
+    def draw():
+        return case.made.draw(np.random.default_rng(3), ETA, case.auxiliary, **case.rows)
+
+    assert_allclose(draw(), draw(), rtol=0, atol=0)
+
+
+@cases
+def test_pickles_by_name(case):
+    made = case.made
+    copy = pickle.loads(pickle.dumps(made))
+    assert copy == made
+    assert copy.link == case.link
+    assert len(pickle.dumps(made)) < 120
+
+
+@cases
+def test_the_response_of_the_case_is_accepted(case):
+    case.made.check_response("y", np.array(case.y), case.rows["trials"])
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "tail"),
+    [
+        ("bernoulli", "logit", lambda eta: -eta),
+        ("bernoulli", "probit", lambda eta: -(eta**2) / 2 - np.log(eta) - np.log(2 * np.pi) / 2),
+        ("binomial", "logit", lambda eta: -eta),
+    ],
+)
+def test_tails_stay_finite(name, link, tail):
+    made = get_family(name, link)
+    trials = np.array([1.0, 1.0]) if made.trials else None
+    far = made.log_density([0.0, 1.0], [800.0, -800.0], trials=trials)
+    assert_allclose(far, tail(800.0), rtol=1e-5)
+    near = made.log_density([1.0, 0.0], [800.0, -800.0], trials=trials)
+    assert_allclose(near, 0.0, atol=1e-300)
+
+
+def test_poisson_far_out_neither_overflows_nor_fails():
+    made = get_family("poisson")
+    assert made.log_density(3.0, 1000.0) == -np.inf
+    assert_allclose(made.log_density(0.0, -1000.0), 0.0)
+    drawn = made.draw(np.random.default_rng(0), [1.0, 50.0, 1000.0])
+    assert drawn[1] == pytest.approx(np.exp(50.0))
+    assert drawn[2] == np.inf
+
+
+def test_weights_divide_the_variance():
+    made = get_family("gaussian")
+    sigma = made.parameters(0.0, {"sigma": 3.0}, np.array([1.0, 4.0, 9.0]))["sigma"]
+    assert_allclose(sigma, [3.0, 1.5, 1.0])
+
+
+def test_expectation_counts_the_trials():
+    assert_allclose(get_family("binomial").expectation([0.0, 0.0], [4, 10]), [2.0, 5.0])
+    assert_allclose(get_family("bernoulli").expectation([0.0]), [0.5])
+    assert_allclose(get_family("gaussian").expectation([1.5]), [1.5])
+
+
+def test_families_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        get_family("gaussian").link = "log"
+    with pytest.raises(TypeError):
+        FAMILIES["gaussian"] = get_family("poisson")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["bernoulli(probit)", " bernoulli ( probit ) ", ("bernoulli", "probit")],
+)
+def test_ways_to_ask_for_a_link(asked):
+    assert get_family(asked) == family("bernoulli", link="probit")
+    assert get_family(asked).link == "probit"
+
+
+def test_a_family_passes_through_and_may_change_its_link():
+    probit = get_family("binomial", "probit")
+    assert get_family(probit) is probit
+    assert get_family(probit, "logit") == get_family("binomial")
+    assert get_family("bernoulli(probit)", "probit") == get_family("bernoulli", "probit")
+    assert repr(probit) == "binomial(probit)"
+    assert get_family(repr(probit)) == probit
+
+
+@pytest.mark.parametrize(
+    ("asked", "link", "message"),
+    [
+        (
+            "gausian",
+            None,
+            r"Unknown family 'gausian'. Families: gaussian, .* Did you mean 'gaussia",
+        ),
+        ("Poisson", None, "Did you mean 'poisson'"),
+        ("normal", None, "Did you mean 'gaussian'"),
+        ("", None, "Unknown family ''"),
+        (
+            "bernoulli",
+            "probt",
+            r"Unknown link 'probt' .* Links: logit, probit. Did you mean 'probit",
+        ),
+        ("gaussian(log)", None, "Unknown link 'log' for family 'gaussian'. Links: identity"),
+        ("bernoulli(logit)", "probit", "has the link 'logit', but link='probit'"),
+        (3, None, "family must be a name .* got 3"),
+        (("bernoulli",), None, "family must be a name"),
+        (None, None, "family must be a name"),
+    ],
+)
+def test_unknown_families_and_links(asked, link, message):
+    with pytest.raises(BayesmixError, match=message):
+        get_family(asked, link)
+
+
+@pytest.mark.parametrize(
+    ("name", "y", "trials", "message"),
+    [
+        ("gaussian", [2.0, 2.0, 2.0], None, r"Response 'y' is constant \(every row is 2\)"),
+        ("gaussian", [2.0], None, "constant"),
+        ("gaussian", [], None, "has no rows"),
+        ("gaussian", [1.0, np.inf, 2.0], None, r"must be finite; not so in 1 row \(position 1\)"),
+        ("gaussian", [1.0, np.nan, np.nan], None, r"not so in 2 rows \(positions 1, 2\)"),
+        ("gaussian", ["a", "b"], None, r"not numeric \(it holds a, b\).*column\['level'\]"),
+        ("gaussian", np.array(["1", "2"], dtype=object), None, "not numeric"),
+        ("gaussian", np.array(["2020-01-01"], dtype="M8[D]"), None, "not numeric"),
+        ("gaussian", [1.0, 2.0], [3.0, 3.0], "'gaussian' takes none.*family='binomial'"),
+        ("bernoulli", [0.0, 1.0, 2.0, 3.5], None, r"holds 2, 3\.5 too.*'binomial'.*y\['level'\]"),
+        ("bernoulli", np.arange(10.0), None, r"holds 2, 3, 4, 5, 6, \.\.\. too"),
+        ("bernoulli", [1.0, 1.0], None, "is 1 in every row"),
+        ("bernoulli", [0.0, 0.0], None, "is 0 in every row"),
+        ("bernoulli", [0.0, 1.0], [1.0, 1.0], "takes none"),
+        ("binomial", [1.0, 2.0], None, r"Write p\(successes, trials\)"),
+        ("binomial", [1.0, 5.0], [4.0, 4.0], r"more successes than trials; .* \(position 1\)"),
+        ("binomial", [1.0, -1.0], [4.0, 4.0], "successes of response 'y' must not be negative"),
+        ("binomial", [1.0, 0.5], [4.0, 4.0], "whole numbers.*for example 0.5"),
+        ("binomial", [1.0, 1.0], [4.0, 4.5], "trials of response 'y' must be whole.*4.5"),
+        ("binomial", [1.0, 0.0], [4.0, 0.0], "at least 1"),
+        ("binomial", [1.0, 1.0], [4.0, np.nan], "trials of response 'y' must be finite"),
+        ("binomial", [1.0, 1.0], [4.0], "2 rows but 1 numbers of trials"),
+        ("binomial", [0.0, 0.0], [4.0, 4.0], "no successes in any row"),
+        ("binomial", [4.0, 4.0], [4.0, 4.0], "no failures in any row"),
+        ("poisson", [1.0, -2.0], None, "must not be negative"),
+        ("poisson", [1.0, 2.5], None, "must be whole numbers.*for example 2.5"),
+        ("poisson", [0.0, 0.0], None, "is 0 in every row"),
+    ],
+)
+def test_bad_responses(name, y, trials, message):
+    with pytest.raises(BayesmixError, match=message):
+        get_family(name).check_response("y", y, trials)
+
+
+@pytest.mark.parametrize("y", [[True, False], np.array([0, 1]), np.array([0, 1.0], dtype=object)])
+def test_booleans_and_integers_are_numbers(y):
+    get_family("bernoulli").check_response("y", y)
+
+
+@pytest.mark.parametrize(
+    ("name", "weights", "message"),
+    [
+        ("poisson", [1.0], r"Family 'poisson' takes no weights.*'gaussian'"),
+        ("gaussian", [1.0, 0.0], r"weights must be positive; not so in 1 row \(position 1\)"),
+        ("gaussian", [1.0, -1.0], "weights must be positive"),
+        ("gaussian", [1.0, np.nan], "weights must be finite"),
+    ],
+)
+def test_bad_weights(name, weights, message):
+    with pytest.raises(BayesmixError, match=message):
+        get_family(name).check_weights(weights)
+
+
+def test_good_weights():
+    get_family("gaussian").check_weights([0.5, 2])
+    get_family("poisson").check_weights(None)
+
+
+def test_what_the_density_needs_is_asked_for_by_name():
+    with pytest.raises(BayesmixError, match="needs the auxiliary parameter 'sigma'"):
+        get_family("gaussian").log_density([1.0], [1.0])
+    with pytest.raises(BayesmixError, match="needs the number of trials"):
+        get_family("binomial").draw(np.random.default_rng(0), [1.0])
+    with pytest.raises(BayesmixError, match="takes no weights"):
+        get_family("poisson").parameters(1.0, weights=np.ones(3))
