@@ -1,0 +1,196 @@
+"""What probably was not meant: one small function per check of a design, each returns messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import solve_triangular
+
+if TYPE_CHECKING:
+    from bayesmix.design import Design
+    from bayesmix.families import Family
+
+__all__ = [
+    "check_design",
+    "few_levels",
+    "more_effects_than_rows",
+    "one_row_per_level",
+    "redundant_columns",
+    "slopes_without_population_effect",
+]
+
+type FloatArray = npt.NDArray[np.float64]
+
+_FEW = 5
+_CHUNK = 65_536
+# Share of a column's variance that the columns before it must leave unexplained.
+_TOLERANCE = 1e-11
+
+
+def check_design(design: Design, family: Family) -> tuple[str, ...]:
+    """Run every check on a design.
+
+    Parameters
+    ----------
+    design : Design
+    family : Family
+
+    Returns
+    -------
+    tuple of str
+        Messages with counts and a suggested rewrite; empty if there is nothing to say.
+    """
+    return (
+        *redundant_columns(design),
+        *slopes_without_population_effect(design),
+        *few_levels(design),
+        *one_row_per_level(design, family),
+        *more_effects_than_rows(design),
+    )
+
+
+def redundant_columns(design: Design) -> list[str]:
+    """Find columns of X that are constant, or made of others, so that the data cannot tell them."""
+    messages = []
+    columns = []
+    for j, label in enumerate(design.terms):
+        values = design.X[:, j]
+        is_constant = values.min() == values.max()
+        if is_constant and values[0] == 0:
+            messages.append(
+                f"Column '{label}' is zero in every row, so only its prior speaks. Leave it out."
+            )
+        elif is_constant and design.has_intercept and label != "Intercept":
+            messages.append(
+                f"Column '{label}' is constant ({values[0]:g} in every row), so it cannot be told "
+                "from the intercept and only its prior speaks. Leave it out."
+            )
+        elif label != "Intercept":
+            columns.append(j)
+    gram = _gram([design.X[:, [j]] for j in columns], centre=design.has_intercept)
+    for j, others in _dependent(gram, len(columns)).items():
+        names = ", ".join(f"'{design.terms[columns[k]]}'" for k in others)
+        relation = "is a multiple of" if len(others) == 1 else "is a linear combination of"
+        messages.append(
+            f"Column '{design.terms[columns[j]]}' {relation} {names}"
+            f"{' and the intercept' if design.has_intercept else ''}, so the data cannot tell "
+            "their effects apart and only the priors do. Leave one of them out."
+        )
+    return messages
+
+
+def slopes_without_population_effect(design: Design) -> list[str]:
+    """Find effects that vary by a factor round a mean that the formula fixes at zero."""
+    messages = []
+    seen = set()
+    for bar in design.formula.bars:
+        effects = design.encoder.bars[bar.effects]
+        known = {*design.terms, "Intercept"}
+        new = [j for j, label in enumerate(effects.labels) if label not in known]
+        if not new:
+            continue
+        Z = next(
+            term.Z[:, [term.effects.index(effects.labels[j]) for j in new]]
+            for term in design.groups
+            if set(term.variables) == set(bar.factor)
+        )
+        X = design.X[:, 1:] if design.has_intercept else design.X
+        gram = _gram([X, Z], centre=design.has_intercept)
+        explained = {k - X.shape[1] for k in _dependent(gram, X.shape[1]) if k >= X.shape[1]}
+        for name, span in zip(effects.names, effects.spans, strict=True):
+            unexplained = [j for k, j in enumerate(new) if j in span and k not in explained]
+            key = (name, frozenset(bar.factor))
+            if unexplained and key not in seen:
+                seen.add(key)
+                formula = design.formula
+                bars = " + ".join(map(str, formula.bars))
+                messages.append(
+                    f"{bar}: the effect of '{name}' varies by '{':'.join(bar.factor)}' but has no "
+                    "population effect, so that its mean is fixed at zero. Add it: "
+                    f"'{formula.response} ~ {formula.common} + {name} + {bars}'."
+                )
+    return messages
+
+
+def few_levels(design: Design) -> list[str]:
+    """Find factors with so few levels that their sd rests on the prior."""
+    return [
+        f"Grouping factor '{term.factor}' has {term.n_levels} levels; an sd estimated from fewer "
+        f"than {_FEW} leans on its prior. Check that prior, or use a population effect: "
+        f"'{design.formula.response} ~ {design.formula.common} + {term.factor}'."
+        for term in design.groups
+        if term.n_levels < _FEW
+    ]
+
+
+def one_row_per_level(design: Design, family: Family) -> list[str]:
+    """Find intercepts that vary by row, as the residual of the family does."""
+    if not family.has_residual_sd:
+        return []
+    return [
+        f"Every row has its own level of '{term.factor}' ({term.n_levels} levels, {design.n_rows} "
+        "rows), so that its intercept cannot be told from the residual and only the priors of the "
+        f"two sds do. Remove the intercept of '{term.factor}'."
+        for term in design.groups
+        if term.n_levels == design.n_rows and "Intercept" in term.effects
+    ]
+
+
+def more_effects_than_rows(design: Design) -> list[str]:
+    """Find factors where half of the levels or more have fewer rows than effects."""
+    messages = []
+    for term in design.groups:
+        counts = np.bincount(term.codes, minlength=term.n_levels)
+        short = int((counts < term.n_effects).sum())
+        if term.n_effects > 1 and 2 * short >= term.n_levels:
+            share = f"{short} of {term.n_levels}" if short < term.n_levels else f"all {short}"
+            messages.append(
+                f"Grouping factor '{term.factor}' has {term.n_effects} effects "
+                f"({', '.join(term.effects)}), but {share} levels have fewer rows than that, so "
+                "the data say little about their sds and correlations. Use fewer effects, for "
+                f"example (1 | {term.factor})."
+            )
+    return messages
+
+
+def _gram(parts: Sequence[FloatArray], *, centre: bool) -> FloatArray:
+    """Cross-products of the columns scaled to length one, centred first or not, in chunks."""
+    size = sum(part.shape[1] for part in parts)
+    if not size:
+        return np.zeros((0, 0))
+    n = len(parts[0])
+    means = np.concatenate([part.mean(axis=0) for part in parts]) if centre else np.zeros(size)
+    gram = np.zeros((size, size))
+    for start in range(0, n, _CHUNK):
+        rows = np.column_stack([part[start : start + _CHUNK] for part in parts]) - means
+        gram += rows.T @ rows
+    length = np.sqrt(np.diag(gram))
+    scale = np.divide(1.0, length, out=np.zeros(size), where=length > 0)
+    scaled: FloatArray = gram * scale * scale[:, None]
+    return scaled
+
+
+def _dependent(gram: FloatArray, basis: int) -> dict[int, list[int]]:
+    """Find columns that are linear combinations of columns before them.
+
+    Only the first `basis` columns can be those that others are made of.
+    """
+    found: dict[int, list[int]] = {}
+    independent: list[int] = []
+    cholesky = np.zeros((basis, basis))
+    for j in range(len(gram)):
+        size = len(independent)
+        factor = cholesky[:size, :size]
+        row = solve_triangular(factor, gram[independent, j], lower=True) if size else np.zeros(0)
+        left = gram[j, j] - row @ row
+        if left < _TOLERANCE:
+            weights = solve_triangular(factor, row, lower=True, trans="T") if size else row
+            found[j] = [independent[k] for k in np.flatnonzero(np.abs(weights) > 1e-6)]
+        elif j < basis:
+            cholesky[size, :size] = row
+            cholesky[size, size] = np.sqrt(left)
+            independent.append(j)
+    return found

@@ -1,0 +1,728 @@
+"""Formula and data to a `Design`: arrays and names, one `GroupTerm` per grouping factor."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.checks import check_design
+from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
+from bayesmix.effects import (
+    Effects,
+    Response,
+    Side,
+    learn_effects,
+    learn_response,
+    read_response,
+    read_side,
+    resolve_names,
+    unknown_column,
+)
+from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.formula import Bar, Formula, parse_formula
+
+if TYPE_CHECKING:
+    from bayesmix.families import Family
+
+__all__ = ["Design", "Encoder", "GroupTerm", "Grouping", "make_design"]
+
+type FloatArray = npt.NDArray[np.float64]
+type IntArray = npt.NDArray[np.int64]
+type Columns = dict[str, pd.Series[Any]]
+
+# Dims and variables of the posterior and of the joint model that a factor's dim must not take.
+_RESERVED = frozenset(
+    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
+    | {"Intercept_centred", "offset", "weights", "trials"}
+)
+_WEIGHTS = "weights="
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class GroupTerm:
+    """Everything that varies by one grouping factor, whatever number of bars it came from.
+
+    Attributes
+    ----------
+    factor : str
+        ``"student"``, or ``"g1:g2"`` for combinations.
+    variables : tuple of str
+        The columns that make the factor.
+    levels : ndarray of str, shape (J,)
+        Labels of the levels that occur in the data.
+    codes : ndarray of int64, shape (n,)
+        Level of each row; -1 for a level that was not in the fit.
+    effects : tuple of str, length q
+        Labels of the columns of `Z`, ``"Intercept"`` first.
+    Z : ndarray of float64, shape (n, q)
+        Thin: one column per effect, whatever the number of levels.
+    blocks : tuple of tuple of int
+        Partition of ``range(q)`` in order; effects of one block are correlated.
+    """
+
+    factor: str
+    variables: tuple[str, ...]
+    levels: npt.NDArray[np.str_]
+    codes: IntArray
+    effects: tuple[str, ...]
+    Z: FloatArray
+    blocks: tuple[tuple[int, ...], ...]
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels J."""
+        return len(self.levels)
+
+    @property
+    def n_effects(self) -> int:
+        """Number of effects q."""
+        return len(self.effects)
+
+    @property
+    def dim(self) -> str:
+        """Name of the dimension of the levels in the posterior."""
+        return f"{self.factor}_level" if self.factor in _RESERVED else self.factor
+
+    @property
+    def effect_dim(self) -> str:
+        """Name of the dimension of the effects."""
+        return f"{self.dim}_effect"
+
+    @property
+    def effect_dim_bis(self) -> str:
+        """Name of the second dimension of a matrix of effects by effects."""
+        return f"{self.effect_dim}_bis"
+
+    def dot(self, u: npt.ArrayLike) -> FloatArray:
+        """Compute the contribution of the group effects to the linear predictor.
+
+        Parameters
+        ----------
+        u : array_like, shape (..., J, q)
+            Group effects.
+
+        Returns
+        -------
+        ndarray, shape (..., n)
+            ``Z[i] @ u[codes[i]]``; zero for a row of an unseen level.
+        """
+        effects = np.asarray(u, dtype=np.float64)
+        total = np.zeros((*effects.shape[:-2], len(self.codes)))
+        for k in range(self.n_effects):
+            column = np.where(self.codes < 0, 0.0, self.Z[:, k])
+            total += np.take(effects[..., k], self.codes, axis=-1, mode="wrap") * column
+        return total
+
+    def split(self) -> GroupTerm:
+        """Return the same term with every effect in a block of its own."""
+        return dataclasses.replace(self, blocks=tuple((k,) for k in range(self.n_effects)))
+
+    def take(self, rows: npt.ArrayLike) -> GroupTerm:
+        """Return the term for a subset of rows; all levels stay."""
+        kept = _positions(rows, len(self.codes))
+        return dataclasses.replace(
+            self, codes=_read_only(self.codes[kept]), Z=_read_only(self.Z[kept])
+        )
+
+    def __repr__(self) -> str:
+        """Return the factor with its sizes, not its arrays."""
+        blocks = " | ".join(", ".join(self.effects[k] for k in block) for block in self.blocks)
+        return f"GroupTerm({self.factor}: {self.n_levels} levels; effects: {blocks})"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Design:
+    """What a formula makes of a data frame: arrays, names, and how to encode further rows.
+
+    Attributes
+    ----------
+    formula : Formula
+        The formula.
+    response : str
+        Name of the response, as formulae writes it.
+    y : ndarray of float64, shape (n,)
+        The response; the successes of ``p(successes, trials)``; NaN in new data without it.
+    X : ndarray of float64, shape (n, p)
+        Population effects.
+    terms : tuple of str, length p
+        Labels of the columns of `X`, ``"Intercept"`` first.
+    groups : tuple of GroupTerm
+        One per grouping factor, in the order of the formula.
+    rows : ndarray of int64, shape (n,)
+        Positions in the user's data of the rows that are kept.
+    index : Index, length n
+        Their labels.
+    offset, weights, trials : ndarray of float64, shape (n,), or None
+        Known part of the linear predictor, weights of the rows, number of binomial trials.
+    encoder : Encoder
+        Makes a design of new data.
+    notes : tuple of str
+        Texts of the DesignWarnings.
+    """
+
+    formula: Formula
+    response: str
+    y: FloatArray
+    X: FloatArray
+    terms: tuple[str, ...]
+    groups: tuple[GroupTerm, ...]
+    rows: IntArray
+    index: pd.Index[Any]
+    offset: FloatArray | None
+    weights: FloatArray | None
+    trials: FloatArray | None
+    encoder: Encoder
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows n."""
+        return len(self.y)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of population effects p."""
+        return len(self.terms)
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the first column of X is the intercept."""
+        return self.terms[:1] == ("Intercept",)
+
+    def at(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
+        """Encode new data as the data of the fit were encoded.
+
+        Parameters
+        ----------
+        newdata : DataFrame
+            The columns of the formula. Those of the response, its trials and the weights may be
+            absent: then `y` is NaN, and `trials` and `weights` are None.
+        groups : bool
+            False leaves the grouping factors out, so that their columns are not needed.
+
+        Returns
+        -------
+        Design
+            The same terms and levels; an unseen level has code -1.
+
+        Raises
+        ------
+        BayesmixError
+            A column is missing or has missing values, or a category was not in the fit.
+        """
+        return self.encoder.encode(newdata, groups=groups)
+
+    def take(self, rows: npt.ArrayLike) -> Design:
+        """Return the design of a subset of rows; all levels of all factors stay.
+
+        Parameters
+        ----------
+        rows : array_like of int or bool
+            Positions in this design, or one bool per row.
+        """
+        kept = _positions(rows, self.n_rows)
+        return dataclasses.replace(
+            self,
+            y=_read_only(self.y[kept]),
+            X=_read_only(self.X[kept]),
+            groups=tuple(term.take(kept) for term in self.groups),
+            rows=_read_only(self.rows[kept]),
+            index=self.index[kept],
+            offset=_taken(self.offset, kept),
+            weights=_taken(self.weights, kept),
+            trials=_taken(self.trials, kept),
+        )
+
+    def uncorrelated(self) -> Design:
+        """Return the same design with every block of effects split into blocks of one."""
+        return dataclasses.replace(self, groups=tuple(term.split() for term in self.groups))
+
+    def __repr__(self) -> str:
+        """Return the formula, the sizes and the names, not the arrays."""
+        lines = [f"Design: {self.formula.text}", f"{self.n_rows} rows; {', '.join(self.terms)}"]
+        return "\n".join([*lines, *map(repr, self.groups)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grouping:
+    """A grouping factor with the bars that vary by it, and no rows.
+
+    Attributes
+    ----------
+    factor : Factor
+        The levels.
+    bars : tuple of Bar
+        Each brings its own effects; the one with the intercept first.
+    """
+
+    factor: Factor
+    bars: tuple[Bar, ...]
+
+    def term(
+        self, codes: IntArray, effects: Mapping[str, Effects], matrices: Mapping[str, FloatArray]
+    ) -> GroupTerm:
+        """Put the effects of all bars next to each other, with their blocks."""
+        labels: list[str] = []
+        blocks: list[tuple[int, ...]] = []
+        for bar in self.bars:
+            one = effects[bar.effects]
+            spans = (tuple(range(len(one.labels))),) if bar.correlated else one.spans
+            blocks += [tuple(len(labels) + k for k in span) for span in spans]
+            labels += one.labels
+        parts = [matrices[bar.effects] for bar in self.bars]
+        return GroupTerm(
+            factor=self.factor.name,
+            variables=self.factor.variables,
+            levels=self.factor.levels,
+            codes=_read_only(codes),
+            effects=tuple(labels),
+            Z=_read_only(parts[0] if len(parts) == 1 else np.hstack(parts)),
+            blocks=tuple(blocks),
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoder:
+    """What was learnt from the rows of the fit, without the rows.
+
+    Attributes
+    ----------
+    formula : Formula
+    response : Response
+    common : Effects
+    bars : mapping of str to Effects
+        By `Bar.effects`.
+    groupings : tuple of Grouping
+        One per grouping factor.
+    categories : mapping of str to Index or None
+        Columns of the effects and the response; None for numbers.
+    weights : str or None
+        Column of the weights.
+    """
+
+    formula: Formula
+    response: Response
+    common: Effects
+    bars: Mapping[str, Effects]
+    groupings: tuple[Grouping, ...]
+    categories: Mapping[str, pd.Index[Any] | None]
+    weights: str | None
+
+    def encode(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
+        """Make the design of new data; see `Design.at`."""
+        _check_frame(newdata, "newdata")
+        bars = self.bars if groups else {}
+        groupings = self.groupings if groups else ()
+        effect_columns = _unique(
+            [*self.common.columns, *(c for one in bars.values() for c in one.columns)]
+        )
+        variables = _unique(v for grouping in groupings for v in grouping.factor.variables)
+        for name in (*effect_columns, *variables):
+            if name not in newdata.columns:
+                raise unknown_column(name, newdata, self.formula)
+        columns = _columns(newdata, (*effect_columns, *variables))
+        missing = {name: int(c.isna().sum()) for name, c in columns.items()}
+        if any(missing.values()):
+            raise BayesmixError(
+                f"newdata has missing values in {_counts(missing)}. Drop those rows with "
+                "newdata.dropna(), or fill them in."
+            )
+        frame = self._frame({name: columns[name] for name in effect_columns}, len(newdata))
+        matrices = {
+            text: _finite(effects.matrix(frame), effects.labels, newdata.index)
+            for text, effects in bars.items()
+        }
+        return Design(
+            formula=self.formula,
+            response=self.response.name,
+            y=_read_only(self._partly(newdata, self.response.columns, self.response.values)),
+            X=_finite(self.common.matrix(frame), self.common.labels, newdata.index),
+            terms=self.common.labels,
+            groups=tuple(
+                grouping.term(grouping.factor.codes(columns), bars, matrices)
+                for grouping in groupings
+            ),
+            rows=_read_only(np.arange(len(newdata), dtype=np.int64)),
+            index=newdata.index,
+            offset=_offset(self.common, frame, newdata.index),
+            weights=self._weights(newdata),
+            trials=self._trials(newdata),
+            encoder=self,
+        )
+
+    def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
+        encoded = {
+            name: apply_categories(name, column, self.categories[name])
+            for name, column in columns.items()
+        }
+        return pd.DataFrame(encoded, index=pd.RangeIndex(n_rows), copy=False)
+
+    def _partly(self, newdata: pd.DataFrame, names: Sequence[str], compute: Any) -> FloatArray:
+        """Compute what new data may lack: NaN in the rows, or in all, where columns are missing."""
+        values = np.full(len(newdata), np.nan)
+        if all(name in newdata.columns for name in names):
+            columns = _columns(newdata, names)
+            complete = np.ones(len(newdata), dtype=np.bool_)
+            for column in columns.values():
+                complete &= column.notna().to_numpy()
+            if complete.any():
+                present = {name: column[complete] for name, column in columns.items()}
+                values[complete] = compute(self._frame(present, int(complete.sum())))
+        return values
+
+    def _trials(self, newdata: pd.DataFrame) -> FloatArray | None:
+        if not self.response.has_trials:
+            return None
+        trials = self._partly(newdata, self.response.trial_columns, self.response.trials)
+        return None if np.isnan(trials).all() else _read_only(trials)
+
+    def _weights(self, newdata: pd.DataFrame) -> FloatArray | None:
+        if self.weights is None or self.weights not in newdata.columns:
+            return None
+        (column,) = _columns(newdata, (self.weights,)).values()
+        return _read_only(column.to_numpy(dtype=np.float64, copy=True))
+
+
+def make_design(
+    formula: Formula | str,
+    data: pd.DataFrame,
+    *,
+    family: Family,
+    weights: str | npt.ArrayLike | None = None,
+    missing: str = "drop",
+    namespace: Mapping[str, Any] | None = None,
+) -> Design:
+    """Make the arrays and names of a model from its formula and data.
+
+    Parameters
+    ----------
+    formula : Formula or str
+        An lme4 formula.
+    data : DataFrame
+        One row per observation; never changed. Text and categories become indicator columns: a
+        Categorical keeps its order, text is sorted, the first category is the reference; True and
+        False count as 1 and 0. Categories and levels that do not occur are left out.
+    family : Family
+        Checks the response.
+    weights : str or array_like, optional
+        Column name or one positive weight per row; a Series must have the index of `data`.
+    missing : {"drop", "raise"}
+        What to do with rows that have a missing value in a used column.
+    namespace : mapping, optional
+        Functions and values that the formula may use beside formulae's own, ``np`` and ``pd``;
+        only those that it does use are kept.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    BayesmixError
+        For input that cannot be used; the message names it and the remedy.
+
+    Warns
+    -----
+    DesignWarning
+        For a design that can be fitted, but probably is not what was meant; also in
+        `Design.notes`.
+
+    Examples
+    --------
+    >>> from bayesmix.datasets import load_dataset
+    >>> from bayesmix.families import get_family
+    >>> data = load_dataset("sleepstudy")
+    >>> formula = "Reaction ~ Days + (1 + Days | Subject)"
+    >>> design = make_design(formula, data, family=get_family("gaussian"))
+    >>> design
+    Design: Reaction ~ Days + (1 + Days | Subject)
+    180 rows; Intercept, Days
+    GroupTerm(Subject: 18 levels; effects: Intercept, Days)
+    >>> design.at(data.head(3)).groups[0].codes
+    array([0, 0, 0])
+    """
+    formula = parse_formula(formula) if isinstance(formula, str) else formula
+    _check_frame(data, "data")
+    if missing not in ("drop", "raise"):
+        raise BayesmixError(f"missing must be 'drop' or 'raise'; got {missing!r}.")
+
+    response_side, common_side = read_response(formula.response), read_side(formula.common)
+    bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
+    sides = (response_side, common_side, *bar_sides.values())
+    names = resolve_names(sides, data, namespace or {}, formula)
+    bars, repeated = _distinct_bars(formula)
+
+    columns = _used_columns(formula, sides, data, weights)
+    keep, dropped = _complete_rows(columns, missing)
+    rows = np.flatnonzero(keep).astype(np.int64, copy=False)
+    index = data.index if not dropped else data.index[keep]
+    if dropped:
+        columns = {name: column[keep] for name, column in columns.items()}
+    weight_column = columns.pop(_WEIGHTS, None)
+
+    effect_names = _unique(name for side in sides for name in side.columns(data.columns))
+    encoded = {name: encode_column(name, columns[name]) for name in effect_names}
+    frame = pd.DataFrame(encoded, index=pd.RangeIndex(len(rows)), copy=False)
+
+    response = learn_response(response_side, frame, names)
+    y = _finite(response.values(frame), (response.name,), index, "Response ")
+    trials = response.trials(frame)
+    if trials is not None:
+        trials = _finite(trials, (response.name,), index, "The trials of ")
+    family.check_response(response.name, y, trials)
+    weight_values = None
+    if weight_column is not None:
+        family.check_weights(weight_column)
+        weight_values = _read_only(weight_column.to_numpy(dtype=np.float64, copy=True))
+
+    common, X = learn_effects(common_side, frame, names)
+    effects: dict[str, Effects] = {}
+    matrices: dict[str, FloatArray] = {}
+    for text, side in bar_sides.items():
+        effects[text], matrix = learn_effects(side, frame, names)
+        matrices[text] = _finite(matrix, effects[text].labels, index)
+
+    groups, groupings = [], []
+    for merged in _merge_bars(bars, effects):
+        factor, codes = learn_factor(merged[0].factor, columns)
+        groupings.append(Grouping(factor, merged))
+        groups.append(groupings[-1].term(codes, effects, matrices))
+
+    encoder = Encoder(
+        formula=formula,
+        response=response,
+        common=common,
+        bars=effects,
+        groupings=tuple(groupings),
+        categories={
+            name: column.categories if isinstance(column, pd.Categorical) else None
+            for name, column in encoded.items()
+        },
+        weights=weights if isinstance(weights, str) else None,
+    )
+    design = Design(
+        formula=formula,
+        response=response.name,
+        y=y,
+        X=_finite(X, common.labels, index),
+        terms=common.labels,
+        groups=tuple(groups),
+        rows=_read_only(rows),
+        index=index,
+        offset=_offset(common, frame, index),
+        weights=weight_values,
+        trials=trials,
+        encoder=encoder,
+    )
+    notes = (*dropped, *repeated, *check_design(design, family))
+    for note in notes:
+        warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+    return dataclasses.replace(design, notes=notes)
+
+
+# --- rows and columns ---------------------------------------------------------------------------
+
+
+def _check_frame(data: object, name: str) -> None:
+    if not isinstance(data, pd.DataFrame):
+        hint = ".to_pandas()" if hasattr(data, "to_pandas") else ""
+        convert = f"Pass {name}{hint}" if hint else f"Make one with pd.DataFrame({name})"
+        raise BayesmixError(
+            f"{name} must be a pandas DataFrame; got {type(data).__name__}. {convert}."
+        )
+    if not len(data):
+        raise BayesmixError(f"{name} has no rows. Check how it was read or filtered.")
+
+
+def _columns(data: pd.DataFrame, names: Iterable[str]) -> Columns:
+    columns: Columns = {}
+    for name in names:
+        column: Any = data[name]
+        if isinstance(column, pd.DataFrame):
+            raise BayesmixError(
+                f"The data have {column.shape[1]} columns named '{name}'. Rename or drop all but "
+                "one: data.loc[:, ~data.columns.duplicated()]."
+            )
+        columns[name] = column
+    return columns
+
+
+def _used_columns(
+    formula: Formula,
+    sides: Iterable[Side],
+    data: pd.DataFrame,
+    weights: str | npt.ArrayLike | None,
+) -> Columns:
+    """Collect the columns that the model uses, the weights among them."""
+    names = [name for side in sides for name in side.columns(data.columns)]
+    for bar in formula.bars:
+        for name in bar.factor:
+            if name not in data.columns:
+                raise unknown_column(name, data, formula)
+            names.append(name)
+    columns = _columns(data, _unique(names))
+    if weights is not None:
+        columns[_WEIGHTS] = _weight_column(weights, data)
+    return columns
+
+
+def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Series[Any]:
+    if isinstance(weights, str):
+        if weights not in data.columns:
+            columns = list(map(str, data.columns))
+            raise BayesmixError(
+                f"weights='{weights}' is not a column of the data. Columns: {listed(columns)}. "
+                f"{suggest(weights, columns)}".rstrip()
+            )
+        column = _columns(data, (weights,))[weights]
+    elif isinstance(weights, pd.Series):
+        if not weights.index.equals(data.index):
+            raise BayesmixError(
+                "The weights have another index than the data. Align them, or pass "
+                "weights.to_numpy() to take them in order."
+            )
+        column = weights
+    else:
+        values = np.asarray(weights)
+        if values.shape != (len(data),):
+            raise BayesmixError(
+                f"The weights have shape {values.shape}; one per row of the data is needed: "
+                f"({len(data)},)."
+            )
+        column = pd.Series(values, index=data.index)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
+    return column
+
+
+def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
+    """Find the rows without a missing value; the second value tells of those that have one."""
+    n_rows = len(next(iter(columns.values())))
+    keep = np.ones(n_rows, dtype=np.bool_)
+    counts = {}
+    for name, column in columns.items():
+        absent = column.isna().to_numpy()
+        counts[name] = int(absent.sum())
+        if counts[name] == n_rows:
+            raise BayesmixError(
+                f"Column '{name}' has no values: all {n_rows} are missing. Leave it out of the "
+                "formula, or check how the data were read or merged."
+            )
+        keep &= ~absent
+    lost = n_rows - int(keep.sum())
+    if not lost:
+        return keep, ()
+    message = f"{lost} of {n_rows} rows have missing values, in {_counts(counts)}"
+    if missing == "raise":
+        raise BayesmixError(f"{message}. Drop or fill them in, or pass missing='drop'.")
+    if lost == n_rows:
+        raise BayesmixError(f"{message}: no row is complete. Leave a column out of the formula.")
+    return keep, (
+        f"{message}, and are dropped. Fill them in to keep these rows; missing='raise' makes this "
+        "an error.",
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"'{name}' ({count})" for name, count in counts.items() if count)
+
+
+def _offset(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
+    offset = effects.offset(frame)
+    return None if offset is None else _finite(offset, ("offset",), index)
+
+
+def _finite(
+    array: FloatArray, labels: Sequence[str], index: pd.Index[Any], what: str = ""
+) -> FloatArray:
+    """Return a vector or a matrix with labelled columns, read-only, if all of it is finite."""
+    for label, column in zip(labels, array.reshape(len(array), -1).T, strict=True):
+        bad = ~np.isfinite(column)
+        if bad.any():
+            count = int(bad.sum())
+            raise BayesmixError(
+                f"{what}'{label}' is infinite or not a number in {count} of {len(bad)} rows (first "
+                f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
+            )
+    return _read_only(array)
+
+
+# --- bars ---------------------------------------------------------------------------------------
+
+
+def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
+    """Leave out bars that stand in the formula twice, and say so."""
+    bars: dict[Any, Bar] = {}
+    notes = {}
+    for bar in formula.bars:
+        correlated = bar.correlated or bar.effects == "1"
+        key = (bar.effects, frozenset(bar.factor), correlated)
+        if key in bars:
+            notes[key] = (
+                f"{bar} is in the formula twice (a/b stands for a and a:b). It is used once; "
+                "remove the other."
+            )
+        bars.setdefault(key, bar)
+    return tuple(bars.values()), tuple(notes.values())
+
+
+def _merge_bars(bars: Sequence[Bar], effects: Mapping[str, Effects]) -> list[tuple[Bar, ...]]:
+    """Collect the bars of each grouping factor, the one with the intercept first."""
+    factors: dict[frozenset[str], list[Bar]] = {}
+    for bar in bars:
+        factors.setdefault(frozenset(bar.factor), []).append(bar)
+    merged = []
+    for same in factors.values():
+        seen: dict[str, Bar] = {}
+        for bar in same:
+            for label in effects[bar.effects].labels:
+                if label in seen:
+                    raise _repeated_effect(label, seen[label], bar, effects)
+                seen[label] = bar
+        same.sort(key=lambda bar: "Intercept" not in effects[bar.effects].labels)
+        merged.append(tuple(same))
+    return merged
+
+
+def _repeated_effect(
+    label: str, first: Bar, second: Bar, effects: Mapping[str, Effects]
+) -> BayesmixError:
+    factor = ":".join(first.factor)
+    what = "The intercept" if label == "Intercept" else f"The effect '{label}'"
+    names = _unique([*effects[first.effects].names, *effects[second.effects].names])
+    lead = "1" if "Intercept" in names else "0"
+    both = " + ".join([lead, *(name for name in names if name != "Intercept")])
+    rewrite = f"Write ({both} | {factor}) for correlated effects, ({both} || {factor}) without."
+    return BayesmixError(
+        f"{what} varies by '{factor}' in two bars, {first} and {second}, and the data cannot tell "
+        f"them apart; x in a bar stands for 1 + x. {rewrite}"
+    )
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
+    kept = np.asarray(rows)
+    if kept.dtype == np.bool_:
+        if kept.shape != (n_rows,):
+            raise BayesmixError(f"rows has {kept.size} bools for {n_rows} rows.")
+        return np.flatnonzero(kept)
+    return kept.astype(np.int64)
+
+
+def _taken(array: FloatArray | None, rows: IntArray) -> FloatArray | None:
+    return None if array is None else _read_only(array[rows])
+
+
+def _read_only[T: np.generic](array: npt.NDArray[T]) -> npt.NDArray[T]:
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,684 @@
+"""Effects from formulae: what it reads, what it computes, and the state that it learns.
+
+All knowledge of formulae's terms is here; its versions 0.6 and 0.9 give the same columns. What is
+kept for new rows is small: the terms with the state of their transformations, but no data.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import importlib
+import inspect
+import io
+import itertools
+import operator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from formulae import model_description
+from formulae.categorical import ENCODINGS, CategoricalBox
+from formulae.environment import Environment
+from formulae.terms.call_resolver import LazyCall, LazyVariable
+from formulae.transforms import TRANSFORMS
+
+from bayesmix.columns import listed
+from bayesmix.errors import BayesmixError, FormulaError, suggest
+from bayesmix.formula import name_position
+
+if TYPE_CHECKING:
+    from bayesmix.formula import Formula
+
+__all__ = [
+    "Effects",
+    "Namespace",
+    "Response",
+    "Side",
+    "learn_effects",
+    "learn_response",
+    "read_response",
+    "read_side",
+    "resolve_names",
+    "unknown_column",
+]
+
+type FloatArray = npt.NDArray[np.float64]
+type IntArray = npt.NDArray[np.int64]
+
+_ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd}
+_PROPORTIONS = ("p", "prop", "proportion")
+_SPLINES = ("bs", "cr", "cc", "tp")
+
+
+# --- names --------------------------------------------------------------------------------------
+
+
+class Namespace(dict[str, Any]):
+    """Names that a formula uses and that are no columns; pickles its modules by their names."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Store a module as its name and anything else as it is."""
+        modules = {key: value.__name__ for key, value in self.items() if _is_module(value)}
+        others = {key: value for key, value in self.items() if not _is_module(value)}
+        return (_restore_namespace, (others, modules))
+
+
+def _is_module(value: object) -> bool:
+    return isinstance(value, ModuleType)
+
+
+def _restore_namespace(others: dict[str, Any], modules: dict[str, str]) -> Namespace:
+    return Namespace(others | {key: importlib.import_module(m) for key, m in modules.items()})
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Side:
+    """A part of a formula that formulae has read, before it meets data.
+
+    Attributes
+    ----------
+    text : str
+        The part as text.
+    components : tuple
+        formulae's variables and calls.
+    model : Any
+        formulae's model, or None for a response.
+    """
+
+    text: str
+    components: tuple[Any, ...]
+    model: Any = None
+
+    @property
+    def terms(self) -> tuple[str, ...]:
+        """Names that stand alone, so that they must be columns."""
+        return _unique(part.name for part in self.components if not hasattr(part, "call"))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of columns, or inside of calls of other values, in order of appearance."""
+        nodes = (node for part in self.components for node in _nodes(part))
+        return _unique(node.name for node in nodes if not isinstance(node, LazyCall))
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """Functions called, with their module."""
+        nodes = (node for part in self.components for node in _nodes(part))
+        return _unique(node.callee for node in nodes if isinstance(node, LazyCall))
+
+    def columns(self, known: Container[Any]) -> tuple[str, ...]:
+        """Variables that are columns, given the names of all columns."""
+        return tuple(name for name in self.variables if name in known)
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))
+
+
+def _nodes(part: Any) -> Iterator[Any]:
+    """Yield the variables and calls of a formulae component, those in arguments included."""
+    if hasattr(part, "call"):
+        yield from _nodes(part.call)
+    elif isinstance(part, LazyCall):
+        yield part
+        for argument in (*part.args, *part.kwargs.values()):
+            yield from _nodes(argument)
+    elif hasattr(part, "args"):
+        for argument in part.args:
+            yield from _nodes(argument)
+    elif isinstance(part, LazyVariable) or hasattr(part, "reference"):
+        yield part
+
+
+def read_side(text: str) -> Side:
+    """Let formulae read population effects or the effects of a bar.
+
+    Parameters
+    ----------
+    text : str
+        ``"1 + np.log(x)"``: `Formula.common` or `Bar.effects`.
+
+    Returns
+    -------
+    Side
+
+    Raises
+    ------
+    FormulaError
+        formulae cannot read it.
+    """
+    model = _read(text, text)
+    components: list[Any] = []
+    for term in model.common_terms:
+        parts = getattr(term, "components", [])
+        calls = [part.call.callee for part in parts if hasattr(part, "call")]
+        if len(parts) > 1:
+            if spline := next((name for name in calls if name in _SPLINES), None):
+                raise _spline_in_interaction(spline, text)
+            if "offset" in calls:
+                raise FormulaError("An offset cannot be in an interaction: add it alone.", text)
+        if proportion := next((name for name in calls if name in _PROPORTIONS), None):
+            raise FormulaError(f"{proportion}() is a binomial response, left of '~'.", text)
+        components.extend(parts)
+    return Side(text, tuple(components), model)
+
+
+def read_response(text: str) -> Side:
+    """Let formulae read the left side of a formula.
+
+    Parameters
+    ----------
+    text : str
+        ``"y"``, ``"np.log(y)"``, ``"y['yes']"``, ``"p(successes, trials)"``.
+
+    Returns
+    -------
+    Side
+
+    Raises
+    ------
+    FormulaError
+        formulae cannot read it.
+    """
+    term = _read(f"{text} ~ 1", text).response.term
+    return Side(text, tuple(term.components))
+
+
+def _read(formula: str, text: str) -> Any:
+    try:
+        return model_description(formula)
+    except Exception as error:
+        if isinstance(error, TypeError) and str(error).startswith("Interaction with"):
+            name = next((name for name in _SPLINES if f"'{name}'" in str(error)), "bs")
+            raise _spline_in_interaction(name, text) from None
+        raise FormulaError(f"formulae cannot read this: {error}", text) from error
+
+
+def _spline_in_interaction(name: str, text: str) -> FormulaError:
+    # formulae 0.9 refuses these and 0.6 does not; wrapped in I() both take them.
+    return FormulaError(
+        f"{name}() cannot be in an interaction as it is. Put it into I(): I({name}(x, df=4)):z.",
+        text,
+    )
+
+
+def resolve_names(
+    sides: Sequence[Side], data: pd.DataFrame, namespace: Mapping[str, Any], formula: Formula
+) -> Namespace:
+    """Find everything that a formula names and that is not a column.
+
+    Columns come first, then formulae's own functions, then `namespace`, then ``np`` and ``pd``.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        All parts of the formula.
+    data : DataFrame
+        The user's data, for its column names.
+    namespace : mapping
+        Functions and values that the formula may use.
+    formula : Formula
+        For the messages.
+
+    Returns
+    -------
+    Namespace
+        Only the names that are used.
+
+    Raises
+    ------
+    FormulaError
+        An unknown column or function.
+    """
+    found = Namespace()
+    sources = ({**TRANSFORMS, **ENCODINGS}, namespace, _ALWAYS_KNOWN)
+    for side in sides:
+        for name in side.functions:
+            root = name.partition(".")[0]
+            source = next((source for source in sources if root in source), None)
+            if source is None or not callable(_attribute(source[root], name)):
+                raise _unknown_function(name, None if source is None else source[root], formula)
+            found[root] = source[root]
+        for name in side.variables:
+            if name not in data.columns:
+                known = () if name in side.terms else sources
+                source = next((source for source in known if name in source), None)
+                if source is None:
+                    raise unknown_column(name, data, formula)
+                found[name] = source[name]
+    return found
+
+
+def _attribute(root: Any, name: str) -> Any:
+    try:
+        return operator.attrgetter(name.partition(".")[2])(root) if "." in name else root
+    except AttributeError:
+        return None
+
+
+def unknown_column(name: str, data: pd.DataFrame, formula: Formula) -> FormulaError:
+    """Make the error for a name that is no column of the data."""
+    columns = [str(column) for column in data.columns]
+    same = [column for column in columns if column.lower() == name.lower()]
+    hint = f"Did you mean '{same[0]}'?" if same else suggest(name, columns)
+    message = f"Unknown column '{name}'. Columns: {listed(columns, 20)}. {hint}".rstrip()
+    return FormulaError(message, formula.text, _position(formula, name))
+
+
+def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
+    prefix, _, last = name.rpartition(".")
+    if root is not None and prefix:
+        hint = suggest(name, (f"{prefix}.{option}" for option in dir(root)))
+    elif name in _SPLINES:
+        hint = "It needs formulae 0.9 or later; bs() is in every version."
+    elif callable(getattr(np, last, None)):
+        hint = f"Write np.{last}(...)."
+    else:
+        hint = suggest(name, TRANSFORMS) or (
+            f"formulae has {', '.join(sorted(TRANSFORMS))}; NumPy's are np.log, np.exp and so on; "
+            "a function of your own must be defined where the model is fitted."
+        )
+    message = f"Unknown function '{name}'. {hint}".rstrip()
+    return FormulaError(message, formula.text, _position(formula, name))
+
+
+def _position(formula: Formula, name: str) -> int | None:
+    try:
+        return name_position(formula.text, name)
+    except FormulaError:
+        return None
+
+
+# --- effects ------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Effects:
+    """Columns that formulae makes from one side of a formula, for any rows.
+
+    Attributes
+    ----------
+    text : str
+        The side as text.
+    labels : tuple of str
+        One per column, as formulae writes them, Intercept first.
+    names : tuple of str
+        Names of formulae's terms.
+    spans : tuple of tuple of int
+        The columns of each term.
+    columns : tuple of str
+        Columns of the data that are needed.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+    spans: tuple[tuple[int, ...], ...]
+    columns: tuple[str, ...]
+    _terms: tuple[Any, ...]
+    _offsets: tuple[Any, ...]
+
+    def matrix(self, frame: pd.DataFrame) -> FloatArray:
+        """Compute the columns for encoded rows, shape (n, p)."""
+        matrix = np.empty((len(frame), len(self.labels)))
+        for term, span in zip(self._terms, self.spans, strict=True):
+            with _evaluating(term.name, functools.partial(_categories, term)):
+                _fill(matrix, span, term.name, term.eval_new_data(frame))
+        return matrix
+
+    def offset(self, frame: pd.DataFrame) -> FloatArray | None:
+        """Compute the sum of the offsets for encoded rows, shape (n,)."""
+        total = None
+        for component in self._offsets:
+            with _evaluating(component.name):
+                value = component.call.eval(frame, component.env)
+                value.set_size(len(frame))
+                one = np.asarray(value.eval(), dtype=np.float64).reshape(-1)
+            total = one.copy() if total is None else total + one
+        return total
+
+
+def learn_effects(
+    side: Side, frame: pd.DataFrame, namespace: Namespace
+) -> tuple[Effects, FloatArray]:
+    """Evaluate one side of a formula on the rows that are fitted.
+
+    Parameters
+    ----------
+    side : Side
+        Used up: its model keeps what is learnt.
+    frame : DataFrame
+        Encoded columns (`encode_column`).
+    namespace : Namespace
+        Names that are no columns.
+
+    Returns
+    -------
+    effects : Effects
+    matrix : ndarray of float64, shape (n, p)
+
+    Raises
+    ------
+    BayesmixError
+        A term that cannot be evaluated, or a category with nothing to compare it to.
+    """
+    columns = side.columns(frame.columns)
+    environment = Environment([namespace])
+    for component in side.components:
+        _set_transforms(component)
+    with _evaluating(
+        lambda: _culprit(side, frame, environment), lambda: _not_numeric(frame, columns)
+    ):
+        side.model.eval(frame, environment)
+    offsets = [term.components[0] for term in side.model.common_terms if term.kind == "offset"]
+    terms = [term for term in side.model.common_terms if term.kind != "offset"]
+    for term in terms:
+        _check_categories(term)
+    labels = [term.labels for term in terms]
+    _check_labels(labels)
+    ends = np.cumsum([0, *map(len, labels)]).tolist()
+    spans = [tuple(range(a, b)) for a, b in itertools.pairwise(ends)]
+    matrix = np.empty((len(frame), ends[-1]))
+    for term, span in zip(terms, spans, strict=True):
+        _fill(matrix, span, term.name, term.data)
+    effects = Effects(
+        text=side.text,
+        labels=tuple(label for group in labels for label in group),
+        names=tuple(term.name for term in terms),
+        spans=tuple(spans),
+        columns=columns,
+        _terms=tuple(_without_data(term, environment) for term in terms),
+        _offsets=tuple(_without_data(offset, environment) for offset in offsets),
+    )
+    return effects, matrix
+
+
+def _fill(matrix: FloatArray, span: tuple[int, ...], name: str, values: Any) -> None:
+    block = np.asarray(values)
+    block = block.reshape(len(block), -1) if block.ndim else block
+    if block.shape != (len(matrix), len(span)):
+        raise BayesmixError(
+            f"'{name}' gives values of shape {block.shape} where {len(matrix)} rows and "
+            f"{len(span)} columns are needed. A function must return one value per row of the "
+            "data, and a variable that is not a column must be a single value."
+        )
+    matrix[:, span[0] : span[-1] + 1] = block
+
+
+def _check_labels(labels: Sequence[Sequence[str]]) -> None:
+    flat = [label for group in labels for label in group]
+    if len(set(flat)) < len(flat):
+        twice = next(label for label in flat if flat.count(label) > 1)
+        raise BayesmixError(f"Two effects are called '{twice}'. Rename a column of the data.")
+
+
+def _check_categories(term: Any) -> None:
+    for component in getattr(term, "components", ()):
+        if component.kind == "categoric" and len(component.levels) < 2:
+            raise BayesmixError(
+                f"'{component.name}' has one category ('{component.levels[0]}') in the rows that "
+                "are used, so there is nothing to compare it to. Leave it out of the formula."
+            )
+
+
+def _without_data(part: Any, environment: Environment) -> Any:
+    """Drop the arrays that formulae leaves in its terms; keep what was learnt."""
+    part.data = None
+    for component in getattr(part, "components", (part,)):
+        component.value = None
+        component._intermediate_data = None
+        component.env = environment
+        for node in _nodes(component):
+            transform: Any = getattr(node, "stateful_transform", None)
+            if isinstance(transform, _Categories):
+                transform.learnt = True
+            if hasattr(transform, "_random_state"):
+                transform._random_state = None
+    return part
+
+
+def _culprit(side: Side, frame: pd.DataFrame, environment: Environment) -> str:
+    for term in side.model.common_terms:
+        try:
+            term.set_type(frame, environment)
+        except Exception:
+            return str(term.name)
+    return side.text
+
+
+def _not_numeric(frame: pd.DataFrame, columns: Sequence[str]) -> str:
+    dtypes = frame[list(columns)].dtypes.items()
+    names = [name for name, dtype in dtypes if isinstance(dtype, pd.CategoricalDtype)]
+    return f"Not numeric: {', '.join(map(str, names))}." if names else ""
+
+
+def _categories(term: Any) -> str:
+    levels = [part.levels for part in getattr(term, "components", ()) if part.kind == "categoric"]
+    return f"Categories of the fit: {listed(map(str, levels[0]))}." if levels else ""
+
+
+@contextlib.contextmanager
+def _evaluating(
+    name: str | Callable[[], str], hint: Callable[[], str] = lambda: ""
+) -> Iterator[None]:
+    """Turn what formulae raises into an error that names the term; formulae prints, too."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+            yield
+    except BayesmixError:
+        raise
+    except Exception as error:
+        term = name if isinstance(name, str) else name()
+        reason = f"{type(error).__name__}: {error}".rstrip(".")
+        raise BayesmixError(f"Cannot evaluate '{term}'. {reason}. {hint()}".rstrip()) from error
+
+
+# --- response -----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Response:
+    """The left side of a formula, for any rows.
+
+    Attributes
+    ----------
+    name : str
+        The response as formulae names it.
+    columns, trial_columns : tuple of str
+        Columns needed for the response, for its number of trials.
+    has_trials : bool
+        Whether it is ``p(successes, trials)``.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    trial_columns: tuple[str, ...]
+    has_trials: bool
+    _component: Any
+    _environment: Environment
+
+    def values(self, frame: pd.DataFrame) -> FloatArray:
+        """Compute the response, or the successes, for encoded rows, shape (n,)."""
+        if not hasattr(self._component, "call"):
+            values = frame[self._component.name]
+            level = self._component.reference
+            return self._numbers(frame, values if level is None else _equal(values, level))
+        node = _proportion(self._component.call)[0] if self.has_trials else self._component.call
+        with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
+            values = node.eval(frame, self._environment)
+        return self._numbers(frame, values)
+
+    def trials(self, frame: pd.DataFrame) -> FloatArray | None:
+        """Compute the number of trials for encoded rows, shape (n,); None without trials."""
+        if not self.has_trials:
+            return None
+        with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
+            values = _proportion(self._component.call)[1].eval(frame, self._environment)
+        return self._numbers(frame, values)
+
+    def _numbers(self, frame: pd.DataFrame, values: Any) -> FloatArray:
+        array = np.asarray(values.data if isinstance(values, CategoricalBox) else values)
+        is_categorical = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
+        if is_categorical or array.dtype.kind not in "biuf":
+            raise self._not_numeric(array)
+        array = array.reshape(len(frame)) if array.size == len(frame) else array
+        if array.ndim > 1 or array.size not in (1, len(frame)):
+            raise BayesmixError(
+                f"Response '{self.name}' has shape {array.shape}; one number per row is needed."
+            )
+        return np.array(np.broadcast_to(array, len(frame)), dtype=np.float64)
+
+    def _not_numeric(self, array: npt.NDArray[Any]) -> BayesmixError:
+        values = sorted(map(str, pd.unique(array.ravel())))
+        column = self.columns[0] if len(self.columns) == 1 else "y"
+        return BayesmixError(
+            f"Response '{self.name}' holds text or categories ({listed(values, 4)}), not numbers. "
+            f"For the probability of one of them write {column}['{values[-1]}'] with "
+            f"family='bernoulli'; make numbers of text with pd.to_numeric(data['{column}'])."
+        )
+
+
+def learn_response(side: Side, frame: pd.DataFrame, namespace: Namespace) -> Response:
+    """Prepare the left side of a formula on the rows that are fitted.
+
+    Parameters
+    ----------
+    side : Side
+        From `read_response`.
+    frame : DataFrame
+        Encoded columns (`encode_column`).
+    namespace : Namespace
+        Names that are no columns.
+
+    Returns
+    -------
+    Response
+
+    Raises
+    ------
+    BayesmixError
+        ``y['level']`` names a level that does not occur, or ``p()`` has other arguments than two.
+    """
+    (component,) = side.components
+    _set_transforms(component)
+    is_call = hasattr(component, "call")
+    has_trials = is_call and component.call.callee in _PROPORTIONS
+    trials = Side("", (_proportion(component.call)[1],) if has_trials else ())
+    level = None if is_call else component.reference
+    if level is not None and level not in (known := _labels(frame[component.name])):
+        raise BayesmixError(
+            f"Response {side.text}: column '{component.name}' has no value '{level}'. "
+            f"Its values: {listed(known)}. {suggest(level, known)}".rstrip()
+        )
+    return Response(
+        name=component.name,
+        columns=side.columns(frame.columns),
+        trial_columns=trials.columns(frame.columns),
+        has_trials=has_trials,
+        _component=component,
+        _environment=Environment([namespace]),
+    )
+
+
+def _labels(values: pd.Series[Any]) -> list[str]:
+    return [str(value) for value in pd.factorize(values, sort=True)[1]]
+
+
+def _equal(values: pd.Series[Any], level: str) -> npt.NDArray[np.bool_]:
+    codes, uniques = pd.factorize(values)
+    return np.array([str(value) == level for value in uniques], dtype=np.bool_)[codes]
+
+
+def _proportion(call: Any) -> tuple[Any, Any]:
+    given = dict(zip(("successes", "trials"), call.args, strict=False)) | call.kwargs
+    if len(call.args) > 2 or set(given) != {"successes", "trials"}:
+        raise BayesmixError(
+            f"'{call}' must have two arguments: {call.callee}(successes, trials), where trials is "
+            "a column or a number."
+        )
+    return given["successes"], given["trials"]
+
+
+# --- transformations of formulae that need help -------------------------------------------------
+
+
+class _CentredSpline:
+    """`bs` of formulae 0.9 (a basis centred over the fitted rows) for 0.6, which drops a column."""
+
+    def __init__(self) -> None:
+        self._basis = TRANSFORMS["bs"]()
+        self._centring: FloatArray | None = None
+
+    def __call__(
+        self,
+        x: Any,
+        df: int | None = None,
+        knots: Any = None,
+        degree: int = 3,
+        intercept: bool | None = None,
+        lower_bound: float | None = None,
+        upper_bound: float | None = None,
+        center: bool = True,
+    ) -> FloatArray:
+        center = center if intercept is None else not intercept
+        df = df if df is None else df + bool(center)
+        full: FloatArray = self._basis(x, df, knots, degree, True, lower_bound, upper_bound)
+        if not center:
+            return full
+        if self._centring is None:
+            self._centring = _centring(full.mean(axis=0))
+        return full @ self._centring
+
+
+def _centring(means: FloatArray) -> FloatArray:
+    """Householder reflection that takes the column means away, without its first column."""
+    reflector = means / np.linalg.norm(means)
+    reflector[0] += 1 if reflector[0] >= 0 else -1
+    reflector /= np.linalg.norm(reflector)
+    identity = np.eye(len(means))
+    centring: FloatArray = (identity - 2 * np.outer(reflector, reflector))[:, 1:]
+    return centring
+
+
+class _Binary:
+    """`binary` that remembers its success, which formulae takes anew from any new data."""
+
+    def __init__(self) -> None:
+        self._success: Any = None
+
+    def __call__(self, x: Any, success: Any = None) -> IntArray:
+        values = pd.Series(x)
+        if self._success is None:
+            known = values.unique().tolist()
+            self._success = sorted(known)[0] if success is None else success
+            if self._success not in known:
+                raise ValueError(f"no value is equal to {self._success!r}")
+        return np.asarray(values == self._success, dtype=np.int64)
+
+
+class _Categories:
+    """`C`, `S` or `T`, which formulae refuses for new data that lack one of the categories."""
+
+    def __init__(self, encode: Callable[..., Any]) -> None:
+        self._encode = encode
+        self.learnt = False
+
+    def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
+        if not self.learnt:
+            return self._encode(data, *args, **kwargs)
+        return CategoricalBox(np.asarray(getattr(data, "data", data)), None, None)
+
+
+def _set_transforms(component: Any) -> None:
+    helpers: dict[str, Callable[[], Any]] = {"B": _Binary, "binary": _Binary}
+    helpers |= {name: functools.partial(_Categories, TRANSFORMS[name]) for name in ("C", "S", "T")}
+    if "center" not in inspect.signature(TRANSFORMS["bs"].__call__).parameters:
+        helpers["bs"] = _CentredSpline
+    for node in _nodes(component):
+        if isinstance(node, LazyCall) and node.callee in helpers:
+            node.stateful_transform = helpers[node.callee]()
