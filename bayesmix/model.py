@@ -1,0 +1,259 @@
+"""`ModelSpec` to the joint PyMC model: LKJ-Cholesky correlations, non-centred group effects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.design import Design, GroupTerm
+from bayesmix.priors import Prior, vectorise
+from bayesmix.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pymc as pm
+
+__all__ = ["build_model", "free_variables", "observed_name", "variable_dims"]
+
+_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
+
+
+def observed_name(design: Design) -> str:
+    """Return the response's name in the model, changed only where a parameter has that name."""
+    taken = {*_TAKEN, *(term.dim for term in design.groups), "obs", "term"}
+    return f"{design.response}_observed" if design.response in taken else design.response
+
+
+def build_model(spec: ModelSpec) -> pm.Model:
+    """Build the joint model of all parameters as a PyMC model.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Design, family and priors.
+
+    Returns
+    -------
+    pymc.Model
+        Named dims ``obs``, ``term`` and, for each grouping factor, ``<factor>`` and
+        ``<factor>_effect``. Free variables: ``Intercept_centred`` (the intercept of the model with
+        centred columns) and ``slope``, or ``beta`` for a model without intercept;
+        ``sd_<factor>``; ``lkj_<factor>``, each (1 + canonical partial correlation) / 2;
+        ``zeta_<factor>``, standard normal; the family's auxiliaries. Deterministic: ``beta``,
+        ``cor_<factor>``, ``u_<factor>``. Where the priors of one factor differ in distribution,
+        ``sd_<factor>`` is put together from one free variable per effect.
+
+    References
+    ----------
+    Lewandowski, Kurowicka & Joe (2009), https://doi.org/10.1016/j.jmva.2009.04.008;
+    Papaspiliopoulos, Roberts & Skoeld (2007), https://doi.org/10.1214/088342307000000014
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> model = bm.prepare("Reaction ~ Days + (Days | Subject)", data).build()
+    >>> sorted(variable.name for variable in model.free_RVs)[:3]
+    ['Intercept_centred', 'lkj_Subject', 'sd_Subject']
+    """
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, family = spec.design, spec.family
+    with pm.Model(coords=_coords(spec)) as model:
+        eta = pt.zeros(design.n_rows)
+        if design.n_terms:
+            X = pm.Data("X", design.X, dims=("obs", "term"))
+            eta = eta + pt.dot(X, _population_effects(spec))
+        if design.offset is not None:
+            eta = eta + pm.Data("offset", design.offset, dims="obs")
+        for term in design.groups:
+            eta = eta + _group_contribution(spec, term)
+        auxiliary = {
+            name: _variable(name, spec.priors.auxiliary[name]) for name in family.auxiliary
+        }
+        constants = {
+            name: None if values is None else pm.Data(name, values, dims="obs")
+            for name, values in (("weights", design.weights), ("trials", design.trials))
+        }
+        parameters = family.parameters(_inverse_link(family.link, eta), auxiliary, **constants)
+        getattr(pm, family.distribution)(
+            observed_name(design), **parameters, observed=_observed(spec), dims="obs"
+        )
+    return model
+
+
+def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Compute the model's free variables from draws of the reported parameters.
+
+    Whatever drew the posterior, PyMC's own functions need the free variables of `build_model`.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : mapping
+        ``beta`` (..., p), the auxiliaries (...), and for each factor ``sd_<factor>`` (..., q),
+        ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``partial_<factor>``
+        (..., k), the canonical partial correlations.
+
+    Returns
+    -------
+    dict of ndarray
+        By the names of `build_model`.
+    """
+    free: dict[str, np.ndarray] = {name: draws[name] for name in spec.family.auxiliary}
+    design = spec.design
+    beta = draws["beta"]
+    if design.has_intercept:
+        free["Intercept_centred"] = beta[..., 0] + beta[..., 1:] @ design.X[:, 1:].mean(axis=0)
+        free |= _split("slope", design.terms[1:], spec.priors.beta, beta[..., 1:])
+    elif design.n_terms:
+        free |= _split("beta", design.terms, spec.priors.beta, beta)
+    for term in design.groups:
+        sd = f"sd_{term.factor}"
+        free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
+        free[f"zeta_{term.factor}"] = draws[f"zeta_{term.factor}"]
+        if len(spec.partial_correlations(term)):
+            free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
+    return free
+
+
+def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
+    """Return the dims of every variable of the posterior schema, chain and draw left out."""
+    design = spec.design
+    dims: dict[str, tuple[str, ...]] = {"beta": ("term",), "slope": ("slope_term",)}
+    for term in design.groups:
+        dims[f"sd_{term.factor}"] = (term.effect_dim,)
+        dims[f"cor_{term.factor}"] = (term.effect_dim, term.effect_dim_bis)
+        dims[f"lkj_{term.factor}"] = (_pair_dim(term),)
+        dims[f"zeta_{term.factor}"] = (term.dim, term.effect_dim)
+        dims[f"u_{term.factor}"] = (term.dim, term.effect_dim)
+    return dims
+
+
+def _coords(spec: ModelSpec) -> dict[str, Any]:
+    design = spec.design
+    coords: dict[str, Any] = {"obs": design.rows}
+    if design.n_terms:
+        coords["term"] = design.terms
+    if design.has_intercept and design.n_terms > 1:
+        coords["slope_term"] = design.terms[1:]
+    for term in design.groups:
+        coords[term.dim] = term.levels
+        coords[term.effect_dim] = term.effects
+        pairs = spec.partial_correlations(term)
+        if len(pairs):
+            coords[term.effect_dim_bis] = term.effects
+            coords[_pair_dim(term)] = pairs.labels
+    return coords
+
+
+def _pair_dim(term: GroupTerm) -> str:
+    return f"{term.dim}_pair"
+
+
+def _population_effects(spec: ModelSpec) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, priors = spec.design, spec.priors
+    if not design.has_intercept:
+        return _vector("beta", design.terms, priors.beta, "term")
+    if priors.intercept is None:
+        raise AssertionError("a design with an intercept has a prior for it")
+    centred = _variable("Intercept_centred", priors.intercept)
+    if design.n_terms == 1:
+        beta = pt.stack([centred])
+    else:
+        slope = _vector("slope", design.terms[1:], priors.beta, "slope_term")
+        intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
+        beta = pt.concatenate([pt.stack([intercept]), slope])
+    return pm.Deterministic("beta", beta, dims="term")
+
+
+def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
+    import pymc as pm
+
+    factor = term.factor
+    Z = pm.Data(f"Z_{factor}", term.Z, dims=("obs", term.effect_dim))
+    codes = pm.Data(f"codes_{factor}", term.codes, dims="obs")
+    sd = _vector(f"sd_{factor}", term.effects, spec.priors.sd[factor], term.effect_dim)
+    zeta = pm.Normal(f"zeta_{factor}", 0.0, 1.0, dims=(term.dim, term.effect_dim))
+    standard = _correlate(spec, term, zeta)
+    u = pm.Deterministic(f"u_{factor}", standard * sd, dims=(term.dim, term.effect_dim))
+    return (Z * u[codes]).sum(axis=1)
+
+
+def _correlate(spec: ModelSpec, term: GroupTerm, zeta: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    pairs = spec.partial_correlations(term)
+    if not len(pairs):
+        return zeta
+    lkj = pm.Beta(
+        f"lkj_{term.factor}", pairs.concentration, pairs.concentration, dims=_pair_dim(term)
+    )
+    q = term.n_effects
+    w = pt.set_subtensor(pt.zeros((q, q))[pairs.row, pairs.column], 2 * lkj - 1)
+    log_remainder = 0.5 * pt.log1p(-(w**2))
+    before = pt.cumsum(log_remainder, axis=1) - log_remainder
+    cholesky = (w + np.eye(q)) * pt.exp(before)
+    pm.Deterministic(
+        f"cor_{term.factor}",
+        pt.dot(cholesky, cholesky.T),
+        dims=(term.effect_dim, term.effect_dim_bis),
+    )
+    return pt.dot(zeta, cholesky.T)
+
+
+def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:
+    import pymc as pm
+
+    return getattr(pm, prior.distribution)(name, **prior.parameters, **kwargs)
+
+
+def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    together = vectorise(priors)
+    if together is not None:
+        distribution, parameters = together
+        return getattr(pm, distribution)(name, **parameters, dims=dim)
+    parts = [
+        _variable(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)
+    ]
+    return pm.Deterministic(name, pt.stack(parts), dims=dim)
+
+
+def _split(
+    name: str, labels: Sequence[str], priors: Sequence[Prior], values: np.ndarray
+) -> dict[str, np.ndarray]:
+    if vectorise(priors) is not None:
+        return {name: values}
+    return {f"{name}_{label}": values[..., i] for i, label in enumerate(labels)}
+
+
+def _inverse_link(link: str, eta: Any) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+    from pymc.distributions.dist_math import normal_lcdf
+
+    match link:
+        case "identity":
+            return eta
+        case "log":
+            return pt.exp(eta)
+        case "logit":
+            return pm.math.invlogit(eta)
+        case "probit":
+            # invprobit is exactly 0 or 1 from |eta| = 9 on, where its logarithm is infinite.
+            return pm.math.invlogit(normal_lcdf(0.0, 1.0, eta) - normal_lcdf(0.0, 1.0, -eta))
+    raise NotImplementedError(f"the joint model has no inverse of the link {link!r}")
+
+
+def _observed(spec: ModelSpec) -> np.ndarray:
+    y = spec.design.y
+    return y.astype(np.int64) if spec.family.discrete else y
