@@ -1,0 +1,110 @@
+"""Bayesian mixed models from lme4 formulas.
+
+Data goes one way. Each stage takes a finished, immutable value and returns another:
+
+========================  ==========================================================
+`bayesmix.errors`         one base error, typed warnings
+`bayesmix.formula`        an lme4 formula -> response, common part and bars
+`bayesmix.families`       what the response may be: link, auxiliaries, density
+`bayesmix.columns`        categories and levels, learnt from a column
+`bayesmix.effects`        one side of a formula -> numbers, for old rows and new
+`bayesmix.checks`         what probably was not meant
+`bayesmix.design`         formula + data -> arrays and names
+`bayesmix.priors`         which prior stands on which parameter
+`bayesmix.spec`           design + family + priors: the whole model as plain data
+`bayesmix.model`          the specification -> a joint PyMC model
+`bayesmix.tables`         posterior -> the tables that mixed-model users read
+`bayesmix.sampling`       draws in one schema, convergence checked
+`bayesmix.report`         tables -> text and HTML
+`bayesmix.fit`            `prepare` and `fit`: all of the above
+`bayesmix.storage`        a fit to one file and back
+`bayesmix.datasets`       example data
+`bayesmix.simulate`       grouped data from a known truth
+========================  ==========================================================
+
+Public names are imported when they are first used, so that ``import bayesmix`` costs
+next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bayesmix.datasets import load_dataset
+    from bayesmix.errors import BayesmixError, ConvergenceWarning, DesignWarning, FormulaError
+    from bayesmix.families import Family, get_family
+    from bayesmix.fit import MixedFit, fit, prepare
+    from bayesmix.priors import LKJ, Prior
+    from bayesmix.simulate import Simulation, simulate
+    from bayesmix.spec import ModelSpec
+    from bayesmix.storage import load
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LKJ",
+    "BayesmixError",
+    "ConvergenceWarning",
+    "DesignWarning",
+    "Family",
+    "FormulaError",
+    "MixedFit",
+    "ModelSpec",
+    "Prior",
+    "Simulation",
+    "fit",
+    "get_family",
+    "load",
+    "load_dataset",
+    "prepare",
+    "simulate",
+]
+
+_MODULE_OF = {
+    "LKJ": "priors",
+    "BayesmixError": "errors",
+    "ConvergenceWarning": "errors",
+    "DesignWarning": "errors",
+    "Family": "families",
+    "FormulaError": "errors",
+    "MixedFit": "fit",
+    "ModelSpec": "spec",
+    "Prior": "priors",
+    "Simulation": "simulate",
+    "fit": "fit",
+    "get_family": "families",
+    "load": "storage",
+    "load_dataset": "datasets",
+    "prepare": "fit",
+    "simulate": "simulate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'bayesmix' has no attribute '{name}'")
+    value = getattr(import_module(f"bayesmix.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Keep `bayesmix.fit` the function after the import system sets it to the module."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in _MODULE_OF and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

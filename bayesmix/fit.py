@@ -1,0 +1,370 @@
+"""`prepare` and `fit`: from formula and data to a fit that answers in tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix import tables
+from bayesmix.design import Design, make_design
+from bayesmix.families import Family, get_family
+from bayesmix.formula import parse_formula
+from bayesmix.priors import LKJ, Prior, resolve_priors
+from bayesmix.report import Summary, summarise
+from bayesmix.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pymc as pm
+    import xarray as xr
+
+    from bayesmix.sampling import SampleOptions
+
+__all__ = ["MixedFit", "fit", "prepare"]
+
+
+def prepare(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    family: str | Family = "gaussian",
+    priors: Mapping[str, Prior | LKJ] | None = None,
+    weights: str | npt.ArrayLike | None = None,
+    missing: str = "drop",
+) -> ModelSpec:
+    """Do everything but the sampling: read the formula, encode the data, set the priors.
+
+    Parameters
+    ----------
+    formula : str
+        An lme4 formula, such as ``"Reaction ~ Days + (1 + Days | Subject)"``.
+    data : DataFrame
+        One row per observation; never changed.
+    family : str or Family
+        ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``, or one with another link
+        from `bayesmix.get_family`.
+    priors : mapping, optional
+        Path to prior, such as ``{"sd:Subject": Prior("HalfNormal", sigma=50)}``. Paths cascade:
+        ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``.
+    weights : str or array_like, optional
+        Column name or one positive weight per row; the residual sd of row i is
+        ``sigma / sqrt(weight_i)``. Gaussian models only.
+    missing : {"drop", "raise"}
+        What to do with rows that have a missing value in a used column.
+
+    Returns
+    -------
+    ModelSpec
+
+    Raises
+    ------
+    BayesmixError
+        For input that cannot be used; the message names it and the remedy.
+
+    Warns
+    -----
+    DesignWarning
+        For a model that can be fitted, but probably is not what was meant.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> spec = bm.prepare("Reaction ~ Days + (1 + Days | Subject)", data)
+    >>> spec.design.terms, spec.design.groups[0].effects
+    (('Intercept', 'Days'), ('Intercept', 'Days'))
+    """
+    return _prepare(formula, data, family, priors, weights, missing, _callers_namespace())
+
+
+def fit(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    family: str | Family = "gaussian",
+    priors: Mapping[str, Prior | LKJ] | None = None,
+    method: str = "auto",
+    draws: int = 1000,
+    tune: int = 1000,
+    chains: int = 4,
+    cores: int | None = None,
+    random_seed: int | np.random.Generator | None = None,
+    progressbar: bool = True,
+    nuts_sampler: str | None = None,
+    nuts: Mapping[str, Any] | None = None,
+    weights: str | npt.ArrayLike | None = None,
+    missing: str = "drop",
+) -> MixedFit:
+    """Fit a Bayesian mixed model.
+
+    Parameters
+    ----------
+    formula, data, family, priors, weights, missing
+        As in `prepare`.
+    method : {"auto", "nuts"}
+        How to sample. ``"nuts"`` samples the joint model; ``"auto"`` takes the best method that
+        is exact for the model.
+    draws, tune, chains : int
+        Draws kept and adaptation steps per chain, number of chains.
+    cores : int, optional
+        Chains that run side by side; all cores by default.
+    random_seed : int or Generator, optional
+        The same seed gives the same numbers.
+    progressbar : bool
+        Show progress.
+    nuts_sampler : {"nutpie", "pymc", "numpyro", "blackjax"}, optional
+        The fastest installed by default.
+    nuts : mapping, optional
+        Further options of NUTS, such as ``{"target_accept": 0.95}``.
+
+    Returns
+    -------
+    MixedFit
+        Shows its summary when printed.
+
+    Raises
+    ------
+    BayesmixError
+        For input that cannot be used; the message names it and the remedy.
+
+    Warns
+    -----
+    DesignWarning
+        For a model that can be fitted, but probably is not what was meant.
+    ConvergenceWarning
+        When the draws should not be trusted yet.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
+    >>> fit.ranef().head()  # doctest: +SKIP
+    """
+    from bayesmix.sampling import SampleOptions
+
+    options = SampleOptions(
+        method=method,
+        draws=draws,
+        tune=tune,
+        chains=chains,
+        cores=cores,
+        random_seed=random_seed,
+        progressbar=progressbar,
+        nuts_sampler=nuts_sampler,
+        nuts=nuts,
+    )
+    spec = _prepare(formula, data, family, priors, weights, missing, _callers_namespace())
+    return _sampled(spec, options)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class MixedFit:
+    """A fitted model: the specification, the posterior, and the tables made from it.
+
+    A fit prints, never samples twice and never changes: a changed model is a new fit.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        Design, family and priors.
+    idata : DataTree
+        Posterior and data in one schema, whichever method drew it; PyMC's and ArviZ's functions
+        take it.
+    options : SampleOptions
+        How it was sampled.
+    """
+
+    spec: ModelSpec
+    idata: xr.DataTree
+    options: SampleOptions
+
+    @property
+    def design(self) -> Design:
+        """Arrays and names made from the formula and the data."""
+        return self.spec.design
+
+    @property
+    def posterior(self) -> xr.Dataset:
+        """The posterior draws, dims ``chain, draw`` first."""
+        return self.idata["posterior"].dataset
+
+    @property
+    def priors(self) -> pd.DataFrame:
+        """``parameter, prior``: one row per parameter, defaults written out."""
+        return self.spec.prior_table()
+
+    @functools.cached_property
+    def model(self) -> pm.Model:
+        """The joint model in PyMC, whichever method drew the samples."""
+        return self.spec.build()
+
+    def summary(
+        self, ci: bool = True, cor_re: bool = False, cor_fe: bool = False, digits: int = 2
+    ) -> Summary:
+        """Variance components, fixed effects and one line on the sampling.
+
+        Parameters
+        ----------
+        ci : bool
+            Show the 95 % intervals.
+        cor_re, cor_fe : bool
+            Show the correlations of the group effects, of the population effects.
+        digits : int
+            Decimals shown; the tables themselves are never rounded.
+
+        Returns
+        -------
+        Summary
+            Prints as text and shows as HTML in a notebook.
+        """
+        return summarise(
+            self.design,
+            self.spec.family,
+            self.posterior,
+            ci=ci,
+            cor_re=cor_re,
+            cor_fe=cor_fe,
+            digits=digits,
+            sampling=self._sampling,
+            notes=(*json.loads(self.idata.attrs["messages"]), *self.design.notes),
+        )
+
+    def fixef(self, ci_level: float = 0.95, exponentiate: bool = False) -> pd.DataFrame:
+        """Return population effects; see `bayesmix.tables.fixef`."""
+        return tables.fixef(
+            self.design, self.posterior, ci_level=ci_level, exponentiate=exponentiate
+        )
+
+    def varcorr(
+        self, ci_level: float = 0.95, ci_scale: str = "sd", estimator: str = "mean"
+    ) -> pd.DataFrame:
+        """Return variance components; see `bayesmix.tables.varcorr`."""
+        return tables.varcorr(
+            self.design,
+            self.posterior,
+            ci_level=ci_level,
+            ci_scale=ci_scale,
+            estimator=estimator,
+        )
+
+    def cor_re(
+        self, long: bool = False, ci_level: float = 0.95
+    ) -> dict[str, pd.DataFrame] | pd.DataFrame:
+        """Return correlations of the group effects; see `bayesmix.tables.cor_re`."""
+        return tables.cor_re(self.design, self.posterior, long=long, ci_level=ci_level)
+
+    def ranef(
+        self, re: str | None = None, ci_level: float = 0.95, add_group_N: bool = False
+    ) -> pd.DataFrame:
+        """Return group effects; see `bayesmix.tables.ranef`."""
+        return tables.ranef(
+            self.design, self.posterior, re=re, ci_level=ci_level, add_group_N=add_group_N
+        )
+
+    def coef(self, re: str | None = None, ci_level: float = 0.95) -> pd.DataFrame:
+        """Return population and group effects added; see `bayesmix.tables.coef`."""
+        return tables.coef(self.design, self.posterior, re=re, ci_level=ci_level)
+
+    def find_typical(
+        self, re: str | None = None, probs: npt.ArrayLike | None = None
+    ) -> pd.DataFrame:
+        """Return typical levels; see `bayesmix.tables.find_typical`."""
+        return tables.find_typical(self.design, self.posterior, re=re, probs=probs)
+
+    def diagnostics(self) -> pd.DataFrame:
+        """Return R-hat and effective sample sizes; see `bayesmix.tables.diagnostics`."""
+        return self._diagnostics.copy()
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+        """Write the fit to one file, for `bayesmix.load`.
+
+        The file holds the draws, the arrays of the design, the priors and the options; not the
+        data frame, and no pickle.
+
+        Parameters
+        ----------
+        path : str or path
+            The file; any suffix.
+        overwrite : bool
+            Replace a file that exists. Until the new one is complete, the old one stays.
+
+        Raises
+        ------
+        BayesmixError
+            The path exists, or the fit holds a value that a file cannot hold.
+        """
+        from bayesmix.storage import save
+
+        save(self, path, overwrite=overwrite)
+
+    def uncorrelated(self) -> MixedFit:
+        """Refit the same model with every block of effects split into blocks of one."""
+        return _sampled(self.spec.uncorrelated(), self.options)
+
+    @functools.cached_property
+    def _diagnostics(self) -> pd.DataFrame:
+        return tables.diagnostics(self.design, self.posterior)
+
+    @property
+    def _sampling(self) -> dict[str, Any]:
+        from bayesmix.sampling import divergences
+
+        table = self._diagnostics
+        return {
+            "method": self.idata.attrs["method"],
+            "chains": self.posterior.sizes["chain"],
+            "draws": self.posterior.sizes["draw"],
+            "r_hat": float(table["r_hat"].max()),
+            "ess_bulk": float(table["ess_bulk"].min()),
+            "seconds": float(self.idata.attrs["seconds"]),
+            "divergences": divergences(self.idata),
+        }
+
+    def __repr__(self) -> str:
+        """Return the summary as text."""
+        return repr(self.summary())
+
+    def _repr_html_(self) -> str:
+        return self.summary()._repr_html_()
+
+
+def _prepare(
+    formula: str,
+    data: pd.DataFrame,
+    family: str | Family,
+    priors: Mapping[str, Prior | LKJ] | None,
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+    namespace: Mapping[str, Any],
+) -> ModelSpec:
+    resolved = get_family(family)
+    design = make_design(
+        parse_formula(formula),
+        data,
+        family=resolved,
+        weights=weights,
+        missing=missing,
+        namespace=namespace,
+    )
+    return ModelSpec(design, resolved, resolve_priors(design, resolved, priors))
+
+
+def _sampled(spec: ModelSpec, options: SampleOptions) -> MixedFit:
+    from bayesmix.sampling import sample
+
+    return MixedFit(spec, sample(spec, options), options)
+
+
+def _callers_namespace() -> dict[str, Any]:
+    """Names that a formula may use from where `fit` or `prepare` was called."""
+    frame = sys._getframe(2)
+    return {**frame.f_globals, **frame.f_locals}
