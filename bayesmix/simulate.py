@@ -1,0 +1,477 @@
+"""Grouped data from a known truth."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.design import GroupTerm
+from bayesmix.errors import BayesmixError, suggest
+from bayesmix.families import Family, get_family
+
+__all__ = ["Simulation", "simulate"]
+
+type Correlation = float | npt.ArrayLike | pd.DataFrame
+
+_INTERCEPT = "Intercept"
+_TIME = "time"
+_RESPONSE = "y"
+_TRIALS = "trials"
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Simulation:
+    """Simulated data together with the truth that they were drawn from.
+
+    Attributes
+    ----------
+    data : pandas.DataFrame
+        One row for each observation: the grouping factors (categorical), ``time``, the other
+        covariates, ``trials`` for the binomial family, and the response ``y``.
+    formula : str
+        The formula of the true model.
+    family : Family
+        Family of the response.
+    beta : dict of str to float
+        Population effects.
+    sd : dict of str to dict
+        For each grouping factor, the sd of each group effect.
+    cor : dict of str to pandas.DataFrame
+        For each grouping factor with correlated effects, their correlation matrix,
+        effect x effect.
+    u : dict of str to pandas.DataFrame
+        For each grouping factor, the effects that were drawn, level x effect.
+    sigma : float or None
+        Residual sd; None for a family without one.
+    eta : ndarray, shape (n,)
+        Linear predictor of each row of `data`.
+    """
+
+    data: pd.DataFrame
+    formula: str
+    family: Family
+    beta: dict[str, float]
+    sd: dict[str, dict[str, float]]
+    cor: dict[str, pd.DataFrame]
+    u: dict[str, pd.DataFrame]
+    sigma: float | None
+    eta: npt.NDArray[np.float64]
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """True values by the labels of the tables.
+
+        ``"beta:time"``, ``"sd:group:Intercept"``, ``"cor:group:Intercept:time"``, ``"sigma"``.
+        """
+        values = {f"beta:{name}": value for name, value in self.beta.items()}
+        for factor, sds in self.sd.items():
+            values |= {f"sd:{factor}:{effect}": value for effect, value in sds.items()}
+        for factor, matrix in self.cor.items():
+            R = matrix.to_numpy()
+            for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
+                values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
+        if self.sigma is not None:
+            values["sigma"] = self.sigma
+        return values
+
+    def __repr__(self) -> str:
+        """Return the formula, the sizes and the true values as text."""
+        sizes = ", ".join(f"{factor} ({len(u)})" for factor, u in self.u.items())
+        truth = pd.Series(self.parameters).to_string()
+        return (
+            f"Simulation: {self.formula}\n"
+            f"{self.family}, {len(self.data)} rows, groups: {sizes}\n"
+            f"{truth}"
+        )
+
+
+def simulate(
+    n_groups: int | Mapping[str, int] = 50,
+    n_per_group: int | Sequence[int] = 10,
+    *,
+    beta: Mapping[str, float],
+    sd: Mapping[str, float] | Mapping[str, Mapping[str, float]],
+    cor: Correlation | Mapping[str, Correlation] | None = None,
+    sigma: float | None = None,
+    family: str | Family = "gaussian",
+    trials: int | Sequence[int] = 10,
+    dropout: float = 0.0,
+    random_seed: int | np.random.Generator | None = None,
+) -> Simulation:
+    """Simulate grouped data from a mixed model with known parameters.
+
+    The names in `beta` and `sd` make the columns: ``Intercept`` is the constant, ``time`` counts
+    the rows of a group from 0, and every other name is a covariate drawn from Normal(0, 1) for
+    each row. The group effects of a level are jointly normal with the given sds and correlations.
+
+    Parameters
+    ----------
+    n_groups : int or mapping of str to int
+        Number of levels of the grouping factor, which is then called ``group``, or of several
+        factors by name. Rows are laid out by the first factor; each further factor is crossed
+        with it: its levels are given to the rows at random, as evenly as possible.
+    n_per_group : int or sequence of int
+        Rows of each level of the first factor, or one number for each level.
+    beta : mapping of str to float
+        Population effects. Without ``Intercept`` the model has none.
+    sd : mapping
+        Sd of each group effect, ``{"Intercept": 0.5, "time": 0.1}``; with several factors, one
+        such mapping for each.
+    cor : float, array_like, DataFrame or mapping, optional
+        Correlations of the group effects: one number for every pair, or a matrix in the order of
+        `sd`, or a frame labelled by effect; with several factors, a mapping from factor to these.
+        None draws independent effects, and the formula then says ``||``.
+    sigma : float, optional
+        Residual sd, of the families that have one. Default 1.
+    family : str or Family
+        Family of the response, with its link.
+    trials : int or sequence of int
+        Number of trials of each row, for the binomial family.
+    dropout : float
+        Probability that a group, present at one time, is gone at the next and stays away. The
+        first row of every group remains.
+    random_seed : int, Generator or None
+        The same seed gives the same data.
+
+    Returns
+    -------
+    Simulation
+        The data, the formula that fits them, and the truth.
+
+    Raises
+    ------
+    BayesmixError
+        If a size, an sd, a correlation matrix or a name cannot be used.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> simulation = bm.simulate(
+    ...     n_groups=100,
+    ...     n_per_group=6,
+    ...     beta={"Intercept": 2.6, "time": 0.1},
+    ...     sd={"Intercept": 0.2, "time": 0.07},
+    ...     cor=-0.1,
+    ...     sigma=0.2,
+    ...     random_seed=1,
+    ... )
+    >>> simulation
+    Simulation: y ~ 1 + time + (1 + time | group)
+    gaussian(identity), 600 rows, groups: group (100)
+    beta:Intercept               2.60
+    beta:time                    0.10
+    sd:group:Intercept           0.20
+    sd:group:time                0.07
+    cor:group:Intercept:time    -0.10
+    sigma                        0.20
+    >>> list(simulation.data)
+    ['group', 'time', 'y']
+
+    Unbalanced counts with a second, crossed factor:
+
+    >>> crossed = bm.simulate(
+    ...     n_groups={"student": 40, "item": 12},
+    ...     n_per_group=12,
+    ...     beta={"Intercept": 0.5, "x": 0.3},
+    ...     sd={"student": {"Intercept": 0.4, "x": 0.2}, "item": {"Intercept": 0.3}},
+    ...     family="poisson",
+    ...     dropout=0.05,
+    ...     random_seed=2,
+    ... )
+    >>> crossed.formula
+    'y ~ 1 + x + (1 + x || student) + (1 | item)'
+    """
+    rng = np.random.default_rng(random_seed)
+    family = get_family(family)
+    levels = _levels(n_groups)
+    beta = _intercept_first(_numbers("beta", beta))
+    sds = _sds(sd, levels)
+    correlations = _correlations(cor, sds)
+    sds = {factor: _intercept_first(effects) for factor, effects in sds.items()}
+    _check_names(family, levels, {*beta, *(name for effects in sds.values() for name in effects)})
+
+    codes, time = _rows(levels, n_per_group, dropout, rng)
+    covariates = _covariates(beta, sds, time, rng)
+    n_rows = len(time)
+    eta = np.zeros(n_rows)
+    for name, value in beta.items():
+        eta += value * covariates[name]
+    terms = [
+        _term(factor, levels[factor], codes[factor], sds[factor], covariates) for factor in sds
+    ]
+    u = {}
+    for term in terms:
+        values = rng.standard_normal((term.n_levels, term.n_effects))
+        if term.factor in correlations:
+            values = values @ np.linalg.cholesky(correlations[term.factor]).T
+        values = values * np.array(list(sds[term.factor].values()))
+        u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+        eta += term.dot(values)
+
+    residual = _residual_sd(sigma, family)
+    auxiliary = {} if residual is None else {"sigma": residual}
+    counts = _trials(trials, n_rows) if family.trials else None
+    response = family.draw(rng, eta, auxiliary, None, counts)
+    columns: dict[str, Any] = {
+        factor: pd.Categorical.from_codes(codes[factor], pd.Index(levels[factor]))
+        for factor in levels
+    }
+    columns |= {_TIME: time}
+    columns |= {name: x for name, x in covariates.items() if name not in {_INTERCEPT, _TIME}}
+    if counts is not None:
+        columns[_TRIALS] = counts
+    columns[_RESPONSE] = response.astype(np.int64) if family.discrete else response
+    return Simulation(
+        data=pd.DataFrame(columns),
+        formula=_formula(family, beta, sds, correlated=set(correlations)),
+        family=family,
+        beta=beta,
+        sd=sds,
+        cor=correlations,
+        u=u,
+        sigma=residual,
+        eta=eta,
+    )
+
+
+def _levels(n_groups: int | Mapping[str, int]) -> dict[str, list[str]]:
+    sizes = dict(n_groups) if isinstance(n_groups, Mapping) else {"group": n_groups}
+    if not sizes:
+        raise BayesmixError("n_groups names no grouping factor. Give a number or {'group': 50}.")
+    levels = {}
+    for factor, size in sizes.items():
+        count = _counts(f"the number of levels of '{factor}'", size, 1)[0]
+        levels[factor] = [str(level) for level in range(1, count + 1)]
+    return levels
+
+
+def _sds(
+    sd: Mapping[str, float] | Mapping[str, Mapping[str, float]], levels: Mapping[str, list[str]]
+) -> dict[str, dict[str, float]]:
+    if not isinstance(sd, Mapping) or not sd:
+        raise BayesmixError(
+            f"sd must map each group effect to its sd, as in {{'Intercept': 0.5}}; got {sd!r}."
+        )
+    nested = any(isinstance(value, Mapping) for value in sd.values())
+    by_factor: Mapping[str, Any] = sd if nested else {next(iter(levels)): sd}
+    _check_factors("sd", by_factor, levels)
+    for factor in levels:
+        if factor not in by_factor:
+            raise BayesmixError(
+                f"Grouping factor '{factor}' has no sd. Give one mapping for each factor: "
+                f"sd={{'{factor}': {{'Intercept': 0.5}}, ...}}."
+            )
+    sds = {factor: _numbers(f"sd of '{factor}'", by_factor[factor]) for factor in levels}
+    for factor, effects in sds.items():
+        for effect, value in effects.items():
+            if value < 0:
+                raise BayesmixError(
+                    f"The sd of '{effect}' by '{factor}' is {value}. An sd is 0 or positive."
+                )
+    return sds
+
+
+def _correlations(
+    cor: Correlation | Mapping[str, Correlation] | None, sds: Mapping[str, Mapping[str, float]]
+) -> dict[str, pd.DataFrame]:
+    if cor is None:
+        return {}
+    if isinstance(cor, Mapping):
+        _check_factors("cor", cor, sds)
+        by_factor = cor
+    elif len(sds) == 1:
+        by_factor = dict.fromkeys(sds, cor)
+    else:
+        raise BayesmixError(
+            "With several grouping factors cor maps each factor to its correlations, as in "
+            f"cor={{'{next(iter(sds))}': -0.2}}. Factors: {', '.join(sds)}."
+        )
+    matrices = {
+        factor: _matrix(factor, list(sds[factor]), by_factor[factor]) for factor in by_factor
+    }
+    return {factor: matrix for factor, matrix in matrices.items() if len(matrix) > 1}
+
+
+def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame:
+    q = len(effects)
+    if isinstance(value, pd.DataFrame):
+        if set(value.index) != set(effects) or set(value.columns) != set(effects):
+            raise BayesmixError(
+                f"The correlations of '{factor}' are labelled {', '.join(map(str, value.index))}. "
+                f"Its effects: {', '.join(effects)}."
+            )
+        value = value.loc[effects, effects]
+    try:
+        matrix = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise BayesmixError(
+            f"The correlations of '{factor}' must be numbers; got {value!r}."
+        ) from None
+    if matrix.ndim == 0:
+        matrix = np.where(np.eye(q, dtype=bool), 1.0, matrix)
+    remedy = "Give one number, or a symmetric positive definite matrix with ones on its diagonal."
+    if matrix.shape != (q, q):
+        raise BayesmixError(
+            f"The correlations of '{factor}' have shape {matrix.shape}, but it has {q} effects "
+            f"({', '.join(effects)}). {remedy}"
+        )
+    if not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1.0):
+        raise BayesmixError(f"The correlations of '{factor}' are no correlation matrix. {remedy}")
+    if np.linalg.eigvalsh(matrix).min() < 1e-12:
+        raise BayesmixError(
+            f"The correlation matrix of '{factor}' is not positive definite. {remedy}"
+        )
+    frame = pd.DataFrame(matrix, effects, effects)
+    order = list(_intercept_first(dict.fromkeys(effects)))
+    return frame.loc[order, order]
+
+
+def _rows(
+    levels: Mapping[str, list[str]],
+    n_per_group: int | Sequence[int],
+    dropout: float,
+    rng: np.random.Generator,
+) -> tuple[dict[str, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
+    if not 0 <= dropout < 1:
+        raise BayesmixError(f"dropout is {dropout}. It is a probability: 0 <= dropout < 1.")
+    first, *others = levels
+    size = _counts("n_per_group", n_per_group, len(levels[first]))
+    if dropout:
+        size = np.minimum(size, rng.geometric(dropout, len(size)))
+    code = np.repeat(np.arange(len(size)), size)
+    time = np.arange(len(code)) - np.repeat(np.cumsum(size) - size, size)
+    codes = {first: code}
+    for factor in others:
+        codes[factor] = rng.permutation(np.arange(len(code)) % len(levels[factor]))
+    return codes, time
+
+
+def _covariates(
+    beta: Mapping[str, float],
+    sds: Mapping[str, Mapping[str, float]],
+    time: npt.NDArray[np.int64],
+    rng: np.random.Generator,
+) -> dict[str, npt.NDArray[np.float64]]:
+    covariates = {_INTERCEPT: np.ones(len(time)), _TIME: time.astype(np.float64)}
+    for names in (beta, *sds.values()):
+        for name in names:
+            if name not in covariates:
+                covariates[name] = rng.standard_normal(len(time))
+    return covariates
+
+
+def _term(
+    factor: str,
+    levels: list[str],
+    codes: npt.NDArray[np.int64],
+    effects: Mapping[str, float],
+    covariates: Mapping[str, npt.NDArray[np.float64]],
+) -> GroupTerm:
+    return GroupTerm(
+        factor=factor,
+        variables=(factor,),
+        levels=np.array(levels),
+        codes=codes,
+        effects=tuple(effects),
+        Z=np.column_stack([covariates[effect] for effect in effects]),
+        blocks=(tuple(range(len(effects))),),
+    )
+
+
+def _residual_sd(sigma: float | None, family: Family) -> float | None:
+    if "sigma" not in family.auxiliary:
+        if sigma is not None:
+            raise BayesmixError(f"The {family.name} family has no residual sd. Leave sigma out.")
+        return None
+    value = 1.0 if sigma is None else float(sigma)
+    if not (np.isfinite(value) and value > 0):
+        raise BayesmixError(f"sigma is {sigma}. A residual sd is positive.")
+    return value
+
+
+def _trials(trials: int | Sequence[int], n_rows: int) -> npt.NDArray[np.int64]:
+    return _counts("trials", trials, n_rows)
+
+
+def _formula(
+    family: Family,
+    beta: Mapping[str, float],
+    sds: Mapping[str, Mapping[str, float]],
+    *,
+    correlated: set[str],
+) -> str:
+    response = f"p({_RESPONSE}, {_TRIALS})" if family.trials else _RESPONSE
+    bars = [
+        f"({_side(effects)} {'|' if factor in correlated or len(effects) == 1 else '||'} {factor})"
+        for factor, effects in sds.items()
+    ]
+    return f"{response} ~ {' + '.join([_side(beta), *bars])}"
+
+
+def _side(names: Mapping[str, float]) -> str:
+    return " + ".join(
+        ["1" if _INTERCEPT in names else "0", *(name for name in names if name != _INTERCEPT)]
+    )
+
+
+def _numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(values, Mapping):
+        raise BayesmixError(
+            f"{what} must map names to numbers, as in {{'Intercept': 1.0, 'x': 0.5}}; "
+            f"got {values!r}."
+        )
+    numbers = {}
+    for name, value in values.items():
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = np.nan
+        if not np.isfinite(number):
+            raise BayesmixError(f"{what} has {value!r} for '{name}'. It must be a finite number.")
+        numbers[name] = number
+    return numbers
+
+
+def _intercept_first[T](values: Mapping[str, T]) -> dict[str, T]:
+    return {name: values[name] for name in sorted(values, key=lambda name: name != _INTERCEPT)}
+
+
+def _counts(what: str, value: int | Sequence[int], size: int) -> npt.NDArray[np.int64]:
+    counts = np.asarray(value)
+    if not np.issubdtype(counts.dtype, np.integer) or (counts.size and counts.min() < 1):
+        raise BayesmixError(f"{what} must be made of positive whole numbers; got {value!r}.")
+    if counts.shape not in {(), (size,)}:
+        raise BayesmixError(
+            f"{what} has shape {counts.shape}. Give one number, or one for each of {size}."
+        )
+    return np.broadcast_to(counts, (size,)).astype(np.int64)
+
+
+def _check_factors(what: str, given: Mapping[str, Any], factors: Mapping[str, Any]) -> None:
+    for factor in given:
+        if factor not in factors:
+            hint = suggest(factor, factors)
+            raise BayesmixError(
+                f"{what} names the unknown grouping factor '{factor}'. "
+                f"Factors: {', '.join(factors)}. {hint}".rstrip()
+            )
+
+
+def _check_names(family: Family, levels: Mapping[str, Any], names: set[str]) -> None:
+    reserved = {_RESPONSE, _TRIALS} if family.trials else {_RESPONSE}
+    for name in (*levels, *sorted(names, key=str)):
+        if not isinstance(name, str) or not name.isidentifier():
+            raise BayesmixError(f"{name!r} cannot be a column. Use a plain name such as 'x1'.")
+        if name in reserved:
+            raise BayesmixError(f"'{name}' is taken by the response. Choose another name.")
+    for factor in levels:
+        if factor in names or factor in {_INTERCEPT, _TIME}:
+            raise BayesmixError(
+                f"'{factor}' is both a grouping factor and a covariate. Rename one of them."
+            )
