@@ -1,0 +1,25 @@
+"""Fit the sleep study: reaction time by days of short sleep, with a line for each subject."""
+
+import bayesmix as bm
+
+
+def main():
+    data = bm.load_dataset("sleepstudy")
+    fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data, random_seed=2026)
+
+    show("The model", fit.summary(cor_re=True))
+    show("How subjects differ from the population: fit.ranef()", table(fit.ranef().head(6)))
+    show("Each subject's own line: fit.coef()", table(fit.coef().head(6)))
+    show("Priors: fit.priors", table(fit.priors))
+
+
+def table(frame):
+    return frame.round(2).to_string(index=False)
+
+
+def show(title, body):
+    print(f"\n{title}\n{'-' * len(title)}\n{body}")
+
+
+if __name__ == "__main__":
+    main()
