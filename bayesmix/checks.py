@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
+
+from bayesmix.columns import listed
 
 if TYPE_CHECKING:
     from bayesmix.design import Design
@@ -54,17 +56,19 @@ def check_design(design: Design, family: Family) -> tuple[str, ...]:
 
 def redundant_columns(design: Design) -> list[str]:
     """Find columns of X that are constant, or made of others, so that the data cannot tell them."""
-    messages = []
+    if design.n_terms >= design.n_rows:
+        return [_more_columns_than_rows(design)]
+    messages: dict[str, str] = {}
     columns = []
     for j, label in enumerate(design.terms):
         values = design.X[:, j]
         is_constant = values.min() == values.max()
         if is_constant and values[0] == 0:
-            messages.append(
+            messages[label] = (
                 f"Column '{label}' is zero in every row, so only its prior speaks. Leave it out."
             )
         elif is_constant and design.has_intercept and label != "Intercept":
-            messages.append(
+            messages[label] = (
                 f"Column '{label}' is constant ({values[0]:g} in every row), so it cannot be told "
                 "from the intercept and only its prior speaks. Leave it out."
             )
@@ -72,14 +76,36 @@ def redundant_columns(design: Design) -> list[str]:
             columns.append(j)
     gram = _gram([design.X[:, [j]] for j in columns], centre=design.has_intercept)
     for j, others in _dependent(gram, len(columns)).items():
-        names = ", ".join(f"'{design.terms[columns[k]]}'" for k in others)
+        names = listed((f"'{design.terms[columns[k]]}'" for k in others), _FEW)
         relation = "is a multiple of" if len(others) == 1 else "is a linear combination of"
-        messages.append(
+        messages[design.terms[columns[j]]] = (
             f"Column '{design.terms[columns[j]]}' {relation} {names}"
             f"{' and the intercept' if design.has_intercept else ''}, so the data cannot tell "
             "their effects apart and only the priors do. Leave one of them out."
         )
-    return messages
+    if len(messages) <= _FEW:
+        return list(messages.values())
+    names = listed(map(repr, messages), _FEW)
+    return [
+        f"{len(messages)} of the {design.n_terms} columns of the population effects are constant "
+        f"or made of others ({names}), so that the data cannot tell their effects apart and only "
+        "the priors do. Use fewer terms."
+    ]
+
+
+def _more_columns_than_rows(design: Design) -> str:
+    effects = design.encoder.common
+    name, span = max(zip(effects.names, effects.spans, strict=True), key=lambda pair: len(pair[1]))
+    message = (
+        f"The population effects have {design.n_terms} columns for {design.n_rows} rows, so that "
+        "the data cannot tell them apart and only the priors do. Use fewer terms."
+    )
+    if 2 * len(span) < design.n_rows:
+        return message
+    message += f" '{name}' alone makes {len(span)} columns"
+    if design.encoder.categories.get(name) is None:
+        return f"{message}."
+    return f"{message}: numbers read as text become numbers with pd.to_numeric(data['{name}'])."
 
 
 def slopes_without_population_effect(design: Design) -> list[str]:
@@ -162,15 +188,28 @@ def _gram(parts: Sequence[FloatArray], *, centre: bool) -> FloatArray:
     if not size:
         return np.zeros((0, 0))
     n = len(parts[0])
-    means = np.concatenate([part.mean(axis=0) for part in parts]) if centre else np.zeros(size)
+    # Powers of two: no bit is lost, and the squares of huge and of tiny numbers stay in range.
+    largest = np.concatenate([np.abs(part).max(axis=0, initial=0.0) for part in parts])
+    units = np.ldexp(1.0, np.frexp(largest)[1] - 1)
+    means = np.zeros(size)
+    if centre:
+        means = np.concatenate([(part / unit).mean(axis=0) for part, unit in _split(parts, units)])
     gram = np.zeros((size, size))
     for start in range(0, n, _CHUNK):
-        rows = np.column_stack([part[start : start + _CHUNK] for part in parts]) - means
+        rows = np.column_stack([part[start : start + _CHUNK] for part in parts]) / units - means
         gram += rows.T @ rows
     length = np.sqrt(np.diag(gram))
     scale = np.divide(1.0, length, out=np.zeros(size), where=length > 0)
     scaled: FloatArray = gram * scale * scale[:, None]
     return scaled
+
+
+def _split(
+    parts: Sequence[FloatArray], units: FloatArray
+) -> Iterator[tuple[FloatArray, FloatArray]]:
+    """Pair each part with the entries of `units` that belong to its columns."""
+    ends = np.cumsum([part.shape[1] for part in parts])
+    return zip(parts, np.split(units, ends[:-1]), strict=True)
 
 
 def _dependent(gram: FloatArray, basis: int) -> dict[int, list[int]]:

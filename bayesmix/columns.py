@@ -94,7 +94,7 @@ def apply_categories(
                 "Convert it to numbers."
             )
         return numbers
-    codes, uniques = pd.factorize(values)
+    codes, uniques = _factorize(name, values)
     positions = {category: position for position, category in enumerate(categories)}
     unknown = [value for value in uniques if value not in positions]
     if unknown:
@@ -111,7 +111,7 @@ def _numbers(values: pd.Series[Any]) -> npt.NDArray[Any] | None:
     """Return numbers as bool, int64 or float64 and None for anything else."""
     if values.dtype == object:
         values = values.infer_objects()
-        if pd.api.types.infer_dtype(values) == "decimal":
+        if pd.api.types.infer_dtype(values) in ("decimal", "integer"):  # of any size
             return values.to_numpy(dtype=np.float64)
     if pd.api.types.is_bool_dtype(values.dtype):
         return values.to_numpy(dtype=np.bool_)
@@ -128,15 +128,38 @@ def _check_text(name: str, values: pd.Series[Any]) -> None:
     if kind in ("string", "empty"):
         return
     if kind.startswith("mixed"):
-        examples = listed((repr(value) for value in values.drop_duplicates()), 4)
+        if not any(isinstance(value, str) for value in values):
+            raise _no_value(name, values)
+        examples = listed(dict.fromkeys(map(repr, values)), 4)
         raise BayesmixError(
             f"Column '{name}' mixes text and other values ({examples}). "
             f"Make it one of them: data['{name}'].astype(str), or pd.to_numeric(data['{name}'])."
         )
-    raise BayesmixError(
-        f"Column '{name}' holds {kind} values, neither numbers nor text. Convert it first, for "
-        "example dates to the days since the first: (data.date - data.date.min()).dt.days."
+    is_time = kind.startswith(("date", "time", "period"))
+    remedy = (
+        ", for example to the days since the first: (data.date - data.date.min()).dt.days"
+        if is_time
+        else ""
     )
+    raise BayesmixError(
+        f"Column '{name}' holds {kind} values, neither numbers nor text. Convert it first{remedy}."
+    )
+
+
+def _no_value(name: str, values: pd.Series[Any]) -> BayesmixError:
+    types = listed(dict.fromkeys(type(value).__name__ for value in values), 4)
+    return BayesmixError(
+        f"Column '{name}' holds values that are neither numbers nor text ({types}). Put one number "
+        "or one text into each row, for example with data.explode or in columns of their own."
+    )
+
+
+def _factorize(name: str, values: pd.Series[Any]) -> tuple[IntArray, Any]:
+    try:
+        codes, uniques = pd.factorize(values)
+        return codes.astype(np.int64, copy=False), uniques
+    except TypeError:  # values without a hash, such as lists
+        raise _no_value(name, values) from None
 
 
 def _kind(values: pd.Series[Any]) -> str:
@@ -185,7 +208,7 @@ class Factor:
         for i, (variable, positions) in enumerate(
             zip(self.variables, self._positions, strict=True)
         ):
-            rows, uniques = pd.factorize(columns[variable])
+            rows, uniques = _factorize(variable, columns[variable])
             lookup = np.array([positions.get(_label(u), -1) for u in uniques], dtype=np.int64)
             found = lookup[rows]
             if codes is None:

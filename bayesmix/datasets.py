@@ -54,8 +54,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     1  258.7047     1     308
     2  250.8006     2     308
     """
-    if name not in _GROUPING_COLUMNS:
-        hint = suggest(name, _GROUPING_COLUMNS)
+    if not isinstance(name, str) or name not in _GROUPING_COLUMNS:
+        hint = suggest(str(name), _GROUPING_COLUMNS)
         message = f"Unknown data set {name!r}. Data sets: {', '.join(_GROUPING_COLUMNS)}. {hint}"
         raise BayesmixError(message.rstrip())
     factors = _GROUPING_COLUMNS[name]

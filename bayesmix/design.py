@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import reprlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arguments import one_of
 from bayesmix.checks import check_design
 from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
 from bayesmix.effects import (
@@ -381,12 +383,24 @@ class Encoder:
         if not self.response.has_trials:
             return None
         trials = self._partly(newdata, self.response.trial_columns, self.response.trials)
+        bad = (trials < 0) | (np.isfinite(trials) & (trials != np.floor(trials)))
+        if bad.any():
+            raise BayesmixError(
+                f"The trials of '{self.response.name}' must be whole numbers of 0 or more; newdata "
+                f"has {trials[bad][0]:g}."
+            )
         return None if np.isnan(trials).all() else _read_only(trials)
 
     def _weights(self, newdata: pd.DataFrame) -> FloatArray | None:
         if self.weights is None or self.weights not in newdata.columns:
             return None
         (column,) = _columns(newdata, (self.weights,)).values()
+        _check_weights_numeric(column)
+        if (column <= 0).any():
+            raise BayesmixError(
+                f"weights must be positive; column '{self.weights}' of newdata has "
+                f"{column[column <= 0].iloc[0]:g}."
+            )
         return _read_only(column.to_numpy(dtype=np.float64, copy=True))
 
 
@@ -450,8 +464,7 @@ def make_design(
     """
     formula = parse_formula(formula) if isinstance(formula, str) else formula
     _check_frame(data, "data")
-    if missing not in ("drop", "raise"):
-        raise BayesmixError(f"missing must be 'drop' or 'raise'; got {missing!r}.")
+    one_of("missing", missing, ("drop", "raise"))
 
     response_side, common_side = read_response(formula.response), read_side(formula.common)
     bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
@@ -537,6 +550,11 @@ def _check_frame(data: object, name: str) -> None:
         raise BayesmixError(
             f"{name} must be a pandas DataFrame; got {type(data).__name__}. {convert}."
         )
+    if isinstance(data.columns, pd.MultiIndex):
+        raise BayesmixError(
+            f"{name} has columns of {data.columns.nlevels} levels. Make one name of each: "
+            f"{name}.columns = {name}.columns.map('_'.join)."
+        )
     if not len(data):
         raise BayesmixError(f"{name} has no rows. Check how it was read or filtered.")
 
@@ -590,16 +608,27 @@ def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Serie
             )
         column = weights
     else:
-        values = np.asarray(weights)
-        if values.shape != (len(data),):
-            raise BayesmixError(
-                f"The weights have shape {values.shape}; one per row of the data is needed: "
-                f"({len(data)},)."
-            )
-        column = pd.Series(values, index=data.index)
-    if not pd.api.types.is_numeric_dtype(column.dtype):
-        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
+        column = pd.Series(_as_array("weights", weights, len(data)), index=data.index)
+    _check_weights_numeric(column)
     return column
+
+
+def _as_array(name: str, values: npt.ArrayLike, n_rows: int) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError:  # lists of different lengths
+        array = np.asarray(None)
+    if array.shape != (n_rows,):
+        raise BayesmixError(
+            f"The {name} have shape {array.shape}; one per row of the data is needed: ({n_rows},)."
+        )
+    return array
+
+
+def _check_weights_numeric(column: pd.Series[Any]) -> None:
+    is_complex = pd.api.types.is_complex_dtype(column.dtype)
+    if is_complex or not pd.api.types.is_numeric_dtype(column.dtype):
+        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
 
 
 def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
@@ -611,9 +640,10 @@ def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_
         absent = column.isna().to_numpy()
         counts[name] = int(absent.sum())
         if counts[name] == n_rows:
+            where = "weights" if name == _WEIGHTS else f"Column '{name}'"
             raise BayesmixError(
-                f"Column '{name}' has no values: all {n_rows} are missing. Leave it out of the "
-                "formula, or check how the data were read or merged."
+                f"{where} has no values: all {n_rows} are missing. Leave it out, or check how the "
+                "data were read or merged."
             )
         keep &= ~absent
     lost = n_rows - int(keep.sum())
@@ -631,7 +661,8 @@ def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"'{name}' ({count})" for name, count in counts.items() if count)
+    names = {name: "weights" if name == _WEIGHTS else f"'{name}'" for name in counts}
+    return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
 
 
 def _offset(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
@@ -647,6 +678,11 @@ def _finite(
         bad = ~np.isfinite(column)
         if bad.any():
             count = int(bad.sum())
+            if count == len(bad):
+                raise BayesmixError(
+                    f"{what}'{label}' is infinite or not a number in all {count} rows. "
+                    "Check its values, or leave it out."
+                )
             raise BayesmixError(
                 f"{what}'{label}' is infinite or not a number in {count} of {len(bad)} rows (first "
                 f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
@@ -711,11 +747,20 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
-    kept = np.asarray(rows)
+    try:
+        kept = np.asarray(rows)
+    except ValueError:  # lists of different lengths
+        kept = np.asarray(None)
     if kept.dtype == np.bool_:
         if kept.shape != (n_rows,):
             raise BayesmixError(f"rows has {kept.size} bools for {n_rows} rows.")
         return np.flatnonzero(kept)
+    is_list = kept.ndim == 1 and (kept.dtype.kind in "iu" or not kept.size)
+    if not is_list or (kept.size and not -n_rows <= kept.min() <= kept.max() < n_rows):
+        raise BayesmixError(
+            f"rows={reprlib.repr(rows)} is not usable: give a list of positions from 0 to "
+            f"{n_rows - 1}, or one bool per row."
+        )
     return kept.astype(np.int64)
 
 

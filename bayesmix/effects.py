@@ -265,7 +265,12 @@ def unknown_column(name: str, data: pd.DataFrame, formula: Formula) -> FormulaEr
     """Make the error for a name that is no column of the data."""
     columns = [str(column) for column in data.columns]
     same = [column for column in columns if column.lower() == name.lower()]
-    hint = f"Did you mean '{same[0]}'?" if same else suggest(name, columns)
+    if name in data.index.names:
+        hint = f"'{name}' is the index: pass data.reset_index()."
+    elif name in columns:
+        hint = "Its name is not text: set data.columns = data.columns.map(str)."
+    else:
+        hint = f"Did you mean '{same[0]}'?" if same else suggest(name, columns)
     message = f"Unknown column '{name}'. Columns: {listed(columns, 20)}. {hint}".rstrip()
     return FormulaError(message, formula.text, _position(formula, name))
 
@@ -380,7 +385,7 @@ def learn_effects(
     for term in terms:
         _check_categories(term)
     labels = [term.labels for term in terms]
-    _check_labels(labels)
+    _check_labels(labels, has_intercept=bool(terms) and terms[0].kind == "intercept")
     ends = np.cumsum([0, *map(len, labels)]).tolist()
     spans = [tuple(range(a, b)) for a, b in itertools.pairwise(ends)]
     matrix = np.empty((len(frame), ends[-1]))
@@ -410,8 +415,10 @@ def _fill(matrix: FloatArray, span: tuple[int, ...], name: str, values: Any) -> 
     matrix[:, span[0] : span[-1] + 1] = block
 
 
-def _check_labels(labels: Sequence[Sequence[str]]) -> None:
+def _check_labels(labels: Sequence[Sequence[str]], *, has_intercept: bool) -> None:
     flat = [label for group in labels for label in group]
+    if "Intercept" in flat[int(has_intercept) :]:
+        raise BayesmixError("No effect can be called 'Intercept'. Rename that column of the data.")
     if len(set(flat)) < len(flat):
         twice = next(label for label in flat if flat.count(label) > 1)
         raise BayesmixError(f"Two effects are called '{twice}'. Rename a column of the data.")
@@ -511,7 +518,7 @@ class Response:
         node = _proportion(self._component.call)[0] if self.has_trials else self._component.call
         with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
             values = node.eval(frame, self._environment)
-        return self._numbers(frame, values)
+        return self._numbers(frame, values, "successes" if self.has_trials else "")
 
     def trials(self, frame: pd.DataFrame) -> FloatArray | None:
         """Compute the number of trials for encoded rows, shape (n,); None without trials."""
@@ -519,13 +526,13 @@ class Response:
             return None
         with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
             values = _proportion(self._component.call)[1].eval(frame, self._environment)
-        return self._numbers(frame, values)
+        return self._numbers(frame, values, "trials")
 
-    def _numbers(self, frame: pd.DataFrame, values: Any) -> FloatArray:
+    def _numbers(self, frame: pd.DataFrame, values: Any, what: str = "") -> FloatArray:
         array = np.asarray(values.data if isinstance(values, CategoricalBox) else values)
         is_categorical = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
         if is_categorical or array.dtype.kind not in "biuf":
-            raise self._not_numeric(array)
+            raise self._not_numeric(array, what)
         array = array.reshape(len(frame)) if array.size == len(frame) else array
         if array.ndim > 1 or array.size not in (1, len(frame)):
             raise BayesmixError(
@@ -533,8 +540,13 @@ class Response:
             )
         return np.array(np.broadcast_to(array, len(frame)), dtype=np.float64)
 
-    def _not_numeric(self, array: npt.NDArray[Any]) -> BayesmixError:
+    def _not_numeric(self, array: npt.NDArray[Any], what: str) -> BayesmixError:
         values = sorted(map(str, pd.unique(array.ravel())))
+        if what:
+            return BayesmixError(
+                f"The {what} of '{self.name}' are text or categories ({listed(values, 4)}), not "
+                "numbers. Make numbers of text with pd.to_numeric."
+            )
         column = self.columns[0] if len(self.columns) == 1 else "y"
         return BayesmixError(
             f"Response '{self.name}' holds text or categories ({listed(values, 4)}), not numbers. "

@@ -8,6 +8,10 @@ from collections.abc import Iterable
 __all__ = ["BayesmixError", "ConvergenceWarning", "DesignWarning", "FormulaError", "suggest"]
 
 
+# Characters of a formula that an error shows.
+_LONGEST = 120
+
+
 class BayesmixError(ValueError):
     """Base of every error that bayesmix raises for bad input."""
 
@@ -31,14 +35,27 @@ class FormulaError(BayesmixError):
         self.message = message
         lines = [message]
         if text:
-            lines.append(f"    {text}")
-            if position is not None:
-                lines.append("    " + " " * position + "^")
+            shown, at = _excerpt(text, position)
+            lines.append(f"    {shown}")
+            if at is not None:
+                lines.append("    " + " " * at + "^")
         super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[type[FormulaError], tuple[str, str, int | None]]:
         """Pickle by the arguments, so that a worker process can hand the error back."""
         return (type(self), (self.message, self.text, self.position))
+
+
+def _excerpt(text: str, position: int | None) -> tuple[str, int | None]:
+    """Cut a long formula to what is round the position, and say where that is then."""
+    if len(text) <= _LONGEST:
+        return text, position
+    centre = 0 if position is None else position
+    start = max(0, min(centre - _LONGEST // 2, len(text) - _LONGEST))
+    stop = start + _LONGEST
+    before, after = "..." if start else "", "..." if stop < len(text) else ""
+    at = None if position is None else position - start + len(before)
+    return f"{before}{text[start:stop]}{after}", at
 
 
 class DesignWarning(UserWarning):

@@ -336,10 +336,13 @@ def _numeric(what: str, values: npt.ArrayLike) -> Array:
         except (TypeError, ValueError):
             shown = ", ".join(map(str, dict.fromkeys(array.ravel()[:100].tolist())))
             shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
-            raise BayesmixError(
-                f"{what} is not numeric (it holds {shown}). For one level of a categorical column "
-                "write column['level'] on the left of the formula, with family='bernoulli'."
-            ) from None
+            remedy = (
+                "For one level of a categorical column write column['level'] on the left of the "
+                "formula, with family='bernoulli'."
+                if what.startswith("Response")
+                else "Convert the values to numbers."
+            )
+            raise BayesmixError(f"{what} is not numeric (it holds {shown}). {remedy}") from None
     array = array.astype(np.float64)
     bad = ~np.isfinite(array)
     if bad.any():

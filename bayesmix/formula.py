@@ -299,7 +299,7 @@ def _strange_character(text: str, position: int) -> str:
         "\u201d": 'Type straight quotes: ".',
     }
     fallback = "Write a column name with such a character in backquotes: `my column`."
-    return f"Unexpected character '{character}'. {hints.get(character, fallback)}"
+    return f"Unexpected character {character!r}. {hints.get(character, fallback)}"
 
 
 def _names(text: str) -> Iterator[tuple[str, bool, int]]:
@@ -408,7 +408,9 @@ class _Reader:
                 )
             inside = self.read(token, True)
             if len(inside) != 1 or inside[0].kind not in ("name", "string"):
-                raise _Problem("Write one level in the brackets: y[yes].", token.start)
+                raise _Problem(
+                    f"Write one level in the brackets, as text: {last.text}['yes'].", token.start
+                )
             items[-1] = _Node("subset", last.text, last.start, inside)
         elif not expects_operand:
             raise _Problem(_no_operator(last, token), token.start)
@@ -561,6 +563,10 @@ def _parse(text: str) -> Formula:
             )
         else:
             bars.extend(_expand_bar(term[0]))
+    if (at := _find(sides[1], response)) is not None:
+        raise _Problem(
+            f"The response {response} is on the right of '~' too. Leave it out there.", at
+        )
     formula = Formula(text, response, _effects(common), tuple(bars))
     for part in (f"{response} ~ {formula.common}", *(bar.effects for bar in bars)):
         _check_readable(part)
@@ -624,6 +630,18 @@ def _response(nodes: _Nodes) -> str:
         f"{advice}.",
         start,
     )
+
+
+def _find(nodes: _Nodes, written: str) -> int | None:
+    """Find where a term stands, outside of functions."""
+    for node in nodes:
+        if node.kind == "group":
+            at = _find(node.items, written)
+        else:
+            at = node.start if _render([node]) == written else None
+        if at is not None:
+            return at
+    return None
 
 
 def _from_cbind(call: _Node) -> str:

@@ -10,18 +10,18 @@ from __future__ import annotations
 import difflib
 import inspect
 import math
-import numbers
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.arguments import as_number
 from bayesmix.errors import BayesmixError, suggest
-from bayesmix.families import Family
+from bayesmix.families import FAMILIES, Family
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -203,10 +203,16 @@ class Prior:
     distribution: str
     _items: tuple[tuple[str, float], ...]
 
-    def __init__(self, distribution: str, /, **parameters: float) -> None:
+    def __init__(self, distribution: str, *unnamed: Never, **parameters: float) -> None:
         if not isinstance(distribution, str):
             raise BayesmixError(
                 f"A prior's distribution must be a name such as 'Normal'; got {distribution!r}."
+            )
+        if unnamed:
+            raise BayesmixError(
+                f"The parameters of {distribution} need their names; got "
+                f"{', '.join(map(repr, unnamed))}. "
+                "Write them as in Prior('Normal', mu=0, sigma=1)."
             )
         values = {
             name: _finite_number(distribution, name, value) for name, value in parameters.items()
@@ -382,14 +388,17 @@ def vectorise(priors: Sequence[Prior]) -> tuple[str, dict[str, Array]] | None:
 def _finite_number(distribution: str, name: str, value: object) -> float:
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value.item()
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
-        raise BayesmixError(
-            f"{distribution}: {name} must be one number, got {value!r}. "
-            "Give each parameter of the model its own prior by path."
-        )
-    if not math.isfinite(value):
-        raise BayesmixError(f"{distribution}: {name} must be finite, got {value}.")
-    return np.float64(value) + 0.0  # never -0.0, which would print as such
+    try:
+        number = as_number(value)
+    except OverflowError:  # whole numbers beyond 1e308
+        number = math.inf
+    if number is None:
+        many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
+        hint = " Give each parameter of the model its own prior by path." if many else ""
+        raise BayesmixError(f"{distribution}: {name} must be one number, got {value!r}.{hint}")
+    if not math.isfinite(number):
+        raise BayesmixError(f"{distribution}: {name} must be finite, got {number}.")
+    return np.float64(number) + 0.0  # never -0.0, which would print as such
 
 
 def _refuse_unknown(distribution: str, given: Iterable[str], known: Iterable[str]) -> None:
@@ -487,6 +496,9 @@ def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> A
             f"Unknown distribution {distribution!r}. Any univariate distribution of PyMC can be a "
             f"prior, among them {', '.join(_COMMON)}. {hint}".strip()
         )
+    rv_type = getattr(getattr(pm, distribution), "rv_type", None)
+    if not (getattr(rv_type, "signature", None) or "->()").endswith("->()"):
+        raise _is_multivariate(distribution)
     maker = getattr(pm, distribution).dist
     known_arguments = [
         name
@@ -497,13 +509,20 @@ def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> A
     try:
         variable = maker(**dict(items))
     except Exception as error:
-        raise BayesmixError(f"{distribution} cannot be made: {error}") from error
-    if variable.ndim != 0:
         raise BayesmixError(
-            f"{distribution} is the distribution of an array. A prior here stands on one number; "
-            f"use one of {', '.join(_COMMON)}."
-        )
+            f"{distribution} cannot be made: {str(error).rstrip('.')}. "
+            f"It takes {', '.join(known_arguments)}."
+        ) from error
+    if variable.ndim != 0:
+        raise _is_multivariate(distribution)
     return variable
+
+
+def _is_multivariate(distribution: str) -> BayesmixError:
+    return BayesmixError(
+        f"{distribution} is the distribution of an array. A prior here stands on one number; "
+        f"use one of {', '.join(_COMMON)}."
+    )
 
 
 @dataclass(frozen=True)
@@ -768,7 +787,8 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
     scale = 1.0
     if family.on_response_scale:
         location += float(np.mean(design.y))
-        scale = float(np.std(design.y, ddof=1)) if design.y.size > 1 else 0.0
+        with np.errstate(over="ignore"):
+            scale = float(np.std(design.y, ddof=1)) if design.y.size > 1 else 0.0
         if not (scale > 0 and math.isfinite(scale)):
             raise BayesmixError(
                 f"The sd of the response is {scale:g}, so the default priors have no scale. "
@@ -841,10 +861,19 @@ def _cell_columns(X: Array) -> list[int]:
 def _spread(column: Array) -> float:
     """Sample sd of a column; the absolute value of a constant one, 1 for a column of zeros."""
     size = float(np.abs(column).max(initial=0.0))
-    sd = float(np.std(column, ddof=1)) if column.size > 1 else 0.0
+    sd = _sd(column)
     if sd > 1e-14 * size:
         return sd
     return size if size > 0 else 1.0
+
+
+def _sd(column: Array) -> float:
+    """Sample sd, of numbers whose squares overflow too; 0 for less than two rows."""
+    if column.size < 2:
+        return 0.0
+    # A power of two, so that ordinary numbers keep all their bits.
+    unit = float(np.ldexp(1.0, np.frexp(np.abs(column).max())[1] - 1))
+    return float(np.std(column / unit, ddof=1) * unit)
 
 
 # Edits.
@@ -928,6 +957,8 @@ def _explain(given: object, leaves: Sequence[_Leaf]) -> str:
         return "The model has no correlations: no bar has two or more correlated effects. "
     if root == "sd" and "sd" not in kinds:
         return "The formula has no bars, so there are no sds of group effects. "
+    if any(root in family.auxiliary for family in FAMILIES.values()) and root not in kinds:
+        return f"The family has no {root}. "
     if root == "beta" and "beta" not in kinds:
         return "The formula has no population effects besides the intercept. "
     return ""
@@ -971,9 +1002,9 @@ def _check_prior(path: str, prior: object) -> None:
         return
     if support.negative or not support.positive:
         twin = _POSITIVE_TWIN.get(prior.distribution)
-        remedy = f"Use {twin}, or another" if twin else "Use"
+        remedy = f"Use {twin}, or another" if twin else "Use a"
         if prior.distribution == "TruncatedNormal":
-            remedy = "Set lower=0, or use"
+            remedy = "Set lower=0, or use a"
         raise BayesmixError(
             f"The prior of {path!r} must have its support on the positive numbers, but {prior} "
             f"does not. {remedy} distribution such as HalfNormal, HalfStudentT, Exponential, "

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arguments import as_number, generator
 from bayesmix.design import GroupTerm
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import Family, get_family
@@ -23,6 +24,8 @@ _INTERCEPT = "Intercept"
 _TIME = "time"
 _RESPONSE = "y"
 _TRIALS = "trials"
+_LARGEST_COUNT = 2.0**62
+_CONSTANTS = ("True", "False", "None")
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -187,7 +190,7 @@ def simulate(
     >>> crossed.formula
     'y ~ 1 + x + (1 + x || student) + (1 | item)'
     """
-    rng = np.random.default_rng(random_seed)
+    rng = generator(random_seed)
     family = get_family(family)
     levels = _levels(n_groups)
     beta = _intercept_first(_numbers("beta", beta))
@@ -218,6 +221,11 @@ def simulate(
     auxiliary = {} if residual is None else {"sigma": residual}
     counts = _trials(trials, n_rows) if family.trials else None
     response = family.draw(rng, eta, auxiliary, None, counts)
+    if family.discrete and not response.max() <= _LARGEST_COUNT:
+        raise BayesmixError(
+            f"The counts are as large as {response.max():g}, beyond whole numbers of 64 bits. Give "
+            f"smaller values in beta or sd: they are on the scale of the {family.link} link."
+        )
     columns: dict[str, Any] = {
         factor: pd.Categorical.from_codes(codes[factor], pd.Index(levels[factor]))
         for factor in levels
@@ -268,6 +276,12 @@ def _sds(
                 f"sd={{'{factor}': {{'Intercept': 0.5}}, ...}}."
             )
     sds = {factor: _numbers(f"sd of '{factor}'", by_factor[factor]) for factor in levels}
+    for factor, effects in sds.items():
+        if not effects:
+            raise BayesmixError(
+                f"Grouping factor '{factor}' has no effect. Give at least one sd: "
+                f"sd={{'{factor}': {{'Intercept': 0.5}}}}."
+            )
     for factor, effects in sds.items():
         for effect, value in effects.items():
             if value < 0:
@@ -321,7 +335,11 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
             f"The correlations of '{factor}' have shape {matrix.shape}, but it has {q} effects "
             f"({', '.join(effects)}). {remedy}"
         )
-    if not np.allclose(matrix, matrix.T) or not np.allclose(np.diag(matrix), 1.0):
+    if (
+        not np.isfinite(matrix).all()
+        or not np.allclose(matrix, matrix.T)
+        or not np.allclose(np.diag(matrix), 1.0)
+    ):
         raise BayesmixError(f"The correlations of '{factor}' are no correlation matrix. {remedy}")
     if np.linalg.eigvalsh(matrix).min() < 1e-12:
         raise BayesmixError(
@@ -338,8 +356,9 @@ def _rows(
     dropout: float,
     rng: np.random.Generator,
 ) -> tuple[dict[str, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
-    if not 0 <= dropout < 1:
-        raise BayesmixError(f"dropout is {dropout}. It is a probability: 0 <= dropout < 1.")
+    share = as_number(dropout)
+    if share is None or not 0 <= share < 1:
+        raise BayesmixError(f"dropout is {dropout!r}. It is a probability: 0 <= dropout < 1.")
     first, *others = levels
     size = _counts("n_per_group", n_per_group, len(levels[first]))
     if dropout:
@@ -389,9 +408,9 @@ def _residual_sd(sigma: float | None, family: Family) -> float | None:
         if sigma is not None:
             raise BayesmixError(f"The {family.name} family has no residual sd. Leave sigma out.")
         return None
-    value = 1.0 if sigma is None else float(sigma)
-    if not (np.isfinite(value) and value > 0):
-        raise BayesmixError(f"sigma is {sigma}. A residual sd is positive.")
+    value = 1.0 if sigma is None else as_number(sigma)
+    if value is None or not (np.isfinite(value) and value > 0):
+        raise BayesmixError(f"sigma is {sigma!r}. A residual sd is positive, such as 1.0.")
     return value
 
 
@@ -428,11 +447,8 @@ def _numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:
         )
     numbers = {}
     for name, value in values.items():
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = np.nan
-        if not np.isfinite(number):
+        number = as_number(value)
+        if number is None or not np.isfinite(number):
             raise BayesmixError(f"{what} has {value!r} for '{name}'. It must be a finite number.")
         numbers[name] = number
     return numbers
@@ -443,7 +459,10 @@ def _intercept_first[T](values: Mapping[str, T]) -> dict[str, T]:
 
 
 def _counts(what: str, value: int | Sequence[int], size: int) -> npt.NDArray[np.int64]:
-    counts = np.asarray(value)
+    try:
+        counts = np.asarray(value)
+    except ValueError:  # lists of different lengths
+        counts = np.asarray(None)
     if not np.issubdtype(counts.dtype, np.integer) or (counts.size and counts.min() < 1):
         raise BayesmixError(f"{what} must be made of positive whole numbers; got {value!r}.")
     if counts.shape not in {(), (size,)}:
@@ -466,7 +485,7 @@ def _check_factors(what: str, given: Mapping[str, Any], factors: Mapping[str, An
 def _check_names(family: Family, levels: Mapping[str, Any], names: set[str]) -> None:
     reserved = {_RESPONSE, _TRIALS} if family.trials else {_RESPONSE}
     for name in (*levels, *sorted(names, key=str)):
-        if not isinstance(name, str) or not name.isidentifier():
+        if not isinstance(name, str) or not name.isidentifier() or name in _CONSTANTS:
             raise BayesmixError(f"{name!r} cannot be a column. Use a plain name such as 'x1'.")
         if name in reserved:
             raise BayesmixError(f"'{name}' is taken by the response. Choose another name.")

@@ -837,7 +837,7 @@ ERRORS = {
     "y ~ x:offset(z)": "offset",
     "y ~ x + p(wins, games)": "p() is a binomial response",
     "same ~ x": "constant",
-    "y ~ Intercept": "Two effects are called 'Intercept'",
+    "y ~ Intercept": "No effect can be called 'Intercept'",
 }
 
 
@@ -919,7 +919,7 @@ def test_weights_belong_to_families_with_a_residual():
 
 
 def test_missing_is_drop_or_raise():
-    with pytest.raises(BayesmixError, match="'drop' or 'raise'; got 'keep'"):
+    with pytest.raises(BayesmixError, match=r"missing='keep'. Allowed: drop, raise"):
         design("y ~ x", small(), missing="keep")
 
 

@@ -207,7 +207,7 @@ def test_numbers_of_every_kind_are_accepted():
         ("sample", {}, "Unknown distribution 'sample'"),
         ("SkewNormal", {"alhpa": 1}, "SkewNormal has no parameter 'alhpa'.*Did you mean 'alpha'"),
         ("Kumaraswamy", {"a": 1}, "Kumaraswamy cannot be made: .*'b'"),
-        ("MvStudentT", {"nu": 3}, "MvStudentT cannot be made"),
+        ("MvStudentT", {"nu": 3}, "MvStudentT is the distribution of an array"),
         ("Dirichlet", {"a": 1}, "Dirichlet"),
         ("Continuous", {}, "Continuous cannot be made"),
     ],

@@ -1,0 +1,78 @@
+"""Checks of single arguments: one small function each, and the same words everywhere."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Iterable
+
+import numpy as np
+
+from bayesmix.errors import BayesmixError, suggest
+
+__all__ = [
+    "as_number",
+    "as_whole_number",
+    "generator",
+    "one_of",
+    "seed",
+    "true_or_false",
+    "whole_number",
+]
+
+
+def as_number(value: object) -> float | None:
+    """Return one real number as a float, and None for anything else; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return None
+    return float(value)
+
+
+def as_whole_number(value: object) -> int | None:
+    """Return a whole number as an int, and None for anything else; True and False are none."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral):
+        return None
+    return int(value)
+
+
+def whole_number(name: str, value: object, *, at_least: int, at_most: int | None = None) -> None:
+    """Raise unless a value is a whole number within its limits."""
+    whole = as_whole_number(value)
+    if whole is None or whole < at_least or (at_most is not None and whole > at_most):
+        limits = f">= {at_least}" if at_most is None else f"from {at_least} to {at_most}"
+        raise BayesmixError(f"{name}={value!r} is not usable: give a whole number {limits}.")
+
+
+def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
+    """Raise unless a value is one of the allowed words."""
+    words = list(allowed)
+    if not isinstance(value, str) or value not in words:
+        raise BayesmixError(
+            f"Unknown {name}={value!r}. Allowed: {', '.join(words)}. "
+            f"{suggest(str(value), words)}".rstrip()
+        )
+
+
+def true_or_false(name: str, value: object) -> None:
+    """Raise unless a value is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise BayesmixError(f"{name}={value!r} is not usable: give True or False.")
+
+
+def seed(value: object) -> int:
+    """Make one whole number of a seed: None draws one, a Generator gives its next."""
+    if value is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(value, np.random.Generator):
+        return int(value.integers(2**32))
+    whole = as_whole_number(value)
+    if whole is not None and whole >= 0:
+        return whole
+    raise BayesmixError(
+        f"random_seed={value!r} is not usable: give a whole number of zero or more, a "
+        "numpy.random.Generator, or None."
+    )
+
+
+def generator(value: object) -> np.random.Generator:
+    """Make a generator of a seed; a Generator is used as it is."""
+    return value if isinstance(value, np.random.Generator) else np.random.default_rng(seed(value))
