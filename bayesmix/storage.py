@@ -1,7 +1,8 @@
 """A fit to one file and back: arrays and JSON in a zip archive, no pickle.
 
 The file holds what a fit is made of: the draws, the arrays of the design, the priors, the options,
-and what the encoder learnt, so that new data are encoded as before. The user's rows are not in it.
+and what the encoder learnt, so that new data are encoded as before. Of the user's data it holds the
+arrays of the design and the labels of rows and levels, and no other column.
 
 Loading runs no code from the file. Arrays are read without pickle; the formula is parsed, never
 evaluated as Python; it may call formulae's own functions and NumPy's elementwise ones, and for any
@@ -70,7 +71,8 @@ _METADATA = "bayesmix.json"
 # Functions of NumPy that a formula in a file may call besides the universal functions: they
 # return numbers computed from their arguments and do nothing else.
 _NUMPY_FUNCTIONS = frozenset({"around", "clip", "nan_to_num", "round", "where"})
-_EXTENSION_DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
+# Those that are not NumPy's, with text.
+_INDEX_DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
 
 type Plain = Any
 """None, bool, int, float, str, arrays, and lists, tuples and dicts of these."""
@@ -137,10 +139,9 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
     with _reading(source, metadata):
         formula = parse_formula(content["formula"])
         response, sides = read_response(formula.response), _sides(formula)
-    names = _restore_names(
-        (response, *sides.values()), content["names"], dict(namespace or {}), formula
-    )
-    with _reading(source, metadata):
+        names = _restore_names(
+            (response, *sides.values()), content["names"], dict(namespace or {}), formula
+        )
         return _restore_fit(content, formula, response, sides, names)
 
 
@@ -174,15 +175,15 @@ class _NotReadable(BayesmixError):
 
 def _damaged(source: Path, metadata: Mapping[str, Any] | None, error: Exception) -> BayesmixError:
     reason = str(error).rstrip(".") or type(error).__name__
-    other = ""
-    if metadata is not None and metadata.get("formulae") != formulae_version:
-        other = (
-            f" It was saved with formulae {metadata.get('formulae')}; here is formulae "
-            f"{formulae_version}. Try the former."
+    saved = formulae_version if metadata is None else metadata.get("formulae")
+    if saved != formulae_version:
+        return BayesmixError(
+            f"'{source}' was saved with formulae {saved} and cannot be read with formulae "
+            f"{formulae_version} ({reason}). Install formulae {saved} to read it."
         )
     return BayesmixError(
-        f"'{source}' is damaged or was changed after it was saved ({reason}).{other} "
-        "Take a copy of it, or fit the model again."
+        f"'{source}' is damaged or was changed after it was saved ({reason}). Take another copy "
+        "of it, or fit the model again."
     )
 
 
@@ -551,13 +552,9 @@ def _plain_index(index: pd.Index[Any]) -> dict[str, Plain]:
     if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
         moments = index.tz_convert("UTC").tz_localize(None).to_numpy()
         return plain | {"kind": "moments", "values": moments, "tz": str(index.tz)}
-    if isinstance(index, pd.PeriodIndex):
-        return _plain_index(pd.Index(index.astype(str), name=index.name))
-    dtype = str(index.dtype) if pd.api.types.is_extension_array_dtype(index.dtype) else None
-    values = index.to_numpy()
-    if values.dtype == object:
-        dtype = dtype or "object"
-    return plain | {"kind": "values", "values": values, "dtype": dtype}
+    dtype = str(index.dtype)
+    known = dtype if _INDEX_DTYPES.fullmatch(dtype) else None
+    return plain | {"kind": "values", "values": index.to_numpy(), "dtype": known}
 
 
 def _restore_index(plain: Plain) -> Any:
@@ -586,7 +583,7 @@ def _restore_index(plain: Plain) -> Any:
             dtype = plain["dtype"]
             if dtype is None:
                 return pd.Index(plain["values"], name=name)
-            _require(_EXTENSION_DTYPES.fullmatch(dtype), f"the dtype {dtype}")
+            _require(_INDEX_DTYPES.fullmatch(dtype), f"the dtype {dtype}")
             return pd.Index(plain["values"], dtype=dtype, name=name)
     raise ValueError(f"an index of kind {plain['kind']}")
 
@@ -823,8 +820,9 @@ def _plain_name(name: str, value: Any) -> dict[str, Plain]:
         return {"is": "formulae"}
     if value is np:
         return {"is": "numpy"}
-    if isinstance(value, np.ufunc) and getattr(np, str(value.__name__), None) is value:
-        return {"is": "ufunc", "value": value.__name__}
+    own_name = getattr(value, "__name__", None)
+    if _is_ufunc(own_name) and getattr(np, str(own_name)) is value:
+        return {"is": "ufunc", "value": own_name}
     if isinstance(value, bool | int | float | str | np.number | np.bool_ | np.ndarray):
         return {"is": "value", "value": value}
     return {"is": "given"}

@@ -1,0 +1,771 @@
+from __future__ import annotations
+
+import contextlib
+import copy
+import dataclasses
+import json
+import os
+import pickle
+import random
+import warnings
+import zipfile
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import formulae
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import bayesmix as bm
+from bayesmix import storage
+from bayesmix.design import make_design
+from bayesmix.model import variable_dims
+from bayesmix.priors import resolve_priors
+from bayesmix.sampling import SampleOptions
+
+CHAINS, DRAWS = 2, 20
+HAS_SPLINES = "cr" in formulae.transforms.TRANSFORMS
+
+
+@pytest.fixture(scope="module")
+def data() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    n = 90
+    size = rng.integers(3, 9, n)
+    return pd.DataFrame(
+        {
+            "y": rng.normal(5, 1, n),
+            "positive": rng.gamma(4, 1, n),
+            "x": rng.normal(size=n),
+            "a b": rng.uniform(1, 2, n),
+            "whole": pd.array(rng.integers(0, 9, n), dtype="Int64"),
+            "flag": rng.random(n) < 0.5,
+            "answer": rng.choice(["no", "yes"], n),
+            "ses": pd.Categorical(rng.choice(["low", "mid", "high"], n), ["low", "mid", "high"]),
+            "year": rng.integers(2001, 2005, n),
+            "age": pd.cut(rng.uniform(0, 60, n), [0, 20, 40, 60]),
+            "size": size,
+            "hits": rng.binomial(size, 0.4),
+            "w": rng.uniform(0.5, 2, n),
+            "g": np.repeat(np.arange(1, 11), 9),
+            "h": np.tile(["p", "q", "r"], 30),
+            "holes": np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n)),
+        },
+        index=[f"row {i}" for i in range(n)],
+    )
+
+
+def hand_made(
+    formula: str,
+    data: pd.DataFrame,
+    *,
+    family: Any = "gaussian",
+    priors: Any = None,
+    **options: Any,
+) -> bm.MixedFit:
+    """Fit with a posterior of random numbers."""
+    family = bm.get_family(family)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.DesignWarning)
+        design = make_design(formula, data, family=family, **options)
+    spec = bm.ModelSpec(design, family, resolve_priors(design, family, priors))
+    rng = np.random.default_rng(2)
+    coords: dict[str, Any] = {"chain": np.arange(CHAINS), "draw": np.arange(DRAWS)}
+    coords["term"] = list(design.terms)
+    variables: dict[str, Any] = {"beta": ("term",)}
+    for term in design.groups:
+        coords |= {term.dim: term.levels, term.effect_dim: list(term.effects)}
+        if len(spec.partial_correlations(term)):
+            coords[term.effect_dim_bis] = list(term.effects)
+    dims = {name: d for name, d in variable_dims(spec).items() if set(d) <= set(coords)}
+    draws: dict[str, Any] = {}
+    for name, own in (variables | dims | {name: () for name in spec.family.auxiliary}).items():
+        shape = (CHAINS, DRAWS, *(len(coords[dim]) for dim in own))
+        draws[name] = (("chain", "draw", *own), rng.gamma(2, 1, shape) / 10)
+    posterior = xr.Dataset(draws, coords, {"library": "by hand", "sizes": [1, 2]})
+    posterior["beta"].attrs["unit"] = "points"
+    stats = xr.Dataset(
+        {
+            "diverging": (("chain", "draw"), rng.random((CHAINS, DRAWS)) < 0.1),
+            "started": ("chain", np.array(["2026-01-01", "2026-01-02"], "datetime64[ns]")),
+            "reason": ("chain", np.array(["", "é:ø"], dtype=object)),
+            "step": ("chain", [0.1, np.nan]),
+        }
+    )
+    observed = xr.Dataset({design.response: ("obs", design.y)}, {"obs": design.rows})
+    constant = xr.Dataset({"X": (("obs", "term"), design.X)}, {"obs": design.rows})
+    idata = xr.DataTree.from_dict(
+        {
+            "/": xr.Dataset(
+                attrs={
+                    "method": "nuts",
+                    "seconds": np.float64(1.5),
+                    "messages": json.dumps(["R-hat"]),
+                    "random_seed": 2**40,
+                }
+            ),
+            "/posterior": posterior,
+            "/sample_stats": stats,
+            "/observed_data": observed,
+            "/constant_data": constant,
+        },
+        name="draws",
+    )
+    sampled = SampleOptions(draws=DRAWS, chains=CHAINS, random_seed=3, nuts={"target_accept": 0.9})
+    return bm.MixedFit(spec, idata, sampled)
+
+
+def round_trip(fit: bm.MixedFit, folder: Path, **options: Any) -> bm.MixedFit:
+    fit.save(folder / "a.fit")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return bm.load(folder / "a.fit", **options)
+
+
+def assert_same(first: Any, second: Any, place: str = "fit") -> None:
+    """Compare two values of any depth: dataclasses, arrays, formulae's objects."""
+    first, second = (v.item() if isinstance(v, np.generic) else v for v in (first, second))
+    assert type(first) is type(second), place
+    if isinstance(first, ModuleType | type) or callable(getattr(first, "__wrapped__", None)):
+        assert first is second, place
+    elif isinstance(first, np.ndarray):
+        assert first.dtype == second.dtype, place
+        assert first.flags.fnc == second.flags.fnc, place
+        np.testing.assert_array_equal(first, second, err_msg=place)
+    elif isinstance(first, pd.Index):
+        pd.testing.assert_index_equal(first, second, exact=True)
+    elif isinstance(first, xr.DataTree):
+        xr.testing.assert_identical(first, second)
+    elif isinstance(first, dict):
+        assert list(first) == list(second), place
+        for key in first:
+            assert_same(first[key], second[key], f"{place}[{key!r}]")
+    elif isinstance(first, list | tuple):
+        assert len(first) == len(second), place
+        for i, (one, other) in enumerate(zip(first, second, strict=True)):
+            assert_same(one, other, f"{place}[{i}]")
+    elif dataclasses.is_dataclass(first):
+        for field in dataclasses.fields(first):
+            one, other = getattr(first, field.name), getattr(second, field.name)
+            assert_same(one, other, f"{place}.{field.name}")
+    elif type(first).__module__.startswith("formulae.terms"):
+        ignored = {"_intermediate_data", "env", "value", "data", "len", "op"}
+        for name in vars(first).keys() - ignored:
+            assert_same(vars(first)[name], vars(second)[name], f"{place}.{name}")
+    elif hasattr(first, "params_set"):
+        for name in vars(first).keys() - {"_spline"}:
+            assert_same(vars(first)[name], vars(second)[name], f"{place}.{name}")
+    elif isinstance(first, str | int | float | None):
+        assert first == second, place
+
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "slopes": (
+        "y ~ x + ses + (1 + x | g)",
+        {
+            "priors": {
+                "x": bm.Prior("Normal", sigma=0.1),
+                "sd": bm.Prior("HalfNormal", sigma=1 / 3),
+                "sd:g:x": bm.Prior("HalfStudentT", nu=3, sigma=0.2),
+                "cor:g": bm.LKJ(2.5),
+            }
+        },
+    ),
+    "uncorrelated": ("y ~ x + (x || g)", {}),
+    "nested": ("positive ~ 1 + (1 | g/h) + (0 + ses | h)", {}),
+    "crossed": ("y ~ x + (1 | g) + (1 | h:ses)", {}),
+    "transforms": (
+        "np.log(positive) ~ scale(x) + poly(x, 2) + bs(`a b`, df=5) + center(whole) "
+        "+ np.sqrt(`a b`) + (scale(x) + poly(x, 2) | g)",
+        {},
+    ),
+    "categories": (
+        "y ~ C(year) + S(ses) + T(answer, 'yes') + age + flag + B(answer, 'yes') + (1 | g)",
+        {},
+    ),
+    "contrasts": ("y ~ C(year, Sum) + 0 + ses + (1 | g)", {}),
+    "interactions": ("y ~ ses*x + x:answer + scale(x):ses + I(x**2) + (1 | g)", {}),
+    "extra terms": ("y ~ 0 + answer:ses + (0 + flag:ses | g)", {}),
+    "nested spline": ("y ~ I(bs(x, df=4)):answer + (1 | g)", {}),
+    "binomial": ("p(hits, size) ~ x + (1 | g)", {"family": "binomial"}),
+    "constant trials": ("p(hits, 8) ~ x + (1 | g)", {"family": ("binomial", "probit")}),
+    "bernoulli": ("answer['yes'] ~ x + (1 | g)", {"family": "bernoulli(probit)"}),
+    "poisson": ("hits ~ x + offset(np.log(size)) + (1 | g)", {"family": "poisson"}),
+    "weights": ("y ~ x + (1 | g)", {"weights": "w"}),
+    "weights array": ("y ~ x + (1 | g)", {"weights": np.linspace(1, 2, 90)}),
+    "missing": ("y ~ holes + (1 + holes | g)", {}),
+    "no groups": ("y ~ whole + x", {}),
+    "no effects": ("y ~ 0 + (1 | g)", {}),
+}
+if HAS_SPLINES:
+    CASES |= {
+        "splines": ("y ~ cr(x, df=4) + cc(`a b`, period=1) + (1 | g)", {}),
+        "thin plates": ("y ~ tp(x, df=4) + (1 | g)", {}),
+    }
+
+
+def tables(fit: bm.MixedFit) -> dict[str, Any]:
+    found = {
+        "fixef": fit.fixef(0.9),
+        "priors": fit.priors,
+        "diagnostics": fit.diagnostics(),
+        "varcorr": fit.varcorr(estimator="posterior"),
+    }
+    if fit.design.groups:
+        found |= {
+            "ranef": fit.ranef(add_group_N=True),
+            "coef": fit.coef(),
+            "typical": fit.find_typical(probs=[0.1, 0.9]),
+            "cor_re": fit.cor_re(long=True),
+        }
+    return found
+
+
+def new_rows(data: pd.DataFrame) -> pd.DataFrame:
+    """Rows with levels never seen, without the response, in an order of their own."""
+    rows = data.iloc[[80, 3, 3, 41, 20]].drop(columns=["y"]).fillna({"holes": 0.5})
+    return rows.assign(g=[1, 2, 77, 10, 3], x=rows["x"] / 2 + 0.1)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_everything_comes_back(case, data, tmp_path):
+    formula, options = CASES[case]
+    fit = hand_made(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    assert_same(fit.spec.design, again.spec.design, "design")
+    assert_same(fit.spec.priors, again.spec.priors, "priors")
+    assert_same(fit.spec.family, again.spec.family, "family")
+    assert_same(fit.options, again.options, "options")
+    assert_same(fit.idata, again.idata, "idata")
+    assert (again.idata.attrs, again.idata.name) == (fit.idata.attrs, "draws")
+    for name, table in tables(fit).items():
+        pd.testing.assert_frame_equal(table, tables(again)[name], check_exact=True)
+    assert repr(fit) == repr(again)
+    assert fit._repr_html_() == again._repr_html_()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_new_data_are_encoded_as_before(case, data, tmp_path):
+    formula, options = CASES[case]
+    fit = hand_made(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    for rows in (new_rows(data), data.dropna()):
+        assert_same(fit.design.at(rows), again.design.at(rows), "at")
+    train = data.dropna() if case == "missing" else data
+    np.testing.assert_allclose(again.design.at(train).X, fit.design.X, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_loaded_fit_is_saved_the_same(case, data, tmp_path):
+    formula, options = CASES[case]
+    fit = hand_made(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    again.save(tmp_path / "b.fit")
+    first, second = (zipfile.ZipFile(tmp_path / name) for name in ("a.fit", "b.fit"))
+    assert first.namelist() == second.namelist()
+    for name in first.namelist():
+        assert first.read(name) == second.read(name)
+
+
+@pytest.mark.parametrize("case", ["slopes", "nested", "binomial"])
+def test_the_model_is_the_same(case, data, tmp_path):
+    formula, options = CASES[case]
+    fit = hand_made(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    point = {k: v + 0.1 for k, v in fit.model.initial_point().items()}
+    densities = [one.model.compile_logp(mode="FAST_COMPILE")(point) for one in (fit, again)]
+    assert densities[0] == densities[1]
+    assert np.isfinite(densities[0])
+
+
+def test_the_uncorrelated_model_comes_from_a_loaded_fit(data, tmp_path):
+    formula, options = CASES["slopes"]
+    fit = hand_made(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    assert_same(fit.spec.uncorrelated(), again.spec.uncorrelated())
+    split = bm.MixedFit(fit.spec.uncorrelated(), fit.idata, fit.options)
+    split.save(tmp_path / "split.fit")
+    assert bm.load(tmp_path / "split.fit").design.groups[0].blocks == ((0,), (1,))
+
+
+def test_a_real_fit_comes_back_and_is_refitted(mock_pymc_sample, tmp_path):
+    data = bm.load_dataset("sleepstudy")
+    formula = "np.log(Reaction) ~ scale(Days) + (scale(Days) | Subject)"
+    options = {"draws": 30, "chains": 2, "random_seed": 1, "progressbar": False}
+    with pytest.warns(bm.ConvergenceWarning):
+        fit = bm.fit(formula, data, **options)
+    again = round_trip(fit, tmp_path)
+    xr.testing.assert_identical(fit.idata, again.idata)
+    assert repr(fit) == repr(again)
+    with pytest.warns(bm.ConvergenceWarning):
+        refitted = again.uncorrelated()
+    assert refitted.posterior.sizes["draw"] == 30
+    assert "cor_Subject" not in refitted.posterior
+
+
+def test_draws_can_be_changed_and_the_design_cannot(data, tmp_path):
+    again = round_trip(hand_made("y ~ x + (1 | g)", data), tmp_path)
+    again.idata["constant_data"]["X"][0, 0] = 5.0
+    with pytest.raises(ValueError, match="read-only"):
+        again.design.X[0, 0] = 5.0
+    assert again.design.X[0, 0] == 1.0
+
+
+INDEXES = {
+    "range": pd.RangeIndex(10, 190, 2, name="id"),
+    "numbers": pd.Index(np.arange(90) * 0.5),
+    "text": pd.Index([f"é{i}" for i in range(90)], name="pupil"),
+    "text with a hole": pd.Index([None, *(f"é{i}" for i in range(89))], dtype=object),
+    "nullable": pd.Index(np.arange(90), dtype="Int64"),
+    "dates": pd.DatetimeIndex(pd.date_range("2026-01-01", periods=90).to_numpy()),
+    "moments": pd.DatetimeIndex(
+        pd.date_range("2026-10-25", periods=90, freq="h", tz="Europe/Berlin"), freq=None
+    ),
+    "categories": pd.CategoricalIndex(np.repeat(["b", "a"], 45), ["b", "a"]),
+    "ordered": pd.CategoricalIndex(np.repeat(["b", "a"], 45), ["b", "a"], ordered=True),
+    "two columns": pd.MultiIndex.from_product([["a", "b"], range(45)], names=["k", None]),
+    "intervals": pd.interval_range(0, 90),
+}
+
+
+@pytest.mark.parametrize("kind", INDEXES)
+def test_row_labels_come_back(kind, data, tmp_path):
+    fit = hand_made("y ~ x + (1 | g)", data.set_axis(INDEXES[kind], axis=0))
+    index = round_trip(fit, tmp_path).design.index
+    pd.testing.assert_index_equal(index, INDEXES[kind], exact=True)
+
+
+def test_odd_row_labels_come_back_as_text(data, tmp_path):
+    odd = pd.Index([frozenset({i}) for i in range(90)], dtype=object)
+    fit = hand_made("y ~ x + (1 | g)", data.set_axis(odd, axis=0))
+    index = round_trip(fit, tmp_path).design.index
+    assert list(index) == list(map(str, odd))
+    periods = pd.period_range("2026-01", periods=90, freq="M")
+    fit = hand_made("y ~ x + (1 | g)", data.set_axis(periods, axis=0))
+    fit.save(tmp_path / "b.fit")
+    assert bm.load(tmp_path / "b.fit").design.index[0] == "2026-01"
+
+
+@pytest.mark.parametrize("name", ["..", "ä:ø", "$array", "a'b\\", "a b"])
+def test_any_column_name_survives(name, data, tmp_path):
+    renamed = data.drop(columns="a b").rename(columns={"h": name, "x": f"x{name}"})
+    fit = hand_made(f"y ~ `x{name}` + (1 | g) + (`x{name}` | `{name}`)", renamed)
+    again = round_trip(fit, tmp_path)
+    assert_same(fit.design, again.design)
+    assert again.ranef().equals(fit.ranef())
+
+
+# --- functions and values of the user -----------------------------------------------------------
+
+
+def half(x):
+    return x / 2
+
+
+def test_own_values_are_in_the_file(data, tmp_path):
+    fit = hand_made("y ~ I(x - shift) + (1 | g)", data, namespace={"shift": 3.5})
+    again = round_trip(fit, tmp_path)
+    assert_same(fit.design.at(new_rows(data)), again.design.at(new_rows(data)))
+
+
+def test_own_functions_must_be_passed_again(data, tmp_path):
+    fit = hand_made("y ~ half(x) + (1 | g)", data, namespace={"half": half})
+    fit.save(tmp_path / "a.fit")
+    with pytest.raises(bm.BayesmixError, match=r"calls half\(\).*namespace=\{'half': half\}"):
+        bm.load(tmp_path / "a.fit")
+    with pytest.raises(bm.BayesmixError, match=r"gives no function for 'half'"):
+        bm.load(tmp_path / "a.fit", namespace={"half": 3})
+    again = bm.load(tmp_path / "a.fit", namespace={"half": half})
+    assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+@pytest.mark.parametrize("call", ["np.cumsum", "np.linalg.norm", "pd.to_numeric"])
+def test_other_functions_of_numpy_and_pandas_must_be_passed(call, data, tmp_path):
+    wrapped = "I(x / np.linalg.norm(x))" if call == "np.linalg.norm" else f"{call}(x)"
+    fit = hand_made(f"y ~ {wrapped} + (1 | g)", data)
+    fit.save(tmp_path / "a.fit")
+    root = call.partition(".")[0]
+    with pytest.raises(bm.BayesmixError, match=f"{call}.*namespace=.*'{root}': {root}"):
+        bm.load(tmp_path / "a.fit")
+    again = bm.load(tmp_path / "a.fit", namespace={"np": np, "pd": pd})
+    assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+def test_numpys_functions_under_other_names(data, tmp_path):
+    formula = "y ~ exp(x) + N.where(x > 0, 1, 0) + (1 | g)"
+    fit = hand_made(formula, data, namespace={"exp": np.exp, "N": np})
+    again = round_trip(fit, tmp_path)
+    assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+def test_what_is_called_np_but_is_not_numpy_must_be_passed(data, tmp_path):
+    other = SimpleNamespace(exp=half)
+    fit = hand_made("y ~ np.exp(x) + (1 | g)", data, namespace={"np": other})
+    fit.save(tmp_path / "a.fit")
+    with pytest.raises(bm.BayesmixError, match=r"calls np\.exp\(\), which is not in the file"):
+        bm.load(tmp_path / "a.fit")
+    again = bm.load(tmp_path / "a.fit", namespace={"np": other})
+    assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+class Share:
+    """A transformation that learns, written by a user."""
+
+    __stateful_transform__ = True
+
+    def __init__(self) -> None:
+        self.total: float | None = None
+
+    def __call__(self, x: Any) -> Any:
+        if self.total is None:
+            self.total = float(np.sum(x))
+        return x / self.total
+
+
+def test_own_transformations_keep_what_they_learnt(data, tmp_path):
+    fit = hand_made("y ~ share(whole) + (1 | g)", data, namespace={"share": Share})
+    again = round_trip(fit, tmp_path, namespace={"share": Share})
+    assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+    with pytest.raises(bm.BayesmixError, match="no transformation that learns"):
+        bm.load(tmp_path / "a.fit", namespace={"share": half})
+
+
+# --- files from someone else --------------------------------------------------------------------
+
+
+def rewrite(path: Path, change: Any = None, members: dict[str, bytes | None] | None = None) -> None:
+    """Change the JSON of a file, or its members, None to drop one."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    if change is not None:
+        metadata = json.loads(content["bayesmix.json"])
+        change(metadata)
+        content["bayesmix.json"] = json.dumps(metadata).encode()
+    content |= members or {}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, value in content.items():
+            if value is not None:
+                archive.writestr(name, value)
+
+
+@pytest.fixture
+def file(data, tmp_path) -> Path:
+    fit = hand_made("y ~ scale(x) + np.exp(x) + ses + (1 + x | g)", data)
+    fit.save(tmp_path / "a.fit")
+    return tmp_path / "a.fit"
+
+
+class Marker:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return (os.mkdir, (str(self.path),))
+
+
+def test_a_pickle_in_the_file_is_not_read(file, tmp_path):
+    target = tmp_path / "made"
+    array = np.empty(1, dtype=object)
+    array[0] = Marker(target)
+    np.save(tmp_path / "bad.npy", array, allow_pickle=True)
+    bad = (tmp_path / "bad.npy").read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".npy")]
+    for name in names:
+        rewrite(file, members={name: bad})
+        with pytest.raises(bm.BayesmixError, match="damaged"):
+            bm.load(file)
+        assert not target.exists()
+    np.load(tmp_path / "bad.npy", allow_pickle=True)
+    assert target.exists()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "np.load",
+        "np.fromfile",
+        "np.save",
+        "np.exp.outer",
+        "half",
+        "open",
+        "pd.read_pickle",
+        "eval",
+        "np.lib.os.system",
+        "storage.os.getcwd",
+    ],
+)
+def test_a_formula_in_the_file_calls_no_function_of_its_choice(call, file):
+    def change(metadata):
+        content = metadata["content"]
+        text = json.dumps(content).replace("np.exp(x)", f"{call}(x)")
+        metadata["content"] = json.loads(text)
+        root = call.partition(".")[0]
+        metadata["content"]["names"][root] = {"is": "numpy"}
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match=rf"calls {call}\(\), which is not in the file"):
+        bm.load(file)
+    for kind in ("formulae", "ufunc", "value", "given"):
+
+        def change_again(metadata, kind=kind):
+            stored = {"is": kind, "value": "load"}
+            metadata["content"]["names"][call.partition(".")[0]] = stored
+
+        rewrite(file, change_again)
+        with pytest.raises(bm.BayesmixError, match=rf"calls {call}\(\), which is not in the file"):
+            bm.load(file)
+
+
+def test_the_state_of_a_transformation_replaces_no_function(file):
+    def change(metadata):
+        (state,) = [
+            transform
+            for term in metadata["content"]["encoder"]["common"]["terms"]
+            for component in term["components"]
+            for transform in component["transforms"]
+            if transform is not None
+        ]
+        state["class"] = "Center"
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match="state of Center is not that of Scale"):
+        bm.load(file)
+
+
+def test_a_later_format_is_told(file):
+    rewrite(file, lambda metadata: metadata.update(format_version=2, bayesmix="9.0"))
+    with pytest.raises(bm.BayesmixError, match=r"saved by bayesmix 9\.0 in format 2.*Upgrade") as e:
+        bm.load(file)
+    assert "damaged" not in str(e.value)
+
+
+def test_another_version_of_formulae_is_told_with_the_damage(file):
+    def change(metadata):
+        metadata["formulae"] = "0.1"
+        del metadata["content"]["encoder"]["common"]["terms"]
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match=r"saved with formulae 0\.1 and cannot be read"):
+        bm.load(file)
+
+
+def test_priors_are_those_of_the_file_whatever_the_defaults_are_now(file):
+    def change(metadata):
+        for leaf in metadata["content"]["priors"]["leaves"]:
+            if leaf["node"] == {"$tuple": ["sigma"]}:
+                leaf["prior"]["parameters"]["scale"] = 123.0
+
+    rewrite(file, change)
+    assert bm.load(file).spec.priors.auxiliary["sigma"] == bm.Prior("Exponential", scale=123.0)
+
+
+def test_parts_of_different_fits_are_told(file):
+    def change(metadata):
+        group = metadata["content"]["idata"]["groups"]["/posterior"]
+        group["variables"]["sd_g"] = group["variables"]["sigma"]
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match="the draws of sd_g are of another model"):
+        bm.load(file)
+
+
+def test_a_member_that_goes_on_is_told(file):
+    with zipfile.ZipFile(file) as archive:
+        content = archive.read("0.npy")
+    rewrite(file, members={"0.npy": content + b"more"})
+    with pytest.raises(bm.BayesmixError, match=r"0\.npy is longer than its array"):
+        bm.load(file)
+
+
+def test_files_that_are_none_of_ours(tmp_path):
+    text = tmp_path / "a.csv"
+    text.write_text("a,b\n1,2\n")
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    arrays = tmp_path / "a.npz"
+    np.savez(arrays, a=np.arange(3))
+    other = tmp_path / "other.zip"
+    with zipfile.ZipFile(other, "w") as archive:
+        archive.writestr("bayesmix.json", json.dumps({"format": "something else"}))
+    for path in (text, empty, arrays, other):
+        with pytest.raises(bm.BayesmixError, match=r"is not a file that fit\.save has made"):
+            bm.load(path)
+    with pytest.raises(bm.BayesmixError, match="does not exist"):
+        bm.load(tmp_path / "none")
+    with pytest.raises(bm.BayesmixError, match="is a folder"):
+        bm.load(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99, 0.9999])
+def test_a_truncated_file_is_told(share, file):
+    content = file.read_bytes()
+    file.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(bm.BayesmixError, match="damaged"):
+        bm.load(file)
+
+
+def test_a_flipped_bit_is_told(file):
+    """In the contents of a member: zip's check sums do not cover times and the like."""
+    content = file.read_bytes()
+    with zipfile.ZipFile(file) as archive:
+        places = [
+            info.header_offset + 30 + len(info.filename) + 20 + info.compress_size // 2
+            for info in archive.infolist()
+        ]
+    for place in places:
+        changed = bytearray(content)
+        changed[place] ^= 0x10
+        file.write_bytes(changed)
+        with pytest.raises(bm.BayesmixError, match="damaged"):
+            bm.load(file)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    found = [path] if path else []
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, dict | list):
+            found += places(value, (*path, key))
+        else:
+            found.append((*path, key))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_changed_metadata_never_raise_anything_else(seed, file):
+    with zipfile.ZipFile(file) as archive:
+        metadata = json.loads(archive.read("bayesmix.json"))
+    rng = random.Random(seed)
+    original = file.read_bytes()
+    for place in rng.sample(places(metadata), 25):
+        changed = copy.deepcopy(metadata)
+        parent = changed
+        for key in place[:-1]:
+            parent = parent[key]
+        if rng.random() < 0.3:
+            del parent[place[-1]]
+        else:
+            parent[place[-1]] = rng.choice([None, -1, 10**30, "x", [], {}, [["x"]], {"a": 1}, 0.5])
+        file.write_bytes(original)
+        rewrite(
+            file, lambda metadata, changed=changed: (metadata.clear(), metadata.update(changed))
+        )
+        with contextlib.suppress(bm.BayesmixError):
+            bm.load(file)
+
+
+# --- writing ------------------------------------------------------------------------------------
+
+
+def test_a_path_that_exists_is_not_overwritten(data, tmp_path):
+    path = tmp_path / "a.fit"
+    path.write_text("precious")
+    fit = hand_made("y ~ x + (1 | g)", data)
+    with pytest.raises(bm.BayesmixError, match=r"exists.*overwrite=True"):
+        fit.save(path)
+    assert path.read_text() == "precious"
+    fit.save(str(path), overwrite=True)
+    assert bm.load(str(path)).fixef().equals(fit.fixef())
+    with pytest.raises(bm.BayesmixError, match="is a folder"):
+        fit.save(tmp_path, overwrite=True)
+    with pytest.raises(bm.BayesmixError, match="does not exist"):
+        fit.save(tmp_path / "none" / "a.fit")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.fit"]
+
+
+def test_an_interrupted_save_leaves_what_was_there(data, tmp_path, monkeypatch):
+    path = tmp_path / "a.fit"
+    fit = hand_made("y ~ x + (1 | g)", data)
+    fit.save(path)
+    before = path.read_bytes()
+    write, count = np.lib.format.write_array, iter(range(100))
+
+    def interrupted(*args: Any, **kwargs: Any) -> None:
+        if next(count) == 3:
+            raise KeyboardInterrupt
+        write(*args, **kwargs)
+
+    monkeypatch.setattr(np.lib.format, "write_array", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit.save(path, overwrite=True)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.fit"]
+
+
+def test_a_file_made_meanwhile_is_not_overwritten(data, tmp_path, monkeypatch):
+    path = tmp_path / "a.fit"
+    write = np.lib.format.write_array
+
+    def meanwhile(*args: Any, **kwargs: Any) -> None:
+        path.write_text("precious")
+        write(*args, **kwargs)
+
+    monkeypatch.setattr(np.lib.format, "write_array", meanwhile)
+    with pytest.raises(bm.BayesmixError, match="exists"):
+        hand_made("y ~ x + (1 | g)", data).save(path)
+    assert path.read_text() == "precious"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.fit"]
+
+
+def test_a_value_that_cannot_be_saved_is_named(data, tmp_path):
+    fit = hand_made("y ~ x + (1 | g)", data)
+    options = dataclasses.replace(fit.options, nuts={"callback": print})
+    with pytest.raises(bm.BayesmixError, match=r"options\.nuts\.callback is of type builtin"):
+        dataclasses.replace(fit, options=options).save(tmp_path / "a.fit")
+    days = data.assign(day=pd.Categorical(pd.period_range("2026", periods=3, freq="Y").repeat(30)))
+    fit = hand_made("y ~ day + (1 | g)", days)
+    with pytest.raises(bm.BayesmixError, match=r"categories\.day.*Convert it before fitting"):
+        fit.save(tmp_path / "a.fit")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sampler_that_is_not_installed_does_not_hinder_loading(file):
+    def change(metadata):
+        metadata["content"]["options"]["nuts_sampler"] = "none"
+
+    rewrite(file, change)
+    assert bm.load(file).options.nuts_sampler is None
+
+
+def test_every_array_is_stored_once_and_the_users_rows_are_not(data, tmp_path):
+    fit = hand_made("y ~ x + (1 | g)", data.assign(secret="do not store"))
+    fit.save(tmp_path / "a.fit")
+    content = [value for _, value in members(tmp_path / "a.fit")]
+    assert len(set(content)) == len(content)
+    assert not any(b"secret" in value or b"do not store" in value for value in content)
+
+
+def members(path: Path) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(path) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def test_a_fit_that_was_loaded_pickles(data, tmp_path):
+    again = round_trip(hand_made("y ~ scale(x) + (1 | g)", data), tmp_path)
+    design = pickle.loads(pickle.dumps(again.spec)).design
+    assert_same(design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+def test_text_of_any_kind_comes_back(tmp_path):
+    values = {
+        "text": np.array([["", "a\x00"], ["ü" * 50, "\ud800"]], dtype=object),
+        "mixed": np.array([1, None, "a", 2.5, True], dtype=object),
+        "numbers": [np.inf, -np.inf, 0.1, 1e-300, 2**70, True, None, "a"],
+        "keys": {1: "one", (1, 2): "two", "$array": 3},
+        "empty": np.empty((0, 3)),
+        "scalar": np.array(3.5),
+        "rows": np.arange(6.0).reshape(2, 3),
+        "columns": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        "whole zeros": np.zeros(4, dtype=np.int64),
+        "real zeros": np.zeros(4),
+    }
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        node = json.loads(json.dumps(storage._Writer(archive).encode(values, "")))
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert_same(values, storage._Reader(archive).decode(node))
