@@ -1,0 +1,253 @@
+"""The exact method for Gaussian models: theta sampled, all effects drawn given it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from bayesmix.crossproducts import cross_products
+from bayesmix.independence import Sampled, learn, long_chains, short_chains
+from bayesmix.marginal import Effects, MarginalModel, marginal_model
+from bayesmix.spec import ModelSpec
+from bayesmix.theta import Theta, ThetaSpace
+
+__all__ = [
+    "PROBABILITIES",
+    "STATISTICS",
+    "ExactDraws",
+    "exact_obstacle",
+    "marginal_of",
+    "sample_exact",
+]
+
+type FloatArray = npt.NDArray[np.float64]
+
+# Floating-point operations of one step of all short chains: above the first, long chains are
+# preferred where the proposal is good; above the second there is no other way.
+DEAR_STEP, DEAREST_STEP = 3e8, 3e10
+GOOD_PROPOSAL = 0.5
+
+# Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
+# summarised level by level and forgotten.
+MOST_BYTES = 1 << 30
+
+PROBABILITIES = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
+STATISTICS = ("mean", "sd", *(f"{p:g}" for p in PROBABILITIES))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ExactDraws:
+    """Draws of every parameter, by name, and how theta was sampled.
+
+    Attributes
+    ----------
+    values : dict of ndarray, shape (chains, draws, ...)
+        ``beta``, ``sigma`` and, per factor, ``sd_``, ``partial_``, ``zeta_`` and ``u_``.
+    theta : Sampled
+    summaries : dict of ndarray, shape (len(STATISTICS), J, q)
+        ``u_`` and ``coef_`` of a factor whose draws would not fit into memory, and so are left
+        out of `values`.
+    """
+
+    values: dict[str, FloatArray]
+    theta: Sampled
+    summaries: dict[str, FloatArray]
+
+
+def exact_obstacle(spec: ModelSpec) -> str | None:
+    """Say why a model is not Gaussian in all its effects, or None if it is.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+
+    Returns
+    -------
+    str or None
+    """
+    family = spec.family
+    if (family.name, family.link) != ("gaussian", "identity"):
+        return f"the {family.name} family is not Gaussian"
+    leaves = {"Intercept": spec.priors.intercept} if spec.design.has_intercept else {}
+    terms = spec.design.terms[1:] if spec.design.has_intercept else spec.design.terms
+    leaves |= {f"beta:{term}": p for term, p in zip(terms, spec.priors.beta, strict=True)}
+    for path, prior in leaves.items():
+        if prior is not None and prior.distribution != "Normal":
+            return f"the prior of {path} is {prior!r}, not a Normal"
+    return None
+
+
+def marginal_of(spec: ModelSpec) -> tuple[MarginalModel, FloatArray, FloatArray]:
+    """Pass over the rows once.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        One without an obstacle.
+
+    Returns
+    -------
+    model : MarginalModel
+    center : ndarray, shape (p,)
+        Means of the columns of X, zero for the intercept: the prior is of the centred columns.
+    mean : ndarray, shape (p,)
+        Prior mean of the population effects of the centred columns.
+    """
+    design = spec.design
+    center = np.zeros(design.n_terms)
+    priors = list(spec.priors.beta)
+    if design.has_intercept and spec.priors.intercept is not None:
+        center[1:] = design.X[:, 1:].mean(axis=0)
+        priors.insert(0, spec.priors.intercept)
+    mean = np.array([prior.parameters["mu"] for prior in priors], dtype=np.float64)
+    sd = np.array([prior.parameters["sigma"] for prior in priors], dtype=np.float64)
+    patterns = tuple(
+        tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
+        for term in design.groups
+    )
+    products = cross_products(design, center, mean)
+    return marginal_model(products, 1 / sd**2, patterns), center, mean
+
+
+def sample_exact(
+    spec: ModelSpec,
+    *,
+    draws: int,
+    chains: int,
+    cores: int | None,
+    random_seed: int,
+    report: Callable[[str, float], None] = lambda stage, share: None,
+) -> ExactDraws:
+    """Sample theta, then draw all effects given it.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        One without an obstacle.
+    draws, chains : int
+    cores : int or None
+        Threads; the numbers do not depend on it.
+    random_seed : int
+    report : callable
+        Called with the name of the stage and the share that is done.
+
+    Returns
+    -------
+    ExactDraws
+    """
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
+        report("data", 0.0)
+        model, center, mean = marginal_of(spec)
+        space = ThetaSpace.of(spec)
+        learning, sampling, effects = (
+            np.random.Generator(np.random.PCG64(seed))
+            for seed in np.random.SeedSequence(random_seed).spawn(3)
+        )
+
+        def density(x: FloatArray) -> FloatArray:
+            values = np.full(len(x), -np.inf)
+            inside = space.inside(x)
+            if inside.any():
+                x = x[inside]
+                with np.errstate(all="ignore"):
+                    log = model.log_density(space.theta(x), pool.map) + space.log_prior(x)
+                values[inside] = np.where(np.isfinite(log), log, -np.inf)
+            return values
+
+        step = model.cost * draws * chains
+        dear = step > DEAR_STEP
+        report("mode", 0.0)
+        candidates = space.candidates(learning, 50 if dear else 500)
+        start = candidates[int(np.argmax(density(candidates)))]
+        learnt = learn(
+            density,
+            start,
+            learning,
+            points=max(250, 50 * space.size) if dear else 1000,
+            rounds=4 if dear else 8,
+            good_enough=0.6 if dear else 0.7,
+        )
+        good = learnt.efficiency >= GOOD_PROPOSAL
+        run = long_chains if step > DEAREST_STEP or (dear and good) else short_chains
+        sampled = run(
+            density,
+            learnt,
+            chains=chains,
+            draws=draws,
+            rng=sampling,
+            report=lambda share: report("theta", share),
+        )
+        x = sampled.x.reshape(chains * draws, -1)
+        theta = space.theta(x)
+        n_effects = sum(term.n_levels * term.n_effects for term in spec.design.groups)
+        keep = 16 * n_effects * len(x) <= MOST_BYTES
+        drawn = model.draw(
+            theta, effects, pool.map, lambda share: report("effects", share), with_first=keep
+        )
+        summaries = {} if keep else _summarise_first(spec, model, theta, drawn, mean, effects, pool)
+    sds, partials, sigma = space.split(x)
+    values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta + mean, center)}
+    for t, term in enumerate(spec.design.groups):
+        values[f"sd_{term.factor}"] = sds[t]
+        values[f"partial_{term.factor}"] = partials[t]
+        if f"u_{term.factor}" not in summaries:
+            values[f"zeta_{term.factor}"] = drawn.zeta[t]
+            values[f"u_{term.factor}"] = drawn.zeta[t] @ np.swapaxes(theta.scale[t], 1, 2)
+    return ExactDraws(
+        {name: value.reshape(chains, draws, *value.shape[1:]) for name, value in values.items()},
+        sampled,
+        summaries,
+    )
+
+
+def _summarise_first(
+    spec: ModelSpec,
+    model: MarginalModel,
+    theta: Theta,
+    drawn: Effects,
+    mean: FloatArray,
+    rng: np.random.Generator,
+    pool: ThreadPoolExecutor,
+) -> dict[str, FloatArray]:
+    """Summarise u, and u with its population effect, of the factor that is eliminated first."""
+    assert model.first is not None
+    term = spec.design.groups[model.first.factor]
+    center = np.zeros(spec.design.n_terms)
+    center[1:] = spec.design.X[:, 1:].mean(axis=0)
+    beta = _on_original_columns(spec, drawn.beta + mean, center)
+    twins = [
+        beta[:, spec.design.terms.index(effect)] if effect in spec.design.terms else 0.0
+        for effect in term.effects
+    ]
+
+    def summarise(levels: slice, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        coef = np.stack([own + twin for own, twin in zip(u, twins, strict=True)])
+        return _statistics(u), _statistics(coef)
+
+    parts = list(model.draw_first(theta, drawn, rng, summarise, pool.map))
+    u, coef = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
+    return {f"u_{term.factor}": u, f"coef_{term.factor}": coef}
+
+
+def _statistics(draws: FloatArray) -> FloatArray:
+    """Mean, sd and quantiles of (q, levels, B) over draws, shape (len(STATISTICS), levels, q)."""
+    moments = [draws.mean(axis=2), draws.std(axis=2, ddof=1)]
+    draws.sort(axis=2)
+    places = np.array(PROBABILITIES) * (draws.shape[2] - 1)
+    below = np.floor(places).astype(np.int64)
+    above = np.minimum(below + 1, draws.shape[2] - 1)
+    share = places - below
+    quantiles = draws[..., below] * (1 - share) + draws[..., above] * share
+    return np.stack([values.T for values in (*moments, *np.moveaxis(quantiles, 2, 0))])
+
+
+def _on_original_columns(spec: ModelSpec, beta: FloatArray, center: FloatArray) -> FloatArray:
+    if spec.design.has_intercept:
+        beta = beta.copy()
+        beta[:, 0] -= beta[:, 1:] @ center[1:]
+    return beta

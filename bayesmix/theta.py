@@ -1,0 +1,173 @@
+"""theta, the parameters that stay when all effects are integrated out, and its prior."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import betaln, log_expit
+
+from bayesmix.priors import Prior
+from bayesmix.spec import ModelSpec, PartialCorrelations
+
+__all__ = ["Theta", "ThetaSpace"]
+
+type FloatArray = npt.NDArray[np.float64]
+type IntArray = npt.NDArray[np.int64]
+
+# Standard deviations beyond exp(+-25) times the scale of the data are numerically 0 or infinite.
+FURTHEST = 25.0
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Theta:
+    """A batch of B values of theta, in the form in which the density needs them.
+
+    Attributes
+    ----------
+    scale : tuple of ndarray, shape (B, q, q)
+        ``diag(sd) chol(R)`` of each factor, lower triangular.
+    sigma : ndarray, shape (B,)
+        Residual sd.
+    """
+
+    scale: tuple[FloatArray, ...]
+    sigma: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.sigma)
+
+    def __getitem__(self, batch: slice | IntArray) -> Theta:
+        return Theta(tuple(scale[batch] for scale in self.scale), self.sigma[batch])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ThetaSpace:
+    """theta as a vector x of real numbers: log sds, atanh of partial correlations, log sigma.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    pairs : tuple of PartialCorrelations
+        One per grouping factor.
+    sd_priors : tuple of tuple of callable
+        Log densities of the sds, in the order of factors and effects.
+    sigma_prior : callable
+    """
+
+    spec: ModelSpec
+    pairs: tuple[PartialCorrelations, ...]
+    sd_priors: tuple[tuple[Callable[[FloatArray], FloatArray], ...], ...]
+    sigma_prior: Callable[[FloatArray], FloatArray]
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> ThetaSpace:
+        """Lay out the theta of a specification."""
+        groups = spec.design.groups
+        return cls(
+            spec,
+            tuple(spec.partial_correlations(term) for term in groups),
+            tuple(tuple(map(_log_density, spec.priors.sd[term.factor])) for term in groups),
+            _log_density(spec.priors.auxiliary["sigma"]),
+        )
+
+    @property
+    def size(self) -> int:
+        """Number of dimensions."""
+        sds = sum(term.n_effects for term in self.spec.design.groups)
+        return sds + sum(map(len, self.pairs)) + 1
+
+    def split(self, x: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
+        """Return sds (..., q) and partial correlations (..., k) by factor, and sigma (...)."""
+        sds, partials, start = [], [], 0
+        for term, pairs in zip(self.spec.design.groups, self.pairs, strict=True):
+            sds.append(np.exp(x[..., start : start + term.n_effects]))
+            start += term.n_effects
+            partials.append(np.tanh(x[..., start : start + len(pairs)]))
+            start += len(pairs)
+        return sds, partials, np.exp(x[..., start])
+
+    def join(
+        self, sds: list[FloatArray], partials: list[FloatArray], sigma: FloatArray
+    ) -> FloatArray:
+        """Return x; the inverse of `split`."""
+        parts = []
+        for sd, partial in zip(sds, partials, strict=True):
+            parts += [np.log(sd), np.arctanh(np.clip(partial, -1 + 1e-12, 1 - 1e-12))]
+        return np.concatenate([*parts, np.log(sigma)[..., None]], axis=-1)
+
+    def theta(self, x: FloatArray) -> Theta:
+        """Return the batch of theta for x of shape (B, size)."""
+        sds, partials, sigma = self.split(x)
+        scale = []
+        for sd, partial, pairs in zip(sds, partials, self.pairs, strict=True):
+            q = sd.shape[-1]
+            factor = pairs.cholesky(partial, q) if len(pairs) else np.eye(q)
+            scale.append(sd[..., None] * factor)
+        return Theta(tuple(scale), sigma)
+
+    def log_prior(self, x: FloatArray) -> FloatArray:
+        """Log prior density of x (B, size), the Jacobian of the change of scale included."""
+        sds, partials, sigma = self.split(x)
+        total = self.sigma_prior(sigma) + np.log(sigma)
+        for sd, partial, pairs, priors in zip(
+            sds, partials, self.pairs, self.sd_priors, strict=True
+        ):
+            for i, log_density in enumerate(priors):
+                total = total + log_density(sd[..., i]) + np.log(sd[..., i])
+            if len(pairs):
+                # (1 + w) / 2 = expit(2 y) is Beta(b, b), and its derivative 2 expit expit'.
+                y = np.arctanh(partial)
+                b = pairs.concentration
+                both = log_expit(2 * y) + log_expit(-2 * y)
+                total = total + (b * both - betaln(b, b) + np.log(2)).sum(axis=-1)
+        return total
+
+    def inside(self, x: FloatArray) -> npt.NDArray[np.bool_]:
+        """Whether x (B, size) can be computed with: neither 0 nor infinite to the machine."""
+        center = np.concatenate(
+            [
+                np.concatenate(
+                    [np.log(_typical(self.spec.priors.sd[term.factor])), np.zeros(len(pairs))]
+                )
+                for term, pairs in zip(self.spec.design.groups, self.pairs, strict=True)
+            ]
+            + [np.log(_typical([self.spec.priors.auxiliary["sigma"]]))]
+        )
+        near: npt.NDArray[np.bool_] = (np.abs(x - center) < FURTHEST).all(axis=-1)
+        return near
+
+    def candidates(self, rng: np.random.Generator, n: int) -> FloatArray:
+        """Points to look for the mode from: the prior, and the prior with smaller sds."""
+        shrink = np.exp(-rng.exponential(1.5, size=n))
+        sds = [
+            np.stack([_draw(prior, rng, n) for prior in self.spec.priors.sd[term.factor]], axis=-1)
+            * shrink[:, None]
+            for term in self.spec.design.groups
+        ]
+        partials = [rng.uniform(-0.5, 0.5, size=(n, len(pairs))) for pairs in self.pairs]
+        sigma = _draw(self.spec.priors.auxiliary["sigma"], rng, n)
+        return self.join(sds, partials, sigma)
+
+
+def _log_density(prior: Prior) -> Callable[[FloatArray], FloatArray]:
+    if prior.has_log_density:
+        return prior.log_density
+    from bayesmix.model import compile_log_density
+
+    return compile_log_density(prior)
+
+
+def _draw(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
+    if prior.has_log_density:
+        return prior.draw(rng, n)
+    from bayesmix.model import draw_prior
+
+    return draw_prior(prior, rng, n)
+
+
+def _typical(priors: list[Prior] | tuple[Prior, ...]) -> FloatArray:
+    rng = np.random.default_rng(0)
+    return np.array([np.median(_draw(prior, rng, 64)) for prior in priors])

@@ -1,0 +1,133 @@
+"""Small Gaussian designs, and their algebra written densely: n x n matrices and no tricks."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import linalg
+
+import bayesmix as bm
+from bayesmix.spec import ModelSpec
+from bayesmix.theta import Theta
+
+
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(20)
+    n = 90
+    data = pd.DataFrame(
+        {name: rng.standard_normal(n) for name in ("x", "z", "v", "known")}
+        | {
+            "g": rng.integers(0, 12, n),
+            "h": rng.integers(0, 7, n),
+            "k": rng.integers(0, 5, n),
+            "f": rng.choice(list("abc"), n),
+            "w": rng.uniform(0.3, 3, n),
+        }
+    )
+    data.loc[0, "g"] = 99  # a level with one row
+    data["flat"] = (data["g"] % 2).astype(float)  # constant within a level: Z of rank one there
+    data["y"] = 50 + 2 * data["x"] + rng.standard_normal(n)
+    return data
+
+
+@dataclasses.dataclass(frozen=True)
+class GaussianCase:
+    formula: str
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def spec(self) -> ModelSpec:
+        return bm.prepare(self.formula, frame(), **self.options)
+
+
+CASES = {
+    "no groups": GaussianCase("y ~ x + z"),
+    "one effect": GaussianCase("y ~ x + (1 | g)"),
+    "two effects": GaussianCase("y ~ x + (x | g)"),
+    "three effects": GaussianCase("y ~ x + z + (x + z | g)"),
+    "five effects": GaussianCase("y ~ x + z + v + f + (x + z + f | g)"),
+    "two blocks": GaussianCase("y ~ x + z + (1 | g) + (0 + x + z | g)"),
+    "no correlation": GaussianCase("y ~ x + (x || g)"),
+    "nested": GaussianCase("y ~ x + (1 | g/h)"),
+    "nested with slopes": GaussianCase("y ~ x + (x | g/h)"),
+    "nested twice": GaussianCase("y ~ x + (1 | h/k/f) + (0 + x | h)"),
+    "crossed": GaussianCase("y ~ x + (1 | g) + (1 | h)"),
+    "crossed with slopes": GaussianCase("y ~ x + z + (x | g) + (z | h)"),
+    "three crossed": GaussianCase("y ~ x + (x | g) + (x || h) + (1 | k)"),
+    "nested and crossed": GaussianCase("y ~ x + (1 | g/h) + (x | k)"),
+    "weights": GaussianCase("y ~ x + (x | g)", {"weights": "w"}),
+    "weights, crossed": GaussianCase("y ~ x + (1 | g) + (1 | h)", {"weights": "w"}),
+    "offset": GaussianCase("y ~ x + offset(known) + (x | g)"),
+    "no intercept": GaussianCase("y ~ 0 + x + (x | g)"),
+    "no population effects": GaussianCase("y ~ 0 + (x | g)"),
+    "rank-deficient levels": GaussianCase("y ~ flat + (flat | g)"),
+    "own priors": GaussianCase(
+        "y ~ x + (x | g)",
+        {
+            "priors": {
+                "x": bm.Prior("Normal", mu=1, sigma=0.5),
+                "sd:g:Intercept": bm.Prior("Gamma", alpha=2, beta=1.5),
+                "sd:g:x": bm.Prior("Rice", nu=1.0, sigma=1.0),
+                "cor": bm.LKJ(2.5),
+                "sigma": bm.Prior("InverseGamma", alpha=3, beta=2),
+            }
+        },
+    ),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class DenseAlgebra:
+    """Joint normal of the effects a = (zeta of each factor, beta of the centred columns) and y."""
+
+    mean: np.ndarray  # prior mean of a
+    precision: np.ndarray  # prior precision of a, its diagonal
+    columns: np.ndarray  # C, so that y = C a + offset + noise
+    noise: np.ndarray  # residual variances
+    y: np.ndarray  # response less offset
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """Marginal covariance of y."""
+        return (self.columns / self.precision) @ self.columns.T + np.diag(self.noise)
+
+    @property
+    def residual(self) -> np.ndarray:
+        return self.y - self.columns @ self.mean
+
+    def posterior(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and covariance of a given y, by Kalman's formula."""
+        gain = linalg.solve(self.covariance, self.columns / self.precision, assume_a="pos").T
+        covariance = np.diag(1 / self.precision) - gain @ (self.columns / self.precision)
+        return self.mean + gain @ self.residual, covariance
+
+
+def dense(spec: ModelSpec, theta: Theta, b: int) -> DenseAlgebra:
+    design = spec.design
+    center = design.X.mean(axis=0) * design.has_intercept
+    priors = list(spec.priors.beta)
+    if design.has_intercept:
+        center[0] = 0
+        priors.insert(0, spec.priors.intercept)
+    blocks, mean, precision = [], [], []
+    for term, scale in zip(design.groups, theta.scale, strict=True):
+        J, q = term.n_levels, term.n_effects
+        block = np.zeros((design.n_rows, J, q))
+        block[np.arange(design.n_rows), term.codes] = term.Z @ scale[b]
+        blocks.append(block.reshape(design.n_rows, J * q))
+        mean.append(np.zeros(J * q))
+        precision.append(np.ones(J * q))
+    blocks.append(design.X - center)
+    mean.append(np.array([prior.parameters["mu"] for prior in priors]))
+    precision.append(np.array([prior.parameters["sigma"] ** -2.0 for prior in priors]))
+    weights = np.ones(design.n_rows) if design.weights is None else design.weights
+    offset = 0 if design.offset is None else design.offset
+    return DenseAlgebra(
+        np.concatenate(mean),
+        np.concatenate(precision),
+        np.hstack(blocks),
+        theta.sigma[b] ** 2 / weights,
+        design.y - offset,
+    )

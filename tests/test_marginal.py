@@ -1,0 +1,203 @@
+"""The exact method against PyMC's joint density and against dense linear algebra."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import bayesmix as bm
+from bayesmix.crossproducts import cross_products
+from bayesmix.exact import exact_obstacle, marginal_of, sample_exact
+from bayesmix.theta import ThetaSpace
+from gaussian import CASES, dense, frame
+
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")
+
+cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+
+
+def points(space: ThetaSpace, n: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(21)
+    return rng.normal(-0.3, 0.5, size=(n, space.size))
+
+
+@cases
+def test_marginal_density_is_pymcs_joint_density_less_the_conditional(case):
+    """p(y, u, beta, theta) / p(u, beta | y, theta) = p(y, theta), at any u and beta."""
+    spec = case.spec()
+    space = ThetaSpace.of(spec)
+    x = points(space)
+    model, _, _ = marginal_of(spec)
+    ours = model.log_density(space.theta(x)) + space.log_prior(x)
+
+    joint_model = spec.build()
+    joint = joint_model.compile_logp(mode="FAST_COMPILE")
+    sds, partials, sigma = space.split(x)
+    theta = space.theta(x)
+    rng = np.random.default_rng(22)
+    for b in range(len(x)):
+        algebra = dense(spec, theta, b)
+        mean, covariance = algebra.posterior()
+        effects = rng.normal(mean, np.sqrt(np.diag(covariance)))
+        draws = {"sigma": sigma[b]}
+        start = 0
+        for t, term in enumerate(spec.design.groups):
+            size = term.n_levels * term.n_effects
+            draws[f"zeta_{term.factor}"] = effects[start : start + size].reshape(
+                term.n_levels, term.n_effects
+            )
+            draws[f"sd_{term.factor}"] = sds[t][b]
+            draws[f"partial_{term.factor}"] = partials[t][b]
+            start += size
+        point = value_point(spec, joint_model, draws, effects[start:])
+        conditional = stats.multivariate_normal(mean, covariance, allow_singular=True)
+        # PyMC's logodds of (1 + w) / 2 is twice the atanh of w.
+        jacobian = np.log(2) * sum(len(pairs) for pairs in space.pairs)
+        theirs = joint(point) - conditional.logpdf(effects) + jacobian
+        assert ours[b] == pytest.approx(theirs, rel=1e-8)
+
+
+def value_point(spec, model, draws, centred):
+    """Values of the model's free variables on PyMC's unconstrained scale."""
+    free = dict(draws)
+    design = spec.design
+    if design.has_intercept:
+        free["Intercept_centred"], free["slope"] = centred[0], centred[1:]
+    else:
+        free["beta"] = centred
+    for term in design.groups:
+        free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
+        for effect, sd in zip(term.effects, draws[f"sd_{term.factor}"], strict=True):
+            free[f"sd_{term.factor}_{effect}"] = sd
+    point = {}
+    for rv in model.free_RVs:
+        value = np.asarray(free[rv.name], dtype=float)
+        transform = model.rvs_to_transforms[rv]
+        if transform is not None:
+            value = transform.forward(value, *rv.owner.inputs).eval()
+        point[model.rvs_to_values[rv].name] = value
+    return point
+
+
+@cases
+def test_exact_draws_have_the_moments_of_the_conditional(case):
+    spec = case.spec()
+    space = ThetaSpace.of(spec)
+    B = 4000
+    x = np.repeat(points(space, 1), B, axis=0)
+    theta = space.theta(x)
+    model, _, mean = marginal_of(spec)
+    drawn = model.draw(theta, np.random.default_rng(23))
+    draws = np.hstack([*(zeta.reshape(B, -1) for zeta in drawn.zeta), drawn.beta + mean])
+    expected, covariance = dense(spec, theta, 0).posterior()
+    # Whitened, the draws are independent standard normals.
+    white = np.linalg.solve(np.linalg.cholesky(covariance), (draws - expected).T)
+    z = np.sqrt(B) * white.mean(axis=1)
+    assert stats.kstest(z, "norm").pvalue > 1e-3
+    product = (white @ white.T - B * np.eye(len(white))) / np.sqrt(B)
+    lower = product[np.tril_indices(len(white), -1)]
+    if len(lower) > 1:
+        assert stats.kstest(lower, "norm").pvalue > 1e-3
+    assert np.abs(np.diag(product)).max() / np.sqrt(2) < 5
+
+
+@cases
+def test_batches_and_threads_do_not_change_the_numbers(case):
+    from concurrent.futures import ThreadPoolExecutor
+
+    spec = case.spec()
+    space = ThetaSpace.of(spec)
+    theta = space.theta(points(space, 40))
+    model, _, _ = marginal_of(spec)
+    together = model.log_density(theta)
+    one_by_one = np.concatenate([model.log_density(theta[b : b + 1]) for b in range(40)])
+    np.testing.assert_allclose(together, one_by_one, rtol=1e-12)
+    with ThreadPoolExecutor(2) as pool:
+        np.testing.assert_array_equal(model.log_density(theta, pool.map), together)
+
+
+@cases
+def test_cross_products_add_up(case):
+    design = case.spec().design
+    center, mean = np.zeros(design.n_terms), np.zeros(design.n_terms)
+    whole = cross_products(design, center, mean)
+    parts = cross_products(design, center, mean, rows_at_once=17)
+    W = np.ones(design.n_rows) if design.weights is None else design.weights
+    y = design.y - (0 if design.offset is None else design.offset)
+    columns = np.column_stack([design.X, y])
+    np.testing.assert_allclose(whole.corner, columns.T @ (columns * W[:, None]))
+    assert whole.n_rows == parts.n_rows == design.n_rows
+    assert whole.log_weights == pytest.approx(parts.log_weights, abs=1e-12)
+    np.testing.assert_allclose(whole.corner, parts.corner)
+    for t, term in enumerate(design.groups):
+        for level in range(term.n_levels):
+            rows = term.codes == level
+            gram = term.Z[rows].T @ (term.Z[rows] * W[rows, None])
+            np.testing.assert_allclose(whole.diagonal[t][level], gram, atol=1e-12)
+            np.testing.assert_allclose(parts.diagonal[t][level], gram, atol=1e-12)
+        np.testing.assert_allclose(whole.border[t], parts.border[t], atol=1e-10)
+    for pair, blocks in whole.cross.items():
+        np.testing.assert_array_equal(blocks.row, parts.cross[pair].row)
+        np.testing.assert_array_equal(blocks.column, parts.cross[pair].column)
+        np.testing.assert_allclose(blocks.values, parts.cross[pair].values, atol=1e-12)
+
+
+def test_a_theta_beyond_the_machine_is_nan_and_spoils_no_other():
+    spec = CASES["crossed with slopes"].spec()
+    space = ThetaSpace.of(spec)
+    x = points(space, 4)
+    model, _, _ = marginal_of(spec)
+    good = model.log_density(space.theta(x))
+    x[2, 0] = np.nan
+    values = model.log_density(space.theta(x))
+    assert np.isnan(values[2])
+    np.testing.assert_allclose(values[[0, 1, 3]], good[[0, 1, 3]], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes", "no groups"])
+def test_cores_and_seeds(name):
+    spec = CASES[name].spec()
+    options = {"draws": 200, "chains": 2, "random_seed": 5}
+    one = sample_exact(spec, cores=1, **options)
+    two = sample_exact(spec, cores=2, **options)
+    other = sample_exact(spec, cores=2, **(options | {"random_seed": 6}))
+    for variable, values in one.values.items():
+        np.testing.assert_array_equal(values, two.values[variable])
+    assert not np.array_equal(one.values["beta"], other.values["beta"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"priors": {"x": bm.Prior("StudentT", nu=4, mu=0, sigma=1)}}, "beta:x is StudentT"),
+        ({"priors": {"Intercept": bm.Prior("Flat")}}, "Intercept is Flat"),
+    ],
+)
+def test_marginal_says_why_not(options, words):
+    spec = bm.prepare("y ~ x + (x | g)", frame(), **options)
+    assert words in exact_obstacle(spec)
+    with pytest.raises(bm.BayesmixError, match=words.split(" is")[0]):
+        bm.fit("y ~ x + (x | g)", frame(), method="marginal", **options)
+
+
+def test_marginal_refuses_other_families():
+    data = frame().assign(y=lambda d: (d["y"] > 50).astype(int))
+    with pytest.raises(bm.BayesmixError, match="bernoulli family is not Gaussian"):
+        bm.fit("y ~ x + (x | g)", data, family="bernoulli", method="marginal")
+
+
+def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sample):
+    import dataclasses
+
+    from bayesmix import exact, sampling
+
+    def unsettled(spec, **options):
+        drawn = exact.sample_exact(spec, **options)
+        return dataclasses.replace(drawn, theta=dataclasses.replace(drawn.theta, settled=False))
+
+    monkeypatch.setattr(sampling, "sample_exact", unsettled)
+    with pytest.warns(bm.ConvergenceWarning, match="did not settle"):
+        fit = bm.fit("y ~ x + (x | g)", frame(), draws=20, chains=2, random_seed=1)
+    assert fit.idata.attrs["method"] == "nuts"
+    assert "did not settle" in repr(fit)
