@@ -4,6 +4,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 
 ========================  ==========================================================
 `bayesmix.errors`         one base error, typed warnings
+`bayesmix.arguments`      checks of single arguments, in the same words everywhere
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column

@@ -109,9 +109,10 @@ def fit(
     ----------
     formula, data, family, priors, weights, missing
         As in `prepare`.
-    method : {"auto", "nuts"}
-        How to sample. ``"nuts"`` samples the joint model; ``"auto"`` takes the best method that
-        is exact for the model.
+    method : {"auto", "marginal", "nuts"}
+        How to sample. ``"marginal"`` integrates all effects out exactly, for Gaussian models with
+        Normal priors on the population effects; ``"nuts"`` samples the joint model; ``"auto"``
+        takes the first where it is possible.
     draws, tune, chains : int
         Draws kept and adaptation steps per chain, number of chains.
     cores : int, optional
@@ -194,8 +195,15 @@ class MixedFit:
 
     @property
     def posterior(self) -> xr.Dataset:
-        """The posterior draws, dims ``chain, draw`` first."""
-        return self.idata["posterior"].dataset
+        """The posterior draws, dims ``chain, draw`` first.
+
+        Effects of a factor with too many levels to keep their draws have a dim ``statistic``
+        (mean, sd, quantiles) instead.
+        """
+        posterior: xr.Dataset = self.idata["posterior"].dataset
+        if "group_effects" in self.idata.children:
+            return posterior.merge(self.idata["group_effects"].dataset)
+        return posterior
 
     @property
     def priors(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +14,27 @@ from bayesmix.spec import ModelSpec
 if TYPE_CHECKING:
     import pymc as pm
 
-__all__ = ["build_model", "free_variables", "observed_name", "variable_dims"]
+__all__ = [
+    "build_model",
+    "compile_log_density",
+    "coordinates",
+    "draw_prior",
+    "free_variables",
+    "observed_name",
+    "variable_dims",
+]
 
 _TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
 
 
 def observed_name(design: Design) -> str:
-    """Return the response's name in the model, changed only where a parameter has that name."""
+    """Return the response's name in the model, changed only where that name is not possible.
+
+    A parameter or a dim may have it, and a data tree reads a slash as a path.
+    """
     taken = {*_TAKEN, *(term.dim for term in design.groups), "obs", "term"}
-    return f"{design.response}_observed" if design.response in taken else design.response
+    name = design.response.replace("/", "\N{DIVISION SLASH}")
+    return f"{name}_observed" if name in taken else name
 
 
 def build_model(spec: ModelSpec) -> pm.Model:
@@ -61,7 +73,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
     import pytensor.tensor as pt
 
     design, family = spec.design, spec.family
-    with pm.Model(coords=_coords(spec)) as model:
+    with pm.Model(coords=coordinates(spec)) as model:
         eta = pt.zeros(design.n_rows)
         if design.n_terms:
             X = pm.Data("X", design.X, dims=("obs", "term"))
@@ -113,10 +125,41 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     for term in design.groups:
         sd = f"sd_{term.factor}"
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
-        free[f"zeta_{term.factor}"] = draws[f"zeta_{term.factor}"]
+        if f"zeta_{term.factor}" in draws:
+            free[f"zeta_{term.factor}"] = draws[f"zeta_{term.factor}"]
         if len(spec.partial_correlations(term)):
             free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
     return free
+
+
+def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile the log density of a prior that only PyMC knows, for arrays of any shape.
+
+    Parameters
+    ----------
+    prior : Prior
+
+    Returns
+    -------
+    callable
+        From values to log densities of the same shape.
+    """
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    value = pt.vector("value", dtype="float64")
+    distribution = getattr(pm, prior.distribution).dist(**prior.parameters)
+    compiled = pytensor.function([value], pm.logp(distribution, value))
+    return lambda x: np.asarray(compiled(np.ravel(x))).reshape(np.shape(x))
+
+
+def draw_prior(prior: Prior, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw from a prior that only PyMC knows, shape (n,)."""
+    import pymc as pm
+
+    distribution = getattr(pm, prior.distribution).dist(**prior.parameters, shape=n)
+    return np.asarray(pm.draw(distribution, random_seed=rng))
 
 
 def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
@@ -132,7 +175,8 @@ def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
     return dims
 
 
-def _coords(spec: ModelSpec) -> dict[str, Any]:
+def coordinates(spec: ModelSpec) -> dict[str, Any]:
+    """Return the coords of the posterior schema, by dim."""
     design = spec.design
     coords: dict[str, Any] = {"obs": design.rows}
     if design.n_terms:
@@ -146,7 +190,7 @@ def _coords(spec: ModelSpec) -> dict[str, Any]:
         if len(pairs):
             coords[term.effect_dim_bis] = term.effects
             coords[_pair_dim(term)] = pairs.labels
-    return coords
+    return {dim: np.asarray(labels) for dim, labels in coords.items()}
 
 
 def _pair_dim(term: GroupTerm) -> str:
@@ -223,7 +267,7 @@ def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str)
         distribution, parameters = together
         return getattr(pm, distribution)(name, **parameters, dims=dim)
     parts = [
-        _variable(f"{name}_{label}", prior) for label, prior in zip(labels, priors, strict=True)
+        _variable(_part(name, label), prior) for label, prior in zip(labels, priors, strict=True)
     ]
     return pm.Deterministic(name, pt.stack(parts), dims=dim)
 
@@ -233,7 +277,11 @@ def _split(
 ) -> dict[str, np.ndarray]:
     if vectorise(priors) is not None:
         return {name: values}
-    return {f"{name}_{label}": values[..., i] for i, label in enumerate(labels)}
+    return {_part(name, label): values[..., i] for i, label in enumerate(labels)}
+
+
+def _part(name: str, label: str) -> str:
+    return f"{name}_{label}".replace("/", "\N{DIVISION SLASH}")
 
 
 def _inverse_link(link: str, eta: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix import tables
-from bayesmix.errors import BayesmixError
+from bayesmix.arguments import true_or_false, whole_number
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -111,11 +111,7 @@ class Summary:
 
     def __post_init__(self) -> None:
         """Check the digits."""
-        whole = isinstance(self.digits, int | np.integer) and not isinstance(self.digits, bool)
-        if not whole or not 0 <= self.digits <= 15:
-            raise BayesmixError(
-                f"digits={self.digits!r} is not usable: give a whole number from 0 to 15."
-            )
+        whole_number("digits", self.digits, at_least=0, at_most=15)
 
     def __repr__(self) -> str:
         """Return the summary as text of 80 columns."""
@@ -189,8 +185,10 @@ def summarise(
     Raises
     ------
     BayesmixError
-        If `digits` or `ci_level` is out of range.
+        If an argument is not one of the allowed.
     """
+    for name, value in {"ci": ci, "cor_re": cor_re, "cor_fe": cor_fe}.items():
+        true_or_false(name, value)
     varcorr = tables.varcorr(design, posterior, ci_level=ci_level)
     fixef = tables.fixef(design, posterior, ci_level=ci_level)
     if not ci:
@@ -247,7 +245,9 @@ def _sampling_lines(sampling: Mapping[str, Any] | Any) -> tuple[str, ...]:
     }
     what = []
     if "method" in known:
-        what.append({"nuts": "NUTS"}.get(known["method"], str(known["method"])))
+        what.append(
+            {"nuts": "NUTS", "marginal": "Exact"}.get(known["method"], str(known["method"]))
+        )
     if "chains" in known and "draws" in known:
         what.append(f"{_count(known['chains'], 'chain')} x {_count(known['draws'], 'draw')}")
     figures = []

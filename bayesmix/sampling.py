@@ -5,17 +5,28 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import importlib.util
+import inspect
 import json
 import logging
+import os
+import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.arguments import as_number, one_of, seed, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
-from bayesmix.model import build_model
+from bayesmix.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
+from bayesmix.model import (
+    build_model,
+    coordinates,
+    free_variables,
+    observed_name,
+    variable_dims,
+)
 from bayesmix.priors import Prior
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import diagnostics
@@ -25,10 +36,24 @@ if TYPE_CHECKING:
 
 __all__ = ["SampleOptions", "convergence_messages", "divergences", "sample", "sample_prior"]
 
-METHODS = ("auto", "nuts")
+METHODS = ("auto", "marginal", "nuts")
 NUTS_SAMPLERS = ("nutpie", "pymc", "numpyro", "blackjax")
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
+STAGES = {
+    "data": "Passing over the data",
+    "mode": "Looking for the mode",
+    "theta": "Sampling sds and correlations",
+    "effects": "Drawing effects",
+}
+GROUPS = ("posterior", "sample_stats", "observed_data", "constant_data")
+
+_NO_START = (
+    "All initialization points failed",
+    "Initial evaluation of model",
+    "Bad initial energy",
+)
+_NOTHING_DRAWN = "Sampling was interrupted while it still adapted: there are no draws to keep."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +62,9 @@ class SampleOptions:
 
     Attributes
     ----------
-    method : {"auto", "nuts"}
-        ``auto`` takes the best method that is exact for the model.
+    method : {"auto", "marginal", "nuts"}
+        ``marginal`` integrates all effects out, for Gaussian models; ``nuts`` samples the joint
+        model; ``auto`` takes the first where it is possible.
     draws, tune, chains : int
         Draws kept and adaptation steps per chain, number of chains.
     cores : int or None
@@ -69,26 +95,24 @@ class SampleOptions:
     nuts: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        _one_of("method", self.method, METHODS)
-        _whole_number("draws", self.draws, at_least=1)
-        _whole_number("tune", self.tune, at_least=0)
-        _whole_number("chains", self.chains, at_least=1)
+        one_of("method", self.method, METHODS)
+        whole_number("draws", self.draws, at_least=1)
+        whole_number("tune", self.tune, at_least=0)
+        whole_number("chains", self.chains, at_least=1)
         if self.cores is not None:
-            _whole_number("cores", self.cores, at_least=1)
+            whole_number("cores", self.cores, at_least=1)
+        true_or_false("progressbar", self.progressbar)
         if self.nuts_sampler is not None:
-            _one_of("nuts_sampler", self.nuts_sampler, NUTS_SAMPLERS)
+            one_of("nuts_sampler", self.nuts_sampler, NUTS_SAMPLERS)
             if self.nuts_sampler != "pymc" and not importlib.util.find_spec(self.nuts_sampler):
                 raise BayesmixError(
                     f"nuts_sampler='{self.nuts_sampler}' needs the package {self.nuts_sampler}, "
                     f"which is not installed. Install it (pip install {self.nuts_sampler}), or "
                     "leave nuts_sampler out to take the fastest one that is."
                 )
-        if self.nuts is not None and not isinstance(self.nuts, Mapping):
-            raise BayesmixError(
-                f"nuts is a {type(self.nuts).__name__}; it should be a mapping of the sampler's "
-                "options, such as {'target_accept': 0.95}."
-            )
-        object.__setattr__(self, "random_seed", _seed(self.random_seed))
+        if self.nuts is not None:
+            _check_nuts(self.nuts)
+        object.__setattr__(self, "random_seed", seed(self.random_seed))
 
 
 def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
@@ -105,15 +129,39 @@ def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data`` with the
         variables, dims and coords of the posterior schema, whichever method drew it.
 
+    Raises
+    ------
+    BayesmixError
+        For options that the sampler refuses, and for priors and data that contradict each other.
+    KeyboardInterrupt
+        When interrupted before there are any draws to keep.
+
     Warns
     -----
     ConvergenceWarning
         Once, when draws diverged, R-hat exceeds 1.01, an effective sample size is small, or the
         sampling was interrupted.
+
+    Notes
+    -----
+    Ctrl-C keeps the draws made so far with the samplers of nutpie and PyMC. Those of numpyro and
+    blackjax give their draws out only at the end: Ctrl-C loses them, and the computation may go
+    on in the background for a while.
     """
     start = time.perf_counter()
-    idata = _nuts(spec, options)
-    return _finish(spec, options, idata, "nuts", time.perf_counter() - start)
+    obstacle = exact_obstacle(spec)
+    if options.method == "marginal" and obstacle is not None:
+        raise BayesmixError(
+            f"method='marginal' integrates Gaussian effects out, but {obstacle}. Use "
+            "method='nuts', or 'auto', which takes NUTS for such a model."
+        )
+    if options.method == "nuts" or obstacle is not None:
+        return _finish(spec, options, _nuts(spec, options), "nuts", start)
+    idata = _exact(spec, options)
+    if idata is not None:
+        return _finish(spec, options, idata, "marginal", start)
+    note = "the exact method did not settle, so that NUTS on the joint model was used instead"
+    return _finish(spec, options, _nuts(spec, options), "nuts", start, notes=(note,))
 
 
 def sample_prior(
@@ -122,7 +170,7 @@ def sample_prior(
     """Draw from the prior and the prior predictive; see `ModelSpec.sample_prior`."""
     import pymc as pm
 
-    _whole_number("draws", draws, at_least=1)
+    whole_number("draws", draws, at_least=1)
     improper = [
         leaf.path
         for leaf in spec.priors.leaves
@@ -133,9 +181,9 @@ def sample_prior(
             f"The prior of {', '.join(improper)} is improper and cannot be drawn from. Give it a "
             "proper one, such as Prior('Normal', mu=0, sigma=10)."
         )
-    with _quiet_pymc():
+    with _quiet_libraries():
         tree: xr.DataTree = pm.sample_prior_predictive(
-            draws, model=build_model(spec), random_seed=_seed(random_seed)
+            draws, model=build_model(spec), random_seed=seed(random_seed)
         )
     return tree
 
@@ -169,56 +217,192 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
         )
     high = table[table["r_hat"] > R_HAT_LIMIT]
     if len(high):
-        worst = high.loc[high["r_hat"].idxmax()]
+        worst = high.iloc[int(high["r_hat"].to_numpy().argmax())]
         messages.append(
             f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {len(table)} parameters (worst: "
             f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: refit "
             "with more tune and draws"
         )
     enough = ESS_PER_CHAIN * chains
-    sizes = table[["ess_bulk", "ess_tail"]].min(axis=1)
+    sizes = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy()
     if (sizes < enough).any():
-        lowest = sizes.idxmin()
+        lowest = int(np.nanargmin(sizes))
         messages.append(
             f"the effective sample size is below {enough} for {int((sizes < enough).sum())} of "
-            f"{len(table)} parameters (lowest: {table.loc[lowest, 'parameter']}, "
+            f"{len(table)} parameters (lowest: {table['parameter'].iloc[lowest]}, "
             f"{sizes[lowest]:.0f}): refit with more draws"
         )
     return tuple(messages)
 
 
+def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+    """Draw by the exact method, in the schema; None where theta could not be sampled."""
+    import xarray as xr
+
+    with _late_progress(options) as report:
+        drawn = sample_exact(
+            spec,
+            draws=options.draws,
+            chains=options.chains,
+            cores=options.cores,
+            random_seed=seed(options.random_seed),
+            report=report,
+        )
+    if not drawn.theta.settled:
+        return None
+    dims, coords = variable_dims(spec), coordinates(spec)
+    posterior = {}
+    for name, values in (drawn.values | free_variables(spec, drawn.values)).items():
+        if not name.startswith("partial_"):
+            own = dims.get(name, ())
+            posterior[name] = xr.DataArray(
+                values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}
+            )
+    for term in spec.design.groups:
+        pairs = spec.partial_correlations(term)
+        if len(pairs):
+            name = f"cor_{term.factor}"
+            factor = pairs.cholesky(drawn.values[f"partial_{term.factor}"], term.n_effects)
+            posterior[name] = xr.DataArray(
+                factor @ np.swapaxes(factor, -1, -2),
+                dims=("chain", "draw", *dims[name]),
+                coords={dim: coords[dim] for dim in dims[name]},
+            )
+    chain_draw = {
+        "chain": np.arange(options.chains),
+        "draw": np.arange(options.draws),
+    }
+    stats = xr.Dataset({"lp": (("chain", "draw"), drawn.theta.log_density)}, coords=chain_draw)
+    stats.attrs.update(acceptance=drawn.theta.acceptance, steps=drawn.theta.steps)
+    groups = _kept_summaries(spec, drawn)
+    return xr.DataTree.from_dict(
+        groups
+        | {
+            "posterior": xr.Dataset(posterior).assign_coords(chain_draw),
+            "sample_stats": stats,
+            "observed_data": xr.Dataset(
+                {observed_name(spec.design): ("obs", spec.design.y)},
+                coords={"obs": coords["obs"]},
+            ),
+            "constant_data": _constant_data(spec),
+        }
+    )
+
+
+def _kept_summaries(spec: ModelSpec, drawn: ExactDraws) -> dict[str, xr.Dataset]:
+    """Make the group of group effects that were summarised instead of kept."""
+    import xarray as xr
+
+    coords = coordinates(spec)
+    kept = {}
+    for term in spec.design.groups:
+        for name in (f"u_{term.factor}", f"coef_{term.factor}"):
+            if name in drawn.summaries:
+                kept[name] = xr.DataArray(
+                    drawn.summaries[name],
+                    dims=("statistic", term.dim, term.effect_dim),
+                    coords={dim: coords[dim] for dim in (term.dim, term.effect_dim)}
+                    | {"statistic": np.array(STATISTICS)},
+                )
+    return {"group_effects": xr.Dataset(kept)} if kept else {}
+
+
+def _constant_data(spec: ModelSpec) -> xr.Dataset:
+    import xarray as xr
+
+    design = spec.design
+    values: dict[str, Any] = {"X": (("obs", "term"), design.X)} if design.n_terms else {}
+    for term in design.groups:
+        values[f"Z_{term.factor}"] = (("obs", term.effect_dim), term.Z)
+        values[f"codes_{term.factor}"] = ("obs", term.codes.astype(np.int32))
+    for name, row in (("offset", design.offset), ("weights", design.weights)):
+        if row is not None:
+            values[name] = ("obs", row)
+    coords = coordinates(spec)
+    dims = {"obs", "term", *(term.effect_dim for term in design.groups)}
+    return xr.Dataset(values, coords={dim: coords[dim] for dim in dims if dim in coords})
+
+
+@contextlib.contextmanager
+def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], None]]:
+    """Show a bar for what takes longer than a second, where a bar can be drawn."""
+    start = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        shown: dict[str, Any] = {}
+
+        def report(stage: str, share: float) -> None:
+            if "never" in shown or time.perf_counter() - start < 1:
+                return
+            if "bar" not in shown:
+                if not stack.enter_context(_progress(options)):
+                    shown["never"] = True
+                    return
+                from rich.progress import Progress
+
+                shown["bar"] = stack.enter_context(Progress())
+                shown["task"] = shown["bar"].add_task(stage, total=1.0)
+            shown["bar"].update(shown["task"], description=STAGES[stage], completed=min(share, 1.0))
+
+        yield report
+
+
 def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     import pymc as pm
+    from threadpoolctl import threadpool_limits
 
+    _refuse_unknown_options(options)
+    sampler = options.nuts_sampler or _fastest_installed()
+    # PyMC would take half of the cores, for fear of hyperthreads.
+    cores = min(
+        options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
+    )
     model = build_model(spec)
-    with _quiet_pymc(), model:
+    with (
+        _quiet_libraries(),
+        _options_refused(options),
+        _sampler_failures(sampler),
+        _progress(options) as progressbar,
+        threadpool_limits(1, user_api="blas"),
+        model,
+    ):
+        if progressbar:
+            _say("Compiling the model ...")
+        # blackjax needs a further package for its bar, and prints to stdout.
+        progressbar = progressbar and sampler != "blackjax"
         idata = pm.sample(
             options.draws,
             tune=options.tune,
             chains=options.chains,
-            cores=options.cores,
+            cores=cores,
             random_seed=options.random_seed,
-            progressbar=options.progressbar,
-            nuts_sampler=options.nuts_sampler,
+            progressbar=progressbar,
+            nuts_sampler=sampler,
             nuts=dict(options.nuts or {}),
-            quiet=True,
+            # PyMC would raise our one BLAS thread to as many as there are cores.
+            blas_cores="auto" if sampler == "pymc" else None,
+            callback=_stop_with_chain(options) if sampler == "pymc" and cores == 1 else None,
             compute_convergence_checks=False,
         )
-    return _complete_draws(idata, options)
+    return _complete_draws(_one_schema(idata))
+
+
+def _fastest_installed() -> str:
+    return "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
 
 
 def _finish(
-    spec: ModelSpec, options: SampleOptions, idata: xr.DataTree, method: str, seconds: float
+    spec: ModelSpec,
+    options: SampleOptions,
+    idata: xr.DataTree,
+    method: str,
+    start: float,
+    notes: tuple[str, ...] = (),
 ) -> xr.DataTree:
-    messages = convergence_messages(spec, idata)
-    draws = idata["posterior"].sizes["draw"]
-    if draws < options.draws:
-        messages = (
-            f"sampling was interrupted: {draws} of {options.draws} draws per chain were kept",
-            *messages,
-        )
+    seconds = time.perf_counter() - start
+    messages = (*notes, *_interruption(options, idata), *convergence_messages(spec, idata))
     if messages:
-        warnings.warn("; ".join(messages) + ".", ConvergenceWarning, stacklevel=4)
+        text = "; ".join(messages) + "."
+        warnings.warn(text, ConvergenceWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     from bayesmix import __version__
 
     idata.attrs.update(
@@ -234,22 +418,51 @@ def _finish(
     return idata
 
 
-def _complete_draws(idata: xr.DataTree, options: SampleOptions) -> xr.DataTree:
-    """Cut the chains of an interrupted run to the draws that all of them have."""
+def _interruption(options: SampleOptions, idata: xr.DataTree) -> tuple[str, ...]:
+    sizes = idata["posterior"].sizes
+    if (sizes["chain"], sizes["draw"]) == (options.chains, options.draws):
+        return ()
+    text = f"sampling was interrupted: {sizes['draw']} of {options.draws} draws per chain were kept"
+    if sizes["chain"] < options.chains:
+        text += f", in {sizes['chain']} of {options.chains} chains"
+    return (text,)
+
+
+def _one_schema(idata: xr.DataTree) -> xr.DataTree:
+    """Make the groups alike that different samplers return: NumPy arrays, labels as text."""
+    import xarray as xr
+
+    groups = {name: idata[name].dataset for name in GROUPS if name in idata.children}
+    return xr.DataTree.from_dict({name: _plain(dataset) for name, dataset in groups.items()})
+
+
+def _plain(dataset: xr.Dataset) -> xr.Dataset:
+    labels = {
+        name: (coord.dims, coord.values.astype(str))
+        for name, coord in dataset.coords.items()
+        if coord.dtype == object
+    }
+    # Texts of single draws, such as nutpie's divergence messages, cannot be stored in a file.
+    kept = [name for name, values in dataset.data_vars.items() if values.dtype != object]
+    return dataset[kept].assign_coords(labels).as_numpy()
+
+
+def _complete_draws(idata: xr.DataTree) -> xr.DataTree:
+    """Cut an interrupted run to whole draws: as many as chains and draws allow, as PyMC does."""
     posterior = idata["posterior"].dataset
-    finished = np.ones((posterior.sizes["chain"], posterior.sizes["draw"]), dtype=bool)
+    drawn = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"]), dtype=bool)
     for values in posterior.data_vars.values():
         others = [dim for dim in values.dims if dim not in ("chain", "draw")]
-        finished &= values.notnull().all(others).values
-    if finished.all() and posterior.sizes["draw"]:
+        drawn |= values.notnull().any(others).values
+    if drawn.size and drawn.all():
         return idata
-    counts = finished.sum(axis=1)
-    chains = np.flatnonzero(counts >= max(1, counts.max() // 2))
-    draws = int(counts[chains].min()) if len(chains) else 0
-    if draws == 0:
-        raise KeyboardInterrupt(
-            "Sampling was interrupted while it still adapted: there are no draws to keep."
-        )
+    counts = drawn.sum(axis=1)
+    longest_first = np.sort(counts)[::-1]
+    totals = longest_first * np.arange(1, len(counts) + 1)
+    if not totals.any():
+        raise KeyboardInterrupt(_NOTHING_DRAWN)
+    draws = int(longest_first[totals.argmax()])
+    chains = np.flatnonzero(counts >= draws)
     return idata.map_over_datasets(
         lambda dataset: (
             dataset.isel(chain=chains, draw=slice(draws)) if "draw" in dataset.dims else dataset
@@ -266,38 +479,139 @@ def divergences(idata: xr.DataTree) -> int:
 
 
 @contextlib.contextmanager
-def _quiet_pymc() -> Iterator[None]:
-    """Keep PyMC's own log lines out of the notebook: one warning of ours says what matters."""
+def _options_refused(options: SampleOptions) -> Iterator[None]:
+    """Name the sampler's options where the sampler fails on them."""
+    try:
+        yield
+    except (AttributeError, TypeError, ValueError) as error:
+        if not options.nuts or isinstance(error, BayesmixError):
+            raise
+        raise _refused(options, error) from error
+
+
+def _stop_with_chain(options: SampleOptions) -> Callable[..., None]:
+    """Make a callback that ends the sampling at an interrupt.
+
+    PyMC's chains that run one after another take Ctrl-C for the end of the current chain only.
+    """
+    last = {"chain": 0, "draw": -1}
+
+    def stop(trace: object, draw: Any) -> None:
+        if draw.chain == last["chain"]:
+            last["draw"] = draw.draw_idx
+        elif last["draw"] + 1 < options.tune + options.draws:
+            raise KeyboardInterrupt
+        else:
+            last.update(chain=draw.chain, draw=draw.draw_idx)
+
+    return stop
+
+
+@contextlib.contextmanager
+def _sampler_failures(sampler: str) -> Iterator[None]:
+    """Put the samplers' own words for what a user can mend into ours."""
+    try:
+        yield
+    except Exception as error:
+        text = str(error)
+        if "Not enough samples to build a trace" in text:
+            raise KeyboardInterrupt(_NOTHING_DRAWN) from None
+        if any(words in text for words in _NO_START):
+            raise BayesmixError(
+                "Sampling found no point to start from: the data are impossible wherever the "
+                "priors allow the parameters to be. Compare the priors with the response "
+                "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data."
+            ) from error
+        if sampler == "blackjax" and "unexpected keyword argument 'progress_bar'" in text:
+            raise BayesmixError(
+                "PyMC cannot use this version of blackjax "
+                "(https://github.com/pymc-devs/pymc/issues/8367). Install an older one "
+                "(pip install 'blackjax<1.6'), or take another nuts_sampler."
+            ) from error
+        raise
+
+
+@contextlib.contextmanager
+def _progress(options: SampleOptions) -> Iterator[bool]:
+    """Tell PyMC whether it can draw its bars here, and show a line in their place if it cannot.
+
+    Rich draws in a notebook through ipywidgets only, and outside of a terminal its last frame
+    would end up in the output of a script.
+    """
+    if not options.progressbar:
+        yield False
+        return
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_jupyter:
+        yield console.is_terminal or "marimo" in sys.modules
+    elif importlib.util.find_spec("ipywidgets"):
+        yield True
+    else:
+        steps = options.tune + options.draws
+        _say(f"Sampling {options.chains} x {steps} steps (for a progress bar, install ipywidgets)")
+        yield False
+
+
+def _say(line: str) -> None:
+    """Show a line above the bars; never on stdout, which belongs to the user's script."""
+    from rich.console import Console
+
+    Console(stderr=True, highlight=False).print(line)
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' log lines and warnings away: one warning of ours says what matters."""
     logger = logging.getLogger("pymc")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
 
 
-def _seed(value: int | np.random.Generator | None) -> int:
-    if value is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(value, np.random.Generator):
-        return int(value.integers(2**32))
-    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
-        return int(value)
-    raise BayesmixError(
-        f"random_seed={value!r} is not usable: give a whole number of zero or more, a "
-        "numpy.random.Generator, or None."
-    )
-
-
-def _whole_number(name: str, value: object, *, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
-        raise BayesmixError(f"{name}={value!r} is not usable: give a whole number >= {at_least}.")
-
-
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
+def _check_nuts(nuts: object) -> None:
+    """Check what all samplers understand; `_refused` tells of a sampler's own options."""
+    if not isinstance(nuts, Mapping):
         raise BayesmixError(
-            f"Unknown {name} {value!r}. Allowed: {', '.join(allowed)}. "
-            f"{suggest(str(value), allowed)}".rstrip()
+            f"nuts is a {type(nuts).__name__}; it should be a mapping of the sampler's "
+            "options, such as {'target_accept': 0.95}."
         )
+    for name in nuts:
+        if not isinstance(name, str):
+            raise BayesmixError(f"nuts has the option {name!r}; names of options are text.")
+    accept = as_number(nuts.get("target_accept", 0.8))
+    if accept is None or not 0 < accept < 1:
+        raise BayesmixError(
+            f"nuts: target_accept={nuts['target_accept']!r} is not usable: give a number above 0 "
+            "and below 1, such as 0.95."
+        )
+    if "max_treedepth" in nuts:
+        whole_number("nuts: max_treedepth", nuts["max_treedepth"], at_least=1)
+
+
+def _refuse_unknown_options(options: SampleOptions) -> None:
+    """Raise for options that PyMC's own sampler would take and ignore."""
+    if options.nuts_sampler != "pymc" or not options.nuts:
+        return
+    import pymc as pm
+
+    makers = [maker.__init__ for maker in pm.NUTS.__mro__ if "__init__" in vars(maker)]
+    known = {name for maker in makers for name in inspect.signature(maker).parameters}
+    for name in options.nuts:
+        if name not in known:
+            raise _refused(options, f"unknown option '{name}'")
+
+
+def _refused(options: SampleOptions, reason: object) -> BayesmixError:
+    sampler = options.nuts_sampler or "the sampler"
+    hints = (suggest(name, ("target_accept", "max_treedepth")) for name in options.nuts or {})
+    hint = next((hint for hint in hints if hint), "")
+    return BayesmixError(
+        f"nuts={dict(options.nuts or {})} was refused by {sampler}: {reason}. {hint}".rstrip()
+    )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arguments import as_number, one_of, true_or_false
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES
 
@@ -113,6 +114,7 @@ def fixef(
     1       Days   10.0  1.17      8.2      11.8
     """
     interval = _interval(ci_level)
+    true_or_false("exponentiate", exponentiate)
     beta = _beta(design, posterior)
     with np.errstate(over="ignore", invalid="ignore"):
         marginals = _summarise(np.exp(beta) if exponentiate else beta, interval)
@@ -167,8 +169,8 @@ def varcorr(
     of a row with weight 1.
     """
     interval = _interval(ci_level)
-    _one_of("ci_scale", ci_scale, ("sd", "var"))
-    _one_of("estimator", estimator, ("mean", "posterior"))
+    one_of("ci_scale", ci_scale, ("sd", "var"))
+    one_of("estimator", estimator, ("mean", "posterior"))
     groups, effects, draws = [], [], []
     for term in design.groups:
         groups += [term.factor] * len(term.effects)
@@ -235,6 +237,7 @@ def cor_re(
         If `ci_level` is not between 0 and 1.
     """
     interval = _interval(ci_level)
+    true_or_false("long", long)
     if not long:
         return correlation_matrices(design, posterior)
     factors, first, second, draws = [], [], [], []
@@ -335,6 +338,7 @@ def ranef(
     BayesmixError
         If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
     """
+    true_or_false("add_group_N", add_group_N)
     return _group_table(design, posterior, re, ci_level, add_population=False, add_n=add_group_N)
 
 
@@ -539,6 +543,8 @@ def _level_marginals(
     add: Array | None,
 ) -> _Marginals:
     """Summarise one effect in every level: the only place that reads draws of group effects."""
+    if f"u_{term.factor}" not in posterior or "statistic" in posterior[f"u_{term.factor}"].dims:
+        return _kept_marginals(posterior, term, effect, interval, with_population=add is not None)
     u = posterior[f"u_{term.factor}"].isel({term.effect_dim: term.effects.index(effect)})
     step = max(1, _CHUNK_SIZE // _n_draws(posterior))
     parts = []
@@ -549,6 +555,31 @@ def _level_marginals(
             draws += add
         parts.append(_summarise(draws, interval))
     return _Marginals(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _kept_marginals(
+    posterior: xr.Dataset,
+    term: GroupTerm,
+    effect: str,
+    interval: _Interval,
+    *,
+    with_population: bool,
+) -> _Marginals:
+    """Read what was kept of a factor whose draws were too large to keep."""
+    name = f"coef_{term.factor}" if with_population else f"u_{term.factor}"
+    kept = posterior[name].sel({term.effect_dim: effect})
+    wanted = [f"{interval.lower:g}", f"{interval.upper:g}"]
+    known = [str(label) for label in kept["statistic"].values]
+    if any(label not in known for label in wanted):
+        quantiles = np.array([float(label) for label in known if label not in ("mean", "sd")])
+        levels = ", ".join(f"{1 - 2 * q:g}" for q in quantiles[quantiles < 0.5])
+        raise BayesmixError(
+            f"ci_level={interval.upper - interval.lower:g} is not among the intervals that were "
+            f"kept of '{term.factor}', whose {term.n_levels} levels are too many to keep their "
+            f"draws. Available: {levels}."
+        )
+    columns = (kept.sel(statistic=label).values for label in ("mean", "sd", *wanted))
+    return _Marginals(*(np.asarray(column, dtype=np.float64) for column in columns))
 
 
 def _summarise(draws: Array, interval: _Interval) -> _Marginals:
@@ -617,20 +648,19 @@ def _proportions(variances: Array) -> Array:
 def _selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
     if re is None:
         return design.groups
-    chosen = [term for term in design.groups if term.factor == re]
-    if chosen:
-        return chosen
-    factors = [term.factor for term in design.groups]
-    if not factors:
+    terms = {term.factor: term for term in design.groups}
+    if not terms:
         raise BayesmixError(f"re={re!r} is not usable: this model has no grouping factor.")
-    raise BayesmixError(
-        f"Unknown grouping factor re={re!r}. Grouping factors: {', '.join(factors)}. "
-        f"{suggest(str(re), factors)}".rstrip()
-    )
+    if not isinstance(re, str) or re not in terms:
+        raise BayesmixError(
+            f"Unknown grouping factor re={re!r}. Grouping factors: {', '.join(terms)}. "
+            f"{suggest(str(re), terms)}".rstrip()
+        )
+    return [terms[re]]
 
 
 def _interval(ci_level: float) -> _Interval:
-    level = _number(ci_level)
+    level = as_number(ci_level)
     if level is None or not 0 < level < 1:
         hint = f" Did you mean {level / 100:g}?" if level and 1 < level < 100 else ""
         raise BayesmixError(
@@ -641,9 +671,10 @@ def _interval(ci_level: float) -> _Interval:
     return _Interval(tail, 1 - tail)
 
 
-def _probabilities(probs: npt.ArrayLike) -> list[float]:
-    values: list[Any] = [probs] if np.ndim(probs) == 0 else list(np.asarray(probs).ravel())
-    numbers = [_number(value) for value in values]
+def _probabilities(probs: Any) -> list[float]:
+    is_list = isinstance(probs, Sequence | np.ndarray | pd.Series | pd.Index)
+    values = list(probs) if is_list and not isinstance(probs, str) else [probs]
+    numbers = [as_number(value) for value in values]
     usable = [number for number in numbers if number is not None and 0 <= number <= 1]
     if not values or len(usable) < len(values):
         raise BayesmixError(
@@ -651,20 +682,6 @@ def _probabilities(probs: npt.ArrayLike) -> list[float]:
             "such as [0.25, 0.5, 0.75]."
         )
     return usable
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool):
-        return float(value)
-    return None
-
-
-def _one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise BayesmixError(
-            f"Unknown {name} {value!r}. Allowed: {', '.join(allowed)}. "
-            f"{suggest(str(value), allowed)}".rstrip()
-        )
 
 
 def _text(values: Sequence[str] | npt.NDArray[Any] | Mapping[str, Any]) -> pd.Series:

@@ -16,6 +16,7 @@ PACKAGE = Path(bm.__file__).parent
 # A module may import those before it.
 STAGES = (
     "errors",
+    "arguments",
     "formula",
     "families",
     "columns",
@@ -25,6 +26,11 @@ STAGES = (
     "priors",
     "spec",
     "model",
+    "crossproducts",
+    "theta",
+    "marginal",
+    "independence",
+    "exact",
     "tables",
     "sampling",
     "report",
@@ -33,7 +39,7 @@ STAGES = (
     "datasets",
     "simulate",
 )
-LIBRARIES = {"formulae", "numpy", "pandas", "scipy"}
+LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
 PYMC_DOORS = {"priors", "model", "sampling"}
 
 

@@ -308,3 +308,15 @@ def test_a_grouping_factor_with_a_reserved_name(sleepstudy, factor):
     spec = bm.prepare(f"Reaction ~ Days + (Days | {factor})", data)
     prior = spec.sample_prior(2, random_seed=1)["prior"].dataset
     assert prior[f"u_{factor}"].shape == (1, 2, 18, 2)
+
+
+def test_names_with_a_slash_do_not_break_the_tree(sleepstudy):
+    data = sleepstudy.assign(unit=2.0)
+    spec = bm.prepare(
+        "I(Reaction / unit) ~ I(Days / 2) + Days + (1 | Subject)",
+        data,
+        priors={"Days": bm.Prior("StudentT", nu=4, mu=0, sigma=5)},
+    )
+    prior = spec.sample_prior(2, random_seed=1)
+    assert prior["prior"].dataset["beta"].shape == (1, 2, 3)
+    assert list(prior["prior_predictive"].dataset) == ["I(Reaction \N{DIVISION SLASH} unit)"]

@@ -245,7 +245,7 @@ class Facts:
     [
         (SAMPLING | {"divergences": 12, "seconds": 99.94}, "12 divergences, 99.9 s"),
         (SAMPLING | {"divergences": None, "seconds": None}, "smallest bulk ESS 1234"),
-        (Facts(), "marginal, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s"),
+        (Facts(), "Exact, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s"),
         ({"method": "nuts"}, "NUTS"),
         ({"seconds": 3.0}, "3.0 s"),
     ],

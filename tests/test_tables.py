@@ -224,8 +224,8 @@ def test_var_prop_sums_to_one(case_id: str, estimator: str):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("ci_scale", "variance", r"Unknown ci_scale 'variance'\. Allowed: sd, var"),
-        ("estimator", "means", r"Unknown estimator 'means'\. .*Did you mean 'mean'\?"),
+        ("ci_scale", "variance", r"Unknown ci_scale='variance'\. Allowed: sd, var"),
+        ("estimator", "means", r"Unknown estimator='means'\. .*Did you mean 'mean'\?"),
     ],
 )
 def test_varcorr_bad_option(option: str, value: str, message: str):
