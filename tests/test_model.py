@@ -313,7 +313,7 @@ def test_a_grouping_factor_with_a_reserved_name(sleepstudy, factor):
 def test_names_with_a_slash_do_not_break_the_tree(sleepstudy):
     data = sleepstudy.assign(unit=2.0)
     spec = bm.prepare(
-        "I(Reaction / unit) ~ I(Days / 2) + Days + (1 | Subject)",
+        "I(Reaction / unit) ~ I(Days**2 / 2) + Days + (1 | Subject)",
         data,
         priors={"Days": bm.Prior("StudentT", nu=4, mu=0, sigma=5)},
     )
