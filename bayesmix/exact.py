@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -172,23 +173,40 @@ def sample_exact(
             rounds=4 if dear else 8,
             good_enough=0.6 if dear else 0.7,
         )
+        n_effects = sum(term.n_levels * term.n_effects for term in spec.design.groups)
+        keep = 16 * n_effects * draws * chains <= MOST_BYTES
         good = learnt.efficiency >= GOOD_PROPOSAL
-        run = long_chains if step > DEAREST_STEP or (dear and good) else short_chains
-        sampled = run(
-            density,
-            learnt,
-            chains=chains,
-            draws=draws,
-            rng=sampling,
-            report=lambda share: report("theta", share),
-        )
+        options: dict[str, Any] = {
+            "chains": chains,
+            "draws": draws,
+            "rng": sampling,
+            "report": lambda share: report("theta", share),
+        }
+        together: list[Effects] = []
+        if step <= DEAREST_STEP and not (dear and good):
+            sampled = short_chains(density, learnt, **options)
+        elif keep:
+            # The factorisation that gives the density of a proposal also gives its effects: theta
+            # and effects are then proposed and accepted together.
+            def evaluate(x: FloatArray) -> FloatArray:
+                inside = space.inside(x)
+                reachable = np.where(inside[:, None], x, learnt.archive[0])
+                drawn = model.draw(space.theta(reachable), effects, pool.map)
+                together.append(drawn)
+                log = drawn.log_density + space.log_prior(reachable)
+                return np.where(inside & np.isfinite(log), log, -np.inf)
+
+            sampled = long_chains(density, learnt, evaluate=evaluate, **options)
+        else:
+            sampled = long_chains(density, learnt, **options)
         x = sampled.x.reshape(chains * draws, -1)
         theta = space.theta(x)
-        n_effects = sum(term.n_levels * term.n_effects for term in spec.design.groups)
-        keep = 16 * n_effects * len(x) <= MOST_BYTES
-        drawn = model.draw(
-            theta, effects, pool.map, lambda share: report("effects", share), with_first=keep
-        )
+        if together and sampled.index is not None:
+            drawn = _pick(together, sampled.index.ravel())
+        else:
+            drawn = model.draw(
+                theta, effects, pool.map, lambda share: report("effects", share), with_first=keep
+            )
         summaries = {} if keep else _summarise_first(spec, model, theta, drawn, mean, effects, pool)
     sds, partials, sigma = space.split(x)
     values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta + mean, center)}
@@ -203,6 +221,23 @@ def sample_exact(
         sampled,
         summaries,
     )
+
+
+def _pick(parts: list[Effects], index: npt.NDArray[np.int64]) -> Effects:
+    """Take the effects of the accepted proposals from those of all, part by part."""
+    part_of = np.repeat(np.arange(len(parts)), [len(part.beta) for part in parts])
+    start = np.cumsum([0, *(len(part.beta) for part in parts)])
+    first = parts[0]
+    beta = np.empty((len(index), first.beta.shape[1]))
+    zeta = tuple(np.empty((len(index), *z.shape[1:])) for z in first.zeta)
+    log_density = np.empty(len(index))
+    for i, part in enumerate(parts):
+        place = np.flatnonzero(part_of[index] == i)
+        own = part[index[place] - start[i]]
+        beta[place], log_density[place] = own.beta, own.log_density
+        for whole, values in zip(zeta, own.zeta, strict=True):
+            whole[place] = values
+    return Effects(beta, zeta, log_density)
 
 
 def _summarise_first(

@@ -95,6 +95,8 @@ class Sampled:
         Metropolis-Hastings steps behind each draw.
     settled : bool
         Whether the chains have forgotten where they started.
+    index : ndarray of int64, shape (chains, draws), or None
+        Of long chains: which proposal each draw is, in the order of their evaluation.
     """
 
     x: FloatArray
@@ -102,6 +104,7 @@ class Sampled:
     acceptance: float
     steps: int
     settled: bool
+    index: npt.NDArray[np.int64] | None = None
 
 
 def learn(
@@ -260,6 +263,7 @@ def long_chains(
     draws: int,
     rng: np.random.Generator,
     burn_in: int = 50,
+    evaluate: LogDensity | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> Sampled:
     """Run independence Metropolis-Hastings chains: one density for each draw.
@@ -270,6 +274,9 @@ def long_chains(
         As in `short_chains`.
     burn_in : int
         First steps of each chain, left out.
+    evaluate : callable, optional
+        Takes the place of `density` for the proposals, each exactly once and in order, so that
+        it can keep what else comes with them.
 
     Returns
     -------
@@ -287,7 +294,7 @@ def long_chains(
     at_once = max(1, len(y) // 50)
     for first in range(0, len(y), at_once):
         part = slice(first, first + at_once)
-        log_p[part] = density(y[part])
+        log_p[part] = (evaluate or density)(y[part])
         report(min(1.0, (first + at_once) / len(y)))
     log_ratio = (log_p - proposal.log_density(y)).reshape(chains, length)
     log_uniform = np.log(rng.random((chains, length)))
@@ -306,7 +313,7 @@ def long_chains(
     row = np.arange(chains)[:, None]
     x = y.reshape(chains, length, -1)[row, kept]
     log_p = log_p.reshape(chains, length)[row, kept]
-    return Sampled(x, log_p, accepted, 1, settled)
+    return Sampled(x, log_p, accepted, 1, settled, row * length + kept)
 
 
 def _starts(

@@ -26,6 +26,9 @@ type IntArray = npt.NDArray[np.int64]
 LARGEST_BATCH = 1 << 21
 CACHE_SIZE = 1 << 14
 
+# Operations of a product of dense matrices in the time of one of a sparse matrix.
+DENSE_GAIN = 4
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Effects:
@@ -37,10 +40,18 @@ class Effects:
         Population effects of the centred columns.
     zeta : tuple of ndarray, shape (B, J, q)
         Standardised group effects of each factor, ``u = L zeta``.
+    log_density : ndarray, shape (B,)
+        Log density of the response given theta, which comes with the factorisation.
     """
 
     beta: FloatArray
     zeta: tuple[FloatArray, ...]
+    log_density: FloatArray
+
+    def __getitem__(self, index: IntArray) -> Effects:
+        return Effects(
+            self.beta[index], tuple(zeta[index] for zeta in self.zeta), self.log_density[index]
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +69,7 @@ class _First:
     pattern: tuple[tuple[int, int], ...]  # entries of L that are not zero
     corner: FloatArray  # (r, C * k) takes from the corner, lower triangle
     rest: sparse.csr_array | None  # (E, C * k) takes from the rest
+    columns: FloatArray | None  # (J, q, m + p + 1) all couplings, where too dense for `rest`
     border: FloatArray  # (J, q, p + 1)
     couplings: tuple[tuple[int, CrossBlocks], ...]  # factor, blocks with rows = levels of this
 
@@ -83,6 +95,8 @@ class MarginalModel:
     def batch(self) -> int:
         """Number of thetas that are worked on at once."""
         size = 1 if self.rest is None else self.rest.size
+        if self.first is not None and self.first.columns is not None:
+            size += 2 * self.first.columns.size
         return int(np.clip(LARGEST_BATCH // max(size, 1), 1, 1024))
 
     @property
@@ -94,6 +108,8 @@ class MarginalModel:
             cost += C * (5 * q**3 + 20 * q) + self.first.corner.size
             if self.first.rest is not None:
                 cost += 2 * self.first.rest.nnz
+            if self.first.columns is not None:
+                cost += self.first.columns.size * self.first.columns.shape[2] / DENSE_GAIN
         return cost + (0.0 if self.rest is None else self.rest.cost)
 
     def log_density(self, theta: Theta, run: Callable[..., Any] = map) -> FloatArray:
@@ -147,8 +163,8 @@ class MarginalModel:
         generators = rng.spawn(len(batches))
 
         def draw(part: Theta, generator: np.random.Generator) -> Effects:
-            state = self._eliminate(part)[1]
-            return self._substitute(part, state, generator, with_first)
+            log, state = self._eliminate(part)
+            return self._substitute(part, log, state, generator, with_first)
 
         left_out = None if with_first or self.first is None else self.first.factor
         beta = np.empty((len(theta), len(self.precision)))
@@ -156,15 +172,16 @@ class MarginalModel:
             np.empty((len(theta), *(d.shape[:2] if t != left_out else (0, d.shape[1]))))
             for t, d in enumerate(self.products.diagonal)
         )
+        log_density = np.empty(len(theta))
         done = 0
         for effects in run(draw, batches, generators):
             place = slice(done, done + len(effects.beta))
-            beta[place] = effects.beta
+            beta[place], log_density[place] = effects.beta, effects.log_density
             for whole, part in zip(zeta, effects.zeta, strict=True):
                 whole[place] = part
             done = place.stop
             report(done / len(theta))
-        return Effects(beta, zeta)
+        return Effects(beta, zeta, log_density)
 
     def draw_first[T](
         self,
@@ -261,7 +278,12 @@ class MarginalModel:
         return log, state
 
     def _substitute(
-        self, theta: Theta, state: dict[str, Any], rng: np.random.Generator, with_first: bool
+        self,
+        theta: Theta,
+        log_density: FloatArray,
+        state: dict[str, Any],
+        rng: np.random.Generator,
+        with_first: bool,
     ) -> Effects:
         B, p = len(theta), len(self.precision)
         C, half = state["C"], state["half"]
@@ -276,7 +298,7 @@ class MarginalModel:
             zeta[self.first.factor] = np.empty((B, 0, self.first.gram.shape[1]))
         elif self.first is not None:
             _substitute_first(self.first, beta, theta, zeta, u, rng)
-        return Effects(beta, tuple(zeta[t] for t in range(len(theta.scale))))
+        return Effects(beta, tuple(zeta[t] for t in range(len(theta.scale))), log_density)
 
 
 # ------------------------------------------------------------------ small factorisations
@@ -365,6 +387,7 @@ def _eliminate_first(
     taken = np.zeros((len(first.corner), B))
     log_determinant = np.zeros(B)
     inverses: list[FloatArray] = []
+    whites: list[FloatArray] = []
     step = max(1, CACHE_SIZE // B)
     for start in range(0, C, step):
         levels = slice(start, start + step)
@@ -376,12 +399,26 @@ def _eliminate_first(
         log_determinant += first.counts[levels] @ log
         columns = slice(start * k, start * k + len(K))
         taken += first.corner[:, columns] @ K
-        if rest is not None:
+        if first.rest is not None:
             inverses.append(K)
+        if first.columns is not None:
+            whites.append(_stack(white, q, len(log), B))
     entries = None
     if rest is not None and first.rest is not None:
         entries = rest.base[:, None] - first.rest @ np.concatenate(inverses)
+    elif isinstance(rest, _Dense) and first.columns is not None:
+        W = np.concatenate(whites, axis=1)[:, first.class_of]
+        H = (W @ first.columns).reshape(B, -1, rest.n_columns)
+        entries = rest.spread(rest.base[:, None]) - np.swapaxes(H, 1, 2) @ H
     return taken, entries, log_determinant
+
+
+def _stack(white: dict[tuple[int, int], FloatArray], q: int, n: int, B: int) -> FloatArray:
+    """Elements (n, B) as matrices (B, n, q, q)."""
+    out = np.zeros((B, n, q, q))
+    for (a, b), value in white.items():
+        out[:, :, a, b] = value.T
+    return out
 
 
 def _substitute_first(
@@ -586,12 +623,8 @@ class _Dense:
         variance: FloatArray,
         state: dict[str, Any],
     ) -> tuple[FloatArray, FloatArray]:
-        m, B, width = self.m, len(variance), self.n_columns
-        full = np.zeros((B, width, width))
-        flat = full.reshape(B, -1)
-        flat[:, self.places] = entries.T
-        if any(q > 1 for _, q in self.shapes):
-            flat[:, self.mirrored] = entries.T
+        m = self.m
+        full = entries if entries.ndim == 3 else self.spread(entries)
         self._scale(full, theta)
         diagonal = np.einsum("bii->bi", full)
         diagonal[:, :m] += variance[:, None]
@@ -607,9 +640,19 @@ class _Dense:
         taken = half @ np.swapaxes(half, 1, 2)
         return corner - np.moveaxis(taken, 0, -1), log_determinant
 
+    def spread(self, entries: FloatArray) -> FloatArray:
+        """Entries (E, B) as symmetric matrices (B, m + p + 1, m + p + 1)."""
+        full = np.zeros((entries.shape[1], self.n_columns, self.n_columns))
+        flat = full.reshape(len(full), -1)
+        flat[:, self.places] = entries.T
+        if any(q > 1 for _, q in self.shapes):
+            flat[:, self.mirrored] = entries.T
+        return full
+
     def _scale(self, full: FloatArray, theta: Theta) -> None:
         """``L' S L`` and ``L' border``, L block-diagonal, in place."""
         start = 0
+        B, width, _ = full.shape
         for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
             scale = theta.scale[factor]
             places = slice(start, start + J * q)
@@ -617,11 +660,10 @@ class _Dense:
                 full[:, :, places] *= scale
                 full[:, places] *= scale
             else:
-                shape = (len(full), full.shape[1], J, q)
-                right = full[:, :, places].reshape(shape) @ scale[:, None]
-                full[:, :, places] = right.reshape(len(full), -1, J * q)
-                rows = np.swapaxes(full[:, places], 1, 2).reshape(shape) @ scale[:, None]
-                full[:, places] = np.swapaxes(rows.reshape(len(full), -1, J * q), 1, 2)
+                right = full[:, :, places].reshape(B, width * J, q) @ scale
+                full[:, :, places] = right.reshape(B, width, J * q)
+                left = np.swapaxes(scale, 1, 2)[:, None] @ full[:, places].reshape(B, J, q, width)
+                full[:, places] = left.reshape(B, J * q, width)
             start += J * q
 
     def substitute(
@@ -668,13 +710,17 @@ def marginal_model(
         s = int(np.argmax(sizes))
         others = tuple(t for t in range(n_factors) if t != s)
     rest: _Nested | _Dense | None = None
-    rest_map = None
+    rest_map = full_columns = None
     gram, class_of, counts = _classes(products.diagonal[s])
     couplings = tuple((t, _blocks(products, s, t)) for t in others)
     if others:
         columns = _Columns.of(products, others)
         keys, base = columns.entries(products)
-        fill, contributions = columns.contributions(products, s, couplings, class_of, len(gram))
+        if chain is None:
+            full_columns = columns.all_of(products, s, couplings, len(gram))
+        fill = np.empty(0, dtype=np.int64)
+        if full_columns is None:
+            fill, contributions = columns.contributions(products, s, couplings, class_of, len(gram))
         if chain is None:
             places = np.union1d(keys, fill)
             full = np.zeros(len(places))
@@ -690,12 +736,13 @@ def marginal_model(
             order = np.argsort(keys)
             places, full = keys[order], base[order]
             rest = columns.nested(products, places, full, patterns)
-        rows, cols, values = contributions
-        q = products.diagonal[s].shape[1]
-        rest_map = sparse.csr_array(
-            (values, (np.searchsorted(places, rows), cols)),
-            shape=(len(places), len(gram) * q * (q + 1) // 2),
-        )
+        if full_columns is None:
+            rows, cols, values = contributions
+            q = products.diagonal[s].shape[1]
+            rest_map = sparse.csr_array(
+                (values, (np.searchsorted(places, rows), cols)),
+                shape=(len(places), len(gram) * q * (q + 1) // 2),
+            )
     first = _First(
         s,
         gram,
@@ -704,6 +751,7 @@ def marginal_model(
         patterns[s],
         _corner_map(products.border[s], class_of, len(gram)),
         rest_map,
+        full_columns,
         products.border[s],
         couplings,
     )
@@ -807,6 +855,31 @@ class _Columns:
                 )
                 values.append(blocks.values.ravel())
         return np.concatenate(keys), np.concatenate(values)
+
+    def all_of(
+        self,
+        products: CrossProducts,
+        s: int,
+        couplings: tuple[tuple[int, CrossBlocks], ...],
+        n_classes: int,
+    ) -> FloatArray | None:
+        """Couplings and border of s as one dense array, where that is the faster way."""
+        J, q, width = products.border[s].shape
+        met = sum(
+            np.bincount(blocks.row, minlength=J) * self.n_effects[t] for t, blocks in couplings
+        )
+        counts = met + width
+        pairs = min(
+            float((counts * (counts + 1) // 2).sum()), n_classes * self.n_columns**2 / 2
+        )
+        if J * q * self.n_columns**2 > DENSE_GAIN * pairs * q * (q + 1):
+            return None
+        full = np.zeros((J, q, self.n_columns))
+        full[:, :, self.m :] = products.border[s]
+        for t, blocks in couplings:
+            places = self.of_levels(t, blocks.column)
+            full[blocks.row[:, None, None], np.arange(q)[:, None], places[:, None]] = blocks.values
+        return full
 
     def contributions(
         self,

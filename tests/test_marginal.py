@@ -201,3 +201,53 @@ def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sa
         fit = bm.fit("y ~ x + (x | g)", frame(), draws=20, chains=2, random_seed=1)
     assert fit.idata.attrs["method"] == "nuts"
     assert "did not settle" in repr(fit)
+
+
+@pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
+def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name):
+    from arviz_stats.base import array_stats
+
+    from bayesmix import exact
+
+    spec = CASES[name].spec()
+    options = {"draws": 1000, "chains": 4, "cores": 2}
+    short = sample_exact(spec, random_seed=7, **options)
+    monkeypatch.setattr(exact, "DEAR_STEP", 0.0)
+    monkeypatch.setattr(exact, "GOOD_PROPOSAL", 0.0)
+    long = sample_exact(spec, random_seed=8, **options)
+    assert (short.theta.steps, long.theta.steps) == (20, 1)
+    z = []
+    for variable in short.values:
+        a, b = (np.moveaxis(drawn.values[variable], (0, 1), (-2, -1)) for drawn in (short, long))
+        a, b = a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *b.shape[-2:])
+        error = np.hypot(array_stats.mcse(a, method="mean"), array_stats.mcse(b, method="mean"))
+        z.extend((a.mean(axis=(1, 2)) - b.mean(axis=(1, 2))) / error)
+    assert np.abs(z).max() < stats.norm.isf(0.0005 / len(z))
+
+
+@pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
+def test_effects_too_large_to_keep_are_summarised(monkeypatch, name):
+    from bayesmix import exact
+
+    case = CASES[name]
+    spec = case.spec()
+    options = {"draws": 1000, "chains": 4, "random_seed": 9, "progressbar": False}
+    whole = bm.fit(case.formula, frame(), **options)
+    monkeypatch.setattr(exact, "MOST_BYTES", 0)
+    fit = bm.fit(case.formula, frame(), **options)
+    largest = max(spec.design.groups, key=lambda term: term.n_levels * term.n_effects).factor
+    assert f"u_{largest}" not in fit.idata["posterior"].dataset
+    assert list(fit.idata["group_effects"].dataset) == [f"u_{largest}", f"coef_{largest}"]
+    for table in ("ranef", "coef"):
+        ours, theirs = (getattr(f, table)(largest) for f in (fit, whole))
+        np.testing.assert_array_equal(ours["group"], theirs["group"])
+        # The same posterior from other random numbers: 4,000 independent draws of each effect.
+        error = theirs["se"] * np.sqrt(2 / 4000)
+        assert (np.abs(ours["value"] - theirs["value"]) / error).max() < 5.5
+        np.testing.assert_allclose(ours["se"], theirs["se"], rtol=0.1)
+        width = np.abs(theirs["upper_97.5"] - theirs["lower_2.5"])
+        for bound in ("lower_2.5", "upper_97.5"):
+            assert (np.abs(ours[bound] - theirs[bound]) / width).max() < 0.12
+    with pytest.raises(bm.BayesmixError, match=r"Available: .*0\.95"):
+        fit.ranef(largest, ci_level=0.77)
+    assert "summary" in type(fit.summary()).__name__.lower()
