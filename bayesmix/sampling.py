@@ -348,6 +348,7 @@ def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], No
 
 def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     import pymc as pm
+    import pytensor
     from threadpoolctl import threadpool_limits
 
     _refuse_unknown_options(options)
@@ -363,6 +364,9 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         _sampler_failures(sampler),
         _progress(options) as progressbar,
         threadpool_limits(1, user_api="blas"),
+        # With fast-math, code from the disk cache rounds otherwise than code compiled just now,
+        # so that a seed would not repeat the numbers of the first fit.
+        pytensor.config.change_flags(numba__fastmath=False),
         model,
     ):
         if progressbar:
