@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bayesmix.design import Design
 
-__all__ = ["CrossBlocks", "CrossProducts", "cross_products"]
+__all__ = ["CrossBlocks", "CrossProducts", "cross_products", "within_levels"]
 
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
@@ -125,22 +125,24 @@ def _of_rows(design: Design, center: FloatArray, mean: FloatArray, rows: slice) 
         Z, codes = term.Z[rows], term.codes[rows]
         W_Z = Z if design.weights is None else Z * design.weights[rows, None]
         weighted_Z.append(W_Z)
-        diagonal.append(_within(codes, term.n_levels, Z, W_Z))
-        border.append(_within(codes, term.n_levels, Z, weighted))
+        diagonal.append(within_levels(codes, term.n_levels, Z, W_Z))
+        border.append(within_levels(codes, term.n_levels, Z, weighted))
     cross = {}
     for s, first in enumerate(design.groups):
         for t in range(s + 1, len(design.groups)):
             second = design.groups[t]
             key = first.codes[rows] * second.n_levels + second.codes[rows]
             keys, code = np.unique(key, return_inverse=True)
-            values = _within(code, len(keys), first.Z[rows], weighted_Z[t])
+            values = within_levels(code, len(keys), first.Z[rows], weighted_Z[t])
             cross[s, t] = CrossBlocks(keys // second.n_levels, keys % second.n_levels, values)
     return CrossProducts(
         len(y), log_weights, columns.T @ weighted, tuple(diagonal), tuple(border), cross
     )
 
 
-def _within(codes: IntArray, n_levels: int, left: FloatArray, right: FloatArray) -> FloatArray:
+def within_levels(
+    codes: IntArray, n_levels: int, left: FloatArray, right: FloatArray
+) -> FloatArray:
     """Sum the outer products of two rows within each level, shape (J, a, b)."""
     result = np.empty((n_levels, left.shape[1], right.shape[1]))
     for a in range(left.shape[1]):

@@ -18,7 +18,7 @@ from scipy import linalg, sparse
 from bayesmix.crossproducts import CrossBlocks, CrossProducts
 from bayesmix.theta import Theta
 
-__all__ = ["Effects", "MarginalModel", "marginal_model"]
+__all__ = ["Effects", "MarginalModel", "cholesky", "factorise", "marginal_model"]
 
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
@@ -235,6 +235,29 @@ class MarginalModel:
 
         yield from run(draw, slices, rng.spawn(len(slices)))
 
+    def covariance_of_dense(self, theta: Theta) -> tuple[FloatArray, FloatArray]:
+        """Compute mean and covariance of all effects but those of the factor eliminated first.
+
+        Only where factors cross: the others need no dense matrix.
+
+        Parameters
+        ----------
+        theta : Theta
+            A batch of B values.
+
+        Returns
+        -------
+        mean : ndarray, shape (B, m + p)
+            Of u of the factors in `rest`, level by level, and of the population effects of the
+            centred columns, less their prior mean.
+        covariance : ndarray, shape (B, m + p, m + p)
+            Divided by the residual variance.
+        """
+        assert isinstance(self.rest, _Dense)
+        with np.errstate(all="ignore"):
+            _, state = self._eliminate_quietly(theta)
+            return self.rest.moments(theta, state)
+
     def _batches(self, theta: Theta) -> list[Theta]:
         return [theta[i : i + self.batch] for i in range(0, len(theta), self.batch)]
 
@@ -261,7 +284,7 @@ class MarginalModel:
         A = np.moveaxis(corner[:p, :p], -1, 0) / variance[:, None, None]
         A = A + np.diag(self.precision)
         c = corner[:p, p].T / variance[:, None]
-        C = _cholesky(A)
+        C = cholesky(A)
         half = np.linalg.solve(C, c[..., None])[..., 0] if p else np.zeros((B, 0))
         n_zeta = sum(d.shape[0] * d.shape[1] for d in products.diagonal)
         log_determinant += 2 * np.log(np.diagonal(C, axis1=1, axis2=2)).sum(axis=1)
@@ -304,13 +327,29 @@ class MarginalModel:
 # ------------------------------------------------------------------ small factorisations
 
 
-def _factorise(
+def factorise(
     gram: FloatArray, scale: FloatArray, variance: FloatArray, pattern: Sequence[tuple[int, int]]
 ) -> tuple[dict[tuple[int, int], FloatArray], dict[tuple[int, int], FloatArray], FloatArray]:
     """Cholesky of ``M = L' G L + variance I`` for all levels and thetas at once, by element.
 
-    gram (C, q, q, 1 or B), scale (B, q, q): elements of the results have shape (C, B).
-    Returns the Cholesky factor, the whitened scale ``W = chol(M)^-1 L'`` and log det M.
+    Parameters
+    ----------
+    gram : ndarray, shape (C, q, q, 1 or B)
+        G of each level.
+    scale : ndarray, shape (B, q, q)
+        L of each theta, lower triangular.
+    variance : ndarray, shape (B,)
+    pattern : sequence of (int, int)
+        Entries of L that are not zero.
+
+    Returns
+    -------
+    chol : dict of (int, int) to ndarray, shape (C, B)
+        Elements of the Cholesky factor of M.
+    white : dict of (int, int) to ndarray, shape (C, B)
+        Elements of ``W = chol(M)^-1 L'``, so that ``L M^-1 L' = W' W``; those that are not there
+        are zero.
+    log_determinant : ndarray, shape (C, B)
     """
     q = gram.shape[1]
     GL: dict[tuple[int, int], Any] = {}
@@ -344,7 +383,7 @@ def _factorise(
     return chol, white, np.log(pivots)
 
 
-def _cholesky(A: FloatArray) -> FloatArray:
+def cholesky(A: FloatArray) -> FloatArray:
     """Cholesky factors of a stack; NaN for a matrix that is not positive definite."""
     try:
         return np.linalg.cholesky(A)
@@ -352,7 +391,7 @@ def _cholesky(A: FloatArray) -> FloatArray:
         if len(A) == 1:
             return np.full(A.shape, np.nan)
         half = len(A) // 2
-        return np.concatenate([_cholesky(A[:half]), _cholesky(A[half:])])
+        return np.concatenate([cholesky(A[:half]), cholesky(A[half:])])
 
 
 def _inverse(white: dict[tuple[int, int], FloatArray], q: int, b: int, c: int) -> Any:
@@ -391,7 +430,7 @@ def _eliminate_first(
     step = max(1, CACHE_SIZE // B)
     for start in range(0, C, step):
         levels = slice(start, start + step)
-        _, white, log = _factorise(first.gram[levels, ..., None], scale, variance, first.pattern)
+        _, white, log = factorise(first.gram[levels, ..., None], scale, variance, first.pattern)
         blocks = np.empty((len(log), k, B))
         for i, (a, b) in enumerate(lower):
             blocks[:, i] = _inverse(white, q, a, b)
@@ -455,7 +494,7 @@ def _draw_levels(
     for factor, blocks in first.couplings:
         _couple(residual, blocks, u[factor], levels)
     gram = first.gram[first.class_of[levels], ..., None]
-    chol, white, _ = _factorise(gram, theta.scale[first.factor], theta.sigma**2, first.pattern)
+    chol, white, _ = factorise(gram, theta.scale[first.factor], theta.sigma**2, first.pattern)
     return _solve(chol, white, residual, theta.sigma, rng.standard_normal(residual.shape))
 
 
@@ -530,7 +569,7 @@ class _Nested:
         coupling = {pair: entries[places] for pair, places in self.coupling.items()}
         state["stages"] = stages = []
         for i, factor in enumerate(self.factors):
-            chol, white, log = _factorise(gram[i], theta.scale[factor], variance, self.patterns[i])
+            chol, white, log = factorise(gram[i], theta.scale[factor], variance, self.patterns[i])
             log_determinant += log.sum(axis=0)
             stages.append((chol, white, border[i], {v: coupling[i, v] for v in self._after(i)}))
             H = _whiten(white, border[i])
@@ -633,7 +672,7 @@ class _Dense:
         full[:, m:, m:] = np.moveaxis(corner, -1, 0)
         diagonal[:, m:] *= 1 + 1e-6
         diagonal[:, m:] += 1e-6 * diagonal[:, m:].max(axis=1, keepdims=True)
-        factor = _cholesky(full)
+        factor = cholesky(full)
         half = factor[:, m:, :m]
         state["dense"] = factor
         log_determinant = 2 * np.log(np.einsum("bii->bi", factor)[:, :m]).sum(axis=1)
@@ -688,6 +727,29 @@ class _Dense:
             zeta[factor] = draws[:, start : start + J * q].reshape(B, J, q)
             u[factor] = zeta[factor] @ np.swapaxes(theta.scale[factor], 1, 2)
             start += J * q
+
+    def moments(self, theta: Theta, state: dict[str, Any]) -> tuple[FloatArray, FloatArray]:
+        """Mean (B, m + p) and covariance / sigma^2 (B, m + p, m + p) of u and beta."""
+        m = self.m
+        p = state["half"].shape[1]
+        mean = np.empty((len(theta), m + p))
+        covariance = np.zeros((len(theta), m + p, m + p))
+        for b, factor in enumerate(state["dense"]):
+            triangle = np.tril(factor[: m + p, : m + p])
+            triangle[m:, m:] = theta.sigma[b] * state["C"][b]
+            right = np.append(factor[m + p, :m], theta.sigma[b] * state["half"][b])
+            mean[b] = linalg.blas.dtrsv(triangle.T, right, lower=False)
+            lower = linalg.lapack.dpotri(triangle.T, lower=False, overwrite_c=True)[0].T
+            covariance[b] = lower
+            covariance[b] += np.tril(lower, -1).T
+        up = Theta(tuple(np.swapaxes(scale, 1, 2) for scale in theta.scale), theta.sigma)
+        self._scale(covariance, up)
+        start = 0
+        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+            u = mean[:, start : start + J * q].reshape(-1, J, q) @ up.scale[factor]
+            mean[:, start : start + J * q] = u.reshape(-1, J * q)
+            start += J * q
+        return mean, covariance
 
 
 # --------------------------------------------------------------------------- the plan
@@ -869,9 +931,7 @@ class _Columns:
             np.bincount(blocks.row, minlength=J) * self.n_effects[t] for t, blocks in couplings
         )
         counts = met + width
-        pairs = min(
-            float((counts * (counts + 1) // 2).sum()), n_classes * self.n_columns**2 / 2
-        )
+        pairs = min(float((counts * (counts + 1) // 2).sum()), n_classes * self.n_columns**2 / 2)
         if J * q * self.n_columns**2 > DENSE_GAIN * pairs * q * (q + 1):
             return None
         full = np.zeros((J, q, self.n_columns))

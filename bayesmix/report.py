@@ -279,7 +279,11 @@ def _as_strings(title: str, frame: pd.DataFrame, digits: int) -> _Table:
     for name, column in frame.items():
         if pd.api.types.is_numeric_dtype(column):
             header = _heading(str(name)) if plain else str(name)
-            numbers.append((header, _format(column.to_numpy(dtype=float), digits)))
+            counts = pd.api.types.is_integer_dtype(column)
+            values = column.to_numpy(dtype=float)
+            numbers.append(
+                (header, [f"{v:.0f}" for v in values] if counts else _format(values, digits))
+            )
         else:
             labels.append((_heading(str(name)), [str(label) for label in column]))
     columns = labels + numbers
