@@ -21,6 +21,8 @@ type LogDensity = Callable[[FloatArray], FloatArray]
 
 DEGREES_OF_FREEDOM = 5.0
 DEFENSIVE_SHARE = 0.1
+# Share of the draws whose region must have had time to fill.
+COVERED = 0.998
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -184,9 +186,9 @@ def short_chains(
     """Run one short chain for each draw, all of them side by side.
 
     The short chains of one reported chain start at one common point. They move by independence
-    and local moves in turn, until the reported chains cannot be told apart: R-hat then says
-    that the start is forgotten, as it does for long chains, and the draws of a chain are
-    independent of each other.
+    and local moves in turn, until the reported chains cannot be told apart, and then as many
+    steps again: R-hat says that the start is forgotten, as it does for long chains, and the draws
+    of a chain are independent of each other.
 
     Parameters
     ----------
@@ -217,10 +219,11 @@ def short_chains(
     log_p = np.repeat(density(start), draws)
     log_q = np.repeat(proposal.log_density(start), draws)
     renewed = np.zeros(n, dtype=bool)
-    accepted = []
+    accepted: list[float] = []
+    log_ratios: list[float] = []
     settled = False
-    step = 0
-    while step < most_steps and not settled:
+    step, last, refits = 0, most_steps, 0
+    while step < last:
         for _ in range(5):
             y = proposal.draw(rng, n)
             y_log_p, y_log_q = density(y), proposal.log_density(y)
@@ -229,6 +232,7 @@ def short_chains(
             log_q = np.where(take, y_log_q, log_q)
             renewed |= take
             accepted.append(take.mean())
+            log_ratios.append(special.logsumexp(y_log_p - y_log_q) - np.log(n))
 
             pair = rng.integers(len(archive), size=(2, n))
             usual = 2.38 / np.sqrt(2 * d) * np.exp(0.7 * rng.standard_normal(n) - 0.5)
@@ -241,11 +245,26 @@ def short_chains(
             log_q = np.where(take, proposal.log_density(x), log_q)
             step += 2
             report(step / 20)
+        moves = len(accepted)
+        if settled or step > most_steps // 2:
+            continue
+        # A region where the density is w times the proposal's fills in about w moves, and sooner
+        # with the help of local moves.
+        mean_ratio = special.logsumexp(log_ratios) - np.log(moves)
+        w = np.exp(min(50.0, np.quantile(log_p - log_q, COVERED) - mean_ratio))
+        if w > 2 * moves and moves >= 10 * (refits + 1) and refits < 3 and n >= 100 * d:
+            proposal = _fit_mixture(x, np.full(n, 1 / n), rng)
+            log_q = proposal.log_density(x)
+            renewed[:] = False
+            accepted, log_ratios = [], []
+            refits += 1
+            continue
         settled = bool(
-            step >= 20
-            and renewed.mean() > 0.99
-            and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 5 / draws
+            renewed.mean() > 1 - 1 / draws
+            and (moves >= 0.75 * w or step > most_steps // 2 - 10)
+            and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 2.5 / draws
         )
+        last = step + 2 * moves if settled else last
     return Sampled(
         x.reshape(chains, draws, d),
         log_p.reshape(chains, draws),
