@@ -862,7 +862,8 @@ def _nested_chain(products: CrossProducts) -> tuple[int, ...] | None:
     order = sorted(range(len(products.diagonal)), key=lambda t: -products.diagonal[t].shape[0])
     for i, s in enumerate(order):
         for t in order[i + 1 :]:
-            if len(_blocks(products, s, t).row) != products.diagonal[s].shape[0]:
+            levels = np.arange(len(products.diagonal[s]))
+            if not np.array_equal(_blocks(products, s, t).row, levels):
                 return None
     return tuple(order)
 

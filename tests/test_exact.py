@@ -1,0 +1,383 @@
+"""The exact method against NUTS, on hard cases, and its sampler on known densities."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from arviz_stats.base import array_stats
+from scipy import stats
+
+import bayesmix as bm
+from bayesmix import marginal
+from bayesmix.exact import marginal_of, sample_exact
+from bayesmix.independence import learn, long_chains, short_chains
+from bayesmix.sampling import SampleOptions, sample
+from bayesmix.spec import ModelSpec
+from bayesmix.theta import ThetaSpace
+from cases import BY_ID
+from gaussian import CASES
+from hard_cases import HARD, walk
+
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")
+
+Draws = dict[str, np.ndarray]
+
+REAL = (
+    "gpa-slopes",
+    "sleepstudy-slopes",
+    "sleepstudy-uncorrelated",
+    "pupils-slopes",
+    "pupils-combinations",
+    "penicillin-crossed",
+    "pastes-nested",
+)
+# Against NUTS where NUTS on the joint model is at ease, against walkers on theta elsewhere.
+HARD_FOR_NUTS = (
+    "dyestuff2",
+    "tiny slope sd",
+    "five groups",
+    "five effects",
+    "correlation 0.99",
+    "two factors, q = 4",
+)
+SLOW_TO_SAMPLE = ("two factors, q = 4",)
+LEVELS_COMPARED = 25
+
+
+# -------------------------------------------------------------------- comparing draws
+
+
+def largest_z(ours: Draws, theirs: Draws) -> dict[str, float]:
+    """Differences of mean, sd, 2.5 % and 97.5 % in combined Monte-Carlo standard errors.
+
+    Draws have shape (chain, draw); returns the largest of the four for each name.
+    """
+    result = {}
+    for name, draws in ours.items():
+        a, a_error = estimates(draws)
+        b, b_error = estimates(theirs[name])
+        result[name] = float(np.abs((a - b) / np.hypot(a_error, b_error)).max())
+    return result
+
+
+def estimates(draws: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    values = [draws.mean(), draws.std(ddof=1), *np.quantile(draws, [0.025, 0.975])]
+    kinds = ({"method": "mean"}, {"method": "sd"}, *QUANTILES)
+    errors = [array_stats.mcse(draws, chain_axis=0, draw_axis=1, **kind) for kind in kinds]
+    return np.array(values), np.array(errors, dtype=float)
+
+
+QUANTILES = ({"method": "quantile", "prob": 0.025}, {"method": "quantile", "prob": 0.975})
+
+
+def allowed(comparisons: int) -> float:
+    """Bonferroni's bound of the largest |z| at 0.1 %, and never less than 4."""
+    return max(4.0, float(stats.norm.isf(0.5e-3 / comparisons)))
+
+
+def parameters(spec: ModelSpec, values: Draws) -> Draws:
+    """Sds, correlations and sigma by name, from arrays named as in the posterior."""
+    draws = {}
+    for term in spec.design.groups:
+        for i, effect in enumerate(term.effects):
+            draws[f"sd {term.factor} {effect}"] = values[f"sd_{term.factor}"][..., i]
+        cor = correlations(spec, term, values)
+        for block in term.blocks:
+            for i in block:
+                for j in block:
+                    if j < i:
+                        name = f"cor {term.factor} {term.effects[i]} {term.effects[j]}"
+                        draws[name] = cor[..., i, j]
+    return draws | {"sigma": values["sigma"]}
+
+
+def correlations(spec, term, values):
+    if f"cor_{term.factor}" in values:
+        return values[f"cor_{term.factor}"]
+    pairs = spec.partial_correlations(term)
+    if not len(pairs):
+        return np.broadcast_to(np.eye(term.n_effects), (1, 1, term.n_effects, term.n_effects))
+    factor = pairs.cholesky(values[f"partial_{term.factor}"], term.n_effects)
+    return factor @ np.swapaxes(factor, -1, -2)
+
+
+def population_effects(spec: ModelSpec, values: Draws) -> Draws:
+    return {f"beta {term}": values["beta"][..., i] for i, term in enumerate(spec.design.terms)}
+
+
+def some_group_effects(spec: ModelSpec, values: Draws) -> Draws:
+    draws = {}
+    for term in spec.design.groups:
+        step = -(-term.n_levels // LEVELS_COMPARED)
+        for level in range(0, term.n_levels, step):
+            for i, effect in enumerate(term.effects):
+                name = f"u {term.factor} {term.levels[level]} {effect}"
+                draws[name] = values[f"u_{term.factor}"][..., level, i]
+    return draws
+
+
+def on_log_scale(draws: Draws) -> Draws:
+    """Sds as logarithms: with three groups their tails are too heavy for an sd of the sd."""
+    return {k: v if k.startswith(("cor", "beta")) else np.log(v) for k, v in draws.items()}
+
+
+def exact(spec: ModelSpec, *, draws=1000, chains=4, random_seed=1):
+    return sample_exact(spec, draws=draws, chains=chains, cores=2, random_seed=random_seed)
+
+
+def long_nuts(spec: ModelSpec, draws: int = 4000) -> Draws:
+    options = SampleOptions(
+        method="nuts",
+        draws=draws,
+        nuts={"target_accept": 0.95},
+        random_seed=2,
+        progressbar=False,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", bm.ConvergenceWarning)
+        posterior = sample(spec, options)["posterior"].dataset
+    return {name: array.to_numpy() for name, array in posterior.data_vars.items()}
+
+
+# -------------------------------------------------------------------- the same posterior
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case_id", REAL)
+def test_same_posterior_as_nuts(case_id, load):
+    case = BY_ID[case_id]
+    spec = bm.prepare(case.formula, load(case.dataset))
+    ours, theirs = exact(spec).values, long_nuts(spec)
+    z = largest_z(
+        parameters(spec, ours) | population_effects(spec, ours),
+        parameters(spec, theirs) | population_effects(spec, theirs),
+    )
+    assert max(z.values()) < 4, z
+    z = largest_z(some_group_effects(spec, ours), some_group_effects(spec, theirs))
+    assert max(z.values()) < allowed(4 * len(z)), z
+
+
+# -------------------------------------------------------------------- hard cases
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if name in SLOW_TO_SAMPLE else [])
+        for name in HARD
+    ],
+)
+def test_hard_cases_are_well_sampled(name):
+    spec = HARD[name].spec()
+    drawn = exact(spec)
+    assert drawn.theta.settled
+    for parameter, draws in parameters(spec, drawn.values).items():
+        assert array_stats.rhat(draws, chain_axis=0, draw_axis=1) <= 1.01, parameter
+        assert array_stats.ess(draws, chain_axis=0, draw_axis=1, method="bulk") >= 400, parameter
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HARD_FOR_NUTS)
+def test_hard_cases_agree_with_nuts(name):
+    spec = HARD[name].spec()
+    draws = 2000 if name in SLOW_TO_SAMPLE else 4000
+    ours, theirs = exact(spec).values, long_nuts(spec, draws)
+    z = largest_z(
+        on_log_scale(parameters(spec, ours)) | population_effects(spec, ours),
+        on_log_scale(parameters(spec, theirs)) | population_effects(spec, theirs),
+    )
+    assert max(z.values()) < allowed(4 * len(z)), z
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in HARD if name not in HARD_FOR_NUTS])
+def test_hard_cases_agree_with_walkers(name):
+    """An ensemble sampler that shares nothing with ours but the density, which PyMC's confirms."""
+    spec = HARD[name].spec()
+    space = ThetaSpace.of(spec)
+    model, _, _ = marginal_of(spec)
+
+    def density(x):
+        values = np.full(len(x), -np.inf)
+        inside = space.inside(x)
+        log = model.log_density(space.theta(x[inside])) + space.log_prior(x[inside])
+        values[inside] = np.where(np.isfinite(log), log, -np.inf)
+        return values
+
+    rng = np.random.default_rng(3)
+    candidates = space.candidates(rng, 5000)
+    start = candidates[np.argsort(-density(candidates))[:400]]
+    x = walk(density, start, rng)
+    sds, partials, sigma = space.split(x)
+    theirs = {"sigma": sigma}
+    for term, sd, partial in zip(spec.design.groups, sds, partials, strict=True):
+        theirs |= {f"sd_{term.factor}": sd, f"partial_{term.factor}": partial}
+    z = largest_z(
+        on_log_scale(parameters(spec, exact(spec).values)),
+        on_log_scale(parameters(spec, theirs)),
+    )
+    assert max(z.values()) < allowed(4 * len(z)), z
+
+
+@pytest.mark.parametrize(("draws", "chains"), [(50, 2), (1000, 1), (1, 1), (3, 7)])
+def test_few_draws_and_chains(draws, chains):
+    spec = HARD["five groups"].spec()
+    drawn = exact(spec, draws=draws, chains=chains)
+    assert drawn.theta.settled
+    assert drawn.values["beta"].shape == (chains, draws, 2)
+    assert all(np.isfinite(values).all() for values in drawn.values.values())
+
+
+def test_one_chain_draws_the_same_posterior_as_four():
+    spec = HARD["five groups"].spec()
+    one = on_log_scale(parameters(spec, exact(spec, chains=1, draws=4000).values))
+    four = on_log_scale(parameters(spec, exact(spec, random_seed=7).values))
+    z = largest_z({k: v.reshape(4, -1) for k, v in one.items()}, four)
+    assert max(z.values()) < allowed(4 * len(z)), z
+
+
+def test_the_scale_of_the_response_changes_nothing():
+    small, large = (HARD[f"y times {factor}"].spec() for factor in ("1e-6", "1e6"))
+    a, b = (parameters(spec, exact(spec).values) for spec in (small, large))
+    for name in a:
+        unit = 1.0 if name.startswith("cor") else 1e12
+        np.testing.assert_allclose(b[name], unit * a[name], rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("gain", [0.0, np.inf])
+@pytest.mark.parametrize(
+    "name", ["crossed", "crossed with slopes", "three crossed", "nested and crossed", "weights"]
+)
+def test_dense_and_sparse_couplings_give_the_same_density(name, gain, monkeypatch):
+    spec = CASES[name].spec()
+    space = ThetaSpace.of(spec)
+    theta = space.theta(np.random.default_rng(1).normal(-0.3, 0.5, size=(5, space.size)))
+    chosen = marginal_of(spec)[0].log_density(theta)
+    monkeypatch.setattr(marginal, "DENSE_GAIN", gain)
+    forced, _, _ = marginal_of(spec)
+    if name != "weights":
+        assert (forced.first.columns is None) == (gain == 0)
+    np.testing.assert_allclose(forced.log_density(theta), chosen, rtol=1e-10)
+
+
+# -------------------------------------------------------------------- known densities
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """A log density and independent draws from it."""
+
+    log_density: Callable[[np.ndarray], np.ndarray]
+    draw: Callable[[np.random.Generator, int], np.ndarray]
+    size: int
+
+
+def banana() -> Known:
+    def draw(rng, n):
+        z = rng.standard_normal((n, 2))
+        return np.column_stack([2 * z[:, 0], z[:, 1] + 0.5 * (4 * z[:, 0] ** 2 - 4)])
+
+    return Known(
+        lambda x: -0.5 * (x[:, 0] ** 2 / 4 + (x[:, 1] - 0.5 * (x[:, 0] ** 2 - 4)) ** 2), draw, 2
+    )
+
+
+def funnel() -> Known:
+    def draw(rng, n):
+        z = rng.standard_normal((n, 2))
+        return np.column_stack([1.5 * z[:, 0], np.exp(0.75 * z[:, 0]) * z[:, 1]])
+
+    return Known(
+        lambda x: -0.5 * (x[:, 0] ** 2 / 2.25 + x[:, 1] ** 2 * np.exp(-x[:, 0]) + x[:, 0]), draw, 2
+    )
+
+
+def heavy_tails(d: int = 10, freedom: int = 9) -> Known:
+    covariance = 0.8 ** np.abs(np.subtract.outer(np.arange(d), np.arange(d)))
+    t = stats.multivariate_t(np.ones(d), covariance, freedom)
+    return Known(t.logpdf, lambda rng, n: t.rvs(n, random_state=rng), d)
+
+
+def two_modes(distance: float) -> Known:
+    centre = np.array([distance, 0.0])
+
+    def log_density(x):
+        return np.logaddexp(
+            np.log(0.3) - 0.5 * (x**2).sum(axis=1),
+            np.log(0.7) - 0.5 * ((x - centre) ** 2).sum(axis=1),
+        )
+
+    def draw(rng, n):
+        return rng.standard_normal((n, 2)) + centre * (rng.random((n, 1)) < 0.7)
+
+    return Known(log_density, draw, 2)
+
+
+KNOWN = {
+    "banana": banana(),
+    "funnel": funnel(),
+    "heavy tails": heavy_tails(),
+    "two modes": two_modes(5.0),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize("run", [short_chains, long_chains])
+def test_known_densities(name, run):
+    known = KNOWN[name]
+    rng = np.random.default_rng(31)
+    learnt = learn(known.log_density, np.full(known.size, 0.5), rng)
+    drawn = run(known.log_density, learnt, chains=4, draws=2000, rng=rng)
+    assert drawn.settled
+    np.testing.assert_allclose(
+        drawn.log_density.ravel(), known.log_density(drawn.x.reshape(-1, known.size))
+    )
+    truth = known.draw(rng, 40_000).reshape(4, -1, known.size)
+    z = largest_z(*({str(i): x[..., i] for i in range(known.size)} for x in (drawn.x, truth)))
+    assert max(z.values()) < allowed(4 * len(z)), z
+
+
+@pytest.mark.parametrize("run", [short_chains, long_chains])
+def test_draws_of_short_and_long_chains_are_not_biased(run):
+    """Many short runs, pooled: what a single run could hide in its Monte-Carlo error."""
+    known = two_modes(5.0)
+    rng = np.random.default_rng(32)
+    learnt = learn(known.log_density, np.zeros(2), rng)
+    shares = [
+        (run(known.log_density, learnt, chains=4, draws=50, rng=rng).x[..., 0] > 2.5).mean()
+        for _ in range(200)
+    ]
+    error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+    assert abs(np.mean(shares) - 0.7) < 4 * error
+
+
+def test_a_proposal_that_is_never_accepted_is_not_settled():
+    known = two_modes(5.0)
+    rng = np.random.default_rng(35)
+    learnt = learn(known.log_density, np.zeros(2), rng)
+    # A density that no proposal meets: far away and narrow.
+    drawn = short_chains(
+        lambda x: -0.5 * (((x - 1e3) / 1e-3) ** 2).sum(axis=1),
+        learnt,
+        chains=2,
+        draws=50,
+        rng=rng,
+        most_steps=20,
+    )
+    assert not drawn.settled
+
+
+def test_an_impossible_density_is_an_error():
+    learnt = learn(two_modes(5.0).log_density, np.zeros(2), np.random.default_rng(36))
+    with pytest.raises(FloatingPointError, match="zero wherever"):
+        short_chains(
+            lambda x: np.full(len(x), -np.inf),
+            learnt,
+            chains=2,
+            draws=10,
+            rng=np.random.default_rng(37),
+        )
