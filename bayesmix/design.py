@@ -500,7 +500,9 @@ def make_design(
     matrices: dict[str, FloatArray] = {}
     for text, side in bar_sides.items():
         effects[text], matrix = learn_effects(side, frame, names)
-        matrices[text] = _finite(matrix, effects[text].labels, index)
+        # (1 + x | g) beside 1 + x: with ten million rows a second copy is felt.
+        same = effects[text].labels == common.labels and np.array_equal(matrix, X)
+        matrices[text] = _finite(X if same else matrix, effects[text].labels, index)
 
     groups, groupings = [], []
     for merged in _merge_bars(bars, effects):

@@ -973,3 +973,11 @@ def test_group_terms_can_be_made_by_hand():
     )
     np.testing.assert_array_equal(term.dot([[1.0], [2.0]]), [1, 2, 2])
     np.testing.assert_array_equal(term.take([2, 0]).dot([[1.0], [2.0]]), [2, 1])
+
+
+def test_effects_equal_to_the_population_effects_share_their_memory():
+    data = pd.DataFrame({"y": np.arange(18.0), "x": np.arange(18.0) % 7, "g": list("abcdef") * 3})
+    same = make_design("y ~ x + (1 + x | g)", data, family=get_family("gaussian"))
+    assert np.shares_memory(same.X, same.groups[0].Z)
+    other = make_design("y ~ x + (0 + x | g)", data, family=get_family("gaussian"))
+    assert not np.shares_memory(other.X, other.groups[0].Z)
