@@ -232,7 +232,7 @@ def _facts(design: Design, family: Family) -> str:
 
 
 def _sampling_lines(sampling: Mapping[str, Any] | Any) -> tuple[str, ...]:
-    """Say in one line how it was sampled; what is not known is left out."""
+    """Say in one line how it was sampled, and what of it is not kept; no word of the unknown."""
     if sampling is None:
         return ()
     if not isinstance(sampling, Mapping):
@@ -263,7 +263,13 @@ def _sampling_lines(sampling: Mapping[str, Any] | Any) -> tuple[str, ...]:
         seconds = known["seconds"]
         figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")
     line = ": ".join(", ".join(part) for part in (what, figures) if part)
-    return (line,) if line else ()
+    return (
+        *((line,) if line else ()),
+        *(
+            f"Effects of {factor}: kept as mean, sd and quantiles; draws take {size:.1f} GB"
+            for factor, size in known.get("summarised", {}).items()
+        ),
+    )
 
 
 def _count(number: int, noun: str) -> str:
