@@ -252,17 +252,18 @@ def short_chains(
         # with the help of local moves.
         mean_ratio = special.logsumexp(log_ratios) - np.log(moves)
         w = np.exp(min(50.0, np.quantile(log_p - log_q, COVERED) - mean_ratio))
-        if w > 2 * moves and moves >= 10 * (refits + 1) and refits < 3 and n >= 100 * d:
+        early = step < most_steps // 4 and moves >= 10 * (refits + 1)
+        if early and w > 2 * moves and n >= 100 * d:
             proposal = _fit_mixture(x, np.full(n, 1 / n), rng)
             log_q = proposal.log_density(x)
             renewed[:] = False
             accepted, log_ratios = [], []
             refits += 1
             continue
+        filled = renewed.mean() > 1 - 1 / draws and moves >= 0.75 * w
         settled = bool(
-            renewed.mean() > 1 - 1 / draws
-            and (moves >= 0.75 * w or step > most_steps // 2 - 10)
-            and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 2.5 / draws
+            (filled or (renewed.mean() > 0.99 and step >= most_steps // 4))
+            and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
         last = step + 2 * moves if settled else last
     return Sampled(

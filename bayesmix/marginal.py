@@ -297,6 +297,9 @@ class MarginalModel:
             + corner[p, p] / variance
             - (half**2).sum(axis=1)
         )
+        # y'y / sigma^2 less what the effects explain: of that difference rounding leaves nothing
+        # where sigma is this small, and a huge density would come of it.
+        log[np.finfo(float).eps * products.corner[p, p] > 0.1 * variance] = np.nan
         state |= {"C": C, "half": half}
         return log, state
 
