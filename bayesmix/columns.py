@@ -15,7 +15,14 @@ import pandas as pd
 
 from bayesmix.errors import BayesmixError, suggest
 
-__all__ = ["Factor", "apply_categories", "encode_column", "learn_factor", "listed"]
+__all__ = [
+    "Factor",
+    "apply_categories",
+    "distinct_levels",
+    "encode_column",
+    "learn_factor",
+    "listed",
+]
 
 type IntArray = npt.NDArray[np.int64]
 type Columns = Mapping[str, pd.Series[Any]]
@@ -218,6 +225,51 @@ class Factor:
                 codes = pd.Index(self._keys[i - 1]).get_indexer(pd.Index(key)).astype(np.int64)
         assert codes is not None
         return codes
+
+    def columns(self, codes: IntArray) -> dict[str, npt.NDArray[np.str_]]:
+        """Return the columns that have these codes, as labels: the inverse of `codes`."""
+        values: dict[str, npt.NDArray[np.str_]] = {}
+        for i in reversed(range(len(self.variables))):
+            labels = np.array(list(self._positions[i]), dtype=np.str_)
+            if i:
+                codes, inner = np.divmod(self._keys[i - 1][codes], len(labels))
+                values[self.variables[i]] = labels[inner]
+            else:
+                values[self.variables[i]] = labels[codes]
+        return values
+
+
+def distinct_levels(
+    variables: tuple[str, ...], columns: Columns
+) -> tuple[IntArray, list[tuple[str, ...]]]:
+    """List the levels that rows have, whether the fit had them or not.
+
+    Values are compared as labels, as in `Factor.codes`.
+
+    Parameters
+    ----------
+    variables : tuple of str
+        The columns whose combinations are the levels.
+    columns : mapping of str to Series
+        Columns without missing values.
+
+    Returns
+    -------
+    codes : ndarray of int64, shape (n,)
+        Level of each row, in the order of appearance.
+    labels : list of tuple of str
+        One label per variable.
+    """
+    codes = np.zeros(len(columns[variables[0]]), dtype=np.int64)
+    labels: list[tuple[str, ...]] = [()]
+    for variable in variables:
+        rows, uniques = _factorize(variable, columns[variable])
+        same, names = pd.factorize(np.array([_label(value) for value in uniques], dtype=object))
+        key = codes * len(names) + same[rows]
+        codes, key = pd.factorize(key)
+        outer, inner = np.divmod(key, len(names))
+        labels = [(*labels[a], str(names[b])) for a, b in zip(outer, inner, strict=True)]
+    return codes.astype(np.int64, copy=False), labels
 
 
 def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, IntArray]:

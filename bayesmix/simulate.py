@@ -5,18 +5,22 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, generator
-from bayesmix.design import GroupTerm
+from bayesmix.arguments import as_number, generator, one_of
+from bayesmix.columns import learn_factor
+from bayesmix.design import Design, GroupTerm
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import Family, get_family
 
-__all__ = ["Simulation", "simulate"]
+if TYPE_CHECKING:
+    from bayesmix.fit import MixedFit
+
+__all__ = ["Simulation", "simulate", "simulate_from"]
 
 type Correlation = float | npt.ArrayLike | pd.DataFrame
 
@@ -246,6 +250,165 @@ def simulate(
         sigma=residual,
         eta=eta,
     )
+
+
+def simulate_from(
+    fit: MixedFit,
+    data: pd.DataFrame | None = None,
+    *,
+    parameters: str = "mean",
+    random_seed: int | np.random.Generator | None = None,
+) -> Simulation:
+    """Simulate a study like the one that was fitted, with new groups and new rows.
+
+    Group effects and responses are drawn anew; population effects, sds, correlations and the
+    residual sd are those of the fit.
+
+    Parameters
+    ----------
+    fit : MixedFit
+        A fit.
+    data : DataFrame, optional
+        Covariates and grouping factors of the study to simulate, as many rows and levels as it
+        shall have. By default those of the fit, made from its design; that needs a formula
+        whose columns stand alone (``x``, not only ``np.log(x)``).
+    parameters : {"mean", "draw"}
+        Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
+    random_seed : int, Generator or None
+        The same seed gives the same data.
+
+    Returns
+    -------
+    Simulation
+        The data under the names of the formula, and the truth.
+
+    Raises
+    ------
+    BayesmixError
+        The response is a calculation such as ``np.log(y)``, a column cannot be made from the
+        design, or an argument is unknown.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> fit = bm.fit(
+    ...     "Reaction ~ Days + (1 + Days | Subject)",
+    ...     bm.load_dataset("sleepstudy"),
+    ...     random_seed=1,
+    ...     progressbar=False,
+    ... )
+    >>> simulation = bm.simulate_from(fit, random_seed=2)
+    >>> simulation.data.shape
+    (180, 3)
+    >>> bm.fit(simulation.formula, simulation.data).varcorr()  # doctest: +SKIP
+    """
+    from bayesmix.fit import MixedFit
+
+    if not isinstance(fit, MixedFit):
+        raise BayesmixError(f"simulate_from takes a fit; got {type(fit).__name__}.")
+    one_of("parameters", parameters, ("mean", "draw"))
+    rng = generator(random_seed)
+    encoder, family = fit.design.encoder, fit.spec.family
+    response = encoder.response.columns
+    if response != (encoder.response.name,) and not (
+        family.trials and len(response) == 1 and len(encoder.response.trial_columns) <= 1
+    ):
+        raise BayesmixError(
+            f"simulate_from writes the response into a column, but '{encoder.response.name}' is "
+            "calculated. Fit a column that holds its values."
+        )
+    if data is None:
+        design, columns = fit.design, _columns_of(fit.design)
+    else:
+        design = fit.design.at(data)
+        columns = {str(name): data[name] for name in data.columns}
+    draws = fit.idata["posterior"].dataset.stack(sample=("chain", "draw"), create_index=False)
+    one = rng.integers(draws.sizes["sample"])
+
+    def value(name: str) -> npt.NDArray[np.float64]:
+        values = draws[name].transpose("sample", ...)
+        return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
+
+    beta = value("beta") if design.n_terms else np.zeros(0)
+    eta = design.X @ beta
+    if design.offset is not None:
+        eta = eta + design.offset
+    sds: dict[str, dict[str, float]] = {}
+    correlations, u = {}, {}
+    for term, grouping in zip(design.groups, encoder.groupings, strict=True):
+        if data is not None:
+            factor, codes = learn_factor(grouping.factor.variables, columns)
+            term = dataclasses.replace(term, levels=factor.levels, codes=codes)
+        sd = value(f"sd_{term.factor}")
+        R = np.eye(len(sd))
+        if f"cor_{term.factor}" in draws:
+            R = value(f"cor_{term.factor}")
+            correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
+        values = rng.standard_normal((term.n_levels, len(sd))) @ np.linalg.cholesky(R).T * sd
+        eta = eta + term.dot(values)
+        sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
+        u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+    auxiliary = {name: value(name) for name in family.auxiliary}
+    y = family.draw(rng, eta, auxiliary, design.weights, design.trials)
+    columns[response[0]] = _response_column(fit.design, y, discrete=family.discrete)
+    sigma = auxiliary.get("sigma")
+    return Simulation(
+        data=pd.DataFrame(columns, index=design.index),
+        formula=fit.design.formula.text,
+        family=family,
+        beta=dict(zip(design.terms, beta.tolist(), strict=True)),
+        sd=sds,
+        cor=correlations,
+        u=u,
+        sigma=None if sigma is None else float(sigma),
+        eta=eta,
+    )
+
+
+def _columns_of(design: Design) -> dict[str, Any]:
+    """Make the columns of the formula from the design, or say which cannot be made."""
+    encoder = design.encoder
+    columns: dict[str, Any] = {}
+    for term, grouping in zip(design.groups, encoder.groupings, strict=True):
+        columns |= grouping.factor.columns(term.codes)
+    matrices = [(design.terms, design.X), *((term.effects, term.Z) for term in design.groups)]
+    by_label = {
+        label: matrix[:, i] for labels, matrix in matrices for i, label in enumerate(labels)
+    }
+    sides = (encoder.common, *encoder.bars.values())
+    trials = encoder.response.trial_columns if encoder.response.has_trials else ()
+    for name in dict.fromkeys(name for side in sides for name in side.columns):
+        categories = encoder.categories.get(name)
+        if categories is not None:
+            of_level = {level: by_label.get(f"{name}[{level}]") for level in categories}
+            absent = [level for level, column in of_level.items() if column is None]
+            if len(absent) <= 1:
+                codes = np.full(design.n_rows, list(of_level).index(absent[0]) if absent else 0)
+                for i, column in enumerate(of_level.values()):
+                    if column is not None:
+                        codes[column == 1] = i
+                columns[name] = pd.Categorical.from_codes(codes, categories)
+                continue
+        elif name in by_label:
+            columns[name] = by_label[name]
+            continue
+        raise BayesmixError(
+            f"The column '{name}' cannot be made from the design of '{design.formula.text}'. "
+            "Give simulate_from the data frame: simulate_from(fit, data)."
+        )
+    if trials and design.trials is not None:
+        columns[trials[0]] = design.trials.astype(np.int64)
+    if encoder.weights is not None:
+        columns[encoder.weights] = design.weights
+    return columns
+
+
+def _response_column(design: Design, y: npt.NDArray[np.float64], *, discrete: bool) -> Any:
+    categories = design.encoder.categories.get(design.encoder.response.columns[0])
+    if categories is not None:
+        # Of two categories formulae models the one that it names first.
+        return pd.Categorical.from_codes(np.where(y == 1, 0, 1), categories)
+    return y.astype(np.int64) if discrete else y
 
 
 def _levels(n_groups: int | Mapping[str, int]) -> dict[str, list[str]]:
