@@ -317,26 +317,34 @@ class Encoder:
     categories: Mapping[str, pd.Index[Any] | None]
     weights: str | None
 
-    def encode(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
-        """Make the design of new data; see `Design.at`."""
+    def used_columns(self, newdata: pd.DataFrame, *, groups: bool = True) -> Columns:
+        """Find the columns of the effects and of the grouping factors in new data."""
         _check_frame(newdata, "newdata")
-        bars = self.bars if groups else {}
-        groupings = self.groupings if groups else ()
-        effect_columns = _unique(
-            [*self.common.columns, *(c for one in bars.values() for c in one.columns)]
-        )
-        variables = _unique(v for grouping in groupings for v in grouping.factor.variables)
-        for name in (*effect_columns, *variables):
+        names = self._effect_columns(groups)
+        if groups:
+            names += tuple(v for grouping in self.groupings for v in grouping.factor.variables)
+        for name in names:
             if name not in newdata.columns:
                 raise unknown_column(name, newdata, self.formula)
-        columns = _columns(newdata, (*effect_columns, *variables))
+        return _columns(newdata, _unique(names))
+
+    def _effect_columns(self, groups: bool) -> tuple[str, ...]:
+        bars = self.bars.values() if groups else ()
+        return _unique([*self.common.columns, *(c for one in bars for c in one.columns)])
+
+    def encode(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
+        """Make the design of new data; see `Design.at`."""
+        columns = self.used_columns(newdata, groups=groups)
+        bars = self.bars if groups else {}
+        groupings = self.groupings if groups else ()
         missing = {name: int(c.isna().sum()) for name, c in columns.items()}
         if any(missing.values()):
             raise BayesmixError(
                 f"newdata has missing values in {_counts(missing)}. Drop those rows with "
                 "newdata.dropna(), or fill them in."
             )
-        frame = self._frame({name: columns[name] for name in effect_columns}, len(newdata))
+        effect_columns = {name: columns[name] for name in self._effect_columns(groups)}
+        frame = self._frame(effect_columns, len(newdata))
         matrices = {
             text: _finite(effects.matrix(frame), effects.labels, newdata.index)
             for text, effects in bars.items()

@@ -35,6 +35,8 @@ __all__ = [
     "fixef",
     "parameter_draws",
     "ranef",
+    "selected",
+    "summarised",
     "varcorr",
 ]
 
@@ -457,6 +459,30 @@ def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, Array]:
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
+def summarised(draws: Array, ci_level: float) -> dict[str, Array]:
+    """Summarise draws of any quantities.
+
+    Parameters
+    ----------
+    draws : ndarray, shape (k, S)
+        Draws of each quantity; they are used up: they may be reordered.
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (k,)
+        ``value, se, lower_2.5, upper_97.5``.
+
+    Raises
+    ------
+    BayesmixError
+        If `ci_level` is not between 0 and 1.
+    """
+    interval = _interval(ci_level)
+    return _summarise(draws, interval).columns(interval)
+
+
 def diagnostics(design: Design, posterior: xr.Dataset) -> pd.DataFrame:
     """Judge the draws of each parameter: R-hat and effective sample sizes.
 
@@ -511,7 +537,7 @@ def _group_table(
     if add_population:
         population = dict(zip(design.terms, _beta(design, posterior), strict=True))
     parts = []
-    for term in _selected(design, re):
+    for term in selected(design, re):
         counts = np.bincount(term.codes[term.codes >= 0], minlength=len(term.levels))
         for effect in term.effects:
             marginals = _level_marginals(
@@ -645,7 +671,8 @@ def _proportions(variances: Array) -> Array:
     return shares
 
 
-def _selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
+def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
+    """Return the grouping factor that was asked for, or all of them for None."""
     if re is None:
         return design.groups
     terms = {term.factor: term for term in design.groups}
