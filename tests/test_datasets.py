@@ -37,9 +37,28 @@ def test_equals_the_shared_copy(shared_data):
     pd.testing.assert_frame_equal(bm.load_dataset("sleepstudy"), shared)
 
 
-@pytest.mark.parametrize("name", ["sleep_study", "gpa", "", None])
+def test_gpa_is_simulated_from_the_published_estimates():
+    data = bm.load_dataset("gpa")
+    assert data.shape == (1200, 3)
+    assert data["student"].value_counts().eq(6).all()
+    assert list(data["student"].cat.categories[[0, -1]]) == ["1", "200"]
+    fit = bm.fit("gpa ~ occasion + (occasion | student)", data, random_seed=1, progressbar=False)
+    assert fit.fixef()["value"].tolist() == pytest.approx([2.6, 0.106], abs=0.04)
+    assert fit.varcorr()["sd"].tolist() == pytest.approx([0.213, 0.067, 0.206], abs=0.015)
+
+
+def test_pupils_has_its_categories_in_order():
+    data = bm.load_dataset("pupils")
+    assert data.shape == (1000, 5)
+    assert list(data["ses"].cat.categories) == ["low", "mid", "high"]
+    assert list(data["sex"].cat.categories) == ["male", "female"]
+    assert list(data["primary_school"].cat.categories) == [str(i) for i in range(1, 51)]
+    assert data["secondary_school"].nunique() == 30
+
+
+@pytest.mark.parametrize("name", ["sleep_study", "iris", "", None])
 def test_unknown_name_lists_the_data_sets(name):
-    with pytest.raises(bm.BayesmixError, match=r"Unknown data set .*Data sets: sleepstudy\."):
+    with pytest.raises(bm.BayesmixError, match="Data sets: sleepstudy, gpa, pupils"):
         bm.load_dataset(name)
 
 

@@ -281,3 +281,87 @@ def test_several_factors_need_names_for_their_correlations():
 def test_every_factor_needs_its_sd():
     with pytest.raises(bm.BayesmixError, match="Grouping factor 'b' has no sd"):
         bm.simulate({"a": 3, "b": 3}, beta={"Intercept": 0}, sd={"a": {"Intercept": 1}})
+
+
+@pytest.fixture(scope="module")
+def sleep():
+    data = bm.load_dataset("sleepstudy")
+    formula = "Reaction ~ Days + (1 + Days | Subject)"
+    return bm.fit(formula, data, random_seed=1, progressbar=False)
+
+
+class TestSimulateFrom:
+    def test_truth_is_the_posterior_mean(self, sleep):
+        simulation = bm.simulate_from(sleep, random_seed=1)
+        varcorr = sleep.varcorr()["sd"].tolist()
+        assert [*simulation.sd["Subject"].values(), simulation.sigma] == pytest.approx(varcorr)
+        assert list(simulation.beta.values()) == pytest.approx(sleep.fixef()["value"].tolist())
+        cor = sleep.cor_re()["Subject"].to_numpy()
+        assert simulation.cor["Subject"].to_numpy() == pytest.approx(cor)
+
+    def test_rows_are_those_of_the_fit(self, sleep):
+        data, original = bm.simulate_from(sleep, random_seed=1).data, bm.load_dataset("sleepstudy")
+        assert data["Subject"].tolist() == original["Subject"].tolist()
+        assert data["Days"].tolist() == original["Days"].tolist()
+        assert not np.allclose(data["Reaction"], original["Reaction"])
+
+    def test_response_is_made_of_the_truth(self, sleep):
+        simulation = bm.simulate_from(sleep, random_seed=1)
+        u = simulation.u["Subject"].loc[simulation.data["Subject"]].to_numpy()
+        days = simulation.data["Days"].to_numpy()
+        eta = simulation.beta["Intercept"] + simulation.beta["Days"] * days + u[:, 0]
+        assert simulation.eta == pytest.approx(eta + u[:, 1] * days)
+        residual = simulation.data["Reaction"] - simulation.eta
+        assert residual.std() == pytest.approx(simulation.sigma, rel=4 / np.sqrt(2 * 180))
+
+    def test_a_larger_study_gives_the_truth_back(self, sleep):
+        levels = np.repeat(np.arange(2000), 10)
+        larger = pd.DataFrame({"Subject": levels, "Days": np.tile(np.arange(10), 2000)})
+        before = larger.copy()
+        simulation = bm.simulate_from(sleep, larger, random_seed=2)
+        pd.testing.assert_frame_equal(larger, before)
+        assert len(simulation.u["Subject"]) == 2000
+        covariance = simulation.u["Subject"].cov().to_numpy()
+        sd = np.array(list(simulation.sd["Subject"].values()))
+        truth = np.outer(sd, sd) * simulation.cor["Subject"].to_numpy()
+        error = np.sqrt((truth**2 + np.outer(sd**2, sd**2)) / 2000)
+        assert (np.abs(covariance - truth) < 4 * error).all()
+
+    def test_a_draw_carries_the_uncertainty(self, sleep):
+        seeds = range(40)
+        draws = [bm.simulate_from(sleep, parameters="draw", random_seed=i).sigma for i in seeds]
+        posterior = sleep.posterior["sigma"].to_numpy().ravel()
+        assert set(draws) <= set(posterior.tolist())
+        assert np.std(draws) == pytest.approx(posterior.std(), rel=0.5)
+
+    def test_seed(self, sleep):
+        one, two = (bm.simulate_from(sleep, random_seed=5).data for _ in range(2))
+        pd.testing.assert_frame_equal(one, two)
+
+    def test_categories_combinations_and_weights(self):
+        data = bm.load_dataset("pupils").assign(w=1.0)
+        formula = "achievement ~ ses + (1 | primary_school/ses)"
+        with pytest.warns(bm.ConvergenceWarning):
+            fit = bm.fit(
+                formula, data, weights="w", draws=50, chains=2, random_seed=1, progressbar=False
+            )
+        simulated = bm.simulate_from(fit, random_seed=1)
+        for column in ("ses", "primary_school"):
+            assert simulated.data[column].astype(str).tolist() == data[column].astype(str).tolist()
+        again = bm.prepare(simulated.formula, simulated.data, weights="w").design
+        np.testing.assert_array_equal(again.X, fit.design.X)
+
+    def test_errors(self, sleep):
+        with pytest.raises(bm.BayesmixError, match="takes a fit; got DataFrame"):
+            bm.simulate_from(bm.load_dataset("gpa"))
+        with pytest.raises(bm.BayesmixError, match="parameters='median'"):
+            bm.simulate_from(sleep, parameters="median")
+        data = bm.load_dataset("sleepstudy")
+        options = {"random_seed": 1, "progressbar": False}
+        logs = bm.fit("np.log(Reaction) ~ Days + (1 | Subject)", data, **options)
+        with pytest.raises(bm.BayesmixError, match=r"np\.log\(Reaction\)' is calculated"):
+            bm.simulate_from(logs)
+        inside = bm.fit("Reaction ~ np.sqrt(Days) + (1 | Subject)", data, **options)
+        with pytest.raises(bm.BayesmixError, match=r"'Days' cannot be made .*simulate_from\(fit, d"):
+            bm.simulate_from(inside)
+        assert len(bm.simulate_from(inside, data).data) == 180
