@@ -1,7 +1,7 @@
 # Everything runs in .venv, made by the first target that needs it. `make PYTHON=/path/to/python` chooses another interpreter.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint docs clean
+.PHONY: help demo test test-all lint notebooks docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +17,7 @@ export OMP_NUM_THREADS := 1
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.dev  ## Fit sleepstudy and print its tables
+demo: $(VENV)/.dev  ## Fit sleepstudy, print its tables, compare two models, draw the shrinkage
 	$(BIN)/python examples/sleepstudy_demo.py
 
 test: $(VENV)/.dev  ## Run the fast tests
@@ -31,11 +31,14 @@ lint: $(VENV)/.dev  ## Check style (ruff) and types (mypy)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+notebooks: $(VENV)/.dev  ## Run the examples and keep their outputs in notebooks
+	$(BIN)/python examples/build_notebooks.py
+
 docs: $(VENV)/.docs  ## Build the documentation site in docs/_build/html
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 clean:  ## Remove the environment and everything that was built
-	rm -rf $(VENV) build dist docs/_build .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) build dist docs/_build docs/examples examples/output .pytest_cache .mypy_cache .ruff_cache
 	find bayesmix tests examples docs -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

@@ -193,7 +193,8 @@ def sample_exact(
                 reachable = np.where(inside[:, None], x, learnt.archive[0])
                 drawn = model.draw(space.theta(reachable), effects, pool.map)
                 together.append(drawn)
-                log = drawn.log_density + space.log_prior(reachable)
+                with np.errstate(all="ignore"):
+                    log = drawn.log_density + space.log_prior(reachable)
                 return np.where(inside & np.isfinite(log), log, -np.inf)
 
             sampled = long_chains(density, learnt, evaluate=evaluate, **options)

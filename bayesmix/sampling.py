@@ -553,8 +553,8 @@ def _progress(options: SampleOptions) -> Iterator[bool]:
     elif importlib.util.find_spec("ipywidgets"):
         yield True
     else:
-        steps = options.tune + options.draws
-        _say(f"Sampling {options.chains} x {steps} steps (for a progress bar, install ipywidgets)")
+        size = f"{options.chains} chains x {options.draws} draws"
+        _say(f"Sampling {size} (for a progress bar, install ipywidgets)")
         yield False
 
 

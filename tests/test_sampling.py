@@ -443,7 +443,7 @@ class TestProgress:
             ({"terminal": True}, True, "Compiling the model ..."),
             ({}, False, ""),
             ({"notebook": True, "ipywidgets": True}, True, "Compiling the model ..."),
-            ({"notebook": True}, False, "Sampling 4 x 1500 steps (for a progress bar, install"),
+            ({"notebook": True}, False, "Sampling 4 chains x 500 draws (for a progress bar"),
         ],
     )
     def test_bar_where_it_can_be_drawn(

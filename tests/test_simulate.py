@@ -362,6 +362,8 @@ class TestSimulateFrom:
         with pytest.raises(bm.BayesmixError, match=r"np\.log\(Reaction\)' is calculated"):
             bm.simulate_from(logs)
         inside = bm.fit("Reaction ~ np.sqrt(Days) + (1 | Subject)", data, **options)
-        with pytest.raises(bm.BayesmixError, match=r"'Days' cannot be made .*simulate_from\(fit, d"):
+        with pytest.raises(
+            bm.BayesmixError, match=r"'Days' cannot be made .*simulate_from\(fit, d"
+        ):
             bm.simulate_from(inside)
         assert len(bm.simulate_from(inside, data).data) == 180
