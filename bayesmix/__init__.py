@@ -15,8 +15,20 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.spec`           design + family + priors: the whole model as plain data
 `bayesmix.model`          the specification -> a joint PyMC model
 `bayesmix.tables`         posterior -> the tables that mixed-model users read
+`bayesmix.pooling`        what partial pooling did, group by group
 `bayesmix.sampling`       draws in one schema, convergence checked
 `bayesmix.report`         tables -> text and HTML
+`bayesmix.draws`          posterior -> arrays, the linear predictor of any rows
+`bayesmix.predict`        linear predictor, expected and new responses
+`bayesmix.heldout`        densities of rows that were not fitted
+`bayesmix.crossval`       k-fold cross-validation on any executor
+`bayesmix.elpd`           results of the criteria, as ArviZ's
+`bayesmix.criteria`       how well a model predicts: LOO, WAIC, leave one group out
+`bayesmix.compare`        models by how well they predict: a table
+`bayesmix.correlation`    whether group effects are correlated, and whether it matters
+`bayesmix.panels`         what all figures share
+`bayesmix.plots`          figures from tables
+`bayesmix.groupplots`     figures of single groups
 `bayesmix.fit`            `prepare` and `fit`: all of the above
 `bayesmix.storage`        a fit to one file and back
 `bayesmix.datasets`       example data
@@ -35,12 +47,21 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bayesmix.compare import Comparison, compare
+    from bayesmix.correlation import CorrelationComparison
     from bayesmix.datasets import load_dataset
-    from bayesmix.errors import BayesmixError, ConvergenceWarning, DesignWarning, FormulaError
+    from bayesmix.errors import (
+        BayesmixError,
+        ComparisonWarning,
+        ConvergenceWarning,
+        DesignWarning,
+        FormulaError,
+    )
     from bayesmix.families import Family, get_family
     from bayesmix.fit import MixedFit, fit, prepare
+    from bayesmix.plots import plot_compare, plot_correlation
     from bayesmix.priors import LKJ, Prior
-    from bayesmix.simulate import Simulation, simulate
+    from bayesmix.simulate import Simulation, simulate, simulate_from
     from bayesmix.spec import ModelSpec
     from bayesmix.storage import load
 
@@ -49,7 +70,10 @@ __version__ = "0.1.0"
 __all__ = [
     "LKJ",
     "BayesmixError",
+    "Comparison",
+    "ComparisonWarning",
     "ConvergenceWarning",
+    "CorrelationComparison",
     "DesignWarning",
     "Family",
     "FormulaError",
@@ -57,18 +81,25 @@ __all__ = [
     "ModelSpec",
     "Prior",
     "Simulation",
+    "compare",
     "fit",
     "get_family",
     "load",
     "load_dataset",
+    "plot_compare",
+    "plot_correlation",
     "prepare",
     "simulate",
+    "simulate_from",
 ]
 
 _MODULE_OF = {
     "LKJ": "priors",
     "BayesmixError": "errors",
+    "Comparison": "compare",
+    "ComparisonWarning": "errors",
     "ConvergenceWarning": "errors",
+    "CorrelationComparison": "correlation",
     "DesignWarning": "errors",
     "Family": "families",
     "FormulaError": "errors",
@@ -76,12 +107,16 @@ _MODULE_OF = {
     "ModelSpec": "spec",
     "Prior": "priors",
     "Simulation": "simulate",
+    "compare": "compare",
     "fit": "fit",
     "get_family": "families",
     "load": "storage",
     "load_dataset": "datasets",
+    "plot_compare": "plots",
+    "plot_correlation": "plots",
     "prepare": "fit",
     "simulate": "simulate",
+    "simulate_from": "simulate",
 }
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["BayesmixError", "ConvergenceWarning", "DesignWarning", "FormulaError", "suggest"]
+__all__ = [
+    "BayesmixError",
+    "ComparisonWarning",
+    "ConvergenceWarning",
+    "DesignWarning",
+    "FormulaError",
+    "suggest",
+]
 
 
 # Characters of a formula that an error shows.
@@ -64,6 +71,10 @@ class DesignWarning(UserWarning):
 
 class ConvergenceWarning(UserWarning):
     """The draws should not be trusted yet: divergences, R-hat or effective sample size."""
+
+
+class ComparisonWarning(UserWarning):
+    """A criterion should not be trusted yet: Pareto k or p_waic too high in some rows."""
 
 
 def suggest(name: str, options: Iterable[str]) -> str:

@@ -7,14 +7,14 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix import tables
+from bayesmix import predict, tables
 from bayesmix.design import Design, make_design
 from bayesmix.families import Family, get_family
 from bayesmix.formula import parse_formula
@@ -23,9 +23,15 @@ from bayesmix.report import Summary, summarise
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import pymc as pm
     import xarray as xr
+    from arviz_stats.utils import ELPDData
+    from matplotlib.axes import Axes
 
+    from bayesmix.correlation import CorrelationComparison
+    from bayesmix.elpd import ELPDDataLOGO, ELPDDataLOO, ELPDDataWAIC
     from bayesmix.sampling import SampleOptions
 
 __all__ = ["MixedFit", "fit", "prepare"]
@@ -314,6 +320,222 @@ class MixedFit:
 
         save(self, path, overwrite=overwrite)
 
+    def kfold(
+        self,
+        k: int = 10,
+        *,
+        group_by: str | npt.ArrayLike | None = None,
+        stratify_by: str | npt.ArrayLike | None = None,
+        executor: Executor | None = None,
+        random_seed: int | np.random.Generator | None = None,
+        progressbar: bool = True,
+    ) -> ELPDData:
+        """Return the result of k-fold cross-validation; see `bayesmix.crossval.kfold`."""
+        from bayesmix.crossval import kfold
+
+        return kfold(
+            self,
+            k,
+            group_by=group_by,
+            stratify_by=stratify_by,
+            executor=executor,
+            random_seed=random_seed,
+            progressbar=progressbar,
+        )
+
+    def loo(
+        self,
+        *,
+        integrated: bool | None = None,
+        reloo: bool = False,
+        executor: Executor | None = None,
+    ) -> ELPDDataLOO:
+        """Return the result of leaving one row out; see `bayesmix.criteria.loo`."""
+        from bayesmix.criteria import loo
+
+        return loo(self, integrated=integrated, reloo=reloo, executor=executor)
+
+    def waic(self) -> ELPDDataWAIC:
+        """Return the WAIC, given the group effects; see `bayesmix.criteria.waic`."""
+        from bayesmix.criteria import waic
+
+        return waic(self)
+
+    def logo(
+        self,
+        group: str | npt.ArrayLike,
+        *,
+        refit: bool | None = None,
+        reloo: bool = False,
+        executor: Executor | None = None,
+    ) -> ELPDDataLOGO:
+        """Return the result of leaving one group out; see `bayesmix.criteria.logo`."""
+        from bayesmix.criteria import logo
+
+        return logo(self, group, refit=refit, reloo=reloo, executor=executor)
+
+    def compare_correlation(
+        self, *, eta: Sequence[float] = (1.0, 2.0, 4.0), logo: bool | None = None
+    ) -> CorrelationComparison:
+        """Ask whether group effects are correlated; see `bayesmix.correlation`."""
+        from bayesmix.correlation import compare_correlation
+
+        return compare_correlation(self, eta=eta, logo=logo)
+
+    def linpred(
+        self,
+        newdata: pd.DataFrame | None = None,
+        groups: str = "conditional",
+        new_levels: str = "error",
+        ci_level: float = 0.95,
+        draws: bool = False,
+        *,
+        random_seed: int | np.random.Generator | None = None,
+    ) -> pd.DataFrame | xr.DataArray:
+        """Predict the linear predictor; see `bayesmix.predict.linpred`.
+
+        Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
+        """
+        return predict.linpred(
+            self.spec,
+            self.posterior,
+            newdata,
+            groups=groups,
+            new_levels=new_levels,
+            ci_level=ci_level,
+            draws=draws,
+            random_seed=self.options.random_seed if random_seed is None else random_seed,
+        )
+
+    def epred(
+        self,
+        newdata: pd.DataFrame | None = None,
+        groups: str = "conditional",
+        new_levels: str = "error",
+        ci_level: float = 0.95,
+        draws: bool = False,
+        *,
+        random_seed: int | np.random.Generator | None = None,
+    ) -> pd.DataFrame | xr.DataArray:
+        """Predict the expected response; see `bayesmix.predict.epred`.
+
+        Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
+        """
+        return predict.epred(
+            self.spec,
+            self.posterior,
+            newdata,
+            groups=groups,
+            new_levels=new_levels,
+            ci_level=ci_level,
+            draws=draws,
+            random_seed=self.options.random_seed if random_seed is None else random_seed,
+        )
+
+    def predict(
+        self,
+        newdata: pd.DataFrame | None = None,
+        groups: str = "conditional",
+        new_levels: str = "error",
+        ci_level: float = 0.95,
+        draws: bool = False,
+        *,
+        random_seed: int | np.random.Generator | None = None,
+    ) -> pd.DataFrame | xr.DataArray:
+        """Predict new responses; see `bayesmix.predict.predict`.
+
+        Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
+        """
+        return predict.predict(
+            self.spec,
+            self.posterior,
+            newdata,
+            groups=groups,
+            new_levels=new_levels,
+            ci_level=ci_level,
+            draws=draws,
+            random_seed=self.options.random_seed if random_seed is None else random_seed,
+        )
+
+    def no_pooling(self, re: str | None = None) -> pd.DataFrame:
+        """Return a regression of each group alone; see `bayesmix.pooling.no_pooling`."""
+        from bayesmix.pooling import no_pooling
+
+        return no_pooling(self.design, self.spec.family, self.posterior, re=re)
+
+    def shrinkage(self, re: str | None = None) -> pd.DataFrame:
+        """Return what partial pooling did; see `bayesmix.pooling.shrinkage`."""
+        from bayesmix.pooling import shrinkage
+
+        return shrinkage(self.design, self.spec.family, self.posterior, re=re)
+
+    def plot_shrinkage(
+        self,
+        kind: str | None = None,
+        *,
+        re: str | None = None,
+        effects: Sequence[str] | str | None = None,
+        ax: Axes | npt.NDArray[Any] | None = None,
+    ) -> Axes | npt.NDArray[Any]:
+        """Draw what partial pooling did; see `bayesmix.groupplots.plot_shrinkage`."""
+        from bayesmix.groupplots import plot_shrinkage
+
+        return plot_shrinkage(self, kind, re=re, effects=effects, ax=ax)
+
+    def plot_ranef(
+        self,
+        re: str | None = None,
+        *,
+        effects: Sequence[str] | str | None = None,
+        ci_level: float = 0.95,
+        ax: Axes | npt.NDArray[Any] | None = None,
+    ) -> Axes | npt.NDArray[Any]:
+        """Draw the group effects in order; see `bayesmix.groupplots.plot_ranef`."""
+        from bayesmix.groupplots import plot_ranef
+
+        return plot_ranef(self, re, effects=effects, ci_level=ci_level, ax=ax)
+
+    def plot_trends(
+        self,
+        effect: str | None = None,
+        *,
+        re: str | None = None,
+        ax: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Draw a line for each group; see `bayesmix.groupplots.plot_trends`."""
+        from bayesmix.groupplots import plot_trends
+
+        return plot_trends(self, effect, re=re, ax=ax)
+
+    def plot_varcorr(self, *, ax: Axes | npt.NDArray[Any] | None = None) -> Axes | npt.NDArray[Any]:
+        """Draw sds and correlations with their priors; see `bayesmix.plots.plot_varcorr`."""
+        from bayesmix.plots import plot_varcorr
+
+        return plot_varcorr(self, ax=ax)
+
+    def plot_ppc(
+        self,
+        *,
+        draws: int = 50,
+        random_seed: int | np.random.Generator | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw replicated data over the data; see `bayesmix.plots.plot_ppc`."""
+        from bayesmix.plots import plot_ppc
+
+        return plot_ppc(self, draws=draws, random_seed=random_seed, ax=ax)
+
+    def plot_trace(
+        self,
+        parameters: Sequence[str] | str | None = None,
+        *,
+        ax: npt.NDArray[Any] | None = None,
+    ) -> npt.NDArray[Any]:
+        """Draw the chains of each parameter; see `bayesmix.plots.plot_trace`."""
+        from bayesmix.plots import plot_trace
+
+        return plot_trace(self, parameters, ax=ax)
+
     def uncorrelated(self) -> MixedFit:
         """Refit the same model with every block of effects split into blocks of one."""
         return _sampled(self.spec.uncorrelated(), self.options)
@@ -327,6 +549,7 @@ class MixedFit:
         from bayesmix.sampling import divergences
 
         table = self._diagnostics
+        n_draws = self.posterior.sizes["chain"] * self.posterior.sizes["draw"]
         return {
             "method": self.idata.attrs["method"],
             "chains": self.posterior.sizes["chain"],
@@ -335,6 +558,11 @@ class MixedFit:
             "ess_bulk": float(table["ess_bulk"].min()),
             "seconds": float(self.idata.attrs["seconds"]),
             "divergences": divergences(self.idata),
+            "summarised": {
+                term.factor: 16e-9 * term.n_levels * term.n_effects * n_draws
+                for term in self.design.groups
+                if f"u_{term.factor}" not in self.idata["posterior"]
+            },
         }
 
     def __repr__(self) -> str:

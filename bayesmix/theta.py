@@ -108,6 +108,19 @@ class ThetaSpace:
             scale.append(sd[..., None] * factor)
         return Theta(tuple(scale), sigma)
 
+    def vector(self, theta: Theta) -> FloatArray:
+        """Return x (B, size); the inverse of `theta`."""
+        sds, partials = [], []
+        for scale, pairs in zip(theta.scale, self.pairs, strict=True):
+            sd = np.sqrt((scale**2).sum(axis=-1))
+            factor = scale / sd[..., None]
+            # What is left of each row before each of its entries.
+            left = 1 - np.cumsum(factor**2, axis=-1) + factor**2
+            partial = factor / np.sqrt(np.maximum(left, 1e-300))
+            sds.append(sd)
+            partials.append(partial[..., pairs.row, pairs.column])
+        return self.join(sds, partials, theta.sigma)
+
     def log_prior(self, x: FloatArray) -> FloatArray:
         """Log prior density of x (B, size), the Jacobian of the change of scale included."""
         sds, partials, sigma = self.split(x)

@@ -87,3 +87,16 @@ def mock_pymc_sample() -> Iterator[None]:
     from pymc.testing import mock_sample_setup_and_teardown
 
     yield from mock_sample_setup_and_teardown()
+
+
+@pytest.fixture
+def without_a_screen() -> Iterator[None]:
+    """Draw into memory, and leave no figure open."""
+    import matplotlib as mpl
+    from matplotlib import pyplot as plt
+
+    backend = mpl.get_backend()
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+    plt.switch_backend(backend)

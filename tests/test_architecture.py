@@ -31,9 +31,23 @@ STAGES = (
     "marginal",
     "independence",
     "exact",
+    "integrated",
+    "matching",
     "tables",
+    "pooling",
     "sampling",
     "report",
+    "draws",
+    "predict",
+    "heldout",
+    "crossval",
+    "elpd",
+    "criteria",
+    "compare",
+    "correlation",
+    "panels",
+    "plots",
+    "groupplots",
     "fit",
     "storage",
     "datasets",
@@ -41,6 +55,8 @@ STAGES = (
 )
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
 PYMC_DOORS = {"priors", "model", "sampling"}
+# Subclasses of ArviZ's results; nothing imports it when it is imported itself.
+ARVIZ_DOORS = {"elpd"}
 
 
 def tree(module: str) -> ast.Module:
@@ -100,9 +116,10 @@ def test_imports_only_earlier_stages(module):
     }
     later = own - set(STAGES[: STAGES.index(module)])
     assert not later
+    assert not own & ARVIZ_DOORS
 
 
-@pytest.mark.parametrize("module", STAGES)
+@pytest.mark.parametrize("module", sorted(set(STAGES) - ARVIZ_DOORS))
 def test_heavy_libraries_are_imported_when_first_needed(module):
     roots = {name.partition(".")[0] for name in imports(tree(module), deferred=False)}
     assert roots - set(sys.stdlib_module_names) - {"bayesmix"} <= LIBRARIES

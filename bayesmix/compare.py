@@ -1,0 +1,420 @@
+"""Compare models by how well they predict: a table, best first, and what it means in words."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.arguments import one_of
+from bayesmix.criteria import GOOD_P_WAIC, Facts, logo
+from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
+from bayesmix.report import Summary
+
+if TYPE_CHECKING:
+    from arviz_stats import ELPDData
+
+    from bayesmix.fit import MixedFit
+
+__all__ = ["SMALL_DIFFERENCE", "Comparison", "compare"]
+
+SMALL_DIFFERENCE = 4.0
+FEW_UNITS = 100
+LEAST_WEIGHT = 1e-9
+
+NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
+KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
+QUESTIONS = {
+    "loo": "prediction of a new row of the groups in the data",
+    "waic": "prediction of a new row of the groups in the data, by an approximation to LOO",
+    "logo": "prediction of all rows of a new level of {group}",
+    "kfold": "prediction of held-out rows",
+}
+REFERENCE = "Sivula et al. (2025), https://doi.org/10.48550/arXiv.2008.10296"
+
+
+class Comparison(pd.DataFrame):
+    """The table of `compare`: a data frame that prints with a note on what it means.
+
+    Whatever is made of it is a plain data frame. ``attrs`` holds ``ic``, ``group`` (of logo),
+    ``n`` (rows, or groups) and ``note``.
+    """
+
+    @property
+    def _constructor(self) -> Any:
+        return pd.DataFrame
+
+    def _summary(self) -> Summary:
+        notes = tuple(f"{model}: {text}." for model, text in self["warning"].items() if text)
+        # What the chapter's table shows comes first, and what it has not stands by itself.
+        last = ["elpd", "se", "p"]
+        table = pd.DataFrame(self)
+        return Summary(
+            header=(self.attrs["title"],),
+            sections=(
+                ("Model comparison", table.drop(columns=["warning", *last])),
+                ("Expected log predictive density", table[last]),
+            ),
+            footer=(f"{self.attrs['note']} See {REFERENCE}.",),
+            warnings=notes,
+        )
+
+    def __repr__(self) -> str:
+        """Return the table and its note as text."""
+        return repr(self._summary())
+
+    def _repr_html_(self) -> str:
+        return self._summary()._repr_html_()
+
+
+def compare(
+    models: Mapping[str, MixedFit | ELPDData],
+    *,
+    ic: str | None = None,
+    group: str | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare models of the same response by how well they predict.
+
+    Parameters
+    ----------
+    models : mapping of str to MixedFit or ELPDData
+        Two or more, by name: fits, or results of `loo`, `waic`, `logo` or `kfold`.
+    ic : {"loo", "waic", "logo", "kfold"}, optional
+        The criterion. ``"loo"`` by default, or that of the results given.
+    group : str, optional
+        For ``"logo"``: the grouping factor whose levels are left out. It may be left out where
+        the models have one factor only. A model without it takes the groups of the others.
+    **options
+        For the criterion: those of `MixedFit.loo`, `MixedFit.logo` or `MixedFit.kfold`.
+
+    Returns
+    -------
+    Comparison
+        A data frame, best first, index ``Model``: ``K`` (number of population effects, variances,
+        correlations and auxiliary parameters), ``LOOIC`` (-2 elpd), ``Delta_LOOIC`` and
+        ``se_Delta`` (difference from the best, and its standard error), ``elpd``, ``se`` and ``p``
+        (effective number of parameters), ``weight`` (stacking), ``N_random_effects`` (levels
+        times effects) and ``warning``, empty where the estimate can be trusted. The names are
+        ``WAIC``, ``LOGOIC`` or ``KFOLDIC`` for another criterion. It prints with a note that says
+        in words what the difference means.
+
+    Raises
+    ------
+    BayesmixError
+        For one model, different rows or responses, a fit compared with itself, mixed or unknown
+        criteria, or a group that is not there.
+
+    References
+    ----------
+    Sivula, Magnusson, Matamoros & Vehtari (2025), https://doi.org/10.48550/arXiv.2008.10296;
+    Yao, Vehtari, Simpson & Gelman (2018), Bayesian Analysis 13, 917-1007,
+    https://doi.org/10.1214/17-BA1091
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> slopes = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
+    >>> intercepts = bm.fit("Reaction ~ Days + (1 | Subject)", data)  # doctest: +SKIP
+    >>> bm.compare({"slopes": slopes, "intercepts": intercepts})  # doctest: +SKIP
+    """
+    criterion = _check_models(models, ic)
+    if group is not None and criterion != "logo":
+        raise BayesmixError(f"group='{group}' is for ic='logo', and ic is '{criterion}'.")
+    facts = {
+        name: Facts.read(model) if _is_result(model) else Facts.of(cast("MixedFit", model))
+        for name, model in models.items()
+    }
+    _check_same_data(facts)
+    results = _results(models, criterion, group, options)
+    _check_same_units(results)
+    facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
+    return _table(results, facts, criterion)
+
+
+def _check_models(models: object, ic: str | None) -> str:
+    """Check what can be said before anything is computed; return the criterion."""
+    if ic is not None:
+        one_of("ic", ic, NAMES)
+    if not isinstance(models, Mapping):
+        raise BayesmixError(
+            f"compare takes a mapping of names to fits, such as {{'a': fit_a, 'b': fit_b}}; got "
+            f"{type(models).__name__}."
+        )
+    if len(models) < 2:
+        raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
+    from bayesmix.fit import MixedFit
+
+    kinds = {}
+    for name, model in models.items():
+        if not isinstance(name, str):
+            raise BayesmixError(f"Names of models are text; got {name!r}.")
+        if _is_result(model):
+            kinds[name] = KINDS.get(model.kind, str(model.kind))
+            if model.elpd_i is None:
+                raise BayesmixError(f"'{name}' has no pointwise values. Compute it with them.")
+        elif not isinstance(model, MixedFit):
+            raise BayesmixError(
+                f"'{name}' is a {type(model).__name__}; give a fit, or a result of fit.loo(), "
+                "fit.waic(), fit.logo() or fit.kfold()."
+            )
+    names = list(models)
+    for i, name in enumerate(names):
+        for other in names[:i]:
+            if _same(models[name], models[other]):
+                raise BayesmixError(f"'{other}' and '{name}' are the same fit.")
+    if len(set(kinds.values())) > 1:
+        each = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items())
+        raise BayesmixError(f"The results are of different criteria: {each}. Give one criterion.")
+    wanted = next(iter(kinds.values()), "loo")
+    if ic is not None and kinds and ic != wanted:
+        raise BayesmixError(
+            f"ic='{ic}', but {', '.join(map(repr, kinds))}: results of {wanted}. Give "
+            f"ic='{wanted}', or the fits."
+        )
+    criterion = ic or wanted
+    one_of("ic", criterion, NAMES)
+    return criterion
+
+
+def _is_result(model: object) -> bool:
+    return hasattr(model, "elpd_i")
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if _is_result(a) and _is_result(b):
+        return np.array_equal(np.asarray(a.elpd_i), np.asarray(b.elpd_i))
+    return not _is_result(a) and not _is_result(b) and a.idata is b.idata
+
+
+def _check_same_data(facts: Mapping[str, Facts | None]) -> None:
+    known = {name: own for name, own in facts.items() if own is not None}
+    if not known:
+        return
+    first, *others = known
+    one = known[first]
+    for name in others:
+        other = known[name]
+        if one.n_rows != other.n_rows:
+            raise BayesmixError(
+                f"The models are of different rows: '{first}' has {one.n_rows}, '{name}' has "
+                f"{other.n_rows}. Fit both to the same rows, for example after "
+                "data.dropna(subset=[...]) with the columns of all formulas."
+            )
+        if one.values != other.values:
+            what = (
+                f"'{one.response}' and '{other.response}'"
+                if one.response != other.response
+                else f"'{one.response}' has other values"
+            )
+            raise BayesmixError(
+                f"The models are of different responses, or of the same rows in another order: "
+                f"{what} in '{first}' and '{name}'. Densities of different responses do not "
+                "compare."
+            )
+        if one.positions != other.positions and one.labels != other.labels:
+            raise BayesmixError(
+                f"The models are of different rows: those of '{first}' and '{name}' differ in "
+                "their positions and in their labels. Fit both to the same rows."
+            )
+
+
+def _results(
+    models: Mapping[str, Any], criterion: str, group: str | None, options: Mapping[str, Any]
+) -> dict[str, ELPDData]:
+    """Compute the criterion of each fit; warnings go into the table."""
+    fits = {name: model for name, model in models.items() if not _is_result(model)}
+    groups: dict[str, Any] = {}
+    if criterion == "logo" and fits:
+        groups = _groups(fits, group or _group_of(models))
+    if options and not fits:
+        raise BayesmixError(f"{next(iter(options))} is for fits; the models are results already.")
+    results: dict[str, ELPDData] = {}
+    for name, model in models.items():
+        if name not in fits:
+            results[name] = model
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ComparisonWarning)
+            results[name] = (
+                logo(model, groups[name], **options)
+                if criterion == "logo"
+                else getattr(model, criterion)(**options)
+            )
+    return results
+
+
+def _group_of(models: Mapping[str, Any]) -> str | None:
+    """Return the group of the results among the models."""
+    found = (getattr(model, "group", None) for model in models.values() if _is_result(model))
+    return next(filter(None, found), None)
+
+
+def _groups(fits: Mapping[str, MixedFit], group: str | None) -> dict[str, Any]:
+    """Return what to leave out of each fit: the factor, or its labels where a model has none."""
+    factors = {name: [term.factor for term in fit.spec.design.groups] for name, fit in fits.items()}
+    every = list(dict.fromkeys(factor for own in factors.values() for factor in own))
+    if group is None:
+        if len(every) != 1:
+            raise BayesmixError(
+                f"ic='logo' needs a group. Grouping factors: {', '.join(every) or 'none'}."
+            )
+        group = every[0]
+    if group not in every:
+        raise BayesmixError(
+            f"group={group!r} is no grouping factor of any of the models. Grouping factors: "
+            f"{', '.join(every) or 'none'}. {suggest(str(group), every)}".rstrip()
+        )
+    owner = next(fit for name, fit in fits.items() if group in factors[name])
+    term = next(term for term in owner.spec.design.groups if term.factor == group)
+    labels = pd.Series(pd.Categorical(term.levels[term.codes], list(term.levels)), name=group)
+    return {name: group if group in factors[name] else labels for name in fits}
+
+
+def _check_same_units(results: Mapping[str, ELPDData]) -> None:
+    """Check that the pointwise values belong to the same rows or groups, in the same order."""
+    (first, one), *others = results.items()
+    for name, other in others:
+        a, b = one.elpd_i, other.elpd_i
+        if getattr(one, "group", "") != getattr(other, "group", ""):
+            raise BayesmixError(
+                f"'{first}' leaves out {one.group}, and '{name}' {other.group}. Give one group."
+            )
+        if a.size != b.size:
+            raise BayesmixError(
+                f"The results are of different rows: '{first}' has {a.size}, '{name}' {b.size}."
+            )
+        folds = [elpd_i["fold"] for elpd_i in (a, b) if "fold" in elpd_i.coords]
+        if len(folds) == 2 and not np.array_equal(*folds):
+            raise BayesmixError(
+                f"'{first}' and '{name}' held out different folds. Compute both with the same k, "
+                "group_by, stratify_by and random_seed."
+            )
+
+
+def _table(
+    results: Mapping[str, ELPDData], facts: Mapping[str, Facts | None], criterion: str
+) -> Comparison:
+    weights, difference, se_difference = _against_best(results)
+    order = sorted(results, key=lambda name: -results[name].elpd)
+    name = NAMES[criterion]
+
+    def whole(field: str) -> list[Any]:
+        values = [getattr(facts[model], field, np.nan) for model in order]
+        return values
+
+    table = Comparison(
+        {
+            "K": whole("K"),
+            name: [-2 * results[model].elpd for model in order],
+            f"Delta_{name}": [2 * difference[model] for model in order],
+            "se_Delta": [2 * se_difference[model] for model in order],
+            "elpd": [float(results[model].elpd) for model in order],
+            "se": [float(results[model].se) for model in order],
+            "p": [float(results[model].p) for model in order],
+            "weight": [weights[model] for model in order],
+            "N_random_effects": whole("n_random_effects"),
+            "warning": pd.Series([_doubts(results[model]) for model in order], dtype="str").array,
+        },
+        index=pd.Index(order, name="Model"),
+    )
+    group = getattr(results[order[0]], "group", "")
+    n = results[order[0]].elpd_i.size
+    units = f"{n} groups of {group}" if group else f"{n} rows"
+    table.attrs = {
+        "ic": criterion,
+        "group": group,
+        "n": n,
+        "title": f"{criterion.upper()}: {QUESTIONS[criterion].format(group=group)}; {units}",
+        "note": _in_words(order, difference, se_difference, n, "groups" if group else "rows"),
+    }
+    return table
+
+
+def _against_best(
+    results: Mapping[str, ELPDData],
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Stacking weights, and how much worse than the best each model is, with standard errors."""
+    import arviz_stats
+    import xarray as xr
+
+    pointwise = np.array([np.asarray(result.elpd_i, np.float64) for result in results.values()])
+    # Weights and differences do not change, and no density of a group underflows.
+    shifted = pointwise - pointwise.max(axis=0)
+
+    inputs = {
+        name: arviz_stats.ELPDData(
+            elpd=float(result.elpd),
+            se=float(result.se),
+            p=float(result.p),
+            n_samples=result.n_samples,
+            n_data_points=values.size,
+            scale="log",
+            warning=False,
+            good_k=None,
+            elpd_i=xr.DataArray(values, dims="unit"),
+        )
+        for (name, result), values in zip(results.items(), shifted, strict=True)
+    }
+    with warnings.catch_warnings():
+        # Of more than eleven models it tells that the best may be so by chance.
+        warnings.simplefilter("ignore")
+        frame = arviz_stats.compare(inputs, round_to="none")
+    weight = frame["weight"].astype(float)
+    return (
+        # What the optimiser leaves of zero is zero.
+        weight.where(weight > LEAST_WEIGHT, 0.0).to_dict(),
+        frame["elpd_diff"].astype(float).abs().to_dict(),
+        frame["dse"].astype(float).to_dict(),
+    )
+
+
+def _doubts(result: ELPDData) -> str:
+    """Say why a result should not be trusted; empty if it can."""
+    if result.pareto_k is not None and result.good_k is not None:
+        bad = int((np.asarray(result.pareto_k) > result.good_k).sum())
+        return f"{bad} Pareto k above {result.good_k:.2f}" if bad else ""
+    p_waic_i = getattr(result, "p_waic_i", None)
+    if p_waic_i is not None:
+        bad = int((np.asarray(p_waic_i) > GOOD_P_WAIC).sum())
+        return f"{bad} p_waic above {GOOD_P_WAIC}: use LOO" if bad else ""
+    return "some refits did not converge" if result.warning else ""
+
+
+def _in_words(
+    order: list[str],
+    difference: Mapping[str, float],
+    se_difference: Mapping[str, float],
+    n: int,
+    units: str,
+) -> str:
+    """Say what the differences mean."""
+    best, *others = order
+    sentences = []
+    for name in others:
+        d, se = difference[name], se_difference[name]
+        size = f"{d:.1f} units of elpd (standard error {se:.1f})"
+        if d < SMALL_DIFFERENCE:
+            verdict = "a small difference: the two predict about equally well"
+        elif d < 2 * se:
+            verdict = "less than two standard errors: which one predicts better is not clear"
+        elif d < 4 * se:
+            verdict = "more than two standard errors: it probably predicts better"
+        else:
+            verdict = "more than four standard errors: it predicts better"
+        sentences.append(f"{best} is ahead of {name} by {size}, {verdict}.")
+    if any(difference[name] < SMALL_DIFFERENCE for name in others):
+        sentences.append(
+            f"Under {SMALL_DIFFERENCE:.0f} units the standard error is itself uncertain; choose "
+            "between such models for other reasons."
+        )
+    if n < FEW_UNITS:
+        sentences.append(f"With {n} {units} standard errors tend to be too small.")
+    sentences.append("Delta is on the scale of -2 elpd, twice these numbers.")
+    return " ".join(sentences)
