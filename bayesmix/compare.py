@@ -155,6 +155,11 @@ def _check_models(models: object, ic: str | None) -> str:
             raise BayesmixError(f"Names of models are text; got {name!r}.")
         if _is_result(model):
             kinds[name] = KINDS.get(model.kind, str(model.kind))
+            if hasattr(model, "subsample_size"):
+                raise BayesmixError(
+                    f"'{name}' is from a subsample of the rows. arviz_stats.compare compares such "
+                    "results, and knows the error of the subsample."
+                )
             if model.elpd_i is None:
                 raise BayesmixError(f"'{name}' has no pointwise values. Compute it with them.")
         elif not isinstance(model, MixedFit):

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
-from bayesmix.arguments import true_or_false
+from bayesmix.arguments import true_or_false, whole_number
 from bayesmix.crossval import _results, _seeds, logo_by_refit
 from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
@@ -30,6 +30,7 @@ from bayesmix.integrated import group_densities, row_densities, theta_of
 from bayesmix.matching import DENSITIES, matched
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import parameter_draws
+from bayesmix.theta import Theta, ThetaSpace
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -37,9 +38,13 @@ if TYPE_CHECKING:
     import xarray as xr
     from arviz_stats import ELPDData
 
-    from bayesmix.elpd import ELPDDataLOGO, ELPDDataLOO, ELPDDataWAIC
+    from bayesmix.elpd import (
+        ELPDDataLOGO,
+        ELPDDataLOO,
+        ELPDDataLOOSubsample,
+        ELPDDataWAIC,
+    )
     from bayesmix.fit import MixedFit
-    from bayesmix.theta import Theta
 
 __all__ = ["GOOD_P_WAIC", "Facts", "conditional_densities", "logo", "loo", "waic"]
 
@@ -56,6 +61,8 @@ MOST_PARAMETERS = 20_000
 # Draws below which no tail can be fitted.
 FEWEST_DRAWS = 25
 GOOD_K, GOOD_P_WAIC = 0.7, 0.4
+# One seed for all models, so that they leave out the same rows.
+SUBSAMPLE_SEED = 315
 
 
 # --- densities ----------------------------------------------------------------------------------
@@ -193,8 +200,9 @@ def loo(
     *,
     integrated: bool | None = None,
     reloo: bool = False,
+    subsample: int | None = None,
     executor: Executor | None = None,
-) -> ELPDDataLOO:
+) -> ELPDDataLOO | ELPDDataLOOSubsample:
     """Estimate how well each row is predicted from all others, by importance sampling.
 
     The integrated version has the density of a row given all others and theta (sds, correlations,
@@ -215,12 +223,16 @@ def loo(
     reloo : bool
         Refit without each of the rows whose Pareto k is too high, and put the exact value in
         place.
+    subsample : int, optional
+        Leave out so many rows only, for very large data: the same random ones for all models of
+        as many rows. All others enter by their density at the posterior mean, whose error is
+        estimated from the subsample (the difference estimator of `arviz_stats.loo_subsample`).
     executor : concurrent.futures.Executor, optional
-        Runs these refits, as in `MixedFit.kfold`.
+        Runs the refits, as in `MixedFit.kfold`.
 
     Returns
     -------
-    ELPDDataLOO
+    ELPDDataLOO, or ELPDDataLOOSubsample
         ArviZ's ``ELPDDataLOO``, which its functions take: ``elpd``, ``se``, ``p``, and by row
         ``elpd_i``, ``pareto_k`` and ``p_loo_i``, dim ``obs``. Of the integrated version ``p``
         counts what is left to estimate, which is theta. A row that was refitted has a k of 0.
@@ -243,7 +255,9 @@ def loo(
     Journal of Machine Learning Research 25(72), 1-58, https://doi.org/10.48550/arXiv.1507.02646;
     Merkle, Furr & Rabe-Hesketh (2019), Psychometrika 84, 802-829,
     https://doi.org/10.1007/s11336-019-09679-0; Paananen, Piironen, Buerkner & Vehtari (2021),
-    Statistics and Computing 31, 16, https://doi.org/10.1007/s11222-020-09982-2
+    Statistics and Computing 31, 16, https://doi.org/10.1007/s11222-020-09982-2; Magnusson, Vehtari,
+    Jonasson & Andersen (2020), Proceedings of Machine Learning Research 108, 341-351,
+    https://doi.org/10.48550/arXiv.2001.00980 (subsamples)
 
     Examples
     --------
@@ -257,6 +271,8 @@ def loo(
     true_or_false("reloo", reloo)
     integrate = _integrates(fit.spec, integrated)
     n = fit.spec.design.n_rows
+    if subsample is not None:
+        return _subsampled(fit, subsample, integrate, reloo)
     if integrate:
         draws = _Theta.of(fit)
         S, r_eff = len(draws.theta), draws.r_eff
@@ -296,6 +312,92 @@ def loo(
         note=note,
         **values.fields("obs", coords, Facts.of(fit)),
     )
+
+
+def _subsampled(fit: MixedFit, size: int, integrate: bool, reloo: bool) -> ELPDDataLOOSubsample:
+    """Leave out a subsample of the rows, and estimate the sum over all of them."""
+    import xarray as xr
+
+    from bayesmix.elpd import ELPDDataLOOSubsample
+
+    spec, n = fit.spec, fit.spec.design.n_rows
+    whole_number("subsample", size, at_least=2)
+    if size > n:
+        raise BayesmixError(f"subsample={size} is more than the {n} rows. Leave it out: fit.loo().")
+    if reloo:
+        raise BayesmixError("reloo=True refits without single rows: use it without subsample.")
+    chosen = np.sort(np.random.default_rng(SUBSAMPLE_SEED).choice(n, size, replace=False))
+    # Densities come from the first rows on, so the subsample is put first.
+    order = np.concatenate([chosen, np.delete(np.arange(n), chosen)])
+    first = dataclasses.replace(spec, design=spec.design.take(order))
+    approximation = np.empty(n)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
+        if integrate:
+            draws = _Theta.of(fit)
+            S, r_eff, note = len(draws.theta), draws.r_eff, draws.note
+            space = ThetaSpace.of(spec)
+            mean = space.theta(space.vector(draws.theta).mean(axis=0, keepdims=True))
+            for rows, log in row_densities(spec, mean, run=pool.map):
+                approximation[rows] = log[0]
+            step = max(1, BLOCK // S)
+            blocks = row_densities(first, draws.theta, rows_at_once=step, stop=size, run=pool.map)
+        else:
+            posterior = fit.idata["posterior"].dataset
+            S, note = posterior.sizes["chain"] * posterior.sizes["draw"], ""
+            ordered = (x.transpose("chain", "draw", ...) for x in posterior.data_vars.values())
+            r_eff = _relative_ess(x.to_numpy() for x in ordered)
+            average = fit.posterior.mean(("chain", "draw")).expand_dims(["chain", "draw"])
+            for rows in _slices(n, BLOCK):
+                approximation[rows] = conditional_densities(spec, average, rows)[0]
+            step = max(1, BLOCK // S)
+            blocks = (
+                (rows, conditional_densities(first, fit.posterior, rows))
+                for rows in _slices(size, step)
+            )
+        values = _pareto_smoothed(blocks, size, S, r_eff)
+    good_k, coords = _good_k(S), {"obs": spec.design.rows}
+    facts = Facts.of(fit).attrs
+
+    def everywhere(sampled: FloatArray | None) -> xr.DataArray:
+        whole = np.full(n, np.nan)
+        whole[chosen] = sampled
+        return xr.DataArray(whole, coords, dims=["obs"], attrs=facts)
+
+    elpd, subsampling_se, se = xr.DataArray(values.elpd, dims=["obs"]).azstats.diff_srs_estimator(
+        lpd_approx_sample=xr.DataArray(approximation[chosen], dims=["obs"]),
+        lpd_approx_all=xr.DataArray(approximation, dims=["obs"]),
+        n_data_points=n,
+    )
+    p, *_ = xr.DataArray(values.p, dims=["obs"]).azstats.srs_estimator(n_data_points=n)
+    bad = values.n_above(good_k)
+    if bad:
+        _warn(
+            f"{bad} of {size} rows {_have(bad)} a Pareto k above {good_k:.2f}, so that the "
+            "estimate is not to be trusted: fit.loo() without subsample can move draws or refit."
+        )
+    return ELPDDataLOOSubsample(
+        elpd=float(elpd),
+        se=float(se),
+        p=float(p),
+        n_samples=S,
+        n_data_points=n,
+        scale="log",
+        warning=bad > 0,
+        good_k=good_k,
+        elpd_i=everywhere(values.elpd),
+        pareto_k=everywhere(values.k),
+        subsample_size=size,
+        subsampling_se=float(subsampling_se),
+        loo_subsample_observations=chosen,
+        elpd_loo_approx=xr.DataArray(approximation, coords, dims=["obs"]),
+        integrated=integrate,
+        note=note,
+    )
+
+
+def _slices(n: int, step: int) -> Iterator[slice]:
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
 
 
 def waic(fit: MixedFit) -> ELPDDataWAIC:

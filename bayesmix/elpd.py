@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import arviz_stats
 
-__all__ = ["ELPDDataLOGO", "ELPDDataLOO", "ELPDDataWAIC"]
+__all__ = ["ELPDDataLOGO", "ELPDDataLOO", "ELPDDataLOOSubsample", "ELPDDataWAIC"]
 
 
 def _noted(footer: str, note: str) -> str:
@@ -34,6 +34,35 @@ class ELPDDataLOO(arviz_stats.ELPDDataLOO):  # type: ignore[misc]
         Whether population and group effects were integrated out in closed form.
     note : str
         What was done beyond the standard, such as refits.
+    """
+
+    integrated: bool = False
+    note: str = ""
+
+    def _footer(self) -> str:
+        return _noted(super()._footer(), self.note)
+
+
+@dataclasses.dataclass(kw_only=True, repr=False)
+class ELPDDataLOOSubsample(arviz_stats.ELPDDataLOOSubsample):  # type: ignore[misc]
+    """Leave one row out, for a random subsample of the rows.
+
+    Attributes
+    ----------
+    elpd, se, p : float
+        Estimates for all rows, and the standard error of ``elpd`` as if all had been left out.
+    subsampling_se : float
+        Standard error of ``elpd`` from the subsample.
+    elpd_i, pareto_k : DataArray
+        Of the rows of the subsample, NaN elsewhere; dim ``obs``.
+    elpd_loo_approx : DataArray
+        Approximation at the posterior mean, for all rows.
+    loo_subsample_observations : ndarray of int
+        Positions of the subsample.
+    integrated : bool
+        Whether population and group effects were integrated out in closed form.
+    note : str
+        What was done beyond the standard.
     """
 
     integrated: bool = False

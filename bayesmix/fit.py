@@ -31,7 +31,12 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesmix.correlation import CorrelationComparison
-    from bayesmix.elpd import ELPDDataLOGO, ELPDDataLOO, ELPDDataWAIC
+    from bayesmix.elpd import (
+        ELPDDataLOGO,
+        ELPDDataLOO,
+        ELPDDataLOOSubsample,
+        ELPDDataWAIC,
+    )
     from bayesmix.sampling import SampleOptions
 
 __all__ = ["MixedFit", "fit", "prepare"]
@@ -348,12 +353,13 @@ class MixedFit:
         *,
         integrated: bool | None = None,
         reloo: bool = False,
+        subsample: int | None = None,
         executor: Executor | None = None,
-    ) -> ELPDDataLOO:
+    ) -> ELPDDataLOO | ELPDDataLOOSubsample:
         """Return the result of leaving one row out; see `bayesmix.criteria.loo`."""
         from bayesmix.criteria import loo
 
-        return loo(self, integrated=integrated, reloo=reloo, executor=executor)
+        return loo(self, integrated=integrated, reloo=reloo, subsample=subsample, executor=executor)
 
     def waic(self) -> ELPDDataWAIC:
         """Return the WAIC, given the group effects; see `bayesmix.criteria.waic`."""

@@ -95,6 +95,7 @@ def row_densities(
     theta: Theta,
     *,
     rows_at_once: int | None = None,
+    stop: int | None = None,
     run: Callable[..., Any] = map,
 ) -> Iterator[tuple[slice, FloatArray]]:
     """Compute the log density of each row given all others, ``log p(y_i | y_-i, theta)``.
@@ -107,6 +108,8 @@ def row_densities(
         A batch of S values.
     rows_at_once : int, optional
         Rows of one array that is yielded; by default so many that it stays below half a GiB.
+    stop : int, optional
+        Only so many of the first rows, still given all others.
     run : callable
         ``map``, or an executor's: batches are of fixed size, so that the numbers do not
         depend on it.
@@ -120,7 +123,7 @@ def row_densities(
     """
     if not len(theta):
         raise ValueError("theta has no draws.")
-    n = spec.design.n_rows
+    n = spec.design.n_rows if stop is None else stop
     most = max(1, LARGEST_BLOCK // len(theta))
     yielded = most if rows_at_once is None else rows_at_once
     # What does not depend on the rows is computed once for each block, so blocks are large.

@@ -441,3 +441,52 @@ class TestFacts:
         fit = fitted("sleepstudy-slopes")
         assert Facts.read(fit.loo()) == Facts.of(fit)
         assert Facts.read(quietly(fit.logo, "Subject")).group == "Subject"
+
+
+class TestSubsample:
+    @pytest.mark.parametrize("integrated", [True, False])
+    def test_of_all_rows_is_the_whole(self, fitted, integrated):
+        fit = fitted("penicillin-crossed")
+        whole = fit.loo(integrated=integrated)
+        part = fit.loo(integrated=integrated, subsample=fit.design.n_rows)
+        assert part.elpd == pytest.approx(whole.elpd, abs=1e-8)
+        assert part.p == pytest.approx(whole.p, abs=1e-8)
+        np.testing.assert_allclose(part.elpd_i, whole.elpd_i, atol=1e-8)
+        assert part.subsampling_se == 0
+        assert part.integrated is integrated
+
+    @pytest.mark.parametrize(("case_id", "size"), [("gpa-slopes", 200), ("pupils-slopes", 150)])
+    def test_is_near_the_whole(self, fitted, case_id, size):
+        fit = fitted(case_id)
+        whole, part = fit.loo(), fit.loo(subsample=size)
+        assert abs(part.elpd - whole.elpd) < 4 * part.subsampling_se
+        assert part.subsampling_se < 0.1 * part.se
+        assert part.se == pytest.approx(whole.se, rel=0.1)
+        chosen = part.loo_subsample_observations
+        np.testing.assert_allclose(part.elpd_i[chosen], whole.elpd_i[chosen], atol=1e-8)
+        assert int(np.isfinite(part.elpd_i).sum()) == size
+
+    def test_arviz_compares(self, fitted):
+        import arviz_stats
+
+        results = {
+            name: fitted(name).loo(subsample=200) for name in ("gpa-slopes", "gpa-intercept")
+        }
+        table = arviz_stats.compare(results)
+        assert table.index[0] == "gpa-slopes"
+        assert (table["subsampling_dse"] >= 0).all()
+        with pytest.raises(bm.BayesmixError, match=r"subsample of the rows\. arviz_stats\.compare"):
+            bm.compare(results)
+
+    @pytest.mark.parametrize(
+        ("options", "text"),
+        [
+            ({"subsample": 1}, "subsample=1 is not usable: give a whole number >= 2"),
+            ({"subsample": 2.5}, "subsample=2.5 is not usable"),
+            ({"subsample": 181}, "more than the 180 rows"),
+            ({"subsample": 10, "reloo": True}, "without subsample"),
+        ],
+    )
+    def test_errors(self, fitted, options, text):
+        with pytest.raises(bm.BayesmixError, match=text):
+            fitted("sleepstudy-slopes").loo(**options)
