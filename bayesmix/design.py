@@ -507,10 +507,12 @@ def make_design(
     effects: dict[str, Effects] = {}
     matrices: dict[str, FloatArray] = {}
     for text, side in bar_sides.items():
-        effects[text], matrix = learn_effects(side, frame, names)
         # (1 + x | g) beside 1 + x: with ten million rows a second copy is felt.
-        same = effects[text].labels == common.labels and np.array_equal(matrix, X)
-        matrices[text] = _finite(X if same else matrix, effects[text].labels, index)
+        if side.names == common_side.names:
+            effects[text], matrix = dataclasses.replace(common, text=text), X
+        else:
+            effects[text], matrix = learn_effects(side, frame, names)
+        matrices[text] = _finite(matrix, effects[text].labels, index)
 
     groups, groupings = [], []
     for merged in _merge_bars(bars, effects):

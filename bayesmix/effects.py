@@ -111,6 +111,11 @@ class Side:
         nodes = (node for part in self.components for node in _nodes(part))
         return _unique(node.callee for node in nodes if isinstance(node, LazyCall))
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the terms, the intercept's and offsets included."""
+        return tuple(term.name for term in self.model.common_terms)
+
     def columns(self, known: Container[Any]) -> tuple[str, ...]:
         """Variables that are columns, given the names of all columns."""
         return tuple(name for name in self.variables if name in known)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from bayesmix.arguments import as_number, one_of, seed, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
@@ -275,16 +276,18 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     stats = xr.Dataset({"lp": (("chain", "draw"), drawn.theta.log_density)}, coords=chain_draw)
     stats.attrs.update(acceptance=drawn.theta.acceptance, steps=drawn.theta.steps)
     groups = _kept_summaries(spec, drawn)
+    labels = xr.indexes.PandasIndex(pd.Index(coords["obs"], copy=False), "obs")
+    observed = xr.Dataset(
+        {observed_name(spec.design): ("obs", spec.design.y)},
+        coords=xr.Coordinates.from_xindex(labels),
+    )
     return xr.DataTree.from_dict(
         groups
         | {
             "posterior": xr.Dataset(posterior).assign_coords(chain_draw),
             "sample_stats": stats,
-            "observed_data": xr.Dataset(
-                {observed_name(spec.design): ("obs", spec.design.y)},
-                coords={"obs": coords["obs"]},
-            ),
-            "constant_data": _constant_data(spec),
+            "observed_data": observed,
+            "constant_data": _constant_data(spec, observed["obs"]),
         }
     )
 
@@ -307,7 +310,8 @@ def _kept_summaries(spec: ModelSpec, drawn: ExactDraws) -> dict[str, xr.Dataset]
     return {"group_effects": xr.Dataset(kept)} if kept else {}
 
 
-def _constant_data(spec: ModelSpec) -> xr.Dataset:
+def _constant_data(spec: ModelSpec, obs: xr.DataArray) -> xr.Dataset:
+    """Make the group of the design; it shares the labels of the rows, which may be millions."""
     import xarray as xr
 
     design = spec.design
@@ -318,7 +322,7 @@ def _constant_data(spec: ModelSpec) -> xr.Dataset:
     for name, row in (("offset", design.offset), ("weights", design.weights)):
         if row is not None:
             values[name] = ("obs", row)
-    coords = coordinates(spec)
+    coords = coordinates(spec) | {"obs": obs}
     dims = {"obs", "term", *(term.effect_dim for term in design.groups)}
     return xr.Dataset(values, coords={dim: coords[dim] for dim in dims if dim in coords})
 
