@@ -21,10 +21,10 @@ demo: $(VENV)/.dev  ## Fit sleepstudy, print its tables, compare two models, dra
 	$(BIN)/python examples/sleepstudy_demo.py
 
 test: $(VENV)/.dev  ## Run the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 test-all: $(VENV)/.dev  ## Run every test, those that sample included
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -n auto -m ""
 
 lint: $(VENV)/.dev  ## Check style (ruff) and types (mypy)
 	$(BIN)/ruff check
