@@ -46,10 +46,7 @@ def test_notebooks_have_been_run(name):
     assert pictures
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[] if name == "gpa" else pytest.mark.slow) for name in NAMES],
-)
+@every
 def test_notebooks_run_from_a_clean_kernel(name, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = run(notebook_of(EXAMPLES / f"{name}.py"))
