@@ -667,7 +667,8 @@ class TestRealInterrupt:
     def test_draws_made_so_far_are_kept(self, sampler, cores, chains):
         result = self.run(sampler, "drawing", cores, chains)
         kept, draws = result["sizes"]
-        assert kept == min(chains, cores)
+        # On a busy machine the second chain may not have begun to draw.
+        assert 1 <= kept <= min(chains, cores)
         assert 100 < draws < 1_000_000
         ((category, message),) = result["warnings"]
         assert category == "ConvergenceWarning"
