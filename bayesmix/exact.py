@@ -184,7 +184,7 @@ def sample_exact(
         }
         together: list[Effects] = []
         if step <= DEAREST_STEP and not (dear and good):
-            sampled = short_chains(density, learnt, most_steps=200 if dear else 400, **options)
+            sampled = short_chains(density, learnt, **options)
         elif keep:
             # The factorisation that gives the density of a proposal also gives its effects: theta
             # and effects are then proposed and accepted together.

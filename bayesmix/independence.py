@@ -262,7 +262,7 @@ def short_chains(
             continue
         filled = renewed.mean() > 1 - 1 / draws and moves >= 0.75 * w
         settled = bool(
-            (filled or (renewed.mean() > 0.99 and step >= most_steps // 4))
+            (filled or (renewed.mean() > 0.99 and step > most_steps // 2 - 10))
             and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
         last = step + 2 * moves if settled else last
