@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -81,7 +82,11 @@ class CrossProducts:
 
 
 def cross_products(
-    design: Design, center: FloatArray, mean: FloatArray, rows_at_once: int = ROWS_AT_ONCE
+    design: Design,
+    center: FloatArray,
+    mean: FloatArray,
+    shifts: Sequence[FloatArray],
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> CrossProducts:
     """Make the cross-products in one pass over the rows, some rows at a time.
 
@@ -93,6 +98,8 @@ def cross_products(
     mean : ndarray, shape (p,)
         Prior mean of the population effects of the centred columns, taken off the response, so
         that sums of squares are of residual size and lose no digits.
+    shifts : sequence of ndarray, shape (q,)
+        Taken off the columns of Z of each factor.
     rows_at_once : int
         Bounds the memory beside the data.
 
@@ -102,13 +109,19 @@ def cross_products(
     """
     total: CrossProducts | None = None
     for start in range(0, design.n_rows, rows_at_once):
-        part = _of_rows(design, center, mean, slice(start, start + rows_at_once))
+        part = _of_rows(design, center, mean, shifts, slice(start, start + rows_at_once))
         total = part if total is None else total + part
     assert total is not None
     return total
 
 
-def _of_rows(design: Design, center: FloatArray, mean: FloatArray, rows: slice) -> CrossProducts:
+def _of_rows(
+    design: Design,
+    center: FloatArray,
+    mean: FloatArray,
+    shifts: Sequence[FloatArray],
+    rows: slice,
+) -> CrossProducts:
     X = design.X[rows] - center
     y = design.y[rows] - X @ mean
     if design.offset is not None:
@@ -120,9 +133,12 @@ def _of_rows(design: Design, center: FloatArray, mean: FloatArray, rows: slice) 
         weighted = columns * design.weights[rows, None]
         log_weights = float(np.log(design.weights[rows]).sum())
     diagonal, border = [], []
-    weighted_Z = []
-    for term in design.groups:
+    centred_Z, weighted_Z = [], []
+    for term, shift in zip(design.groups, shifts, strict=True):
         Z, codes = term.Z[rows], term.codes[rows]
+        if shift.any():
+            Z = Z - shift
+        centred_Z.append(Z)
         W_Z = Z if design.weights is None else Z * design.weights[rows, None]
         weighted_Z.append(W_Z)
         diagonal.append(within_levels(codes, term.n_levels, Z, W_Z))
@@ -133,7 +149,7 @@ def _of_rows(design: Design, center: FloatArray, mean: FloatArray, rows: slice) 
             second = design.groups[t]
             key = first.codes[rows] * second.n_levels + second.codes[rows]
             keys, code = np.unique(key, return_inverse=True)
-            values = within_levels(code, len(keys), first.Z[rows], weighted_Z[t])
+            values = within_levels(code, len(keys), centred_Z[s], weighted_Z[t])
             cross[s, t] = CrossBlocks(keys // second.n_levels, keys % second.n_levels, values)
     return CrossProducts(
         len(y), log_weights, columns.T @ weighted, tuple(diagonal), tuple(border), cross

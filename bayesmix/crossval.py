@@ -327,7 +327,8 @@ def _fold_spec(spec: ModelSpec) -> ModelSpec:
         encoder=cast(Encoder, None),
         notes=(),
     )
-    return ModelSpec(plain, spec.family, resolve_priors(plain, spec.family, edits))
+    priors = resolve_priors(plain, spec.family, edits).centred_as(spec.priors)
+    return ModelSpec(plain, spec.family, priors)
 
 
 def _jobs(

@@ -67,6 +67,9 @@ class GroupTerm:
         Thin: one column per effect, whatever the number of levels.
     blocks : tuple of tuple of int
         Partition of ``range(q)`` in order; effects of one block are correlated.
+    means : ndarray of float64, shape (q,), or None
+        Where a correlated block has an intercept, the means over the rows of the fit of the
+        columns beside it, 0 elsewhere. None where the effects do not have such a block.
     """
 
     factor: str
@@ -76,6 +79,7 @@ class GroupTerm:
     effects: tuple[str, ...]
     Z: FloatArray
     blocks: tuple[tuple[int, ...], ...]
+    means: FloatArray | None = None
 
     @property
     def n_levels(self) -> int:
@@ -124,7 +128,14 @@ class GroupTerm:
 
     def split(self) -> GroupTerm:
         """Return the same term with every effect in a block of its own."""
-        return dataclasses.replace(self, blocks=tuple((k,) for k in range(self.n_effects)))
+        blocks = tuple((k,) for k in range(self.n_effects))
+        return dataclasses.replace(self, blocks=blocks, means=None)
+
+    @property
+    def intercept_block(self) -> tuple[int, ...]:
+        """Effects that are correlated with an intercept, the intercept first; empty without any."""
+        first = self.blocks[0]
+        return first if len(first) > 1 and self.effects[first[0]] == "Intercept" else ()
 
     def take(self, rows: npt.ArrayLike) -> GroupTerm:
         """Return the term for a subset of rows; all levels stay."""
@@ -262,10 +273,22 @@ class Grouping:
         The levels.
     bars : tuple of Bar
         Each brings its own effects; the one with the intercept first.
+    means : ndarray of float64, shape (q,), or None
+        Learnt from the rows of the fit; see `GroupTerm`.
     """
 
     factor: Factor
     bars: tuple[Bar, ...]
+    means: FloatArray | None = None
+
+    def learn_means(self, term: GroupTerm) -> Grouping:
+        """Return the same grouping with the means of the columns beside an intercept."""
+        beside = list(term.intercept_block[1:])
+        if not beside:
+            return self
+        means = np.zeros(term.n_effects)
+        means[beside] = [term.Z[:, k].mean() for k in beside]
+        return dataclasses.replace(self, means=_read_only(means))
 
     def term(
         self, codes: IntArray, effects: Mapping[str, Effects], matrices: Mapping[str, FloatArray]
@@ -287,6 +310,7 @@ class Grouping:
             effects=tuple(labels),
             Z=_read_only(parts[0] if len(parts) == 1 else np.hstack(parts)),
             blocks=tuple(blocks),
+            means=self.means,
         )
 
 
@@ -517,8 +541,9 @@ def make_design(
     groups, groupings = [], []
     for merged in _merge_bars(bars, effects):
         factor, codes = learn_factor(merged[0].factor, columns)
-        groupings.append(Grouping(factor, merged))
-        groups.append(groupings[-1].term(codes, effects, matrices))
+        term = Grouping(factor, merged).term(codes, effects, matrices)
+        groupings.append(Grouping(factor, merged).learn_means(term))
+        groups.append(dataclasses.replace(term, means=groupings[-1].means))
 
     encoder = Encoder(
         formula=formula,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.design import Design
 from bayesmix.spec import ModelSpec
 
@@ -33,7 +34,7 @@ class Draws:
     beta : ndarray, shape (S, p)
     auxiliary : dict of str to ndarray, shape (S,)
     scale : dict of str to ndarray, shape (S, q, q)
-        By factor, square roots of Sigma.
+        By factor, square roots of Sigma, of the effects as written.
     u : dict of str to ndarray, shape (S, J, q)
         By factor; lacks a factor whose draws were not kept.
     """
@@ -56,17 +57,24 @@ class Draws:
         beta = flat("beta", "term") if spec.design.n_terms else np.zeros((n_draws, 0))
         scale, u = {}, {}
         for term in spec.design.groups:
-            root = np.eye(term.n_effects)
-            if f"cor_{term.factor}" in posterior:
-                # A Cholesky factor would not stand correlations of one.
-                R = flat(f"cor_{term.factor}", term.effect_dim, term.effect_dim_bis)
-                values, vectors = np.linalg.eigh(R)
-                root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-            scale[term.factor] = flat(f"sd_{term.factor}", term.effect_dim)[..., None] * root
+            root = centred_scale(spec, term, posterior)
+            scale[term.factor] = scale_as_written(spec.centre(term), root)
             name = f"u_{term.factor}"
             if name in posterior and "draw" in posterior[name].dims:
                 u[term.factor] = flat(name, term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u)
+
+    def centred(self, spec: ModelSpec) -> Draws:
+        """Return the draws of effects of the columns of `bayesmix.centring.centred_design`."""
+        centres = {term.factor: spec.centre(term) for term in spec.design.groups}
+        return dataclasses.replace(
+            self,
+            scale={
+                factor: scale_as_written(-centres[factor], scale)
+                for factor, scale in self.scale.items()
+            },
+            u={factor: centred_effects(centres[factor], u) for factor, u in self.u.items()},
+        )
 
     def __len__(self) -> int:
         return len(self.beta)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from bayesmix.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.crossproducts import cross_products
 from bayesmix.independence import Sampled, learn, long_chains, short_chains
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
@@ -48,7 +49,8 @@ class ExactDraws:
     Attributes
     ----------
     values : dict of ndarray, shape (chains, draws, ...)
-        ``beta``, ``sigma`` and, per factor, ``sd_``, ``partial_``, ``zeta_`` and ``u_``.
+        ``beta``, ``sigma`` and, per factor, ``sd_``, ``cor_``, ``partial_``, ``zeta_`` and ``u_``;
+        ``centred_sd_`` where the block is centred (`bayesmix.centring`).
     theta : Sampled
     summaries : dict of ndarray, shape (len(STATISTICS), J, q)
         ``u_`` and ``coef_`` of a factor whose draws would not fit into memory, and so are left
@@ -111,7 +113,8 @@ def marginal_of(spec: ModelSpec) -> tuple[MarginalModel, FloatArray, FloatArray]
         tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
         for term in design.groups
     )
-    products = cross_products(design, center, mean)
+    shifts = tuple(spec.centre(term) for term in design.groups)
+    products = cross_products(design, center, mean, shifts)
     return marginal_model(products, 1 / sd**2, patterns), center, mean
 
 
@@ -212,11 +215,18 @@ def sample_exact(
     sds, partials, sigma = space.split(x)
     values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta + mean, center)}
     for t, term in enumerate(spec.design.groups):
-        values[f"sd_{term.factor}"] = sds[t]
+        centre, scale = spec.centre(term), theta.scale[t]
+        values[sd_variable(spec, term)] = sds[t]
+        if spec.is_centred(term):
+            written = sd_and_cor(scale_as_written(centre, scale))
+            values[f"sd_{term.factor}"], values[f"cor_{term.factor}"] = written
+        elif len(space.pairs[t]):
+            values[f"cor_{term.factor}"] = sd_and_cor(scale)[1]
         values[f"partial_{term.factor}"] = partials[t]
         if f"u_{term.factor}" not in summaries:
             values[f"zeta_{term.factor}"] = drawn.zeta[t]
-            values[f"u_{term.factor}"] = drawn.zeta[t] @ np.swapaxes(theta.scale[t], 1, 2)
+            effects_of = drawn.zeta[t] @ np.swapaxes(scale, 1, 2)
+            values[f"u_{term.factor}"] = effects_as_written(centre, effects_of)
     return ExactDraws(
         {name: value.reshape(chains, draws, *value.shape[1:]) for name, value in values.items()},
         sampled,
@@ -261,7 +271,10 @@ def _summarise_first(
         for effect in term.effects
     ]
 
+    centre = spec.centre(term)
+
     def summarise(levels: slice, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        u = np.moveaxis(effects_as_written(centre, np.moveaxis(u, 0, -1)), -1, 0)
         coef = np.stack([own + twin for own, twin in zip(u, twins, strict=True)])
         return _statistics(u), _statistics(coef)
 

@@ -12,6 +12,7 @@ from scipy import sparse
 from scipy.special import logsumexp, ndtri
 
 from bayesmix.arguments import generator
+from bayesmix.centring import centred_design
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
 from bayesmix.spec import ModelSpec
@@ -57,7 +58,7 @@ def log_predictive(
     ndarray, shape (m,)
         ``log(mean(p(y_i | draw)))``; `kfold` tells what is integrated over.
     """
-    draws = Draws.of(spec, posterior)
+    spec, held_out, draws = _centred(spec, held_out, posterior)
     if _is_gaussian(spec):
         size, gaussian = _gaussian_predictor(spec, held_out, draws)
         batches: Iterator[FloatArray] = (
@@ -76,7 +77,7 @@ def log_joint_predictive(
     spec: ModelSpec, held_out: Design, posterior: xr.Dataset, rng: np.random.Generator
 ) -> tuple[float, tuple[str, ...]]:
     """Compute the log predictive density of all rows together, and say if it is uncertain."""
-    draws = Draws.of(spec, posterior)
+    spec, held_out, draws = _centred(spec, held_out, posterior)
     if not _is_gaussian(spec):
         return _by_importance(spec, held_out, draws, rng)
     n = held_out.n_rows
@@ -89,6 +90,15 @@ def log_joint_predictive(
         log_root = np.log(np.einsum("bii->bi", factor)).sum(axis=1)
         logs.append(-0.5 * (n * np.log(2 * np.pi) + (white**2).sum(axis=1)) - log_root)
     return float(logsumexp(np.concatenate(logs)) - np.log(len(draws))), ()
+
+
+def _centred(
+    spec: ModelSpec, held_out: Design, posterior: xr.Dataset
+) -> tuple[ModelSpec, Design, Draws]:
+    """Take columns and effects as their priors see them: as written, they may cancel."""
+    train, rows = centred_design(spec), centred_design(spec, held_out)
+    draws = Draws.of(spec, posterior).centred(spec)
+    return dataclasses.replace(spec, design=train), rows, draws
 
 
 def _is_gaussian(spec: ModelSpec) -> bool:

@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from bayesmix.centring import centred_design, centred_scale
 from bayesmix.crossproducts import cross_products, within_levels
 from bayesmix.design import Design
 from bayesmix.exact import marginal_of
@@ -63,31 +64,17 @@ def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
     spec : ModelSpec
         A Gaussian one.
     posterior : Dataset
-        Draws with ``sigma`` and, for each factor, ``sd_`` and, where effects are correlated,
-        ``lkj_`` or ``cor_``.
+        Draws with ``sigma`` and, for each factor, the sds that have a prior
+        (`bayesmix.centring.sd_variable`) and, where effects are correlated, ``lkj_``.
 
     Returns
     -------
     Theta
         A batch of all draws, chain after chain.
     """
-
-    def flat(name: str) -> FloatArray:
-        values = posterior[name].transpose("chain", "draw", ...).to_numpy().astype(np.float64)
-        return values.reshape(-1, *values.shape[2:])
-
-    scale = []
-    for term in spec.design.groups:
-        sd = flat(f"sd_{term.factor}")
-        pairs = spec.partial_correlations(term)
-        if not len(pairs):
-            factor = np.eye(term.n_effects)
-        elif f"lkj_{term.factor}" in posterior:
-            factor = pairs.cholesky(2 * flat(f"lkj_{term.factor}") - 1, term.n_effects)
-        else:
-            factor = cholesky(flat(f"cor_{term.factor}"))
-        scale.append(sd[..., None] * factor)
-    return Theta(tuple(scale), flat("sigma"))
+    scale = tuple(centred_scale(spec, term, posterior) for term in spec.design.groups)
+    sigma = posterior["sigma"].transpose("chain", "draw").to_numpy().astype(np.float64)
+    return Theta(scale, sigma.reshape(-1))
 
 
 def row_densities(
@@ -213,11 +200,12 @@ def group_densities(
     others = np.setdiff1d(codes[codes >= 0], groups)
     if len(others):
         whole = model.log_density(theta, run)
+        design, shifts = spec.design, tuple(map(spec.centre, spec.design.groups))
         for group in others:
-            rest = _without(spec.design, codes == group)
+            rest = _without(design, codes == group)
             out[:, group] = whole
             if rest.n_rows:
-                products = cross_products(rest, center, mean)
+                products = cross_products(rest, center, mean, shifts)
                 smaller = marginal_model(products, model.precision, model.patterns)
                 out[:, group] -= smaller.log_density(theta, run)
     return out
@@ -526,9 +514,10 @@ def _message(
 def _structure(
     spec: ModelSpec, model: MarginalModel, center: FloatArray, mean: FloatArray
 ) -> _Tree | _Crossed:
-    X, y = _response(spec.design, center, mean)
-    tree = _tree(spec.design, model, X, y)
-    return _crossed(spec.design, model, X, y) if tree is None else tree
+    design = centred_design(spec)
+    X, y = _response(design, center, mean)
+    tree = _tree(design, model, X, y)
+    return _crossed(design, model, X, y) if tree is None else tree
 
 
 def _tree(design: Design, model: MarginalModel, X: FloatArray, y: FloatArray) -> _Tree | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.centring import sd_variable
 from bayesmix.design import Design, GroupTerm
 from bayesmix.priors import Prior, vectorise
 from bayesmix.spec import ModelSpec
@@ -53,7 +54,9 @@ def build_model(spec: ModelSpec) -> pm.Model:
         centred columns) and ``slope``, or ``beta`` for a model without intercept;
         ``sd_<factor>``; ``lkj_<factor>``, each (1 + canonical partial correlation) / 2;
         ``zeta_<factor>``, standard normal; the family's auxiliaries. Deterministic: ``beta``,
-        ``cor_<factor>``, ``u_<factor>``. Where the priors of one factor differ in distribution,
+        ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
+        block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
+        effects as written, is deterministic. Where the priors of one factor differ in distribution,
         ``sd_<factor>`` is put together from one free variable per effect.
 
     References
@@ -105,7 +108,8 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     ----------
     spec : ModelSpec
     draws : mapping
-        ``beta`` (..., p), the auxiliaries (...), and for each factor ``sd_<factor>`` (..., q),
+        ``beta`` (..., p), the auxiliaries (...), and for each factor ``sd_<factor>`` or
+        ``centred_sd_<factor>`` (..., q),
         ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``partial_<factor>``
         (..., k), the canonical partial correlations.
 
@@ -123,7 +127,7 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     elif design.n_terms:
         free |= _split("beta", design.terms, spec.priors.beta, beta)
     for term in design.groups:
-        sd = f"sd_{term.factor}"
+        sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
         if f"zeta_{term.factor}" in draws:
             free[f"zeta_{term.factor}"] = draws[f"zeta_{term.factor}"]
@@ -168,6 +172,7 @@ def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
     dims: dict[str, tuple[str, ...]] = {"beta": ("term",), "slope": ("slope_term",)}
     for term in design.groups:
         dims[f"sd_{term.factor}"] = (term.effect_dim,)
+        dims[f"centred_sd_{term.factor}"] = (term.effect_dim,)
         dims[f"cor_{term.factor}"] = (term.effect_dim, term.effect_dim_bis)
         dims[f"lkj_{term.factor}"] = (_pair_dim(term),)
         dims[f"zeta_{term.factor}"] = (term.dim, term.effect_dim)
@@ -218,24 +223,49 @@ def _population_effects(spec: ModelSpec) -> Any:
 
 def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
     import pymc as pm
+    import pytensor.tensor as pt
 
     factor = term.factor
     Z = pm.Data(f"Z_{factor}", term.Z, dims=("obs", term.effect_dim))
     codes = pm.Data(f"codes_{factor}", term.codes, dims="obs")
-    sd = _vector(f"sd_{factor}", term.effects, spec.priors.sd[factor], term.effect_dim)
+    sd = _vector(sd_variable(spec, term), term.effects, spec.priors.sd[factor], term.effect_dim)
     zeta = pm.Normal(f"zeta_{factor}", 0.0, 1.0, dims=(term.dim, term.effect_dim))
-    standard = _correlate(spec, term, zeta)
-    u = pm.Deterministic(f"u_{factor}", standard * sd, dims=(term.dim, term.effect_dim))
-    return (Z * u[codes]).sum(axis=1)
+    root = _root_of_correlations(spec, term)
+    u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
+    centre = spec.centre(term)
+    _report_effects(spec, term, u, sd, root)
+    return ((Z - centre if centre.any() else Z) * u[codes]).sum(axis=1)
 
 
-def _correlate(spec: ModelSpec, term: GroupTerm, zeta: Any) -> Any:
+def _report_effects(spec: ModelSpec, term: GroupTerm, u: Any, sd: Any, root: Any) -> None:
+    """Report effects, sds and correlations as written (`bayesmix.centring`)."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    factor, centre = term.factor, spec.centre(term)
+    square = (term.effect_dim, term.effect_dim_bis)
+    if not spec.is_centred(term):
+        pm.Deterministic(f"u_{factor}", u, dims=(term.dim, term.effect_dim))
+        if root is not None:
+            pm.Deterministic(f"cor_{factor}", pt.dot(root, root.T), dims=square)
+        return
+    back = np.eye(term.n_effects)
+    back[0] -= centre
+    pm.Deterministic(f"u_{factor}", pt.dot(u, back.T), dims=(term.dim, term.effect_dim))
+    scale = pt.dot(back, root * sd[:, None])
+    written = pt.sqrt((scale**2).sum(axis=1))
+    pm.Deterministic(f"sd_{factor}", written, dims=term.effect_dim)
+    cor = pt.clip(pt.dot(scale, scale.T) / pt.outer(written, written), -1.0, 1.0)
+    pm.Deterministic(f"cor_{factor}", cor, dims=square)
+
+
+def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
     pairs = spec.partial_correlations(term)
     if not len(pairs):
-        return zeta
+        return None
     lkj = pm.Beta(
         f"lkj_{term.factor}", pairs.concentration, pairs.concentration, dims=_pair_dim(term)
     )
@@ -243,13 +273,7 @@ def _correlate(spec: ModelSpec, term: GroupTerm, zeta: Any) -> Any:
     w = pt.set_subtensor(pt.zeros((q, q))[pairs.row, pairs.column], 2 * lkj - 1)
     log_remainder = 0.5 * pt.log1p(-(w**2))
     before = pt.cumsum(log_remainder, axis=1) - log_remainder
-    cholesky = (w + np.eye(q)) * pt.exp(before)
-    pm.Deterministic(
-        f"cor_{term.factor}",
-        pt.dot(cholesky, cholesky.T),
-        dims=(term.effect_dim, term.effect_dim_bis),
-    )
-    return pt.dot(zeta, cholesky.T)
+    return (w + np.eye(q)) * pt.exp(before)
 
 
 def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:

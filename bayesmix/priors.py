@@ -575,6 +575,10 @@ class _Leaf:
     node: tuple[str, ...]
     default: Prior | LKJ = field(compare=False)
     prior: Prior | LKJ
+    # Of the sd of an intercept: the effects that are correlated with it, and whether the prior is
+    # that of the block with their columns at their means, not at zero.
+    beside: tuple[str, ...] = field(default=(), compare=False)
+    is_centred: bool = False
 
     @property
     def path(self) -> str:
@@ -632,6 +636,15 @@ class PriorSet:
         }
 
     @property
+    def centred(self) -> frozenset[str]:
+        """Grouping factors whose priors are those of the block with its other columns centred.
+
+        It is so for the default prior of the intercept of a correlated block. A prior that was set
+        for the sd of that intercept is for the effect as written.
+        """
+        return frozenset(leaf.node[1] for leaf in self.leaves if leaf.is_centred)
+
+    @property
     def auxiliary(self) -> dict[str, Prior]:
         """Auxiliary parameter of the family -> prior."""
         return {
@@ -664,20 +677,37 @@ class PriorSet:
         """
         return _edited(self.leaves, {**self.edits, **_read_edits(self.leaves, priors)})
 
+    def centred_as(self, other: PriorSet) -> PriorSet:
+        """Return a set in which the blocks of the same factors are centred as in another set."""
+        centred = other.centred
+        leaves = (
+            replace(leaf, is_centred=bool(leaf.beside) and leaf.node[1] in centred)
+            for leaf in self.leaves
+        )
+        return replace(self, leaves=tuple(leaves))
+
     def table(self) -> pd.DataFrame:
         """Show the priors as a table.
 
         Returns
         -------
         DataFrame
-            Columns ``parameter`` (the path that edits it) and ``prior`` (text).
+            Columns ``parameter`` (the path that edits it) and ``prior`` (text). The priors of the
+            sd of an intercept and of its correlations say where the columns of the other effects
+            of the block stand: ``Exponential(scale=56.3), Days at its mean``.
         """
         import pandas as pd
 
+        where = {
+            path: f", {_at(leaf)}"
+            for leaf in self.leaves
+            if leaf.beside
+            for path in (leaf.path, f"cor:{leaf.node[1]}")
+        }
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
-                "prior": [repr(leaf.prior) for leaf in self.leaves],
+                "prior": [f"{leaf.prior!r}{where.get(leaf.path, '')}" for leaf in self.leaves],
             }
         )
 
@@ -694,6 +724,17 @@ class PriorSet:
 
 
 _ROOTS = ("Intercept", "beta", "sd", "cor")
+_MOST_NAMES = 3
+
+
+def _at(leaf: _Leaf) -> str:
+    """Say where the columns stand that the prior of an intercept depends on."""
+    one = len(leaf.beside) == 1
+    names = leaf.beside if len(leaf.beside) <= _MOST_NAMES else ("the other columns",)
+    written = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    if leaf.is_centred:
+        return f"{written} at {'its mean' if one else 'their means'}"
+    return f"{written} at zero"
 
 
 def resolve_priors(
@@ -735,6 +776,12 @@ def resolve_priors(
     correlations                    LKJ(1)
     auxiliaries (sigma)             Exponential with mean s_y
     ==============================  ==================================================
+
+    In a correlated block with an intercept, such as ``(x | g)``, the priors of sds and correlations
+    are those of the block with its other columns centred at their means over the rows, so that the
+    model does not depend on the zero of x; what is reported are the effects as written. A prior
+    that is set for the sd of that intercept (``sd``, ``sd:g`` or ``sd:g:Intercept``) is for the
+    effect as written, and then nothing of the block is centred.
 
     A constant column counts with its absolute value in place of its sd. Indicator columns that
     sum to one in every row are intercepts, one for each cell, not slopes: in ``0 + ses`` they get
@@ -796,6 +843,11 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
             )
     residual = Prior("Exponential", scale=scale)
     defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
+    beside = {
+        f"sd:{group.factor}:Intercept": tuple(group.effects[k] for k in group.intercept_block[1:])
+        for group in design.groups
+        if group.means is not None
+    }
     if design.has_intercept:
         defaults.append((("Intercept",), Prior("Normal", mu=location, sigma=2.5 * scale)))
     first = int(design.has_intercept)
@@ -816,7 +868,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
         if any(len(block) > 1 for block in group.blocks)
     ]
     defaults += [((name,), residual) for name in family.auxiliary]
-    return tuple(_Leaf(node, prior, prior) for node, prior in defaults)
+    return tuple(_Leaf(node, p, p, beside.get(":".join(node), ())) for node, p in defaults)
 
 
 def _population_defaults(X: Array, location: float, scale: float, cells: bool) -> list[Prior]:
@@ -884,8 +936,9 @@ def _edited(leaves: Iterable[_Leaf], edits: Mapping[str, Prior | LKJ]) -> PriorS
     resolved = []
     for leaf in leaves:
         paths = [":".join(leaf.node[:depth]) for depth in range(len(leaf.node), 0, -1)]
-        prior = next((edits[path] for path in paths if path in edits), leaf.default)
-        resolved.append(replace(leaf, prior=prior))
+        edit = next((edits[path] for path in paths if path in edits), None)
+        prior, is_centred = (leaf.default, bool(leaf.beside)) if edit is None else (edit, False)
+        resolved.append(replace(leaf, prior=prior, is_centred=is_centred))
     return PriorSet(tuple(resolved), tuple(edits.items()))
 
 

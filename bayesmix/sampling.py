@@ -259,16 +259,6 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
             posterior[name] = xr.DataArray(
                 values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}
             )
-    for term in spec.design.groups:
-        pairs = spec.partial_correlations(term)
-        if len(pairs):
-            name = f"cor_{term.factor}"
-            factor = pairs.cholesky(drawn.values[f"partial_{term.factor}"], term.n_effects)
-            posterior[name] = xr.DataArray(
-                factor @ np.swapaxes(factor, -1, -2),
-                dims=("chain", "draw", *dims[name]),
-                coords={dim: coords[dim] for dim in dims[name]},
-            )
     chain_draw = {
         "chain": np.arange(options.chains),
         "draw": np.arange(options.draws),

@@ -12,6 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import as_number, generator, one_of
+from bayesmix.centring import (
+    centred_scale,
+    effects_as_written,
+    scale_as_written,
+    sd_and_cor,
+)
 from bayesmix.columns import learn_factor
 from bayesmix.design import Design, GroupTerm
 from bayesmix.errors import BayesmixError, suggest
@@ -322,7 +328,8 @@ def simulate_from(
     else:
         design = fit.design.at(data)
         columns = {str(name): data[name] for name in data.columns}
-    draws = fit.idata["posterior"].dataset.stack(sample=("chain", "draw"), create_index=False)
+    posterior = fit.idata["posterior"].dataset
+    draws = posterior.stack(sample=("chain", "draw"), create_index=False)
     one = rng.integers(draws.sizes["sample"])
 
     def value(name: str) -> npt.NDArray[np.float64]:
@@ -335,16 +342,24 @@ def simulate_from(
         eta = eta + design.offset
     sds: dict[str, dict[str, float]] = {}
     correlations, u = {}, {}
-    for term, grouping in zip(design.groups, encoder.groupings, strict=True):
+    for place, (term, grouping) in enumerate(zip(design.groups, encoder.groupings, strict=True)):
         if data is not None:
             factor, codes = learn_factor(grouping.factor.variables, columns)
             term = dataclasses.replace(term, levels=factor.levels, codes=codes)
-        sd = value(f"sd_{term.factor}")
-        R = np.eye(len(sd))
-        if f"cor_{term.factor}" in draws:
-            R = value(f"cor_{term.factor}")
+        # Means of sds and correlations, of the columns as the priors see them: as written, those of
+        # a covariate far from zero cancel.
+        scale = centred_scale(fit.spec, fit.design.groups[place], posterior)
+        if parameters == "mean":
+            sd, R = (values.mean(axis=0) for values in sd_and_cor(scale))
+            scale = sd[:, None] * np.linalg.cholesky(R)
+        else:
+            scale = scale[one]
+        centre = fit.spec.centre(fit.design.groups[place])
+        sd, R = sd_and_cor(scale_as_written(centre, scale))
+        if f"cor_{term.factor}" in posterior:
             correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
-        values = rng.standard_normal((term.n_levels, len(sd))) @ np.linalg.cholesky(R).T * sd
+        standard = rng.standard_normal((term.n_levels, len(sd)))
+        values = effects_as_written(centre, standard @ scale.T)
         eta = eta + term.dot(values)
         sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
         u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))

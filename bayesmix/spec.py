@@ -68,9 +68,10 @@ class PartialCorrelations:
         """
         w = np.zeros((*partial.shape[:-1], n_effects, n_effects))
         w[..., self.row, self.column] = partial
-        log_remainder = 0.5 * np.log1p(-(w**2))
-        before = np.cumsum(log_remainder, axis=-1) - log_remainder
-        return (w + np.eye(n_effects)) * np.exp(before)
+        # What is left of each row; a product and no sum of logarithms, for correlations of one.
+        before = np.ones(w.shape)
+        before[..., 1:] = np.cumprod(np.sqrt((1 - w) * (1 + w)), axis=-1)[..., :-1]
+        return (w + np.eye(n_effects)) * before
 
 
 def partial_correlations(term: GroupTerm, prior: LKJ | None) -> PartialCorrelations:
@@ -124,6 +125,16 @@ class ModelSpec:
     def partial_correlations(self, term: GroupTerm) -> PartialCorrelations:
         """Return the layout of the partial correlations of one grouping factor."""
         return partial_correlations(term, self.priors.cor.get(term.factor))
+
+    def is_centred(self, term: GroupTerm) -> bool:
+        """Whether the priors of a factor are those of its block with the other columns centred."""
+        return term.means is not None and term.factor in self.priors.centred
+
+    def centre(self, term: GroupTerm) -> npt.NDArray[np.float64]:
+        """Return what the priors take off the columns of a factor, shape (q,)."""
+        if term.means is not None and self.is_centred(term):
+            return term.means
+        return np.zeros(term.n_effects)
 
     def uncorrelated(self) -> ModelSpec:
         """Return the same model with every block of effects split into blocks of one.

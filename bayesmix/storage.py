@@ -606,6 +606,7 @@ def _plain_encoder(encoder: Encoder) -> dict[str, Plain]:
             {
                 "factor": _plain_factor(grouping.factor),
                 "bars": [_fields(bar) for bar in grouping.bars],
+                "means": grouping.means,
             }
             for grouping in encoder.groupings
         ],
@@ -621,7 +622,12 @@ def _restore_encoder(
         for text, effects in plain["bars"].items()
     }
     groupings = tuple(
-        Grouping(_restore_factor(one["factor"]), tuple(Bar(**bar) for bar in one["bars"]))
+        Grouping(
+            _restore_factor(one["factor"]),
+            tuple(Bar(**bar) for bar in one["bars"]),
+            # Absent in files of a version in which no block was centred.
+            one.get("means"),
+        )
         for one in plain["groupings"]
     )
     _require(

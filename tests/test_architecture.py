@@ -25,6 +25,7 @@ STAGES = (
     "design",
     "priors",
     "spec",
+    "centring",
     "model",
     "crossproducts",
     "theta",

@@ -278,6 +278,7 @@ class Group:
     effects: tuple[str, ...]
     Z: np.ndarray
     blocks: tuple[tuple[int, ...], ...]
+    means: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
