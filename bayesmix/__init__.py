@@ -24,15 +24,15 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.crossval`       k-fold cross-validation on any executor
 `bayesmix.elpd`           results of the criteria, as ArviZ's
 `bayesmix.criteria`       how well a model predicts: LOO, WAIC, leave one group out
-`bayesmix.compare`        models by how well they predict: a table
+`bayesmix.comparison`     models by how well they predict: a table
 `bayesmix.correlation`    whether group effects are correlated, and whether it matters
 `bayesmix.panels`         what all figures share
 `bayesmix.plots`          figures from tables
 `bayesmix.groupplots`     figures of single groups
-`bayesmix.fit`            `prepare` and `fit`: all of the above
+`bayesmix.fitting`        `prepare` and `fit`: all of the above
 `bayesmix.storage`        a fit to one file and back
 `bayesmix.datasets`       example data
-`bayesmix.simulate`       grouped data from a known truth
+`bayesmix.simulation`     grouped data from a known truth
 ========================  ==========================================================
 
 Public names are imported when they are first used, so that ``import bayesmix`` costs
@@ -47,7 +47,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesmix.compare import Comparison, compare
+    from bayesmix.comparison import Comparison, compare
     from bayesmix.correlation import CorrelationComparison
     from bayesmix.datasets import load_dataset
     from bayesmix.errors import (
@@ -58,10 +58,10 @@ if TYPE_CHECKING:
         FormulaError,
     )
     from bayesmix.families import Family, get_family
-    from bayesmix.fit import MixedFit, fit, prepare
+    from bayesmix.fitting import MixedFit, fit, prepare
     from bayesmix.plots import plot_compare, plot_correlation
     from bayesmix.priors import LKJ, Prior
-    from bayesmix.simulate import Simulation, simulate, simulate_from
+    from bayesmix.simulation import Simulation, simulate, simulate_from
     from bayesmix.spec import ModelSpec
     from bayesmix.storage import load
 
@@ -96,27 +96,27 @@ __all__ = [
 _MODULE_OF = {
     "LKJ": "priors",
     "BayesmixError": "errors",
-    "Comparison": "compare",
+    "Comparison": "comparison",
     "ComparisonWarning": "errors",
     "ConvergenceWarning": "errors",
     "CorrelationComparison": "correlation",
     "DesignWarning": "errors",
     "Family": "families",
     "FormulaError": "errors",
-    "MixedFit": "fit",
+    "MixedFit": "fitting",
     "ModelSpec": "spec",
     "Prior": "priors",
-    "Simulation": "simulate",
-    "compare": "compare",
-    "fit": "fit",
+    "Simulation": "simulation",
+    "compare": "comparison",
+    "fit": "fitting",
     "get_family": "families",
     "load": "storage",
     "load_dataset": "datasets",
     "plot_compare": "plots",
     "plot_correlation": "plots",
-    "prepare": "fit",
-    "simulate": "simulate",
-    "simulate_from": "simulate",
+    "prepare": "fitting",
+    "simulate": "simulation",
+    "simulate_from": "simulation",
 }
 
 
@@ -134,13 +134,10 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-class _Package(ModuleType):
-    """Keep `bayesmix.fit` the function after the import system sets it to the module."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if name in _MODULE_OF and isinstance(value, ModuleType):
-            value = getattr(value, name)
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
+# Earlier paths of three modules. No module may have the name of a public function, since importing
+# it would set that name of the package to the module.
+for _earlier in ("compare", "fit", "simulate"):
+    _alias = ModuleType(f"{__name__}.{_earlier}", "Public names under an earlier path.")
+    _alias.__dict__["__getattr__"] = __getattr__
+    sys.modules[_alias.__name__] = _alias
+del _earlier, _alias

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import beta
 
 from bayesmix.arguments import as_number, true_or_false
-from bayesmix.compare import SMALL_DIFFERENCE
+from bayesmix.comparison import SMALL_DIFFERENCE
 from bayesmix.criteria import logo, loo
 from bayesmix.design import GroupTerm
 from bayesmix.errors import BayesmixError, ComparisonWarning
@@ -26,7 +26,7 @@ from bayesmix.spec import ModelSpec
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["Correlation", "CorrelationComparison", "compare_correlation", "correlations"]
 

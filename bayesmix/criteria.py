@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         ELPDDataLOOSubsample,
         ELPDDataWAIC,
     )
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["GOOD_P_WAIC", "Facts", "conditional_densities", "logo", "loo", "waic"]
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from arviz_stats.utils import ELPDData
 
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["FoldJob", "FoldResult", "folds", "kfold", "logo_by_refit", "run_fold"]
 

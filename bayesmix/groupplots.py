@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesmix.design import GroupTerm
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["plot_ranef", "plot_shrinkage", "plot_trends"]
 

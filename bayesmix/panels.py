@@ -13,7 +13,7 @@ from bayesmix.errors import BayesmixError, suggest
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = [
     "BLUE",
@@ -42,7 +42,7 @@ _BINS = 1024
 
 def is_fit(name: str, fit: object) -> None:
     """Raise unless a figure was given a fit."""
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
     if not isinstance(fit, MixedFit):
         raise BayesmixError(f"{name} takes a fit of bm.fit(...); got {type(fit).__name__}.")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import generator, whole_number
-from bayesmix.compare import SMALL_DIFFERENCE
+from bayesmix.comparison import SMALL_DIFFERENCE
 from bayesmix.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.errors import BayesmixError
 from bayesmix.panels import (
@@ -34,7 +34,7 @@ from bayesmix.tables import parameter_draws
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
     from bayesmix.priors import Prior
 
 __all__ = ["plot_compare", "plot_correlation", "plot_ppc", "plot_trace", "plot_varcorr"]
@@ -467,7 +467,7 @@ def _delta(table: object) -> str:
 def _draws_of(result: object) -> tuple[Correlation, ...]:
     if isinstance(result, CorrelationComparison):
         return result.draws
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
     if not isinstance(result, MixedFit):
         raise BayesmixError(

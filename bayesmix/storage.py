@@ -52,7 +52,7 @@ from bayesmix.effects import (
 )
 from bayesmix.errors import BayesmixError
 from bayesmix.families import get_family
-from bayesmix.fit import MixedFit
+from bayesmix.fitting import MixedFit
 from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.priors import LKJ, Prior, PriorSet, resolve_priors
 from bayesmix.spec import ModelSpec

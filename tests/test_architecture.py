@@ -44,15 +44,15 @@ STAGES = (
     "crossval",
     "elpd",
     "criteria",
-    "compare",
+    "comparison",
     "correlation",
     "panels",
     "plots",
     "groupplots",
-    "fit",
+    "fitting",
     "storage",
     "datasets",
-    "simulate",
+    "simulation",
 )
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
 PYMC_DOORS = {"priors", "model", "sampling"}
@@ -169,12 +169,19 @@ def test_unknown_name_is_an_attribute_error():
         bm.fits  # noqa: B018
 
 
+def test_no_module_has_the_name_of_a_public_function():
+    assert not {path.stem for path in PACKAGE.iterdir()} & set(bm.__all__)
+
+
 FIRST = (
     "import bayesmix",
+    "import bayesmix.fitting",
+    "import bayesmix.simulation",
     "import bayesmix.fit",
-    "import bayesmix.simulate",
+    "import bayesmix.compare as compare",
     "from bayesmix import simulate, fit",
     "from bayesmix.fit import MixedFit",
+    "from bayesmix.fitting import MixedFit",
     "from bayesmix.simulate import Simulation",
     "import importlib; importlib.import_module('bayesmix.fit')",
     "import bayesmix; bayesmix.prepare; bayesmix.Simulation",
@@ -183,19 +190,25 @@ FIRST = (
 
 
 @pytest.mark.parametrize("first", FIRST)
-def test_fit_and_simulate_are_functions_whatever_was_imported_first(first):
+def test_public_names_are_functions_whatever_was_imported_first(first):
     in_fresh_python(
         f"""
 {first}
-import inspect, pickle, sys
+import inspect, pickle
 import bayesmix as bm
-from bayesmix import fit, simulate
-assert inspect.isfunction(bm.fit) and inspect.isfunction(bm.simulate)
-assert fit is bm.fit and simulate is bm.simulate
+from bayesmix import compare, fit, simulate
+assert all(map(inspect.isfunction, (bm.compare, bm.fit, bm.simulate)))
+assert compare is bm.compare and fit is bm.fit and simulate is bm.simulate
 assert pickle.loads(pickle.dumps(fit)) is fit
+from bayesmix.compare import Comparison
 from bayesmix.fit import MixedFit, fit as again
-assert inspect.ismodule(sys.modules["bayesmix.fit"]) and again is sys.modules["bayesmix.fit"].fit
-import bayesmix.fit
-assert inspect.isfunction(bayesmix.fit)
+from bayesmix.simulate import Simulation
+assert again is fit and MixedFit is bm.MixedFit
+import bayesmix.fit, bayesmix.fitting
+assert inspect.isfunction(bayesmix.fit) and inspect.ismodule(bayesmix.fitting)
 """
     )
+
+
+def test_the_package_is_a_plain_module():
+    assert type(bm) is type(sys)

@@ -17,7 +17,7 @@ from bayesmix.report import Summary
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["SMALL_DIFFERENCE", "Comparison", "compare"]
 
@@ -147,7 +147,7 @@ def _check_models(models: object, ic: str | None) -> str:
         )
     if len(models) < 2:
         raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
     kinds = {}
     for name, model in models.items():

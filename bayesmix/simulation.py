@@ -24,7 +24,7 @@ from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import Family, get_family
 
 if TYPE_CHECKING:
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
 __all__ = ["Simulation", "simulate", "simulate_from"]
 
@@ -308,7 +308,7 @@ def simulate_from(
     (180, 3)
     >>> bm.fit(simulation.formula, simulation.data).varcorr()  # doctest: +SKIP
     """
-    from bayesmix.fit import MixedFit
+    from bayesmix.fitting import MixedFit
 
     if not isinstance(fit, MixedFit):
         raise BayesmixError(f"simulate_from takes a fit; got {type(fit).__name__}.")
