@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import linalg
 
 import bayesmix as bm
+from bayesmix.design import GroupTerm
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta
 
@@ -29,6 +30,7 @@ def frame() -> pd.DataFrame:
     )
     data.loc[0, "g"] = 99  # a level with one row
     data["flat"] = (data["g"] % 2).astype(float)  # constant within a level: Z of rank one there
+    data["year"] = 2000 + 5 * data["z"]
     data["y"] = 50 + 2 * data["x"] + rng.standard_normal(n)
     return data
 
@@ -63,6 +65,20 @@ CASES = {
     "no intercept": GaussianCase("y ~ 0 + x + (x | g)"),
     "no population effects": GaussianCase("y ~ 0 + (x | g)"),
     "rank-deficient levels": GaussianCase("y ~ flat + (flat | g)"),
+    "far from zero": GaussianCase("y ~ year + (year | g)"),
+    "two far from zero": GaussianCase("y ~ year + x + (year + I(x - 9) | g)", {"weights": "w"}),
+    "factor and year": GaussianCase("y ~ year + f + (f + year | g)"),
+    "factor": GaussianCase("y ~ f + (f | g)"),
+    "far, beside another block": GaussianCase("y ~ year + (year | g) + (0 + x | g) + (year | h)"),
+    "far, nested": GaussianCase("y ~ year + (year | h/k)"),
+    "far, own slope's prior": GaussianCase(
+        "y ~ year + (year | g)",
+        {"priors": {"sd:g:year": bm.Prior("HalfNormal", sigma=0.4), "cor:g": bm.LKJ(3)}},
+    ),
+    "far, own intercept's prior": GaussianCase(
+        "y ~ x + (I(x - 9) | g) + (year | h)",
+        {"priors": {"sd:g": bm.Prior("HalfNormal", sigma=3.0)}},
+    ),
     "own priors": GaussianCase(
         "y ~ x + (x | g)",
         {
@@ -104,6 +120,17 @@ class DenseAlgebra:
         return self.mean + gain @ self.residual, covariance
 
 
+def prior_columns(spec: ModelSpec, term: GroupTerm) -> np.ndarray:
+    """Columns of group effects as their priors see them, from the rule as it is documented."""
+    block = term.blocks[0]
+    own = {"sd", f"sd:{term.factor}", f"sd:{term.factor}:Intercept"} & set(spec.priors.edits)
+    Z = np.array(term.Z)
+    if term.effects[block[0]] == "Intercept" and not own:
+        beside = list(block[1:])
+        Z[:, beside] -= Z[:, beside].mean(axis=0)
+    return Z
+
+
 def dense(spec: ModelSpec, theta: Theta, b: int) -> DenseAlgebra:
     design = spec.design
     center = design.X.mean(axis=0) * design.has_intercept
@@ -115,7 +142,7 @@ def dense(spec: ModelSpec, theta: Theta, b: int) -> DenseAlgebra:
     for term, scale in zip(design.groups, theta.scale, strict=True):
         J, q = term.n_levels, term.n_effects
         block = np.zeros((design.n_rows, J, q))
-        block[np.arange(design.n_rows), term.codes] = term.Z @ scale[b]
+        block[np.arange(design.n_rows), term.codes] = prior_columns(spec, term) @ scale[b]
         blocks.append(block.reshape(design.n_rows, J * q))
         mean.append(np.zeros(J * q))
         precision.append(np.ones(J * q))

@@ -13,6 +13,7 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix import integrated
+from bayesmix.centring import sd_variable
 from bayesmix.exact import marginal_of
 from bayesmix.integrated import group_densities, row_densities, theta_of
 from bayesmix.marginal import MarginalModel
@@ -291,24 +292,16 @@ def test_theta_of_draws_with_partial_correlations_or_correlations(name):
     sds, partials, sigma = space.split(x)
     theta = space.theta(x.reshape(8, -1))
     draws = {"sigma": (("chain", "draw"), sigma)}
-    with_lkj, with_cor = dict(draws), dict(draws)
     for term, sd, partial, pairs in zip(
         spec.design.groups, sds, partials, space.pairs, strict=True
     ):
-        dims = ("chain", "draw", term.effect_dim)
-        with_lkj[f"sd_{term.factor}"] = with_cor[f"sd_{term.factor}"] = (dims, sd)
+        draws[sd_variable(spec, term)] = (("chain", "draw", term.effect_dim), sd)
         if len(pairs):
-            factor = pairs.cholesky(partial, term.n_effects)
-            with_lkj[f"lkj_{term.factor}"] = (("chain", "draw", "pair"), (1 + partial) / 2)
-            with_cor[f"cor_{term.factor}"] = (
-                (*dims, term.effect_dim_bis),
-                factor @ np.swapaxes(factor, -1, -2),
-            )
-    for variables in (with_lkj, with_cor):
-        ours = theta_of(spec, xr.Dataset(variables).transpose(..., "draw", "chain"))
-        np.testing.assert_array_equal(ours.sigma, sigma.ravel())
-        for own, expected in zip(ours.scale, theta.scale, strict=True):
-            np.testing.assert_allclose(own, expected, rtol=1e-10, atol=1e-12)
+            draws[f"lkj_{term.factor}"] = (("chain", "draw", "pair"), (1 + partial) / 2)
+    ours = theta_of(spec, xr.Dataset(draws).transpose(..., "draw", "chain"))
+    np.testing.assert_array_equal(ours.sigma, sigma.ravel())
+    for own, expected in zip(ours.scale, theta.scale, strict=True):
+        np.testing.assert_allclose(own, expected, rtol=1e-10, atol=1e-12)
 
 
 def test_theta_of_a_fit():
@@ -317,6 +310,8 @@ def test_theta_of_a_fit():
     theta = theta_of(fit.spec, posterior)
     assert len(theta) == 1000
     scale = theta.scale[0]
-    covariance = (scale @ np.swapaxes(scale, 1, 2)).reshape(2, 500, 2, 2)
+    back = np.eye(2)
+    back[0, 1] = -fit.design.X[:, 1].mean()
+    covariance = (back @ scale @ np.swapaxes(back @ scale, 1, 2)).reshape(2, 500, 2, 2)
     sd, cor = posterior["sd_g"].to_numpy(), posterior["cor_g"].to_numpy()
     np.testing.assert_allclose(covariance, cor * sd[..., None] * sd[..., None, :], rtol=1e-8)

@@ -40,14 +40,21 @@ def posterior(
     for term in design.groups:
         q, pairs = term.n_effects, spec.partial_correlations(term)
         sds = rng.uniform(0.3, 0.8, (size, q)) if sd is None else np.full((size, q), sd)
-        chol = pairs.cholesky(rng.uniform(-0.8, 0.8, (size, len(pairs))), q)
-        scale = sds[:, :, None] * chol
+        partial = rng.uniform(-0.8, 0.8, (size, len(pairs)))
+        back = np.eye(q)
+        if spec.is_centred(term):
+            back[0, 1:] = -term.Z[:, 1:].mean(axis=0)
+            values[f"centred_sd_{term.factor}"] = (term.effect_dim,), sds
+        scale = back @ (sds[:, :, None] * pairs.cholesky(partial, q))
+        sigma = scale @ np.swapaxes(scale, 1, 2)
         u = rng.standard_normal((n_draws, term.n_levels, q)) @ np.swapaxes(scale, 1, 2)
+        sds = np.sqrt(np.einsum("sii->si", sigma))
         values[f"sd_{term.factor}"] = (term.effect_dim,), sds
         values[f"u_{term.factor}"] = (term.dim, term.effect_dim), u
         if len(pairs):
             dims = (term.effect_dim, term.effect_dim_bis)
-            values[f"cor_{term.factor}"] = dims, chol @ np.swapaxes(chol, 1, 2)
+            values[f"lkj_{term.factor}"] = ("pair",), (1 + partial) / 2
+            values[f"cor_{term.factor}"] = dims, sigma / (sds[:, :, None] * sds[:, None])
     for name in spec.family.auxiliary:
         values[name] = (), rng.uniform(0.5, 2, size)
     variables = {}
@@ -493,8 +500,8 @@ def test_labels_with_colons_are_not_mixed_up():
 def test_sds_of_zero_and_correlations_of_one():
     spec = CASES["two effects"].spec()
     draws = posterior(spec)
-    draws["cor_g"][:] = 1.0
-    draws["sd_g"][..., 0] = 0.0
+    draws["lkj_g"][:] = 1.0
+    draws["centred_sd_g"][..., 0] = 0.0
     data = frame().head(2).assign(g="new")
     assert np.isfinite(linpred(spec, draws, data, new_levels="sample")).all(axis=None)
 
