@@ -6,6 +6,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.errors`         one base error, typed warnings
 `bayesmix.arguments`      checks of single arguments, in the same words everywhere
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
+`bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column
 `bayesmix.effects`        one side of a formula -> numbers, for old rows and new

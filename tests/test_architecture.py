@@ -18,6 +18,7 @@ STAGES = (
     "errors",
     "arguments",
     "formula",
+    "rewrites",
     "families",
     "columns",
     "effects",
