@@ -18,6 +18,7 @@ from bayesmix.criteria import logo, loo
 from bayesmix.design import GroupTerm
 from bayesmix.errors import BayesmixError, ComparisonWarning
 from bayesmix.exact import exact_obstacle
+from bayesmix.implied import ImpliedPrior, implied_priors
 from bayesmix.priors import LKJ
 from bayesmix.report import Summary
 from bayesmix.sampling import sample
@@ -46,6 +47,8 @@ class Correlation:
     concentration : float
         The prior is ``(1 + r) / 2 ~ Beta(concentration, concentration)``, which is the marginal
         of LKJ(eta) for a block of d effects with concentration ``eta + (d - 2) / 2``.
+    implied : ImpliedPrior or None
+        The prior of a correlation with the intercept of a block whose other columns are centred.
     """
 
     factor: str
@@ -53,14 +56,19 @@ class Correlation:
     effect_2: str
     draws: FloatArray
     concentration: float
+    implied: ImpliedPrior | None = None
 
     def prior_density(self, r: npt.ArrayLike) -> FloatArray:
         """Compute the prior density of the correlation."""
+        if self.implied is not None:
+            return self.implied.density(r)
         half = (1 + np.asarray(r, dtype=np.float64)) / 2
         return np.asarray(beta.pdf(half, self.concentration, self.concentration) / 2)
 
     def prior_quantile(self, p: npt.ArrayLike) -> FloatArray:
         """Compute a quantile of the prior."""
+        if self.implied is not None:
+            return self.implied.quantile(p)
         p = np.asarray(p, dtype=np.float64)
         return np.asarray(2 * beta.ppf(p, self.concentration, self.concentration) - 1)
 
@@ -227,6 +235,7 @@ def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
         values = values.transpose("chain", "draw", term.effect_dim, term.effect_dim_bis)
         array = values.to_numpy().reshape(-1, term.n_effects, term.n_effects)
         eta = fit.spec.priors.cor[term.factor].eta
+        implied = implied_priors(fit.spec, term)[1] if fit.spec.is_centred(term) else {}
         found += [
             Correlation(
                 term.factor,
@@ -234,6 +243,7 @@ def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
                 term.effects[j],
                 array[:, i, j],
                 eta + (len(block) - 2) / 2,
+                implied.get((term.effects[i], term.effects[j])) if i == block[0] else None,
             )
             for block in term.blocks
             for i in block

@@ -21,6 +21,7 @@ from bayesmix.formula import parse_formula
 from bayesmix.priors import LKJ, Prior, resolve_priors
 from bayesmix.report import Summary, summarise
 from bayesmix.spec import ModelSpec
+from bayesmix.zeros import warn_of_zeros
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -597,7 +598,8 @@ def _prepare(
         missing=missing,
         namespace=namespace,
     )
-    return ModelSpec(design, resolved, resolve_priors(design, resolved, priors))
+    prior_set = resolve_priors(design, resolved, priors)
+    return ModelSpec(warn_of_zeros(design, prior_set), resolved, prior_set)
 
 
 def _sampled(spec: ModelSpec, options: SampleOptions) -> MixedFit:

@@ -14,6 +14,7 @@ from bayesmix.arguments import generator, whole_number
 from bayesmix.comparison import SMALL_DIFFERENCE
 from bayesmix.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.errors import BayesmixError
+from bayesmix.implied import implied_priors
 from bayesmix.panels import (
     BLUE,
     CHAINS,
@@ -394,6 +395,9 @@ def _prior_densities(fit: MixedFit) -> dict[str, Callable[[FloatArray], FloatArr
     for term in fit.design.groups:
         for effect, prior in zip(term.effects, priors.sd[term.factor], strict=True):
             found[f"sd:{term.factor}:{effect}"] = functools.partial(_prior_density, prior)
+        if fit.spec.is_centred(term):
+            sds, _ = implied_priors(fit.spec, term)
+            found[f"sd:{term.factor}:Intercept"] = sds["Intercept"].density
     for one in correlations(fit):
         found[f"cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
     for name, prior in priors.auxiliary.items():

@@ -12,7 +12,7 @@ from scipy.special import betaln, log_expit
 from bayesmix.priors import Prior
 from bayesmix.spec import ModelSpec, PartialCorrelations
 
-__all__ = ["Theta", "ThetaSpace"]
+__all__ = ["Theta", "ThetaSpace", "draw_from"]
 
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
@@ -156,12 +156,14 @@ class ThetaSpace:
         """Points to look for the mode from: the prior, and the prior with smaller sds."""
         shrink = np.exp(-rng.exponential(1.5, size=n))
         sds = [
-            np.stack([_draw(prior, rng, n) for prior in self.spec.priors.sd[term.factor]], axis=-1)
+            np.stack(
+                [draw_from(prior, rng, n) for prior in self.spec.priors.sd[term.factor]], axis=-1
+            )
             * shrink[:, None]
             for term in self.spec.design.groups
         ]
         partials = [rng.uniform(-0.5, 0.5, size=(n, len(pairs))) for pairs in self.pairs]
-        sigma = _draw(self.spec.priors.auxiliary["sigma"], rng, n)
+        sigma = draw_from(self.spec.priors.auxiliary["sigma"], rng, n)
         return self.join(sds, partials, sigma)
 
 
@@ -173,7 +175,8 @@ def _log_density(prior: Prior) -> Callable[[FloatArray], FloatArray]:
     return compile_log_density(prior)
 
 
-def _draw(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
+def draw_from(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
+    """Draw from any prior, by PyMC where it is not known here, shape (n,)."""
     if prior.has_log_density:
         return prior.draw(rng, n)
     from bayesmix.model import draw_prior
@@ -183,4 +186,4 @@ def _draw(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
 
 def _typical(priors: list[Prior] | tuple[Prior, ...]) -> FloatArray:
     rng = np.random.default_rng(0)
-    return np.array([np.median(_draw(prior, rng, 64)) for prior in priors])
+    return np.array([np.median(draw_from(prior, rng, 64)) for prior in priors])
