@@ -13,7 +13,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
 `bayesmix.priors`         which prior stands on which parameter
+`bayesmix.zeros`          covariates whose zero is far from the data
 `bayesmix.spec`           design + family + priors: the whole model as plain data
+`bayesmix.centring`       group effects of centred columns, and as written
 `bayesmix.model`          the specification -> a joint PyMC model
 `bayesmix.tables`         posterior -> the tables that mixed-model users read
 `bayesmix.pooling`        what partial pooling did, group by group
