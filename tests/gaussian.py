@@ -94,6 +94,32 @@ CASES = {
 }
 
 
+def theta_variables(
+    spec: ModelSpec, term: GroupTerm, sd: np.ndarray, partial: np.ndarray
+) -> tuple[dict[str, tuple[tuple[str, ...], np.ndarray]], np.ndarray]:
+    """Variables of the posterior from sds (S, q) that have a prior and partial correlations (S, k).
+
+    The second value is a square root of the covariance as written, (S, q, q).
+    """
+    pairs, dim = spec.partial_correlations(term), term.effect_dim
+    back = np.eye(term.n_effects)
+    variables = {}
+    if spec.is_centred(term):
+        block = list(term.blocks[0][1:])
+        back[0, block] = -term.Z[:, block].mean(axis=0)
+        variables[f"centred_sd_{term.factor}"] = ((dim,), sd)
+    scale = back @ (sd[:, :, None] * pairs.cholesky(partial, term.n_effects))
+    sigma = scale @ np.swapaxes(scale, 1, 2)
+    written = np.sqrt(np.einsum("sii->si", sigma))
+    variables[f"sd_{term.factor}"] = ((dim,), written)
+    if len(pairs):
+        variables[f"lkj_{term.factor}"] = ((f"{term.dim}_pair",), (1 + partial) / 2)
+        size = written[:, :, None] * written[:, None]
+        cor = np.divide(sigma, size, out=np.zeros_like(sigma), where=size > 0)
+        variables[f"cor_{term.factor}"] = ((dim, term.effect_dim_bis), cor)
+    return variables, scale
+
+
 @dataclasses.dataclass(frozen=True)
 class DenseAlgebra:
     """Joint normal of the effects a = (zeta of each factor, beta of the centred columns) and y."""

@@ -16,7 +16,7 @@ import bayesmix as bm
 from bayesmix.design import Design
 from bayesmix.heldout import log_joint_predictive, log_predictive
 from bayesmix.spec import ModelSpec
-from gaussian import CASES
+from gaussian import CASES, theta_variables
 
 DRAWS = 6
 
@@ -33,14 +33,11 @@ def posterior(spec: ModelSpec, n_draws: int = DRAWS, same: bool = False) -> xr.D
     for term in design.groups:
         q, pairs = term.n_effects, spec.partial_correlations(term)
         sd = rng.uniform(0.2, 1.5, (n_draws, q))
-        chol = pairs.cholesky(rng.uniform(-0.8, 0.8, (n_draws, len(pairs))), q)
-        scale = sd[:, :, None] * chol
+        partial = rng.uniform(-0.8, 0.8, (n_draws, len(pairs)))
+        variables, scale = theta_variables(spec, term, sd, partial)
         u = rng.standard_normal((n_draws, term.n_levels, q)) @ np.swapaxes(scale, 1, 2)
-        values[f"sd_{term.factor}"] = (term.effect_dim, sd)
+        values |= variables
         values[f"u_{term.factor}"] = ((term.dim, term.effect_dim), u)
-        if len(pairs):
-            dims = (term.effect_dim, term.effect_dim_bis)
-            values[f"cor_{term.factor}"] = (dims, chol @ np.swapaxes(chol, 1, 2))
     for name in spec.family.auxiliary:
         values[name] = ((), rng.uniform(0.5, 2, n_draws))
     variables = {}
@@ -137,8 +134,8 @@ def test_sds_of_zero_and_correlations_of_one_have_a_density():
     spec = CASES["two effects"].spec()
     kept, out = split(spec.design)
     draws = posterior(spec)
-    draws["sd_g"][..., 0] = 0.0
-    draws["cor_g"][:] = 1.0
+    draws["centred_sd_g"][..., 0] = 0.0
+    draws["lkj_g"][:] = 1.0
     train = dataclasses.replace(spec, design=spec.design.take(kept))
     assert np.isfinite(log_predictive(train, spec.design.take(out), draws)).all()
 

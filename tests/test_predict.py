@@ -19,7 +19,7 @@ from bayesmix.predict import epred, linpred
 from bayesmix.predict import predict as new_responses
 from bayesmix.spec import ModelSpec
 from cases import BY_ID
-from gaussian import CASES, frame
+from gaussian import CASES, frame, theta_variables
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
@@ -41,20 +41,10 @@ def posterior(
         q, pairs = term.n_effects, spec.partial_correlations(term)
         sds = rng.uniform(0.3, 0.8, (size, q)) if sd is None else np.full((size, q), sd)
         partial = rng.uniform(-0.8, 0.8, (size, len(pairs)))
-        back = np.eye(q)
-        if spec.is_centred(term):
-            back[0, 1:] = -term.Z[:, 1:].mean(axis=0)
-            values[f"centred_sd_{term.factor}"] = (term.effect_dim,), sds
-        scale = back @ (sds[:, :, None] * pairs.cholesky(partial, q))
-        sigma = scale @ np.swapaxes(scale, 1, 2)
+        variables, scale = theta_variables(spec, term, sds, partial)
         u = rng.standard_normal((n_draws, term.n_levels, q)) @ np.swapaxes(scale, 1, 2)
-        sds = np.sqrt(np.einsum("sii->si", sigma))
-        values[f"sd_{term.factor}"] = (term.effect_dim,), sds
+        values |= variables
         values[f"u_{term.factor}"] = (term.dim, term.effect_dim), u
-        if len(pairs):
-            dims = (term.effect_dim, term.effect_dim_bis)
-            values[f"lkj_{term.factor}"] = ("pair",), (1 + partial) / 2
-            values[f"cor_{term.factor}"] = dims, sigma / (sds[:, :, None] * sds[:, None])
     for name in spec.family.auxiliary:
         values[name] = (), rng.uniform(0.5, 2, size)
     variables = {}
