@@ -15,7 +15,16 @@ from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
 from bayesmix.archive import require
-from bayesmix.calls import FunctionCall, MethodCall, Remembered, is_own, live_nodes, nodes, rebuild
+from bayesmix.calls import (
+    ELEMENTWISE_METHODS,
+    FunctionCall,
+    MethodCall,
+    Remembered,
+    is_own,
+    live_nodes,
+    nodes,
+    rebuild,
+)
 from bayesmix.columns import Factor
 from bayesmix.contrasts import CONTRASTS
 from bayesmix.design import Design, Encoder, Grouping
@@ -261,7 +270,13 @@ def _set_remembered(
     for component in (part for side in sides for part in side.components):
         rebuild(component, columns, roots)
         for node in nodes(component):
-            if isinstance(node, FunctionCall) and _is_remembered(plain, node.callee):
+            if isinstance(node, MethodCall):
+                is_remembered = node.method not in ELEMENTWISE_METHODS
+            else:
+                is_remembered = isinstance(node, FunctionCall) and _is_remembered(
+                    plain, node.callee
+                )
+            if is_remembered:
                 node.stateful_transform = Remembered(None)
 
 

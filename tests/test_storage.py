@@ -596,8 +596,7 @@ def test_saying_that_a_call_is_remembered_does_not_call_it(state, file, data, tm
         content = metadata["content"]
         text = json.dumps(content).replace("np.exp(x)", f"np.save('{target}', x)")
         metadata["content"] = content = json.loads(text)
-        content["remembered"] = ["np.save"]
-        content["names"]["np"] = {"is": "numpy"}
+        content["names"] |= {"np.save": {"is": "remembered"}, "np": {"is": "numpy"}}
         for term in content["encoder"]["common"]["terms"]:
             for component in term["components"]:
                 if "np.save" in component["name"]:
