@@ -14,6 +14,7 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix import marginal
+from bayesmix.centring import scale_as_written, sd_and_cor
 from bayesmix.exact import ExactDraws, marginal_of, sample_exact
 from bayesmix.independence import learn, long_chains, short_chains
 from bayesmix.sampling import SampleOptions, sample
@@ -86,7 +87,7 @@ def parameters(spec: ModelSpec, values: Draws) -> Draws:
     for term in spec.design.groups:
         for i, effect in enumerate(term.effects):
             draws[f"sd {term.factor} {effect}"] = values[f"sd_{term.factor}"][..., i]
-        cor = correlations(spec, term, values)
+        cor = correlations(term, values)
         for block in term.blocks:
             for i in block:
                 for j in block:
@@ -96,14 +97,9 @@ def parameters(spec: ModelSpec, values: Draws) -> Draws:
     return draws | {"sigma": values["sigma"]}
 
 
-def correlations(spec, term, values):
-    if f"cor_{term.factor}" in values:
-        return values[f"cor_{term.factor}"]
-    pairs = spec.partial_correlations(term)
-    if not len(pairs):
-        return np.broadcast_to(np.eye(term.n_effects), (1, 1, term.n_effects, term.n_effects))
-    factor = pairs.cholesky(values[f"partial_{term.factor}"], term.n_effects)
-    return factor @ np.swapaxes(factor, -1, -2)
+def correlations(term, values):
+    identity = np.broadcast_to(np.eye(term.n_effects), (1, 1, term.n_effects, term.n_effects))
+    return values.get(f"cor_{term.factor}", identity)
 
 
 def population_effects(spec: ModelSpec, values: Draws) -> Draws:
@@ -226,7 +222,10 @@ def test_hard_cases_agree_with_walkers(name):
     sds, partials, sigma = space.split(x)
     theirs = {"sigma": sigma}
     for term, sd, partial in zip(spec.design.groups, sds, partials, strict=True):
-        theirs |= {f"sd_{term.factor}": sd, f"partial_{term.factor}": partial}
+        pairs = spec.partial_correlations(term)
+        root = sd[..., None] * pairs.cholesky(partial, term.n_effects)
+        written = sd_and_cor(scale_as_written(spec.centre(term), root))
+        theirs |= dict(zip((f"sd_{term.factor}", f"cor_{term.factor}"), written, strict=True))
     z = largest_z(
         on_log_scale(parameters(spec, drawn.values)),
         on_log_scale(parameters(spec, theirs)),
