@@ -5,10 +5,22 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 ========================  ==========================================================
 `bayesmix.errors`         one base error, typed warnings
 `bayesmix.arguments`      checks of single arguments, in the same words everywhere
+`bayesmix.files`          paths that a user gives; files there whole or not at all
+`bayesmix.archive`        a zip of JSON and arrays, read without trust
+`bayesmix.plain`          plain values <-> JSON and arrays
+`bayesmix.records`        dataclasses <-> plain values, each field checked
+`bayesmix.labels`         pandas' indexes <-> plain values
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column
+`bayesmix.contrasts`      contrasts of categories by name
+`bayesmix.calls`          calls in a formula as trees
+`bayesmix.transforms`     formulae's transformations where they need help
+`bayesmix.sizes`          sizes of matrices, before they are made
+`bayesmix.limits`         arguments that the rows of the fit cannot carry
+`bayesmix.remembered`     functions of all rows: remembered, or refused
+`bayesmix.evaluation`     terms -> columns, with checks before and after
 `bayesmix.effects`        one side of a formula -> numbers, for old rows and new
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
@@ -33,6 +45,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.plots`          figures from tables
 `bayesmix.groupplots`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
+`bayesmix.learnt`         what formulae has learnt <-> plain values
+`bayesmix.encoding`       what encodes new data <-> plain values
+`bayesmix.trees`          draws <-> plain values, checked against their model
 `bayesmix.storage`        a fit to one file and back
 `bayesmix.datasets`       example data
 `bayesmix.simulation`     grouped data from a known truth
