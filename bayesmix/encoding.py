@@ -34,7 +34,6 @@ from bayesmix.formula import Bar, Formula
 from bayesmix.labels import plain_index, restore_index
 from bayesmix.learnt import (
     attribute,
-    is_value,
     plain_effects,
     plain_response,
     restore_effects,
@@ -42,6 +41,7 @@ from bayesmix.learnt import (
 )
 from bayesmix.plain import Plain
 from bayesmix.records import checked, fields_of, mapping, record
+from bayesmix.states import is_value
 
 __all__ = ["NotGiven", "plain_encoder", "plain_names", "restore_encoder"]
 
