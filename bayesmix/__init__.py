@@ -5,6 +5,11 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 ========================  ==========================================================
 `bayesmix.errors`         one base error, typed warnings
 `bayesmix.arguments`      checks of single arguments, in the same words everywhere
+`bayesmix.files`          paths that a user gives; files there whole or not at all
+`bayesmix.archive`        a zip of JSON and arrays, read without trust
+`bayesmix.plain`          plain values <-> JSON and arrays
+`bayesmix.records`        dataclasses <-> plain values, each field checked
+`bayesmix.labels`         pandas' indexes <-> plain values
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.families`       what the response may be: link, auxiliaries, density
@@ -33,6 +38,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.plots`          figures from tables
 `bayesmix.groupplots`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
+`bayesmix.learnt`         what formulae has learnt <-> plain values
+`bayesmix.encoding`       what encodes new data <-> plain values
+`bayesmix.trees`          draws <-> plain values, checked against their model
 `bayesmix.storage`        a fit to one file and back
 `bayesmix.datasets`       example data
 `bayesmix.simulation`     grouped data from a known truth

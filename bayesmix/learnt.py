@@ -1,0 +1,360 @@
+"""What formulae has learnt from the rows of a fit, as plain values and back.
+
+A file cannot name a class or a module. The objects are made anew from the formula; what was learnt
+is data that is put into them, and is checked first.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from formulae.categorical import ContrastMatrix
+from formulae.environment import Environment
+from formulae.terms.call_resolver import LazyCall
+from formulae.terms.terms import Intercept, Term
+
+from bayesmix.archive import Damaged, require
+from bayesmix.effects import Effects, Namespace, Response, Side, _nodes, _set_transforms
+from bayesmix.labels import plain_index, restore_index
+from bayesmix.plain import Plain
+from bayesmix.records import checked, fields_of, mapping, record
+
+__all__ = [
+    "attribute",
+    "plain_effects",
+    "plain_response",
+    "restore_effects",
+    "restore_response",
+]
+
+_MOST_LEVELS = 1 << 24
+# FITPACK has room for splines of this degree, and writes beyond it for higher ones.
+_HIGHEST_DEGREE = 19
+_MOST_COLUMNS = 1000
+
+
+def plain_response(response: Response) -> dict[str, Plain]:
+    """Take a response apart."""
+    return fields_of(response, "_component", "_environment") | {
+        "component": _plain_component(response._component)
+    }
+
+
+def restore_response(
+    stored: Plain, side: Side, names: Namespace, categories: Mapping[str, Any]
+) -> Response:
+    """Put the left side of a formula together."""
+    stored = mapping(stored, "response")
+    (component,) = side.components
+    environment = Environment([names])
+    _restore_component(component, stored.pop("component", None), environment)
+    response = record(Response, stored, "response", _component=component, _environment=environment)
+    require(response.name == component.name, "the name of the response")
+    require(response.columns == side.columns(categories), "the columns of the response")
+    require(set(response.trial_columns) <= set(response.columns), "the columns of the trials")
+    return response
+
+
+def plain_effects(effects: Effects) -> dict[str, Plain]:
+    """Take one side of a formula apart."""
+    return fields_of(effects, "text", "_terms", "_offsets") | {
+        "terms": [
+            {
+                "kind": term.kind,
+                "components": [_plain_component(c) for c in getattr(term, "components", ())],
+            }
+            for term in effects._terms
+        ],
+        "offsets": [_plain_component(component) for component in effects._offsets],
+    }
+
+
+def restore_effects(
+    stored: Plain, side: Side, names: Namespace, categories: Mapping[str, Any]
+) -> Effects:
+    """Put one side of a formula together."""
+    stored = mapping(stored, f"'{side.text}'")
+    parsed = {(part.name, hasattr(part, "call")): part for part in side.components}
+    environment = Environment([names])
+
+    def restored(plain: Plain) -> Any:
+        plain = mapping(plain, "a part of a term")
+        part = parsed.get((plain.get("name"), plain.get("is_call")))
+        require(part is not None, f"'{plain.get('name')}' is not in the formula")
+        # A copy: formulae may have used one part of the text in several terms.
+        component = copy.deepcopy(part)
+        _restore_component(component, plain, environment)
+        return component
+
+    terms: list[Any] = []
+    for term in checked(stored.pop("terms", None), list[Any], "terms"):
+        match term:
+            case {"kind": "intercept", "components": []}:
+                terms.append(Intercept())
+            case {"kind": "numeric" | "categoric" | "interaction" as kind, "components": [*parts]}:
+                require(parts, "a term has no parts")
+                terms.append(Term(*map(restored, parts)))
+                terms[-1].kind = kind
+            case _:
+                raise Damaged("a term of an unknown kind")
+    offsets = checked(stored.pop("offsets", None), list[Any], "offsets")
+    effects = record(
+        Effects,
+        stored,
+        f"'{side.text}'",
+        text=side.text,
+        _terms=tuple(terms),
+        _offsets=tuple(map(restored, offsets)),
+    )
+    _check_effects(effects, side, categories)
+    return effects
+
+
+def _check_effects(effects: Effects, side: Side, categories: Mapping[str, Any]) -> None:
+    """Compare what the file says of terms and columns with the formula and with each other."""
+    spanned = [k for span in effects.spans for k in span]
+    require(spanned == list(range(len(effects.labels))), "the columns of the effects")
+    require(all(effects.spans), "a term has no columns")
+    require(len(effects.spans) == len(effects.names), "the columns of the terms")
+    require(tuple(term.name for term in effects._terms) == effects.names, "the names of the terms")
+    require(len(set(effects.labels)) == len(effects.labels), "two effects have one name")
+    offsets = {component.name for component in effects._offsets}
+    written = [name for name in side.names if name not in offsets]
+    require(set(written) <= set(effects.names), "the terms are those of another formula")
+    require(all(c.kind == "offset" for c in effects._offsets), "the offsets")
+    intercepts = [term.kind == "intercept" for term in effects._terms]
+    require(not any(intercepts[1:]), "the intercept is not the first term")
+    starts = effects.labels[:1] == ("Intercept",)
+    require("Intercept" not in effects.labels[1:], "the intercept is not the first effect")
+    require(starts == bool(intercepts and intercepts[0]), "the intercept")
+    require(effects.columns == side.columns(categories), "the columns of the formula")
+    for term, span in zip(effects._terms, effects.spans, strict=True):
+        _check_width(term, len(span), categories)
+
+
+def _check_width(term: Any, width: int, categories: Mapping[str, Any]) -> None:
+    """Compare the number of a term's columns with what its categories make of it."""
+    known = 1
+    for component in getattr(term, "components", ()):
+        if component.kind == "categoric":
+            known *= component.contrast_matrix.matrix.shape[1]
+            if not hasattr(component, "call"):
+                column = categories.get(component.name)
+                same = column is not None and column.tolist() == component.levels
+                require(same, f"the categories of {component.name}")
+        else:
+            require(component.kind == "numeric", f"the kind of {component.name}")
+            is_number = hasattr(component, "call") or categories.get(component.name) is None
+            require(is_number, f"the kind of {component.name}")
+            for node in _calls(component):
+                _check_columns(node.stateful_transform, width)
+    calls = any(c.kind == "numeric" and hasattr(c, "call") for c in getattr(term, "components", ()))
+    require(width % known == 0 if calls else width == known, f"the columns of {term.name}")
+
+
+def _check_columns(transform: Any, width: int) -> None:
+    """Raise where a transformation would make more columns than its term has."""
+    if type(transform).__name__ == "Polynomial":
+        require(0 < transform.degree <= width, "the degree of a polynomial")
+
+
+def _plain_component(component: Any) -> dict[str, Plain]:
+    """Take what a variable or call of formulae has learnt, without its data."""
+    levels, contrast = component.levels, component.contrast_matrix
+    return {
+        "name": component.name,
+        "is_call": hasattr(component, "call"),
+        "kind": component.kind,
+        "levels": None if levels is None else _plain_levels(levels),
+        "contrast": None
+        if contrast is None
+        else {"matrix": contrast.matrix, "labels": list(contrast.labels)},
+        "spans_intercept": component.spans_intercept,
+        "transforms": [
+            None if node.stateful_transform is None else _plain_state(node.stateful_transform)
+            for node in _calls(component)
+        ],
+    }
+
+
+def _plain_levels(levels: Any) -> dict[str, Plain]:
+    import pandas as pd
+
+    return plain_index(pd.Index(levels))
+
+
+def _restore_component(component: Any, stored: Plain, environment: Environment) -> None:
+    """Put what was learnt into a variable or call that was read from the formula."""
+    stored = mapping(stored, "a part of a term")
+    require(component.name == stored.get("name"), f"the term {component.name}")
+    _set_transforms(component)
+    kinds = (None, "numeric", "categoric", "offset", "proportion")
+    require(stored.get("kind") in kinds, f"the kind of {component.name}")
+    component.kind = stored.get("kind")
+    component.spans_intercept = checked(stored.get("spans_intercept"), bool | None, "a contrast")
+    if stored.get("levels") is not None:
+        component.levels = restore_index(stored["levels"], _MOST_LEVELS).tolist()
+        require(len(set(component.levels)) == len(component.levels), "two categories are the same")
+    if stored.get("contrast") is not None:
+        component.contrast_matrix = _restore_contrast(component, stored["contrast"])
+    require(
+        component.kind != "categoric" or component.contrast_matrix is not None,
+        f"the contrasts of {component.name}",
+    )
+    component.env = environment
+    states = checked(stored.get("transforms"), list[Any], "transformations")
+    nodes = _calls(component)
+    require(len(states) == len(nodes), f"the transformations of {component.name}")
+    for node, state in zip(nodes, states, strict=True):
+        _restore_transform(node, state, environment)
+
+
+def _restore_contrast(component: Any, stored: Plain) -> ContrastMatrix:
+    stored = mapping(stored, "contrasts")
+    labels = checked(stored.get("labels"), list[Any], "the labels of contrasts")
+    matrix = stored.get("matrix")
+    require(isinstance(matrix, np.ndarray) and matrix.dtype.kind in "fiu", "contrasts")
+    assert isinstance(matrix, np.ndarray)
+    shape = (len(component.levels or ()), len(labels))
+    require(matrix.shape == shape and np.isfinite(matrix).all(), f"contrasts of {component.name}")
+    return ContrastMatrix(matrix, labels)
+
+
+def _restore_transform(node: Any, state: Plain, environment: Environment) -> None:
+    if node.stateful_transform is None:
+        root = environment.namespace.get(node.callee.partition(".")[0])
+        maker = attribute(root, node.callee)
+        learns = getattr(maker, "__stateful_transform__", False)
+        require(not learns or state is not None, f"what {node.callee} has learnt is missing")
+        if state is None:
+            return
+        require(learns, f"{node.callee} is no transformation that learns")
+        node.stateful_transform = maker()
+    _restore_state(node.stateful_transform, state)
+
+
+def attribute(root: Any, name: str) -> Any:
+    """Follow the dots of a function's name from what its first part stands for."""
+    for part in name.split(".")[1:]:
+        root = getattr(root, part, None)
+    return root
+
+
+def _calls(component: Any) -> list[Any]:
+    return [node for node in _nodes(component) if isinstance(node, LazyCall)]
+
+
+# --- the state of a transformation --------------------------------------------------------------
+
+
+def _plain_state(transform: Any) -> dict[str, Plain]:
+    """Take the attributes of a transformation: plain values, and what is made of such."""
+    from scipy.interpolate import PPoly
+
+    plain: dict[str, Plain] = {"class": type(transform).__name__}
+    values, objects, splines = {}, {}, {}
+    for name, value in vars(transform).items():
+        if inspect.isroutine(value) or isinstance(value, type | functools.partial):
+            continue
+        if isinstance(value, PPoly):
+            splines[name] = {key: getattr(value, key) for key in ("c", "x", "extrapolate", "axis")}
+        elif getattr(value, "__stateful_transform__", False):
+            objects[name] = _plain_state(value)
+        else:
+            values[name] = value
+    return plain | {"values": values, "objects": objects, "splines": splines}
+
+
+def _restore_state(transform: Any, stored: Plain) -> None:
+    """Put plain values into a transformation that the formula has made."""
+    stored = mapping(stored, "the state of a transformation")
+    values, objects, splines = (
+        mapping(stored.get(part), "the state of a transformation")
+        for part in ("values", "objects", "splines")
+    )
+    attributes = vars(transform)
+    kept = {name for name, value in attributes.items() if callable(value)}
+    names = {*values, *objects, *splines}
+    require(
+        stored.get("class") == type(transform).__name__ and attributes.keys() - kept <= names,
+        f"the state of {stored.get('class')} is not that of {type(transform).__name__}",
+    )
+    require(not kept & (names - objects.keys()), f"the state of {stored['class']}")
+    for name, nested in objects.items():
+        require(name in kept, f"the state of {stored['class']}")
+        _restore_state(attributes[name], nested)
+    attributes.update(values)
+    attributes.update({name: _spline(spline) for name, spline in splines.items()})
+    check = _STATES.get(type(transform).__name__, lambda state: True)
+    try:
+        require(check(attributes), f"the state of {stored['class']}")
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise Damaged(f"the state of {stored['class']}") from error
+
+
+def _spline(stored: Plain) -> Any:
+    from scipy.interpolate import PPoly
+
+    stored = mapping(stored, "a spline")
+    require(stored.keys() == {"c", "x", "extrapolate", "axis"}, "a spline")
+    c: npt.NDArray[Any] = stored["c"]
+    x: npt.NDArray[Any] = stored["x"]
+    require(_is_numbers(c) and c.ndim >= 2 and len(c) <= 10, "the coefficients of a spline")
+    require(_is_numbers(x) and x.ndim == 1 and len(x) == c.shape[1] + 1, "the knots of a spline")
+    require(stored["extrapolate"] in (True, False, None, "periodic"), "a spline")
+    require(stored["axis"] == 0 and (np.diff(x) > 0).all(), "a spline")
+    extrapolate: Any = stored["extrapolate"]
+    return PPoly(c, x, extrapolate=extrapolate, axis=0)
+
+
+def _is_numbers(value: Any, kinds: str = "f") -> bool:
+    is_one = isinstance(value, np.ndarray) and value.dtype.kind in kinds
+    return is_one and bool(np.isfinite(value).all())
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and bool(np.isfinite(value))
+
+
+def _is_basis(state: Mapping[str, Any]) -> bool:
+    """Check a B-spline: SciPy's FITPACK trusts the sizes that it is given."""
+    knots, degree = state["_knots"], state["_degree"]
+    if not (type(degree) is int and 0 <= degree <= _HIGHEST_DEGREE):
+        return False
+    if not (_is_numbers(knots, "fiu") and knots.ndim == 1 and (np.diff(knots) >= 0).all()):
+        return False
+    n = len(knots) - degree - 1
+    centring = state.get("_centering_matrix")
+    return n > degree and (
+        centring is None or (_is_numbers(centring) and centring.shape == (n, n - 1))
+    )
+
+
+def _is_polynomial(state: Mapping[str, Any]) -> bool:
+    degree, norms = state["degree"], state["norms2"]
+    if type(degree) is not int or not 0 < degree <= _MOST_COLUMNS or type(state["raw"]) is not bool:
+        return False
+    means = state["alpha"]
+    return state["raw"] or (
+        means.keys() == set(range(degree))
+        and norms.keys() == set(range(degree + 1))
+        and all(map(_is_number, means.values()))
+        and all(_is_number(norm) and norm > 0 for norm in norms.values())
+    )
+
+
+_STATES = {
+    "Center": lambda state: state["params_set"] is True and _is_number(state["mean"]),
+    "Scale": lambda state: (
+        state["params_set"] is True and _is_number(state["mean"]) and _is_number(state["std"])
+    ),
+    "BSpline": _is_basis,
+    "Polynomial": _is_polynomial,
+    "_Categories": lambda state: type(state["learnt"]) is bool,
+}
