@@ -33,7 +33,6 @@ from bayesmix.records import checked, fields_of, mapping, record
 
 __all__ = ["NotGiven", "plain_encoder", "plain_names", "restore_encoder"]
 
-_MOST_CATEGORIES = 1 << 24
 # Functions of NumPy that a formula in a file may call besides the universal functions: they
 # return numbers computed from their arguments and do nothing else.
 _NUMPY_FUNCTIONS = frozenset({"around", "clip", "nan_to_num", "round", "where"})
@@ -67,7 +66,7 @@ def plain_encoder(encoder: Encoder) -> dict[str, Plain]:
 
 
 def restore_encoder(
-    stored: Plain, formula: Formula, names: Plain, given: Mapping[str, Any]
+    stored: Plain, formula: Formula, names: Plain, given: Mapping[str, Any], n_rows: int
 ) -> Encoder:
     """Put an encoder together.
 
@@ -80,6 +79,8 @@ def restore_encoder(
         From `plain_names`.
     given : mapping
         Functions and values that the user passes.
+    n_rows : int
+        There are no more categories than rows.
 
     Raises
     ------
@@ -91,7 +92,7 @@ def restore_encoder(
     response, sides = read_response(formula.response), _sides(formula)
     stored = mapping(stored, "the encoder")
     categories = {
-        name: _restore_categories(name, index)
+        name: _restore_categories(name, index, n_rows)
         for name, index in mapping(stored.pop("categories", None), "categories").items()
     }
     every = (response, *sides.values())
@@ -184,10 +185,10 @@ def _restore_factor(stored: Plain) -> Factor:
     return Factor(variables, stored["levels"], tuple(positions), keys)
 
 
-def _restore_categories(name: str, stored: Plain) -> pd.Index[Any] | None:
+def _restore_categories(name: str, stored: Plain, n_rows: int) -> pd.Index[Any] | None:
     if stored is None:
         return None
-    index: pd.Index[Any] = restore_index(stored, _MOST_CATEGORIES)
+    index: pd.Index[Any] = restore_index(stored, n_rows)
     is_one = index.nlevels == 1 and index.is_unique and not index.hasnans and len(index)
     require(is_one, f"the categories of {name}")
     return index

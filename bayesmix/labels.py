@@ -16,6 +16,8 @@ __all__ = ["plain_index", "plain_labels", "restore_index"]
 
 # Those that are not NumPy's, with text.
 _DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
+# Names of time zones and no others: pandas takes paths of files as well.
+_ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}|UTC[+-][0-9]{2}:[0-9]{2}")
 _MOST_UNUSED = 1 << 22
 _SIMPLE = str | int | float | bool | None
 
@@ -106,7 +108,8 @@ def restore_index(plain: Plain, most: int, depth: int = 0) -> Any:
             values = pd.Categorical.from_codes(codes, categories=categories, ordered=ordered)
             return pd.CategoricalIndex(values, name=name)
         case {"kind": "moments", "values": np.ndarray() as values, "tz": str(tz)}:
-            require(values.dtype.kind == "M" and values.shape == (len(values),), "times")
+            require(values.dtype.kind == "M" and values.ndim == 1, "times")
+            require(_ZONE.fullmatch(tz) and not tz.startswith("dateutil"), "a time zone")
             moments: Any = pd.DatetimeIndex(values, name=name)
             return moments.tz_localize("UTC").tz_convert(tz)
         case {"kind": "values", "values": np.ndarray() as values, "dtype": None | str() as dtype}:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,8 @@ __all__ = [
     "restore_response",
 ]
 
-_MOST_LEVELS = 1 << 24
+# Categories that a formula lists need not occur; a contrast of so many has 3 GB.
+_MOST_LEVELS = 20_000
 # FITPACK has room for splines of this degree, and writes beyond it for higher ones.
 _HIGHEST_DEGREE = 19
 _MOST_COLUMNS = 1000
@@ -291,9 +292,9 @@ def _restore_state(transform: Any, stored: Plain) -> None:
         _restore_state(attributes[name], nested)
     attributes.update(values)
     attributes.update({name: _spline(spline) for name, spline in splines.items()})
-    check = _STATES.get(type(transform).__name__, lambda state: True)
+    check = _STATES.get(type(transform).__name__)
     try:
-        require(check(attributes), f"the state of {stored['class']}")
+        require(check is None or check(attributes), f"the state of {stored['class']}")
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Damaged(f"the state of {stored['class']}") from error
 
@@ -309,8 +310,7 @@ def _spline(stored: Plain) -> Any:
     require(_is_numbers(x) and x.ndim == 1 and len(x) == c.shape[1] + 1, "the knots of a spline")
     require(stored["extrapolate"] in (True, False, None, "periodic"), "a spline")
     require(stored["axis"] == 0 and (np.diff(x) > 0).all(), "a spline")
-    extrapolate: Any = stored["extrapolate"]
-    return PPoly(c, x, extrapolate=extrapolate, axis=0)
+    return PPoly(c, x, extrapolate=stored["extrapolate"], axis=stored["axis"])
 
 
 def _is_numbers(value: Any, kinds: str = "f") -> bool:
@@ -349,7 +349,7 @@ def _is_polynomial(state: Mapping[str, Any]) -> bool:
     )
 
 
-_STATES = {
+_STATES: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "Center": lambda state: state["params_set"] is True and _is_number(state["mean"]),
     "Scale": lambda state: (
         state["params_set"] is True and _is_number(state["mean"]) and _is_number(state["std"])

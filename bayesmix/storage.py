@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-import warnings
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -102,6 +101,11 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
     >>> fit = bm.load("sleepstudy.fit")  # doctest: +SKIP
     """
     source = as_path(path)
+    if not isinstance(namespace, Mapping | None):
+        raise BayesmixError(
+            f"namespace is a {type(namespace).__name__}; give a mapping of names to functions and "
+            "values, such as {'f': f}."
+        )
     with system_errors("read", source):
         found = regular_file(source)
         if found is None:
@@ -155,8 +159,7 @@ def _reading(source: Path, metadata: Mapping[str, Any]) -> Iterator[None]:
     check has found is theirs, and of any type.
     """
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with np.errstate(all="ignore"):
             yield
     except (_NotReadable, NotGiven, OSError):
         raise
@@ -197,12 +200,14 @@ def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
 
 def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> MixedFit:
     formula = parse_formula(checked(content.get("formula"), str, "the formula"))
-    encoder = restore_encoder(content.get("encoder"), formula, content.get("names"), given)
+    plain_design = mapping(content.get("design"), "the design")
+    n = len(checked(plain_design.get("y"), np.typing.NDArray[np.float64], "the response"))
+    encoder = restore_encoder(content.get("encoder"), formula, content.get("names"), given, n)
     names = mapping(content.get("family"), "the family")
     family = get_family(
         checked(names.get("name"), str, "the family"), checked(names.get("link"), str, "the link")
     )
-    design = _restore_design(content.get("design"), formula, encoder, family)
+    design = _restore_design(plain_design, formula, encoder, family)
     priors = _restore_priors(content.get("priors"), design, family)
     spec = ModelSpec(design, family, priors)
     options = _restore_options(content.get("options"))
@@ -219,8 +224,7 @@ def _plain_design(design: Design) -> dict[str, Plain]:
 def _restore_design(stored: Plain, formula: Formula, encoder: Encoder, family: Family) -> Design:
     stored = mapping(stored, "the design")
     groups = checked(stored.pop("groups", None), list[Any], "the groups")
-    index = stored.pop("index", None)
-    n = len(checked(stored.get("y"), np.typing.NDArray[np.float64], "the response"))
+    index, n = stored.pop("index", None), len(stored["y"])
     design = record(
         Design,
         stored,

@@ -20,6 +20,15 @@ if TYPE_CHECKING:
 __all__ = ["plain_tree", "restore_tree"]
 
 
+_POSITIVE = (0.0, np.inf)
+_RANGES = {
+    "sd": _POSITIVE,
+    "centred_sd": _POSITIVE,
+    "lkj": (0.0, 1.0),
+    "cor": (-1.01, 1.01),  # correlations of one are rounded
+}
+
+
 def plain_tree(tree: xr.DataTree) -> dict[str, Plain]:
     """Take a tree apart."""
     groups = {}
@@ -131,9 +140,17 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     for name, own in (dims | needed).items():
         if name in posterior and labels.keys() >= set(own):
             _check_draws(posterior[name], name, {**n_draws, **dict.fromkeys(own)}, labels)
-    for term in spec.design.groups:
-        sds = posterior[f"sd_{term.factor}"].to_numpy()
-        require((sds >= 0).all(), f"an sd of {term.factor} is negative")
+    ranges = {
+        f"{kind}_{term.factor}": limits
+        for term in spec.design.groups
+        for kind, limits in _RANGES.items()
+    }
+    # Auxiliary parameters are positive (`Family.auxiliary`).
+    for name, (low, high) in (ranges | dict.fromkeys(spec.family.auxiliary, _POSITIVE)).items():
+        if name in posterior:
+            values = posterior[name].to_numpy()
+            inside = (low <= values).all() and (values <= high).all()
+            require(inside, f"a draw of {name} is out of its range")
     stats = tree.children.get("sample_stats")
     if stats is not None and "diverging" in stats.dataset:
         diverging = stats.dataset["diverging"]

@@ -359,6 +359,47 @@ def test_any_column_name_survives(name, data, tmp_path):
     assert again.ranef().equals(fit.ranef())
 
 
+# --- files of earlier versions ------------------------------------------------------------------
+
+
+def test_a_file_of_format_1_is_the_fit_that_was_saved():
+    """Saved before correlated blocks were centred: numbers are those that were printed then."""
+    fit = bm.load(Path(__file__).parent / "data" / "format-1.fit")
+    assert fit.design.formula.text == "y ~ scale(x) + ses + (1 + x | school) + (1 | school:pupil)"
+    expected = {
+        "Intercept": 4.950907731928291,
+        "scale(x)": 1.0018722015422725,
+        "ses[mid]": -0.5955047767337461,
+        "ses[high]": -0.3964283617921948,
+    }
+    assert fit.fixef().set_index("term")["value"].to_dict() == pytest.approx(expected, rel=1e-12)
+    sds = [0.7774910925216745, 0.41433817089326974, 0.16097581820545753, 0.9171800385040854]
+    assert fit.varcorr()["sd"].tolist() == pytest.approx(sds, rel=1e-12)
+    rows = pd.DataFrame(
+        {
+            "x": [-0.8905918387572742, 0.06378177425506196],
+            "ses": ["high", "high"],
+            "school": [1, 99],
+            "pupil": [4, 2],
+        }
+    )
+    means = fit.epred(rows, new_levels="population")["value"].tolist()
+    assert means == pytest.approx([4.345372844153229, 4.8648045215337525], rel=1e-12)
+    priors = dict(fit.priors.itertuples(index=False))
+    assert priors["beta:scale(x)"] == "Normal(mu=0, sigma=2)"
+    assert priors["sd:school:Intercept"] == "Exponential(scale=1.45955)"
+    assert priors["cor:school"] == "LKJ(eta=1)"
+    assert not fit.spec.priors.centred
+    assert list(fit.design.index[:2]) == ["row 0", "row 1"]
+
+
+def test_a_file_of_format_1_is_saved_in_the_format_of_today(tmp_path):
+    fit = bm.load(Path(__file__).parent / "data" / "format-1.fit")
+    again = round_trip(fit, tmp_path)
+    assert repr(fit) == repr(again)
+    assert_same(fit.spec.design, again.spec.design)
+
+
 # --- functions and values of the user -----------------------------------------------------------
 
 
@@ -625,6 +666,126 @@ def test_a_flipped_bit_is_told(file):
         file.write_bytes(changed)
         with pytest.raises(bm.BayesmixError, match="damaged"):
             bm.load(file)
+
+
+# What the JSON says is held against the formula and the arrays: a change of one place, and what is
+# said of it. Each made a file that loaded, and failed when it was used.
+CONTRADICTIONS: dict[str, tuple[str, Any, str]] = {
+    "a mean that is text": (
+        "encoder.common.terms.1.components.0.transforms.0.values.mean",
+        "x",
+        "state of Scale",
+    ),
+    "a mean that is infinite": (
+        "encoder.common.terms.1.components.0.transforms.0.values.std",
+        {"$float": "inf"},
+        "state of Scale",
+    ),
+    "a transformation without state": (
+        "encoder.common.terms.1.components.0.transforms.0",
+        None,
+        "learnt is missing",
+    ),
+    "categories of no kind": ("encoder.categories.ses", {"kind": "x"}, "an index of an unknown"),
+    "a number for a category": (
+        "encoder.categories.ses",
+        None,
+        "the kind of ses|categories of ses",
+    ),
+    "an endless range": (
+        "encoder.categories.ses",
+        {"kind": "range", "name": None, "range": [0, 10**12, 1]},
+        "a range",
+    ),
+    "columns of another formula": ("encoder.common.columns", {"$tuple": ["w"]}, "the columns"),
+    "a response of another name": ("design.response", "z", "another formula"),
+    "labels of terms": (
+        "design.terms",
+        {"$tuple": ["a", "b", "c", "d", "e"]},
+        "terms are those of another formula",
+    ),
+    "a term twice": ("encoder.common.labels", {"$tuple": ["Intercept"] * 5}, "one name"),
+    "effects of another bar": ("design.groups.0.effects", {"$tuple": ["Intercept", "z"]}, "'g'"),
+    "blocks that overlap": (
+        "design.groups.0.blocks",
+        {"$tuple": [{"$tuple": [0, 1]}, {"$tuple": [1]}]},
+        "the blocks of 'g'",
+    ),
+    "a kind of contrasts": (
+        "encoder.common.terms.3.components.0.contrast.labels",
+        ["low"],
+        "contrasts of ses",
+    ),
+    "a prior that is none": ("priors.leaves.0.prior.distribution", "Norml", "Unknown distribution"),
+    "a prior of another support": (
+        "priors.leaves.5.prior",
+        {"distribution": "Normal", "parameters": {"mu": 0.0, "sigma": 1.0}},
+        "must have its support on the positive numbers",
+    ),
+    "messages that are none": ("idata.groups./.attrs.messages", "{", "the messages"),
+    "seconds that are none": ("idata.groups./.attrs.seconds", "long", "the seconds"),
+    "a method that is none": ("idata.groups./.attrs.method", None, "the method"),
+    "too few chains": ("options.chains", 0, "chains=0 is not usable"),
+    "a seed that is none": ("options.random_seed", None, "the seed"),
+    "a family that is none": ("family.name", "gausian", "Unknown family|gausian"),
+    "a family of another response": ("family.name", "poisson", "poisson|identity"),
+    "a formula of another response": ("formula", "z ~ x", "."),
+    "notes that are none": ("design.notes", "abc", "design.notes is not what it should be"),
+    "a field of the future": ("design.colour", "red", "unknown part 'colour'"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_contradictions_are_told_when_the_file_is_read(case, file):
+    place, value, problem = CONTRADICTIONS[case]
+
+    def change(metadata):
+        node = metadata["content"]
+        *above, last = place.split(".")
+        for key in above:
+            node = node[int(key) if isinstance(node, list) else key]
+        if isinstance(node, list):
+            node[int(last)] = value
+        else:
+            assert last in node or place == "design.colour"
+            node[last] = value
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match=f"damaged or was changed.*({problem})"):
+        bm.load(file)
+
+
+def test_splines_and_polynomials_that_no_formula_makes(data, tmp_path):
+    """FITPACK writes beyond its memory for a degree of 20."""
+    fit = hand_made("y ~ bs(x, df=5) + poly(w, 2) + (1 | g)", data)
+    for transform, name, value in (("BSpline", "_degree", 25), ("Polynomial", "degree", 10**6)):
+
+        def change(metadata, transform=transform, name=name, value=value):
+            changed = 0
+            for term in metadata["content"]["encoder"]["common"]["terms"]:
+                for component in term["components"]:
+                    for state in component["transforms"]:
+                        while state["class"] == "_CentredSpline":
+                            state = state["objects"]["_basis"]
+                        if state["class"] == transform:
+                            state["values"][name], changed = value, changed + 1
+            assert changed == 1
+
+        fit.save(tmp_path / "a.fit", overwrite=True)
+        rewrite(tmp_path / "a.fit", change)
+        with pytest.raises(bm.BayesmixError, match=f"state of {transform}"):
+            bm.load(tmp_path / "a.fit")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("sd_g", -1.0), ("sigma", -1.0), ("cor_g", 2.0), ("beta", np.nan)]
+)
+def test_draws_out_of_their_range_are_told(name, value, data, tmp_path):
+    fit = hand_made("y ~ x + (1 + x | g)", data)
+    fit.idata["posterior"][name][...] = value
+    fit.save(tmp_path / "a.fit")
+    with pytest.raises(bm.BayesmixError, match=f"a draw of {name} is"):
+        bm.load(tmp_path / "a.fit")
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
