@@ -315,12 +315,14 @@ class MixedFit:
         path : str or path
             The file; any suffix.
         overwrite : bool
-            Replace a file that exists. Until the new one is complete, the old one stays.
+            Replace a file that exists. Until the new one is complete, the old one stays; its mode
+            passes on. A symbolic link stays one, and the file that it leads to is written.
 
         Raises
         ------
         BayesmixError
-            The path exists, or the fit holds a value that a file cannot hold.
+            The path exists, is none or no regular file, the system refuses it, or the fit holds a
+            value that a file cannot hold.
         """
         from bayesmix.storage import save
 

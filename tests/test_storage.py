@@ -453,6 +453,13 @@ def test_what_is_called_np_but_is_not_numpy_must_be_passed(data, tmp_path):
     assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
 
 
+@pytest.mark.parametrize("namespace", [3, "half", [half], half])
+def test_a_namespace_that_is_no_mapping(namespace, tmp_path, data):
+    hand_made("y ~ x + (1 | g)", data).save(tmp_path / "a.fit")
+    with pytest.raises(bm.BayesmixError, match=r"namespace is a .*give a mapping"):
+        bm.load(tmp_path / "a.fit", namespace=namespace)
+
+
 class Share:
     """A transformation that learns, written by a user."""
 
@@ -836,6 +843,8 @@ def test_a_path_that_exists_is_not_overwritten(data, tmp_path):
     assert bm.load(str(path)).fixef().equals(fit.fixef())
     with pytest.raises(bm.BayesmixError, match="is a folder"):
         fit.save(tmp_path, overwrite=True)
+    with pytest.raises(bm.BayesmixError, match="overwrite='yes' is not usable"):
+        fit.save(path, overwrite="yes")
     with pytest.raises(bm.BayesmixError, match="does not exist"):
         fit.save(tmp_path / "none" / "a.fit")
     assert [p.name for p in tmp_path.iterdir()] == ["a.fit"]
