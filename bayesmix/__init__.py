@@ -38,8 +38,10 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.plots`          figures from tables
 `bayesmix.groupplots`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
+`bayesmix.states`         the state of transformations <-> plain values
 `bayesmix.learnt`         what formulae has learnt <-> plain values
 `bayesmix.encoding`       what encodes new data <-> plain values
+`bayesmix.specs`          designs, priors and options <-> plain values
 `bayesmix.trees`          draws <-> plain values, checked against their model
 `bayesmix.storage`        a fit to one file and back
 `bayesmix.datasets`       example data

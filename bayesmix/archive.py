@@ -8,6 +8,7 @@ compared before it is looked into. Arrays are read without pickle.
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 import re
@@ -28,7 +29,9 @@ METADATA = "bayesmix.json"
 _ALWAYS, _RATIO = 1 << 27, 256
 # Bytes of memory that Python needs for one of JSON, at most: "{}," is a dict in a list.
 _JSON_COST = 32
+_FREE_READS = 2
 _CHUNK = 1 << 20
+_LONGEST_HEADER = 4096
 _MEMBER = re.compile(r"[0-9]{1,9}\.npy")
 _HEADER = re.compile(
     rb"\{'descr': '([<>|=][biufcmMSU][0-9]{1,9}(?:\[[0-9a-zA-Z]{1,20}\])?)', "
@@ -76,7 +79,7 @@ class Archive:
     """
 
     def __init__(self, file: IO[bytes], size: int) -> None:
-        self._left = max(_ALWAYS, _RATIO * size)
+        most = max(_ALWAYS, _RATIO * size)
         try:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:  # zipfile has many ways to fail on damage
@@ -85,7 +88,11 @@ class Archive:
         known = [info for name, info in self._members.items() if _MEMBER.fullmatch(name)]
         require(len(self._members) == len(self._zip.infolist()), "a member is there twice")
         declared = sum(info.file_size for info in known)
-        require(declared <= self._left, f"{size} bytes cannot hold the {declared} that they claim")
+        require(declared <= most, f"{size} bytes cannot hold the {declared} that they claim")
+        # Memory for all but the arrays themselves, each read twice: the design has what the draws
+        # have as constant data.
+        self._left = max(_ALWAYS, most - declared)
+        self._reads: collections.Counter[str] = collections.Counter()
 
     def __contains__(self, name: object) -> bool:
         return name in self._members
@@ -105,13 +112,29 @@ class Archive:
         except (ValueError, RecursionError) as error:
             raise Damaged(f"{METADATA} cannot be read: {error}") from error
 
+    def shape(self, name: object) -> tuple[int, ...]:
+        """Return the shape that an array claims, without unpacking it."""
+        name = self._known(name)
+        try:
+            with self._zip.open(self._members[name]) as member:
+                start = np.frombuffer(member.read(_LONGEST_HEADER), dtype=np.uint8)
+        except Exception as error:
+            raise Damaged(f"{name} cannot be unpacked: {error}") from error
+        return _header(start, name)[1]
+
     def array(self, name: object) -> npt.NDArray[Any]:
         """Return an array, in memory of its own."""
+        name = self._known(name)
+        self._reads[name] += 1
+        if self._reads[name] > _FREE_READS:
+            self.spend(self._members[name].file_size, name)
+        return _array(self._unpack(name), name)
+
+    def _known(self, name: object) -> str:
         require(isinstance(name, str) and _MEMBER.fullmatch(name), "the name of an array")
         assert isinstance(name, str)
         require(name in self, f"there is no {name}")
-        self.spend(self._members[name].file_size, name)
-        return _array(self._unpack(name), name)
+        return name
 
     def _unpack(self, name: str) -> npt.NDArray[np.uint8]:
         """Unpack a member whole; the check sum is compared when its last byte is read."""
@@ -133,25 +156,33 @@ def _no_number(text: str) -> None:
     raise ValueError(f"{text} is no number")
 
 
-def _array(content: npt.NDArray[np.uint8], name: str) -> npt.NDArray[Any]:
-    """Make an array of the bytes of a ``.npy`` file, without copying them."""
+def _header(
+    content: npt.NDArray[np.uint8], name: str
+) -> tuple[np.dtype[Any], tuple[int, ...], Any, int]:
+    """Read dtype, shape, order and length of the header of a ``.npy`` file."""
     start = content[:12].tobytes()
     require(start[:6] == b"\x93NUMPY" and start[6:8] in (b"\x01\0", b"\x02\0", b"\x03\0"), name)
     first = 10 if start[6] == 1 else 12
     end = first + int.from_bytes(start[8:first], "little")
+    require(end <= min(len(content), _LONGEST_HEADER), f"the header of {name}")
     header = _HEADER.fullmatch(content[first:end].tobytes())
-    require(header is not None and end <= len(content), f"the header of {name}")
+    require(header is not None, f"the header of {name}")
     assert header is not None
     try:
         dtype = np.dtype(header[1].decode())
     except (TypeError, ValueError) as error:
         raise Damaged(f"the header of {name}") from error
     shape = tuple(int(n) for n in header[3].decode().split(",") if n.strip())
-    n_bytes = math.prod(shape) * dtype.itemsize
     require(len(shape) <= 32, f"the header of {name}")
+    return dtype, shape, "F" if header[2] == b"True" else "C", end
+
+
+def _array(content: npt.NDArray[np.uint8], name: str) -> npt.NDArray[Any]:
+    """Make an array of the bytes of a ``.npy`` file, without copying them."""
+    dtype, shape, order, end = _header(content, name)
+    n_bytes = math.prod(shape) * dtype.itemsize
     require(n_bytes <= len(content) - end, f"{name} is shorter than its array")
     require(n_bytes == len(content) - end, f"{name} is longer than its array")
-    order: Any = "F" if header[2] == b"True" else "C"
     if not n_bytes:
         require(max(shape, default=0) < 1 << 31, f"the header of {name}")
         return np.zeros(shape, dtype, order=order)

@@ -14,34 +14,35 @@ held against what the formula makes of it, so that a file that loads is one that
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from formulae import __version__ as formulae_version
 
-from bayesmix.archive import METADATA, Archive, Damaged, require, write_json
+from bayesmix.archive import METADATA, Archive, require, write_json
 from bayesmix.arguments import true_or_false
-from bayesmix.design import Design, Encoder, GroupTerm
 from bayesmix.encoding import NotGiven, plain_encoder, plain_names, restore_encoder
 from bayesmix.errors import BayesmixError
-from bayesmix.families import Family, get_family
+from bayesmix.families import get_family
 from bayesmix.files import as_path, regular_file, replaced_file, system_errors
 from bayesmix.fitting import MixedFit
-from bayesmix.formula import Formula, parse_formula
-from bayesmix.labels import plain_labels, restore_index
+from bayesmix.formula import parse_formula
 from bayesmix.plain import Plain, Writer, decode
-from bayesmix.priors import LKJ, Prior, PriorSet, _check_prior, resolve_priors
-from bayesmix.records import checked, fields_of, mapping, record
+from bayesmix.records import checked, fields_of, mapping
 from bayesmix.spec import ModelSpec
+from bayesmix.specs import (
+    check_sizes,
+    plain_design,
+    plain_priors,
+    restore_design,
+    restore_options,
+    restore_priors,
+)
 from bayesmix.trees import plain_tree, restore_tree
-
-if TYPE_CHECKING:
-    from bayesmix.sampling import SampleOptions
 
 __all__ = ["load", "save"]
 
@@ -121,6 +122,7 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
                 if METADATA not in archive:
                     raise _not_ours(source)
                 _read_metadata(archive, source, metadata)
+                check_sizes(archive, metadata["content"])
                 content = decode(archive, metadata["content"])
                 return _restore_fit(mapping(content, "the content"), dict(namespace or {}))
 
@@ -189,9 +191,9 @@ def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
     return {
         "formula": spec.design.formula.text,
         "family": {"name": spec.family.name, "link": spec.family.link},
-        "priors": _plain_priors(spec.priors),
+        "priors": plain_priors(spec.priors),
         "options": fields_of(fit.options),
-        "design": _plain_design(spec.design),
+        "design": plain_design(spec.design),
         "encoder": plain_encoder(spec.design.encoder),
         "names": plain_names(spec.design),
         "idata": plain_tree(fit.idata),
@@ -207,135 +209,8 @@ def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> MixedFi
     family = get_family(
         checked(names.get("name"), str, "the family"), checked(names.get("link"), str, "the link")
     )
-    design = _restore_design(plain_design, formula, encoder, family)
-    priors = _restore_priors(content.get("priors"), design, family)
+    design = restore_design(plain_design, formula, encoder, family)
+    priors = restore_priors(content.get("priors"), design, family)
     spec = ModelSpec(design, family, priors)
-    options = _restore_options(content.get("options"))
+    options = restore_options(content.get("options"))
     return MixedFit(spec, restore_tree(content.get("idata"), spec), options)
-
-
-def _plain_design(design: Design) -> dict[str, Plain]:
-    return fields_of(design, "formula", "encoder", "groups", "index") | {
-        "groups": [fields_of(term) for term in design.groups],
-        "index": plain_labels(design.index),
-    }
-
-
-def _restore_design(stored: Plain, formula: Formula, encoder: Encoder, family: Family) -> Design:
-    stored = mapping(stored, "the design")
-    groups = checked(stored.pop("groups", None), list[Any], "the groups")
-    index, n = stored.pop("index", None), len(stored["y"])
-    design = record(
-        Design,
-        stored,
-        "the design",
-        formula=formula,
-        encoder=encoder,
-        groups=tuple(record(GroupTerm, term, "a group") for term in groups),
-        index=restore_index(index, n),
-    )
-    require(design.y.shape == design.rows.shape == (n,) == (len(design.index),), "the rows differ")
-    require(design.rows.min() >= 0, "the positions of the rows")
-    require(design.X.shape == (n, design.n_terms), "X has another shape than its labels")
-    require(design.terms == encoder.common.labels, "the terms are those of another formula")
-    require(design.response == encoder.response.name, "the response is that of another formula")
-    require((design.offset is not None) == bool(encoder.common._offsets), "the offset")
-    for values in (design.offset, design.weights, design.trials):
-        require(values is None or values.shape == (n,), "the rows differ")
-        require(values is None or np.isfinite(values).all(), "a number is not finite")
-    require(np.isfinite(design.X).all(), "a number is not finite")
-    family.check_response(design.response, design.y, design.trials)
-    family.check_weights(design.weights)
-    _check_groups(design)
-    return design
-
-
-def _check_groups(design: Design) -> None:
-    groupings = design.encoder.groupings
-    require(len(groupings) == len(design.groups), "the grouping factors")
-    bars = design.encoder.bars
-    empty = {text: np.empty((0, len(effects.labels))) for text, effects in bars.items()}
-    for term, grouping in zip(design.groups, groupings, strict=True):
-        made = grouping.term(np.empty(0, dtype=np.int64), bars, empty)
-        names = (term.factor, term.variables, term.effects, term.levels.tolist())
-        known = (made.factor, made.variables, made.effects, made.levels.tolist())
-        require(names == known, f"'{term.factor}' is that of another formula")
-        require(term.blocks in (made.blocks, made.split().blocks), f"the blocks of '{term.factor}'")
-        require(term.Z.shape == (design.n_rows, term.n_effects), f"'{term.factor}' has other rows")
-        require(np.isfinite(term.Z).all(), "a number is not finite")
-        codes = term.codes
-        require(codes.shape == (design.n_rows,), f"'{term.factor}' has other rows")
-        require(codes.min() >= -1 and codes.max() < term.n_levels, f"levels of '{term.factor}'")
-        means = term.means
-        is_same = means is None or (made.means is not None and (means == made.means).all())
-        require(is_same, f"the means of '{term.factor}'")
-
-
-def _plain_priors(priors: PriorSet) -> dict[str, Plain]:
-    # The priors of all parameters, not only the user's: defaults are computed from the data, and
-    # another version of bayesmix or NumPy may compute them otherwise.
-    return {
-        "edits": {path: _plain_prior(prior) for path, prior in priors.edits.items()},
-        "leaves": [
-            {
-                "node": leaf.node,
-                "default": _plain_prior(leaf.default),
-                "prior": _plain_prior(leaf.prior),
-                "is_centred": leaf.is_centred,
-            }
-            for leaf in priors.leaves
-        ],
-    }
-
-
-def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
-    stored = mapping(stored, "the priors")
-    edits = {
-        path: _restore_prior(prior)
-        for path, prior in mapping(stored.get("edits"), "the priors").items()
-    }
-    priors = resolve_priors(design, family, edits)
-    leaves = [
-        mapping(leaf, "a prior") for leaf in checked(stored.get("leaves"), list[Any], "the priors")
-    ]
-    nodes = [leaf.get("node") for leaf in leaves]
-    require(nodes == [leaf.node for leaf in priors.leaves], "the priors are of another model")
-    restored = []
-    for leaf, one in zip(priors.leaves, leaves, strict=True):
-        default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
-        for each in dict.fromkeys((default, prior)):
-            _check_prior(leaf.path, each)
-        # Absent in files of format 1, in which no block was centred.
-        is_centred = checked(one.get("is_centred", False), bool, "a prior")
-        require(leaf.beside or not is_centred, "a prior is centred where nothing can be")
-        restored.append(
-            dataclasses.replace(leaf, default=default, prior=prior, is_centred=is_centred)
-        )
-    return dataclasses.replace(priors, leaves=tuple(restored))
-
-
-def _plain_prior(prior: Prior | LKJ) -> dict[str, Plain]:
-    if isinstance(prior, LKJ):
-        return {"distribution": "LKJ", "parameters": {"eta": prior.eta}}
-    return {"distribution": prior.distribution, "parameters": prior.parameters}
-
-
-def _restore_prior(stored: Plain) -> Prior | LKJ:
-    stored = mapping(stored, "a prior")
-    name = checked(stored.get("distribution"), str, "a prior")
-    parameters = checked(stored.get("parameters"), dict[str, float], "the parameters of a prior")
-    return LKJ(**parameters) if name == "LKJ" else Prior(name, **parameters)
-
-
-def _restore_options(stored: Plain) -> SampleOptions:
-    from bayesmix.sampling import SampleOptions
-
-    stored = mapping(stored, "the options")
-    checked(stored.get("random_seed"), int, "the seed")
-    try:
-        return record(SampleOptions, stored, "the options")
-    except Damaged:
-        raise
-    except BayesmixError:
-        # A sampler that is not installed here: a refit takes the fastest that is.
-        return record(SampleOptions, stored | {"nuts_sampler": None}, "the options")

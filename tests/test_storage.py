@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import io
 import json
 import os
 import pickle
@@ -793,6 +794,28 @@ def test_draws_out_of_their_range_are_told(name, value, data, tmp_path):
     fit.save(tmp_path / "a.fit")
     with pytest.raises(bm.BayesmixError, match=f"a draw of {name} is"):
         bm.load(tmp_path / "a.fit")
+
+
+def test_sizes_are_compared_before_an_array_is_unpacked(file, monkeypatch):
+    """A bomb in the place of any array of the rows or the draws is not even opened."""
+    with zipfile.ZipFile(file) as archive:
+        metadata = json.loads(archive.read("bayesmix.json"))
+    posterior = metadata["content"]["idata"]["groups"]["/posterior"]["variables"]
+    names = {
+        metadata["content"]["design"]["X"]["$array"],
+        metadata["content"]["design"]["groups"][0]["codes"]["$array"],
+        posterior["sigma"]["data"]["$array"],
+        posterior["u_g"]["data"]["$array"],
+    }
+    original = file.read_bytes()
+    monkeypatch.setattr(Archive, "array", None)
+    for name in names:
+        file.write_bytes(original)
+        bomb = io.BytesIO()
+        np.save(bomb, np.zeros((100, 1000)))
+        rewrite(file, members={name: bomb.getvalue()})
+        with pytest.raises(bm.BayesmixError, match=r"the rows differ|has two sizes|the dims of"):
+            bm.load(file)
 
 
 def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
