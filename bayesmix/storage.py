@@ -170,7 +170,8 @@ def _reading(source: Path, metadata: Mapping[str, Any]) -> Iterator[None]:
 
 
 def _damaged(source: Path, metadata: Mapping[str, Any], error: Exception) -> BayesmixError:
-    reason = (str(error).strip().rstrip(".") or type(error).__name__)[:300]
+    lines = str(error).strip().splitlines()  # those of a FormulaError show the formula
+    reason = (lines[0].rstrip(".") if lines else type(error).__name__)[:300]
     saved = metadata.get("formulae", formulae_version)
     if saved != formulae_version:
         return BayesmixError(
