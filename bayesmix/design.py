@@ -16,6 +16,7 @@ import pandas as pd
 from bayesmix.arguments import one_of
 from bayesmix.checks import check_design
 from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
+from bayesmix.contrasts import ordered_note
 from bayesmix.effects import (
     Effects,
     Response,
@@ -29,6 +30,7 @@ from bayesmix.effects import (
 )
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
+from bayesmix.transforms import extrapolation_note
 
 if TYPE_CHECKING:
     from bayesmix.families import Family
@@ -373,6 +375,7 @@ class Encoder:
             text: _finite(effects.matrix(frame), effects.labels, newdata.index)
             for text, effects in bars.items()
         }
+        notes = self._outside(frame, groups=groups)
         return Design(
             formula=self.formula,
             response=self.response.name,
@@ -389,7 +392,16 @@ class Encoder:
             weights=self._weights(newdata),
             trials=self._trials(newdata),
             encoder=self,
+            notes=notes,
         )
+
+    def _outside(self, frame: pd.DataFrame, *, groups: bool) -> tuple[str, ...]:
+        """Warn of rows outside the knots of splines."""
+        parts = (self.common, *(self.bars.values() if groups else ()))
+        notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
+        for note in notes:
+            warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+        return notes
 
     def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
         encoded = {
@@ -571,7 +583,8 @@ def make_design(
         trials=trials,
         encoder=encoder,
     )
-    notes = (*dropped, *repeated, *check_design(design, family))
+    ordered = _default_contrasts((common, *effects.values()), columns)
+    notes = (*dropped, *repeated, *ordered, *check_design(design, family))
     for note in notes:
         warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return dataclasses.replace(design, notes=notes)
@@ -695,6 +708,12 @@ def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_
         f"{message}, and are dropped. Fill them in to keep these rows; missing='raise' makes this "
         "an error.",
     )
+
+
+def _default_contrasts(parts: Iterable[Effects], columns: Columns) -> tuple[str, ...]:
+    """Say of the ordered columns that the formula names without C() how they are coded."""
+    names = (name for part in parts for name in part.contrasted)
+    return ordered_note(name for name in names if getattr(columns[name].dtype, "ordered", False))
 
 
 def _counts(counts: Mapping[str, int]) -> str:

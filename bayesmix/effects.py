@@ -6,15 +6,12 @@ kept for new rows is small: the terms with the state of their transformations, b
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import importlib
-import inspect
-import io
 import itertools
 import operator
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -22,14 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulae import model_description
-from formulae.categorical import ENCODINGS, CategoricalBox
+from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
-from formulae.terms.call_resolver import LazyCall, LazyVariable
+from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.calls import MethodCall, nodes, rebuild
 from bayesmix.columns import listed
+from bayesmix.contrasts import CONTRASTS
 from bayesmix.errors import BayesmixError, FormulaError, suggest
+from bayesmix.evaluation import components, evaluate, evaluating, learn, not_numeric
 from bayesmix.formula import name_position
+from bayesmix.transforms import SPLINES, forget_data, outside_knots, set_transforms
 
 if TYPE_CHECKING:
     from bayesmix.formula import Formula
@@ -52,7 +53,6 @@ type IntArray = npt.NDArray[np.int64]
 
 _ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd}
 _PROPORTIONS = ("p", "prop", "proportion")
-_SPLINES = ("bs", "cr", "cc", "tp")
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -102,14 +102,15 @@ class Side:
     @property
     def variables(self) -> tuple[str, ...]:
         """Names of columns, or inside of calls of other values, in order of appearance."""
-        nodes = (node for part in self.components for node in _nodes(part))
-        return _unique(node.name for node in nodes if not isinstance(node, LazyCall))
+        parts = (node for part in self.components for node in nodes(part))
+        return _unique(node.name for node in parts if not isinstance(node, LazyCall))
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """Functions called, with their module."""
-        nodes = (node for part in self.components for node in _nodes(part))
-        return _unique(node.callee for node in nodes if isinstance(node, LazyCall))
+        """Functions called, with their module; methods of columns are none."""
+        calls = (node for part in self.components for node in nodes(part))
+        calls = (node for node in calls if isinstance(node, LazyCall))
+        return _unique(node.callee for node in calls if not isinstance(node, MethodCall))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -123,21 +124,6 @@ class Side:
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
-
-
-def _nodes(part: Any) -> Iterator[Any]:
-    """Yield the variables and calls of a formulae component, those in arguments included."""
-    if hasattr(part, "call"):
-        yield from _nodes(part.call)
-    elif isinstance(part, LazyCall):
-        yield part
-        for argument in (*part.args, *part.kwargs.values()):
-            yield from _nodes(argument)
-    elif hasattr(part, "args"):
-        for argument in part.args:
-            yield from _nodes(argument)
-    elif isinstance(part, LazyVariable) or hasattr(part, "reference"):
-        yield part
 
 
 def read_side(text: str) -> Side:
@@ -163,7 +149,7 @@ def read_side(text: str) -> Side:
         parts = getattr(term, "components", [])
         calls = [part.call.callee for part in parts if hasattr(part, "call")]
         if len(parts) > 1:
-            if spline := next((name for name in calls if name in _SPLINES), None):
+            if spline := next((name for name in calls if name in SPLINES), None):
                 raise _spline_in_interaction(spline, text)
             if "offset" in calls:
                 raise FormulaError("An offset cannot be in an interaction: add it alone.", text)
@@ -199,7 +185,7 @@ def _read(formula: str, text: str) -> Any:
         return model_description(formula)
     except Exception as error:
         if isinstance(error, TypeError) and str(error).startswith("Interaction with"):
-            name = next((name for name in _SPLINES if f"'{name}'" in str(error)), "bs")
+            name = next((name for name in SPLINES if f"'{name}'" in str(error)), "bs")
             raise _spline_in_interaction(name, text) from None
         raise FormulaError(f"formulae cannot read this: {error}", text) from error
 
@@ -240,9 +226,13 @@ def resolve_names(
     FormulaError
         An unknown column or function.
     """
+    prefixes = (name.partition(".")[0] for side in sides for name in side.functions)
+    modules = {name for name in prefixes if _is_module({**_ALWAYS_KNOWN, **namespace}.get(name))}
     found = Namespace()
-    sources = ({**TRANSFORMS, **ENCODINGS}, namespace, _ALWAYS_KNOWN)
+    sources = ({**TRANSFORMS, **CONTRASTS}, namespace, _ALWAYS_KNOWN)
     for side in sides:
+        for component in side.components:
+            rebuild(component, data.columns, modules)
         for name in side.functions:
             root = name.partition(".")[0]
             source = next((source for source in sources if root in source), None)
@@ -284,7 +274,7 @@ def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
     prefix, _, last = name.rpartition(".")
     if root is not None and prefix:
         hint = suggest(name, (f"{prefix}.{option}" for option in dir(root)))
-    elif name in _SPLINES:
+    elif name in SPLINES:
         hint = "It needs formulae 0.9 or later; bs() is in every version."
     elif callable(getattr(np, last, None)):
         hint = f"Write np.{last}(...)."
@@ -337,15 +327,34 @@ class Effects:
         """Compute the columns for encoded rows, shape (n, p)."""
         matrix = np.empty((len(frame), len(self.labels)))
         for term, span in zip(self._terms, self.spans, strict=True):
-            with _evaluating(term.name, functools.partial(_categories, term)):
+            with evaluating(term.name, functools.partial(_categories, term)):
                 _fill(matrix, span, term.name, term.eval_new_data(frame))
         return matrix
+
+    @property
+    def contrasted(self) -> tuple[str, ...]:
+        """Columns of categories that stand alone in a term and have contrasts to the first."""
+        parts = (part for term in self._terms for part in components(term))
+        return _unique(
+            part.name
+            for part in parts
+            if not hasattr(part, "call") and part.kind == "categoric" and not part.spans_intercept
+        )
+
+    def outside(self, frame: pd.DataFrame) -> dict[str, str]:
+        """Describe by how much encoded rows lie outside the knots of splines, by their calls."""
+        parts = [*(part for term in self._terms for part in components(term)), *self._offsets]
+        found: dict[str, str] = {}
+        for component in parts:
+            with evaluating(component.name):
+                found |= outside_knots(component, frame)
+        return found
 
     def offset(self, frame: pd.DataFrame) -> FloatArray | None:
         """Compute the sum of the offsets for encoded rows, shape (n,)."""
         total = None
         for component in self._offsets:
-            with _evaluating(component.name):
+            with evaluating(component.name):
                 value = component.call.eval(frame, component.env)
                 value.set_size(len(frame))
                 one = np.asarray(value.eval(), dtype=np.float64).reshape(-1)
@@ -380,11 +389,9 @@ def learn_effects(
     columns = side.columns(frame.columns)
     environment = Environment([namespace])
     for component in side.components:
-        _set_transforms(component)
-    with _evaluating(
-        lambda: _culprit(side, frame, environment), lambda: _not_numeric(frame, columns)
-    ):
-        side.model.eval(frame, environment)
+        set_transforms(component)
+        learn(component, frame, environment)
+    evaluate(side.model, frame, environment)
     offsets = [term.components[0] for term in side.model.common_terms if term.kind == "offset"]
     terms = [term for term in side.model.common_terms if term.kind != "offset"]
     for term in terms:
@@ -445,49 +452,14 @@ def _without_data(part: Any, environment: Environment) -> Any:
         component.value = None
         component._intermediate_data = None
         component.env = environment
-        for node in _nodes(component):
-            transform: Any = getattr(node, "stateful_transform", None)
-            if isinstance(transform, _Categories):
-                transform.learnt = True
-            if hasattr(transform, "_random_state"):
-                transform._random_state = None
+        for node in nodes(component):
+            forget_data(getattr(node, "stateful_transform", None))
     return part
-
-
-def _culprit(side: Side, frame: pd.DataFrame, environment: Environment) -> str:
-    for term in side.model.common_terms:
-        try:
-            term.set_type(frame, environment)
-        except Exception:
-            return str(term.name)
-    return side.text
-
-
-def _not_numeric(frame: pd.DataFrame, columns: Sequence[str]) -> str:
-    dtypes = frame[list(columns)].dtypes.items()
-    names = [name for name, dtype in dtypes if isinstance(dtype, pd.CategoricalDtype)]
-    return f"Not numeric: {', '.join(map(str, names))}." if names else ""
 
 
 def _categories(term: Any) -> str:
     levels = [part.levels for part in getattr(term, "components", ()) if part.kind == "categoric"]
     return f"Categories of the fit: {listed(map(str, levels[0]))}." if levels else ""
-
-
-@contextlib.contextmanager
-def _evaluating(
-    name: str | Callable[[], str], hint: Callable[[], str] = lambda: ""
-) -> Iterator[None]:
-    """Turn what formulae raises into an error that names the term; formulae prints, too."""
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
-            yield
-    except BayesmixError:
-        raise
-    except Exception as error:
-        term = name if isinstance(name, str) else name()
-        reason = f"{type(error).__name__}: {error}".rstrip(".")
-        raise BayesmixError(f"Cannot evaluate '{term}'. {reason}. {hint()}".rstrip()) from error
 
 
 # --- response -----------------------------------------------------------------------------------
@@ -521,7 +493,7 @@ class Response:
             level = self._component.reference
             return self._numbers(frame, values if level is None else _equal(values, level))
         node = _proportion(self._component.call)[0] if self.has_trials else self._component.call
-        with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
+        with evaluating(self.name, lambda: not_numeric(frame, self.columns)):
             values = node.eval(frame, self._environment)
         return self._numbers(frame, values, "successes" if self.has_trials else "")
 
@@ -529,7 +501,7 @@ class Response:
         """Compute the number of trials for encoded rows, shape (n,); None without trials."""
         if not self.has_trials:
             return None
-        with _evaluating(self.name, lambda: _not_numeric(frame, self.columns)):
+        with evaluating(self.name, lambda: not_numeric(frame, self.columns)):
             values = _proportion(self._component.call)[1].eval(frame, self._environment)
         return self._numbers(frame, values, "trials")
 
@@ -582,7 +554,9 @@ def learn_response(side: Side, frame: pd.DataFrame, namespace: Namespace) -> Res
         ``y['level']`` names a level that does not occur, or ``p()`` has other arguments than two.
     """
     (component,) = side.components
-    _set_transforms(component)
+    environment = Environment([namespace])
+    set_transforms(component)
+    learn(component, frame, environment)
     is_call = hasattr(component, "call")
     has_trials = is_call and component.call.callee in _PROPORTIONS
     trials = Side("", (_proportion(component.call)[1],) if has_trials else ())
@@ -598,7 +572,7 @@ def learn_response(side: Side, frame: pd.DataFrame, namespace: Namespace) -> Res
         trial_columns=trials.columns(frame.columns),
         has_trials=has_trials,
         _component=component,
-        _environment=Environment([namespace]),
+        _environment=environment,
     )
 
 
@@ -619,83 +593,3 @@ def _proportion(call: Any) -> tuple[Any, Any]:
             "a column or a number."
         )
     return given["successes"], given["trials"]
-
-
-# --- transformations of formulae that need help -------------------------------------------------
-
-
-class _CentredSpline:
-    """`bs` of formulae 0.9 (a basis centred over the fitted rows) for 0.6, which drops a column."""
-
-    def __init__(self) -> None:
-        self._basis = TRANSFORMS["bs"]()
-        self._centring: FloatArray | None = None
-
-    def __call__(
-        self,
-        x: Any,
-        df: int | None = None,
-        knots: Any = None,
-        degree: int = 3,
-        intercept: bool | None = None,
-        lower_bound: float | None = None,
-        upper_bound: float | None = None,
-        center: bool = True,
-    ) -> FloatArray:
-        center = center if intercept is None else not intercept
-        df = df if df is None else df + bool(center)
-        full: FloatArray = self._basis(x, df, knots, degree, True, lower_bound, upper_bound)
-        if not center:
-            return full
-        if self._centring is None:
-            self._centring = _centring(full.mean(axis=0))
-        return full @ self._centring
-
-
-def _centring(means: FloatArray) -> FloatArray:
-    """Householder reflection that takes the column means away, without its first column."""
-    reflector = means / np.linalg.norm(means)
-    reflector[0] += 1 if reflector[0] >= 0 else -1
-    reflector /= np.linalg.norm(reflector)
-    identity = np.eye(len(means))
-    centring: FloatArray = (identity - 2 * np.outer(reflector, reflector))[:, 1:]
-    return centring
-
-
-class _Binary:
-    """`binary` that remembers its success, which formulae takes anew from any new data."""
-
-    def __init__(self) -> None:
-        self._success: Any = None
-
-    def __call__(self, x: Any, success: Any = None) -> IntArray:
-        values = pd.Series(x)
-        if self._success is None:
-            known = values.unique().tolist()
-            self._success = sorted(known)[0] if success is None else success
-            if self._success not in known:
-                raise ValueError(f"no value is equal to {self._success!r}")
-        return np.asarray(values == self._success, dtype=np.int64)
-
-
-class _Categories:
-    """`C`, `S` or `T`, which formulae refuses for new data that lack one of the categories."""
-
-    def __init__(self, encode: Callable[..., Any]) -> None:
-        self._encode = encode
-        self.learnt = False
-
-    def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
-        if not self.learnt:
-            return self._encode(data, *args, **kwargs)
-        return CategoricalBox(np.asarray(getattr(data, "data", data)), None, None)
-
-
-def _set_transforms(component: Any) -> None:
-    helpers: dict[str, Callable[[], Any]] = {"B": _Binary, "binary": _Binary}
-    helpers |= {name: functools.partial(_Categories, TRANSFORMS[name]) for name in ("C", "S", "T")}
-    if "center" not in inspect.signature(TRANSFORMS["bs"].__call__).parameters:
-        helpers["bs"] = _CentredSpline
-    for node in _nodes(component):
-        if isinstance(node, LazyCall) and node.callee in helpers:
-            node.stateful_transform = helpers[node.callee]()

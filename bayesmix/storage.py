@@ -32,30 +32,24 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulae import __version__ as formulae_version
-from formulae.categorical import ENCODINGS, ContrastMatrix
+from formulae.categorical import ContrastMatrix
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
 from formulae.terms.terms import Intercept, Term
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.calls import FunctionCall, MethodCall, Remembered, is_own, live_nodes, nodes, rebuild
 from bayesmix.columns import Factor
+from bayesmix.contrasts import CONTRASTS
 from bayesmix.design import Design, Encoder, Grouping, GroupTerm
-from bayesmix.effects import (
-    Effects,
-    Namespace,
-    Response,
-    Side,
-    _nodes,
-    _set_transforms,
-    read_response,
-    read_side,
-)
+from bayesmix.effects import Effects, Namespace, Response, Side, read_response, read_side
 from bayesmix.errors import BayesmixError
 from bayesmix.families import get_family
 from bayesmix.fitting import MixedFit
 from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.priors import LKJ, Prior, PriorSet, resolve_priors
 from bayesmix.spec import ModelSpec
+from bayesmix.transforms import set_transforms
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -139,6 +133,7 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
     with _reading(source, metadata):
         formula = parse_formula(content["formula"])
         response, sides = read_response(formula.response), _sides(formula)
+        _set_remembered((response, *sides.values()), content)
         names = _restore_names(
             (response, *sides.values()), content["names"], dict(namespace or {}), formula
         )
@@ -365,6 +360,7 @@ def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
         "design": _plain_design(spec.design),
         "encoder": _plain_encoder(spec.design.encoder),
         "names": _plain_names(spec.design),
+        "remembered": _remembered_calls(spec.design.encoder),
         "idata": _plain_tree(fit.idata),
     }
 
@@ -739,7 +735,7 @@ def _plain_component(component: Any) -> dict[str, Plain]:
 def _restore_component(component: Any, plain: Plain, environment: Environment) -> None:
     """Put what was learnt into a variable or call that was read from the formula."""
     _require(component.name == plain["name"], f"the term {component.name}")
-    _set_transforms(component)
+    set_transforms(component)
     component.kind = plain["kind"]
     component.spans_intercept = plain["spans_intercept"]
     if plain["levels"] is not None:
@@ -750,7 +746,9 @@ def _restore_component(component: Any, plain: Plain, environment: Environment) -
     for node, state in zip(_calls(component), plain["transforms"], strict=True):
         if state is None:
             continue
-        if node.stateful_transform is None:
+        if isinstance(node, FunctionCall) and state["class"] == Remembered.__name__:
+            node.stateful_transform = Remembered(None)
+        elif node.stateful_transform is None:
             maker = _attribute(environment.namespace[node.callee.partition(".")[0]], node.callee)
             is_stateful = getattr(maker, "__stateful_transform__", False)
             _require(is_stateful, f"{node.callee} is no transformation that learns")
@@ -759,7 +757,7 @@ def _restore_component(component: Any, plain: Plain, environment: Environment) -
 
 
 def _calls(component: Any) -> list[Any]:
-    return [node for node in _nodes(component) if isinstance(node, LazyCall)]
+    return [node for node in nodes(component) if isinstance(node, LazyCall)]
 
 
 def _plain_state(transform: Any) -> dict[str, Plain]:
@@ -808,21 +806,51 @@ def _spline(c: npt.NDArray[Any], x: npt.NDArray[Any], extrapolate: Any, axis: in
 
 def _plain_names(design: Design) -> dict[str, Plain]:
     """Tell for each name of the formula that is no column what a file can say of it."""
-    formula, encoder = design.formula, design.encoder
+    encoder = design.encoder
     namespace = encoder.response._environment.namespace
     plain: dict[str, Plain] = {}
-    for side in (read_response(formula.response), *_sides(formula).values()):
-        for name in side.functions:
-            root = name.partition(".")[0]
-            plain[root] = _plain_name(root, namespace[root])
-        for name in side.variables:
-            if name not in encoder.categories:
+    for component in _all_components(encoder):
+        for node in live_nodes(component):
+            is_call = isinstance(node, LazyCall)
+            name = node.callee.partition(".")[0] if is_call else node.name
+            if not isinstance(node, MethodCall) and (is_call or name not in encoder.categories):
                 plain[name] = _plain_name(name, namespace[name])
     return plain
 
 
+def _all_components(encoder: Encoder) -> Iterator[Any]:
+    yield encoder.response._component
+    for effects in (encoder.common, *encoder.bars.values()):
+        for term in effects._terms:
+            yield from getattr(term, "components", ())
+        yield from effects._offsets
+
+
+def _remembered_calls(encoder: Encoder) -> list[str]:
+    """List the functions and variables of which only values that are remembered are needed."""
+    components = list(_all_components(encoder))
+    live = {_name(node) for component in components for node in live_nodes(component)}
+    every = {_name(node) for component in components for node in nodes(component)}
+    return sorted(every - live - set(encoder.categories))
+
+
+def _name(node: Any) -> str:
+    return str(node.callee if isinstance(node, LazyCall) else node.name)
+
+
+def _set_remembered(sides: Iterable[Side], content: Plain) -> None:
+    """Put calls in place that can remember; those whose function is not in the file only do."""
+    # Absent in files of a version that remembered nothing.
+    remembered = content.get("remembered", [])
+    for component in (part for side in sides for part in side.components):
+        rebuild(component, content["encoder"]["categories"], content["names"])
+        for node in nodes(component):
+            if isinstance(node, FunctionCall) and node.callee in remembered:
+                node.stateful_transform = Remembered(None)
+
+
 def _plain_name(name: str, value: Any) -> dict[str, Plain]:
-    if _is_own(name):
+    if is_own(name):
         return {"is": "formulae"}
     if value is np:
         return {"is": "numpy"}
@@ -844,10 +872,12 @@ def _restore_names(
     """
     names = Namespace()
     for side in sides:
-        for name in side.functions:
+        live = [node for component in side.components for node in live_nodes(component)]
+        calls = [node for node in live if isinstance(node, LazyCall)]
+        for name in (node.callee for node in calls if not isinstance(node, MethodCall)):
             root = name.partition(".")[0]
-            if _is_own(name):
-                names[root] = TRANSFORMS[name]
+            if is_own(name):
+                names[root] = {**TRANSFORMS, **CONTRASTS}[name]
             elif root in given:
                 names[root] = given[root]
                 if not callable(_attribute(given[root], name)):
@@ -860,11 +890,11 @@ def _restore_names(
                 names[root] = getattr(np, stored["value"])
             else:
                 raise _needed(f"calls {name}()", root, formula)
-        for name in side.variables:
+        for name in (node.name for node in live if not isinstance(node, LazyCall)):
             if name not in plain:
                 continue
-            if name in ENCODINGS:
-                names[name] = ENCODINGS[name]
+            if name in CONTRASTS:
+                names[name] = CONTRASTS[name]
             elif name in given:
                 names[name] = given[name]
             elif plain[name].get("is") == "value":
@@ -879,10 +909,6 @@ def _needed(what: str, name: str, formula: Formula) -> _NotReadable:
         f"The formula '{formula.text}' {what}, which is not in the file, since a file holds no "
         f"functions. Pass it: bm.load(path, namespace={{'{name}': {name}}})."
     )
-
-
-def _is_own(name: str) -> bool:
-    return name in TRANSFORMS or name in ENCODINGS
 
 
 def _is_ufunc(name: object) -> bool:

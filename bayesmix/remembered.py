@@ -1,0 +1,247 @@
+"""Functions in a formula that look at all rows: remembered from the fit, or refused.
+
+A row must get the same value whatever rows stand beside it, or predictions would depend on them.
+A function that returns one number (or any value without an entry for each row) is called once, on
+the rows of the fit, and its value is kept. Any other must give each row what it gives it among
+other rows; this is tried on a part of the rows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from formulae.categorical import CategoricalBox
+from formulae.terms.call_resolver import LazyCall, LazyVariable
+
+from bayesmix.calls import FunctionCall, Remembered, children, used_columns
+from bayesmix.errors import BayesmixError
+from bayesmix.transforms import check_arguments
+
+__all__ = ["learn_calls"]
+
+type IntArray = npt.NDArray[np.int64]
+
+# Rows on which functions are tried, and how many of them stand in a part.
+_SAMPLE = 1000
+_PART = 200
+_MOST_COLUMNS = 4
+
+
+def learn_calls(component: Any, frame: pd.DataFrame, environment: Any) -> None:
+    """Learn what the calls of a component need to give new rows the values of the fit.
+
+    Parameters
+    ----------
+    component : Any
+        A variable or call of formulae, after `rebuild`; its calls are changed.
+    frame : DataFrame
+        Encoded columns of the rows of the fit.
+    environment : Any
+        formulae's, with the functions that the formula uses.
+
+    Raises
+    ------
+    BayesmixError
+        A function whose values depend on other rows, or on chance.
+    """
+    if not hasattr(component, "call"):
+        return
+    columns = used_columns(component, frame.columns)
+    whole = frame[columns]
+    rows = np.arange(len(frame))
+    if len(frame) > _SAMPLE:
+        rows = np.unique(np.linspace(0, len(frame) - 1, _SAMPLE).astype(np.int64))
+    problem = _learn(component.call, _Rows(whole, rows, environment), inside=False)
+    if problem is not None:
+        raise problem
+
+
+class _Rows:
+    """The rows of the fit, and the part of them on which functions are tried."""
+
+    def __init__(self, whole: pd.DataFrame, rows: IntArray, environment: Any) -> None:
+        self.whole = whole
+        self.environment = environment
+        self.sample = whole if len(rows) == len(whole) else _taken(whole, rows)
+
+    def value(self, node: Any, rows: IntArray | None = None) -> Any:
+        """Evaluate a node on the sample, or on some rows of it."""
+        frame = self.sample if rows is None else _taken(self.sample, rows)
+        return node.eval(frame, self.environment)
+
+
+def _taken(frame: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
+    return frame.iloc[rows].reset_index(drop=True)
+
+
+def _learn(node: Any, rows: _Rows, *, inside: bool) -> BayesmixError | None:
+    """Learn a node and what is in it; `inside` a function whose values will be tried."""
+    is_function = isinstance(node, FunctionCall) and not _is_elementwise(node, rows.environment)
+    problems = [_learn(child, rows, inside=inside or is_function) for child in children(node)]
+    problem = next((one for one in problems if one is not None), None)
+    if not isinstance(node, LazyCall):
+        return problem
+    if is_function:
+        return _learn_function(node, rows, problem)
+    if problem is None:
+        check_arguments(node, rows.whole, rows.environment)
+        if inside:  # so that it learns from all rows, and not from those of the sample
+            node.eval(rows.whole, rows.environment)
+    return problem
+
+
+def _is_elementwise(node: Any, environment: Any) -> bool:
+    function = node.function(environment)
+    if getattr(function, "__stateful_transform__", False):
+        return True
+    return isinstance(function, np.ufunc) and function.signature is None
+
+
+def _learn_function(node: Any, rows: _Rows, problem: BayesmixError | None) -> BayesmixError | None:
+    if not used_columns(node, rows.whole.columns):
+        first, second = (node.eval(rows.whole, rows.environment) for _ in range(2))
+        return problem if _same(first, second) else _by_chance(node)
+    with _quiet():
+        try:
+            values = rows.value(node)
+        except Exception:
+            if len(rows.sample) == len(rows.whole):
+                raise
+            values = None
+        size = _size(values)
+    n = len(rows.sample)
+    if values is not None and (size != n or _has_fixed_size(node, rows, n)):
+        with _quiet():
+            again = rows.value(node)
+        if not _same(values, again):
+            return _by_chance(node)
+        value = node.eval(rows.whole, rows.environment)
+        node.stateful_transform = Remembered(_plain(value))
+        return None
+    if problem is not None:
+        return problem
+    return _other_rows(node, rows, values)
+
+
+def _has_fixed_size(node: Any, rows: _Rows, n: int) -> bool:
+    """Tell whether a value that has as many entries as there are rows has them for fewer rows."""
+    sizes = set()
+    for stop in (n // 2, n // 3):
+        with _quiet(), contextlib.suppress(Exception):
+            sizes.add(_size(rows.value(node, np.arange(stop))))
+    return n > 5 and sizes == {n}
+
+
+def _other_rows(node: Any, rows: _Rows, values: Any) -> BayesmixError | None:
+    """Try whether rows keep their values among other rows."""
+    if values is None:
+        return _depends(node, "cannot be computed for a part of the rows")
+    array = _array(values)
+    tolerance = _tolerance(array)
+    for part in _parts(node, rows):
+        with _quiet():
+            try:
+                alone = rows.value(node, part)
+            except Exception:  # too few rows for it: whoever predicts them will be told
+                continue
+        if _size(alone) != len(part) or not _equal(_array(alone), array[part], tolerance):
+            return _depends(node, "gives a row another value when other rows stand beside it")
+    return None
+
+
+def _parts(node: Any, rows: _Rows) -> Iterator[IntArray]:
+    """Yield rows of the sample: a start, a middle, a shuffle, single rows, all but the extremes."""
+    n = len(rows.sample)
+    every = np.arange(n)
+    yield every[: max(1, n // 2)][:_PART]
+    yield every[n // 3 : max(n // 3 + 1, 2 * n // 3)][:_PART]
+    yield np.random.default_rng(0).permutation(every)[: max(1, 2 * n // 3)][:_PART]
+    single = {0, n // 2, n - 1}
+    for name in used_columns(node, rows.sample.columns)[:_MOST_COLUMNS]:
+        codes = pd.factorize(rows.sample[name], sort=True)[0]
+        single |= {int(codes.argmin()), int(codes.argmax())}
+        for part in (every[codes < codes.max()], every[codes > codes.min()]):
+            if part.size:
+                yield part[:: max(1, part.size // _PART)]
+    yield from (np.array([row]) for row in sorted(single))
+
+
+# --- values -------------------------------------------------------------------------------------
+
+
+def _array(values: Any) -> npt.NDArray[Any]:
+    return np.asarray(values.data if isinstance(values, CategoricalBox) else values)
+
+
+def _size(values: Any) -> int | None:
+    """Count the entries along the rows; None for a single value."""
+    if isinstance(values, CategoricalBox):
+        values = values.data
+    is_array = isinstance(values, list | tuple) or hasattr(values, "__array__")
+    return len(values) if is_array and np.ndim(values) else None
+
+
+def _plain(value: Any) -> Any:
+    """Take an array out of pandas, whose labels have no meaning for other rows."""
+    return value.to_numpy() if isinstance(value, pd.Series | pd.Index) else value
+
+
+def _tolerance(values: npt.NDArray[Any]) -> tuple[float, float]:
+    """Relative and absolute tolerance for rounding, which differs with the length of an array."""
+    if values.dtype.kind not in "fc":
+        return 0.0, 0.0
+    relative = float(np.sqrt(np.finfo(values.dtype).eps))
+    sizes = np.abs(values[np.isfinite(values) & (values != 0)])
+    return relative, relative * float(np.median(sizes)) if sizes.size else 0.0
+
+
+def _equal(one: npt.NDArray[Any], two: npt.NDArray[Any], tolerance: tuple[float, float]) -> bool:
+    if one.shape != two.shape:
+        return False
+    if one.dtype.kind in "biufc" and two.dtype.kind in "biufc":
+        relative, absolute = tolerance
+        return bool(np.allclose(one, two, rtol=relative, atol=absolute, equal_nan=True))
+    return bool(np.all((one == two) | (pd.isna(one) & pd.isna(two))))
+
+
+def _same(one: Any, two: Any) -> bool:
+    """Tell whether two calls gave the same; values that cannot be compared count as the same."""
+    with contextlib.suppress(Exception):
+        if _size(one) is None and not np.isscalar(one):
+            return True
+        first, second = _array(one), _array(two)
+        return _equal(first, second, (0.0, 0.0))
+    return True
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Say nothing of what a function meets on rows that it would never be called with."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _depends(node: Any, what: str) -> BayesmixError:
+    names = [part.name for part in children(node) if isinstance(part, LazyVariable)]
+    column = f"data['new'] = {node.callee}(data['{names[0]}'])" if names else "data['new'] = ..."
+    if "." in node.callee and names and node.callee.startswith(f"{names[0]}."):
+        column = f"data['new'] = data['{names[0]}']{node.callee[len(names[0]) :]}()"
+    return BayesmixError(
+        f"'{node}' {what}, so that new rows would not be coded as the rows of the fit. Write "
+        "center(x) or scale(x), or a function that returns one number, such as np.mean(x): these "
+        f"are remembered from the fit. Or make a column before: {column}."
+    )
+
+
+def _by_chance(node: Any) -> BayesmixError:
+    return BayesmixError(
+        f"'{node}' gives another value each time it is called, so that it cannot be repeated for "
+        "new rows. Make a column of it before the fit: data['new'] = ..., and write its name."
+    )
