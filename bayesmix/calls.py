@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Container, Iterator
 from typing import Any
@@ -75,7 +76,14 @@ class FunctionCall(LazyCall):  # type: ignore[misc]
             return super().eval(data_mask, env)
         args = [argument.eval(data_mask, env) for argument in self.args]
         named = {name: argument.eval(data_mask, env) for name, argument in self.kwargs.items()}
+        if inspect.isfunction(function):  # one in Python may change what it gets
+            args = [_copied(value) for value in args]
+            named = {name: _copied(value) for name, value in named.items()}
         return function(*args, **named)
+
+
+def _copied(value: Any) -> Any:
+    return value.copy() if isinstance(value, pd.Series | np.ndarray) else value
 
 
 class MethodCall(FunctionCall):

@@ -18,7 +18,7 @@ from bayesmix.calls import Remembered, children, used_columns
 from bayesmix.errors import BayesmixError
 from bayesmix.remembered import learn_calls
 from bayesmix.sizes import check_columns
-from bayesmix.transforms import learn_range
+from bayesmix.transforms import CATEGORICAL, learn_range
 
 __all__ = ["components", "evaluate", "evaluating", "learn", "not_numeric"]
 
@@ -28,7 +28,8 @@ _LONGEST = 200
 
 def learn(component: Any, frame: pd.DataFrame, environment: Environment) -> None:
     """Let the calls of a component learn from the rows of the fit; see `learn_calls`."""
-    columns = used_columns(component, frame.columns)
+    is_categorical = hasattr(component, "call") and component.call.callee in CATEGORICAL
+    columns = [] if is_categorical else used_columns(component, frame.columns)
     with evaluating(component.name, lambda: not_numeric(frame, columns)):
         learn_calls(component, frame, environment)
 
@@ -37,7 +38,8 @@ def evaluate(model: Any, frame: pd.DataFrame, environment: Environment) -> None:
     """Let formulae make the columns of its terms, once their values and sizes are fit for it."""
     for component in (part for term in model.common_terms for part in components(term)):
         if hasattr(component, "call"):
-            _check_varies(component, frame, environment)
+            with evaluating(component.name):
+                _check_varies(component, frame, environment)
     culprit = functools.cache(lambda: _culprit(model, frame, environment))
     with evaluating(
         lambda: " + ".join(str(term.name) for term in culprit())[:_LONGEST],
@@ -50,7 +52,8 @@ def _evaluate(model: Any, frame: pd.DataFrame, environment: Environment) -> None
     model.set_types(frame, environment)
     for term in model.common_terms:
         for component in components(term):
-            _check_values(component.name, component._intermediate_data)
+            if hasattr(component, "call"):
+                _check_values(component.name, component._intermediate_data)
     check_columns(model.common_terms, len(frame))
     model.set_types = lambda *_: None  # what formulae would do again
     model.eval(frame, environment)
@@ -90,11 +93,15 @@ def _varies(node: Any, frame: pd.DataFrame) -> bool:
 
 
 def _check_values(name: str, values: Any) -> None:
-    """Refuse complex numbers, whose imaginary part would be lost, and objects that are no text."""
-    array = values.data if isinstance(values, CategoricalBox) else values
+    """Refuse complex numbers, whose imaginary part would be lost, and what is no category."""
+    is_box = isinstance(values, CategoricalBox)
+    array = values.data if is_box else values
     dtype = getattr(array, "dtype", None)
     kind = getattr(dtype, "kind", "")
-    if isinstance(dtype, pd.CategoricalDtype) or kind not in tuple("cOV"):
+    if is_box or isinstance(dtype, pd.CategoricalDtype):
+        _check_complete(name, array)
+        return
+    if kind not in tuple("cOV"):
         return
     if kind == "O":
         odd = next((one for one in np.ravel(array) if not isinstance(one, str)), None)
@@ -109,6 +116,16 @@ def _check_values(name: str, values: Any) -> None:
     )
 
 
+def _check_complete(name: str, values: Any) -> None:
+    # formulae would code a row without a category as the last one.
+    absent = int(pd.isna(values).sum())
+    if absent:
+        raise BayesmixError(
+            f"'{name}' gives no category for {absent} of {len(values)} rows. Let its limits cover "
+            "all values, or make a column before the fit and drop the rows without a category."
+        )
+
+
 def _culprit(model: Any, frame: pd.DataFrame, environment: Environment) -> list[Any]:
     """Find the term that cannot be evaluated; all of them if each can be."""
     for term in model.common_terms:
@@ -120,7 +137,8 @@ def _culprit(model: Any, frame: pd.DataFrame, environment: Environment) -> list[
 
 
 def _columns(term: Any, frame: pd.DataFrame) -> list[str]:
-    calls = (part for part in components(term) if hasattr(part, "call"))
+    calls = [part for part in components(term) if hasattr(part, "call")]
+    calls = [part for part in calls if part.call.callee not in CATEGORICAL]
     return [name for call in calls for name in used_columns(call, frame.columns)]
 
 
@@ -149,6 +167,8 @@ def evaluating(
     except Exception as error:
         term = name if isinstance(name, str) else name()
         reason = f"{type(error).__name__}: {error}".rstrip(".")
+        if "unrecognized type" in reason:
+            reason = "It gives neither numbers nor text, one for each row"
         remedy = hint() or (
             "Check its arguments, or make a column before the fit, data['new'] = ..., and write "
             "its name."

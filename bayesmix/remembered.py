@@ -21,7 +21,7 @@ from formulae.terms.call_resolver import LazyCall, LazyVariable
 
 from bayesmix.calls import FunctionCall, Remembered, children, used_columns
 from bayesmix.errors import BayesmixError
-from bayesmix.transforms import check_arguments
+from bayesmix.transform_checks import check_arguments
 
 __all__ = ["learn_calls"]
 
@@ -114,13 +114,11 @@ def _learn_function(node: Any, rows: _Rows, problem: BayesmixError | None) -> Ba
             if len(rows.sample) == len(rows.whole):
                 raise
             values = None
-        size = _size(values)
+        again = None if values is None else rows.value(node)
+    if not _same(values, again):
+        return _by_chance(node)
     n = len(rows.sample)
-    if values is not None and (size != n or _has_fixed_size(node, rows, n)):
-        with _quiet():
-            again = rows.value(node)
-        if not _same(values, again):
-            return _by_chance(node)
+    if values is not None and (_size(values) != n or _has_fixed_size(node, rows, n)):
         value = node.eval(rows.whole, rows.environment)
         node.stateful_transform = Remembered(_plain(value))
         return None
@@ -144,31 +142,37 @@ def _other_rows(node: Any, rows: _Rows, values: Any) -> BayesmixError | None:
         return _depends(node, "cannot be computed for a part of the rows")
     array = _array(values)
     tolerance = _tolerance(array)
+    works = False
     for part in _parts(node, rows):
         with _quiet():
             try:
                 alone = rows.value(node, part)
             except Exception:  # too few rows for it: whoever predicts them will be told
                 continue
+        works = True
         if _size(alone) != len(part) or not _equal(_array(alone), array[part], tolerance):
             return _depends(node, "gives a row another value when other rows stand beside it")
-    return None
+    return None if works else _depends(node, "cannot be computed for a part of the rows")
 
 
 def _parts(node: Any, rows: _Rows) -> Iterator[IntArray]:
-    """Yield rows of the sample: a start, a middle, a shuffle, single rows, all but the extremes."""
+    """Yield rows of the sample: some of them shuffled, all but the extremes, and very few."""
     n = len(rows.sample)
-    every = np.arange(n)
+    every, rng = np.arange(n), np.random.default_rng(0)
     yield every[: max(1, n // 2)][:_PART]
     yield every[n // 3 : max(n // 3 + 1, 2 * n // 3)][:_PART]
-    yield np.random.default_rng(0).permutation(every)[: max(1, 2 * n // 3)][:_PART]
+    yield rng.permutation(every)[: max(1, 2 * n // 3)][:_PART]
+    few = [rng.permutation(every)[:size] for size in (2, 3, 4)]
     single = {0, n // 2, n - 1}
     for name in used_columns(node, rows.sample.columns)[:_MOST_COLUMNS]:
         codes = pd.factorize(rows.sample[name], sort=True)[0]
-        single |= {int(codes.argmin()), int(codes.argmax())}
+        ends = [int(codes.argmin()), int(codes.argmax())]
+        single |= set(ends)
+        few.append(np.array([*ends, n // 2]))
         for part in (every[codes < codes.max()], every[codes > codes.min()]):
             if part.size:
                 yield part[:: max(1, part.size // _PART)]
+    yield from few
     yield from (np.array([row]) for row in sorted(single))
 
 

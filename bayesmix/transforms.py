@@ -1,4 +1,4 @@
-"""formulae's transformations where they need help: what they forget, and what they cannot carry."""
+"""formulae's transformations where they need help: what they forget, and where splines end."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
 from bayesmix.calls import nodes
-from bayesmix.columns import listed
-from bayesmix.errors import BayesmixError
 
 __all__ = [
+    "CATEGORICAL",
     "SPLINES",
-    "check_arguments",
+    "bs_signature",
     "forget_data",
     "learn_range",
     "outside_knots",
@@ -30,10 +29,8 @@ __all__ = [
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
 
+CATEGORICAL = ("C", "S", "T")
 SPLINES = ("bs", "cr", "cc", "tp")
-_NUMERIC = (*SPLINES, "poly", "scale", "center", "standardize")
-# SciPy evaluates splines on a stack of 20 numbers.
-_HIGHEST_DEGREE = 19
 
 
 class _CentredSpline:
@@ -125,12 +122,22 @@ def set_transforms(component: Any) -> None:
         formulae's; changed.
     """
     helpers: dict[str, Callable[[], Any]] = {"B": _Binary, "binary": _Binary, "offset": _Offset}
-    helpers |= {name: functools.partial(_Categories, TRANSFORMS[name]) for name in ("C", "S", "T")}
-    if "center" not in inspect.signature(TRANSFORMS["bs"].__call__).parameters:
+    helpers |= {name: functools.partial(_Categories, TRANSFORMS[name]) for name in CATEGORICAL}
+    if not _bs_is_centred():
         helpers["bs"] = _CentredSpline
     for node in nodes(component):
         if isinstance(node, LazyCall) and node.callee in helpers:
             node.stateful_transform = helpers[node.callee]()
+
+
+@functools.cache
+def _bs_is_centred() -> bool:
+    return "center" in inspect.signature(TRANSFORMS["bs"].__call__).parameters
+
+
+def bs_signature() -> inspect.Signature:
+    """Return the arguments that `bs` has here, whatever formulae's version."""
+    return inspect.signature(_CentredSpline.__call__)
 
 
 def forget_data(transform: Any) -> None:
@@ -145,100 +152,6 @@ def forget_data(transform: Any) -> None:
         transform.learnt = True
     if hasattr(transform, "_random_state"):
         transform._random_state = None
-
-
-# --- what the data can carry --------------------------------------------------------------------
-
-
-def check_arguments(node: Any, frame: pd.DataFrame, environment: Any) -> None:
-    """Refuse a transformation of numbers whose arguments the rows of the fit cannot carry.
-
-    Parameters
-    ----------
-    node : Any
-        A call of the formula.
-    frame : DataFrame
-        All rows of the fit, encoded.
-    environment : Any
-        formulae's.
-
-    Raises
-    ------
-    BayesmixError
-        Categories where numbers are needed, or more columns than there are distinct values.
-    """
-    if node.callee not in _NUMERIC or not node.args:
-        return
-    values = node.args[0].eval(frame, environment)
-    if isinstance(values, CategoricalBox) or _kind(values) not in tuple("biuf"):
-        raise _not_numbers(node, values)
-    if node.callee in (*SPLINES, "poly"):
-        given = _arguments(node, frame, environment)
-        _check_size(node, given, np.asarray(values))
-
-
-def _kind(values: Any) -> str:
-    dtype = getattr(values, "dtype", None)
-    if isinstance(dtype, pd.CategoricalDtype) or (dtype is None and not np.isscalar(values)):
-        return "O"
-    return str(getattr(dtype, "kind", np.asarray(values).dtype.kind))
-
-
-def _not_numbers(node: Any, values: Any) -> BayesmixError:
-    data = getattr(values, "data", values) if isinstance(values, CategoricalBox) else values
-    examples = listed(map(str, pd.unique(pd.Series(np.asarray(data).ravel()))), 4)
-    name = str(node.args[0])
-    return BayesmixError(
-        f"'{node}' needs numbers, and '{name}' holds text or categories ({examples}). Write "
-        f"'{name}' alone for the effects of its categories, or make numbers of it before the fit: "
-        "pd.to_numeric(...)."
-    )
-
-
-def _arguments(node: Any, frame: pd.DataFrame, environment: Any) -> dict[str, Any]:
-    signature = inspect.signature(_CentredSpline.__call__)
-    if node.callee != "bs":
-        signature = inspect.signature(TRANSFORMS[node.callee].__call__)
-    positional = [None, None, *(one.eval(frame, environment) for one in node.args[1:])]
-    named = {name: one.eval(frame, environment) for name, one in node.kwargs.items()}
-    return dict(signature.bind(*positional, **named).arguments)
-
-
-def _check_size(node: Any, given: dict[str, Any], values: npt.NDArray[Any]) -> None:
-    name = str(node.args[0])
-    degree, df = given.get("degree", 1 if node.callee == "poly" else 3), given.get("df")
-    for argument, value, least in (("degree", degree, 0), ("df", df, 1)):
-        if value is not None and (
-            isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
-        ):
-            raise BayesmixError(
-                f"'{node}': {argument} must be a whole number of {least} or more; got {value!r}."
-            )
-    knots = given.get("knots")
-    n_knots = 0 if knots is None else np.size(knots)
-    n_columns, what = max(
-        (int(degree) + (node.callee == "poly"), f"degree={degree}"),
-        (int(df or 0), f"df={df}"),
-        (n_knots, f"{n_knots} knots"),
-    )
-    distinct = _distinct(values, n_columns)
-    if n_columns > distinct:
-        raise BayesmixError(
-            f"'{node}' has {what}, but '{name}' has {distinct} distinct values in the rows that "
-            f"are used, which cannot carry it. Write a smaller number than {distinct}."
-        )
-    if node.callee == "bs" and degree > _HIGHEST_DEGREE:
-        raise BayesmixError(
-            f"'{node}': degree must be at most {_HIGHEST_DEGREE}; got {degree}. Splines of degree "
-            "3 are smooth to the eye: write bs(x, df=...) with more columns instead."
-        )
-
-
-def _distinct(values: npt.NDArray[Any], enough: int) -> int:
-    """Count the distinct values, but no further than needed."""
-    flat = values.ravel()
-    count = len(pd.unique(flat[: 20 * enough]))
-    return count if count > enough else len(pd.unique(flat))
 
 
 # --- outside the knots --------------------------------------------------------------------------

@@ -382,16 +382,40 @@ def test_own_functions_must_be_passed_again(data, tmp_path):
     assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
 
 
-@pytest.mark.parametrize("call", ["np.cumsum", "np.linalg.norm", "pd.to_numeric"])
+@pytest.mark.parametrize("call", ["np.sinc", "np.isreal", "pd.to_numeric"])
 def test_other_functions_of_numpy_and_pandas_must_be_passed(call, data, tmp_path):
-    wrapped = "I(x / np.linalg.norm(x))" if call == "np.linalg.norm" else f"{call}(x)"
-    fit = hand_made(f"y ~ {wrapped} + (1 | g)", data)
+    fit = hand_made(f"y ~ {call}(x) + (1 | g)", data)
     fit.save(tmp_path / "a.fit")
     root = call.partition(".")[0]
     with pytest.raises(bm.BayesmixError, match=f"{call}.*namespace=.*'{root}': {root}"):
         bm.load(tmp_path / "a.fit")
     again = bm.load(tmp_path / "a.fit", namespace={"np": np, "pd": pd})
     assert_same(fit.design.at(new_rows(data)).X, again.design.at(new_rows(data)).X)
+
+
+REMEMBERED = [
+    ("I((x - np.mean(x)) / np.std(x))", "flag"),
+    ("np.log(x - np.min(x) + 1)", "np.log(x - np.min(x) + 1)"),
+    ("I(x / np.linalg.norm(x)) + np.exp(-x)", "I(x - x.quantile(q))"),
+    ("I(x > np.quantile(x, q)) + offset(x - x.median())", "x"),
+    ("I(x - farthest(x))", "I(x / farthest(x))"),
+    ("bs(x, knots=np.quantile(x, several))", "1"),
+]
+
+
+@pytest.mark.parametrize(("effects", "bar"), REMEMBERED)
+def test_what_was_remembered_is_in_the_file_and_its_functions_are_not_needed(
+    effects, bar, data, tmp_path
+):
+    names = {"q": 0.4, "several": np.array([0.3, 0.6]), "farthest": lambda x: x[np.abs(x).argmax()]}
+    fit = hand_made(f"y ~ {effects} + (1 + {bar} | g)", data, namespace=names)
+    again = round_trip(fit, tmp_path)
+    new = new_rows(data).assign(x=data["x"].iloc[:5].to_numpy())
+    for rows in (new, new.head(1)):
+        first, second = fit.design.at(rows), again.design.at(rows)
+        assert_same(first.X, second.X)
+        assert_same(first.offset, second.offset)
+        assert_same(first.groups[0].Z, second.groups[0].Z)
 
 
 def test_numpys_functions_under_other_names(data, tmp_path):
@@ -520,6 +544,27 @@ def test_a_formula_in_the_file_calls_no_function_of_its_choice(call, file):
         rewrite(file, change_again)
         with pytest.raises(bm.BayesmixError, match=rf"calls {call}\(\), which is not in the file"):
             bm.load(file)
+
+
+@pytest.mark.parametrize("state", [None, {"class": "Remembered", "values": {}}])
+def test_saying_that_a_call_is_remembered_does_not_call_it(state, file, data, tmp_path):
+    target = tmp_path / "written.npy"
+
+    def change(metadata):
+        content = metadata["content"]
+        text = json.dumps(content).replace("np.exp(x)", f"np.save('{target}', x)")
+        metadata["content"] = content = json.loads(text)
+        content["remembered"] = ["np.save"]
+        content["names"]["np"] = {"is": "numpy"}
+        for term in content["encoder"]["common"]["terms"]:
+            for component in term["components"]:
+                if "np.save" in component["name"]:
+                    component["transforms"] = [state]
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError):
+        bm.load(file).design.at(data.dropna().head(2))
+    assert not target.exists()
 
 
 def test_the_state_of_a_transformation_replaces_no_function(file):
