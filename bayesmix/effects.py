@@ -326,7 +326,8 @@ class Effects:
     def matrix(self, frame: pd.DataFrame) -> FloatArray:
         """Compute the columns for encoded rows, shape (n, p)."""
         matrix = np.empty((len(frame), len(self.labels)))
-        for term, span in zip(self._terms, self.spans, strict=True):
+        # Splines and interactions of formulae need a row.
+        for term, span in zip(self._terms, self.spans, strict=True) if len(frame) else ():
             with evaluating(term.name, functools.partial(_categories, term)):
                 _fill(matrix, span, term.name, term.eval_new_data(frame))
         return matrix
@@ -354,6 +355,8 @@ class Effects:
         """Compute the sum of the offsets for encoded rows, shape (n,)."""
         total = None
         for component in self._offsets:
+            if not len(frame):
+                return np.zeros(0)
             with evaluating(component.name):
                 value = component.call.eval(frame, component.env)
                 value.set_size(len(frame))
