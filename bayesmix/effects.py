@@ -420,6 +420,8 @@ def learn_effects(
 
 def _fill(matrix: FloatArray, span: tuple[int, ...], name: str, values: Any) -> None:
     block = np.asarray(values)
+    if block.ndim != 2 and block.size == len(matrix) * len(span):
+        block = block.reshape(len(matrix), -1)  # a single row may come without its dimension
     block = block.reshape(len(block), -1) if block.ndim else block
     if block.shape != (len(matrix), len(span)):
         raise BayesmixError(

@@ -150,7 +150,10 @@ def _other_rows(node: Any, rows: _Rows, values: Any) -> BayesmixError | None:
             except Exception:  # too few rows for it: whoever predicts them will be told
                 continue
         works = True
-        if _size(alone) != len(part) or not _equal(_array(alone), array[part], tolerance):
+        few = _array(alone)
+        if few.size == array[part].size and len(part) == 1:  # np.squeeze drops a single row
+            few = few.reshape(array[part].shape)
+        if not _equal(few, array[part], tolerance):
             return _depends(node, "gives a row another value when other rows stand beside it")
     return None if works else _depends(node, "cannot be computed for a part of the rows")
 

@@ -100,6 +100,9 @@ class _Categories:
 
     def __call__(self, data: Any, *args: Any, **kwargs: Any) -> Any:
         if not self.learnt:
+            if isinstance(getattr(data, "dtype", None), pd.CategoricalDtype):
+                # formulae refuses categories that do not occur, such as empty classes of pd.cut.
+                data = pd.Series(data).cat.remove_unused_categories()
             return self._encode(data, *args, **kwargs)
         return CategoricalBox(np.asarray(getattr(data, "data", data)), None, None)
 
