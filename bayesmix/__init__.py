@@ -9,6 +9,13 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column
+`bayesmix.contrasts`      contrasts of categories by name
+`bayesmix.calls`          calls in a formula as trees
+`bayesmix.transforms`     formulae's transformations where they need help
+`bayesmix.sizes`          sizes of matrices, before they are made
+`bayesmix.limits`         arguments that the rows of the fit cannot carry
+`bayesmix.remembered`     functions of all rows: remembered, or refused
+`bayesmix.evaluation`     terms -> columns, with checks before and after
 `bayesmix.effects`        one side of a formula -> numbers, for old rows and new
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names

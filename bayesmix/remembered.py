@@ -21,7 +21,7 @@ from formulae.terms.call_resolver import LazyCall, LazyVariable
 
 from bayesmix.calls import FunctionCall, Remembered, children, used_columns
 from bayesmix.errors import BayesmixError
-from bayesmix.transform_checks import check_arguments
+from bayesmix.limits import check_arguments
 
 __all__ = ["learn_calls"]
 

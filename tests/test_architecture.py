@@ -25,7 +25,7 @@ STAGES = (
     "calls",
     "transforms",
     "sizes",
-    "transform_checks",
+    "limits",
     "remembered",
     "evaluation",
     "effects",

@@ -155,7 +155,7 @@ def test_what_they_can_carry_works(term):
 
 @NEWER
 def test_a_thin_plate_spline_that_does_not_fit_into_the_memory_says_its_size(monkeypatch):
-    monkeypatch.setattr("bayesmix.transform_checks.memory_limit", lambda: 10_000)
+    monkeypatch.setattr("bayesmix.limits.memory_limit", lambda: 10_000)
     with pytest.raises(BayesmixError, match=r"takes 100.0 KiB for 80 rows, of 9.8 KiB .*max_knots"):
         design("y ~ tp(x, df=4)", data())
 
