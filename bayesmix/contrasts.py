@@ -86,10 +86,8 @@ class Poly(_Contrast):
 
     Examples
     --------
-    >>> Poly().code_without_intercept(["low", "mid", "high"]).matrix.round(4)
-    array([[-0.7071,  0.4082],
-           [-0.    , -0.8165],
-           [ 0.7071,  0.4082]])
+    >>> Poly().code_without_intercept(["low", "mid", "high"]).labels
+    ['.L', '.Q']
     """
 
     def __init__(self, *args: Any, scores: Any = None) -> None:

@@ -67,7 +67,7 @@ def _check_categories(node: Any, frame: pd.DataFrame, environment: Any) -> None:
         return
     values = {name: one.eval(frame, environment) for name, one in given.items()}
     data, contrast, levels = (values.get(name) for name in ("data", "contrast", "levels"))
-    known = list(dict.fromkeys(np.asarray(getattr(data, "data", data)).tolist()))
+    known = pd.Series(np.asarray(getattr(data, "data", data))).unique().tolist()
     if levels is not None and set(levels) != set(known):
         raise BayesmixError(
             f"'{node}': the levels are {listed(map(repr, levels))}, and the data have "
