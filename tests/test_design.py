@@ -833,7 +833,7 @@ ERRORS = {
     "y ~ x + (1 | g) + (x | g)": "(1 + x | g) for correlated effects, (1 + x || g) without",
     "y ~ x + (0 + x | g) + (x + z | g)": "(1 + x + z | g) for correlated",
     "y ~ x + (x | g) + (x || g)": "The intercept varies by 'g' in two bars",
-    "y ~ T(ses, ref='none')": "Cannot evaluate",
+    "y ~ T(ses, ref='none')": "'none' is no category of 'ses'. Write one of 'high', 'low', 'mid'.",
     "y ~ bs(x, df=2)": "Cannot evaluate 'bs(x, df=2)'",
     "y ~ x:offset(z)": "offset",
     "y ~ x + p(wins, games)": "p() is a binomial response",

@@ -188,7 +188,7 @@ FORMULAS = [
     bad("misspelt function", "y ~ np.lgo(x)", "Did you mean 'np.log'"),
     bad("brms's smooth", "y ~ s(x)", "Unknown function 's'", "Did you mean 'bs'"),
     bad("unknown argument", "y ~ scale(x, foo=3)", r"Cannot evaluate 'scale\(x, foo=3\)'", "'foo'"),
-    bad("missing argument", "y ~ bs(x)", r"Cannot evaluate 'bs\(x\)'", "'df' or 'knots'"),
+    bad("missing argument", "y ~ bs(x)", r"'bs\(x\)' needs", r"Write bs\(x, df=4\)"),
     bad("function of text", "y ~ np.log(g)", r"Cannot evaluate 'np.log\(g\)'", "Not numeric: g"),
     bad("function without a value per row", "y ~ np.diff(x)", "shape", "one value per row"),
     bad("function that gives one number", "y ~ np.mean(x)", r"np.mean\(x\)"),
@@ -287,7 +287,7 @@ COLUMNS = [
         change=lambda data: data.assign(Intercept=data.x)),
     bad("response too large", MODEL, "sd of the response is inf", "moderate size",
         change=lambda data: data.assign(y=1e200 * data.y)),
-    bad("reference that is no level", "y ~ C(ses, Treatment('poor'))", "Cannot evaluate", "ses"),
+    bad("reference that is no level", "y ~ C(ses, Treatment('poor'))", "'poor' is no", "Write one of"),
 ]  # fmt: skip
 
 OPTIONS = [
