@@ -287,7 +287,7 @@ COLUMNS = [
         change=lambda data: data.assign(Intercept=data.x)),
     bad("response too large", MODEL, "sd of the response is inf", "moderate size",
         change=lambda data: data.assign(y=1e200 * data.y)),
-    bad("reference that is no level", "y ~ C(ses, Treatment('poor'))", "'poor' is no", "Write one of"),
+    bad("reference that is no level", "y ~ C(ses, Treatment('poor'))", "'poor' is", "Write one"),
 ]  # fmt: skip
 
 OPTIONS = [
