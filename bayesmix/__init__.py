@@ -22,6 +22,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.remembered`     functions of all rows: remembered, or refused
 `bayesmix.evaluation`     terms -> columns, with checks before and after
 `bayesmix.effects`        one side of a formula -> numbers, for old rows and new
+`bayesmix.responses`      the left side of a formula: response and trials
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
 `bayesmix.priors`         which prior stands on which parameter

@@ -21,6 +21,7 @@ __all__ = [
     "more_effects_than_rows",
     "one_row_per_level",
     "redundant_columns",
+    "response_among_columns",
     "slopes_without_population_effect",
 ]
 
@@ -47,6 +48,7 @@ def check_design(design: Design, family: Family) -> tuple[str, ...]:
     """
     return (
         *redundant_columns(design),
+        *response_among_columns(design),
         *slopes_without_population_effect(design),
         *few_levels(design),
         *one_row_per_level(design, family),
@@ -106,6 +108,31 @@ def _more_columns_than_rows(design: Design) -> str:
     if design.encoder.categories.get(name) is None:
         return f"{message}."
     return f"{message}: numbers read as text become numbers with pd.to_numeric(data['{name}'])."
+
+
+def response_among_columns(design: Design) -> list[str]:
+    """Find columns of X that are the response itself, but for a factor and a constant."""
+    if design.n_rows <= 2 or (design.trials is not None and (design.trials > 1).any()):
+        return []
+    y = _direction(design.y, centre=design.has_intercept)
+    messages = []
+    for label, values in zip(design.terms, design.X.T, strict=True):
+        x = _direction(values, centre=design.has_intercept)
+        if label != "Intercept" and x.any() and np.abs(y - (x @ y) * x).max() < 1e-9:
+            messages.append(
+                f"Column '{label}' is the response '{design.response}' again, but for a factor and "
+                f"a constant, so it leaves nothing to explain. Leave '{label}' out."
+            )
+    return messages
+
+
+def _direction(values: FloatArray, *, centre: bool) -> FloatArray:
+    """Scale to unit length; a constant, if centred, becomes zeros."""
+    size = float(np.abs(values).max()) or 1.0
+    scaled = values / size
+    scaled = scaled - scaled.mean() if centre else scaled
+    length = float(np.linalg.norm(scaled))
+    return scaled / length if length > 1e-12 * len(values) ** 0.5 else np.zeros(len(values))
 
 
 def slopes_without_population_effect(design: Design) -> list[str]:

@@ -19,17 +19,22 @@ from bayesmix.columns import Factor, apply_categories, encode_column, learn_fact
 from bayesmix.contrasts import ordered_note
 from bayesmix.effects import (
     Effects,
-    Response,
     Side,
     learn_effects,
-    learn_response,
-    read_response,
     read_side,
     resolve_names,
     unknown_column,
 )
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
+from bayesmix.responses import (
+    TRIALS_IN_ARRAY,
+    Response,
+    check_response,
+    check_right_side,
+    learn_response,
+    read_response,
+)
 from bayesmix.transforms import extrapolation_note
 
 if TYPE_CHECKING:
@@ -163,7 +168,8 @@ class Design:
     response : str
         Name of the response, as formulae writes it.
     y : ndarray of float64, shape (n,)
-        The response; the successes of ``p(successes, trials)``; NaN in new data without it.
+        The response; the number of successes where there are `trials`; 0 and 1 for two levels;
+        NaN in new data without it.
     X : ndarray of float64, shape (n, p)
         Population effects.
     terms : tuple of str, length p
@@ -205,6 +211,11 @@ class Design:
     def n_terms(self) -> int:
         """Number of population effects p."""
         return len(self.terms)
+
+    @property
+    def event(self) -> str:
+        """What a success of the response is, ``"use = 'Y'"``; empty if its name says it."""
+        return self.encoder.response.event
 
     @property
     def has_intercept(self) -> bool:
@@ -332,7 +343,7 @@ class Encoder:
     categories : mapping of str to Index or None
         Columns of the effects and the response; None for numbers.
     weights : str or None
-        Column of the weights.
+        Column of the weights, if they are not the trials of the response.
     """
 
     formula: Formula
@@ -431,7 +442,7 @@ class Encoder:
         if bad.any():
             raise BayesmixError(
                 f"The trials of '{self.response.name}' must be whole numbers of 0 or more; newdata "
-                f"has {trials[bad][0]:g}."
+                f"has {trials[bad][0]:.12g} at index {newdata.index[int(bad.argmax())]}."
             )
         return None if np.isnan(trials).all() else _read_only(trials)
 
@@ -470,7 +481,8 @@ def make_design(
     family : Family
         Checks the response.
     weights : str or array_like, optional
-        Column name or one positive weight per row; a Series must have the index of `data`.
+        Column name or one positive weight per row; a Series must have the index of `data`. For a
+        family with trials the response is a proportion, and these are its trials.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
     namespace : mapping, optional
@@ -526,16 +538,21 @@ def make_design(
 
     effect_names = _unique(name for side in sides for name in side.columns(data.columns))
     encoded = {name: encode_column(name, columns[name]) for name in effect_names}
+    trials_name = None
+    if weight_column is not None and family.trials:
+        trials_name = weights if isinstance(weights, str) else TRIALS_IN_ARRAY
+        encoded.setdefault(trials_name, weight_column.to_numpy(dtype=np.float64))
     frame = pd.DataFrame(encoded, index=pd.RangeIndex(len(rows)), copy=False)
 
-    response = learn_response(response_side, frame, names)
+    response = learn_response(response_side, frame, names, family, trials_name)
+    check_right_side(response, formula, (common_side, *bar_sides.values()))
     y = _finite(response.values(frame), (response.name,), index, "Response ")
     trials = response.trials(frame)
     if trials is not None:
         trials = _finite(trials, (response.name,), index, "The trials of ")
-    family.check_response(response.name, y, trials)
+    check_response(response, family, y, trials, index)
     weight_values = None
-    if weight_column is not None:
+    if weight_column is not None and response.weights is None:
         family.check_weights(weight_column)
         weight_values = _read_only(weight_column.to_numpy(dtype=np.float64, copy=True))
 
@@ -567,7 +584,7 @@ def make_design(
             name: column.categories if isinstance(column, pd.Categorical) else None
             for name, column in encoded.items()
         },
-        weights=weights if isinstance(weights, str) else None,
+        weights=weights if isinstance(weights, str) and response.weights is None else None,
     )
     design = Design(
         formula=formula,

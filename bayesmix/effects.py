@@ -19,7 +19,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulae import model_description
-from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
@@ -28,7 +27,7 @@ from bayesmix.calls import MethodCall, nodes, rebuild
 from bayesmix.columns import listed
 from bayesmix.contrasts import CONTRASTS
 from bayesmix.errors import BayesmixError, FormulaError, suggest
-from bayesmix.evaluation import components, evaluate, evaluating, learn, not_numeric
+from bayesmix.evaluation import components, evaluate, evaluating, learn
 from bayesmix.formula import name_position
 from bayesmix.transforms import SPLINES, forget_data, outside_knots, set_transforms
 
@@ -38,11 +37,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Effects",
     "Namespace",
-    "Response",
     "Side",
     "learn_effects",
-    "learn_response",
-    "read_response",
     "read_side",
     "resolve_names",
     "unknown_column",
@@ -157,27 +153,6 @@ def read_side(text: str) -> Side:
             raise FormulaError(f"{proportion}() is a binomial response, left of '~'.", text)
         components.extend(parts)
     return Side(text, tuple(components), model)
-
-
-def read_response(text: str) -> Side:
-    """Let formulae read the left side of a formula.
-
-    Parameters
-    ----------
-    text : str
-        ``"y"``, ``"np.log(y)"``, ``"y['yes']"``, ``"p(successes, trials)"``.
-
-    Returns
-    -------
-    Side
-
-    Raises
-    ------
-    FormulaError
-        formulae cannot read it.
-    """
-    term = _read(f"{text} ~ 1", text).response.term
-    return Side(text, tuple(term.components))
 
 
 def _read(formula: str, text: str) -> Any:
@@ -465,136 +440,3 @@ def _without_data(part: Any, environment: Environment) -> Any:
 def _categories(term: Any) -> str:
     levels = [part.levels for part in getattr(term, "components", ()) if part.kind == "categoric"]
     return f"Categories of the fit: {listed(map(str, levels[0]))}." if levels else ""
-
-
-# --- response -----------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Response:
-    """The left side of a formula, for any rows.
-
-    Attributes
-    ----------
-    name : str
-        The response as formulae names it.
-    columns, trial_columns : tuple of str
-        Columns needed for the response, for its number of trials.
-    has_trials : bool
-        Whether it is ``p(successes, trials)``.
-    """
-
-    name: str
-    columns: tuple[str, ...]
-    trial_columns: tuple[str, ...]
-    has_trials: bool
-    _component: Any
-    _environment: Environment
-
-    def values(self, frame: pd.DataFrame) -> FloatArray:
-        """Compute the response, or the successes, for encoded rows, shape (n,)."""
-        if not hasattr(self._component, "call"):
-            values = frame[self._component.name]
-            level = self._component.reference
-            return self._numbers(frame, values if level is None else _equal(values, level))
-        node = _proportion(self._component.call)[0] if self.has_trials else self._component.call
-        with evaluating(self.name, lambda: not_numeric(frame, self.columns)):
-            values = node.eval(frame, self._environment)
-        return self._numbers(frame, values, "successes" if self.has_trials else "")
-
-    def trials(self, frame: pd.DataFrame) -> FloatArray | None:
-        """Compute the number of trials for encoded rows, shape (n,); None without trials."""
-        if not self.has_trials:
-            return None
-        with evaluating(self.name, lambda: not_numeric(frame, self.columns)):
-            values = _proportion(self._component.call)[1].eval(frame, self._environment)
-        return self._numbers(frame, values, "trials")
-
-    def _numbers(self, frame: pd.DataFrame, values: Any, what: str = "") -> FloatArray:
-        array = np.asarray(values.data if isinstance(values, CategoricalBox) else values)
-        is_categorical = isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-        if is_categorical or array.dtype.kind not in "biuf":
-            raise self._not_numeric(array, what)
-        array = array.reshape(len(frame)) if array.size == len(frame) else array
-        if array.ndim > 1 or array.size not in (1, len(frame)):
-            raise BayesmixError(
-                f"Response '{self.name}' has shape {array.shape}; one number per row is needed."
-            )
-        return np.array(np.broadcast_to(array, len(frame)), dtype=np.float64)
-
-    def _not_numeric(self, array: npt.NDArray[Any], what: str) -> BayesmixError:
-        values = sorted(map(str, pd.unique(array.ravel())))
-        if what:
-            return BayesmixError(
-                f"The {what} of '{self.name}' are text or categories ({listed(values, 4)}), not "
-                "numbers. Make numbers of text with pd.to_numeric."
-            )
-        column = self.columns[0] if len(self.columns) == 1 else "y"
-        return BayesmixError(
-            f"Response '{self.name}' holds text or categories ({listed(values, 4)}), not numbers. "
-            f"For the probability of one of them write {column}['{values[-1]}'] with "
-            f"family='bernoulli'; make numbers of text with pd.to_numeric(data['{column}'])."
-        )
-
-
-def learn_response(side: Side, frame: pd.DataFrame, namespace: Namespace) -> Response:
-    """Prepare the left side of a formula on the rows that are fitted.
-
-    Parameters
-    ----------
-    side : Side
-        From `read_response`.
-    frame : DataFrame
-        Encoded columns (`encode_column`).
-    namespace : Namespace
-        Names that are no columns.
-
-    Returns
-    -------
-    Response
-
-    Raises
-    ------
-    BayesmixError
-        ``y['level']`` names a level that does not occur, or ``p()`` has other arguments than two.
-    """
-    (component,) = side.components
-    environment = Environment([namespace])
-    set_transforms(component)
-    learn(component, frame, environment)
-    is_call = hasattr(component, "call")
-    has_trials = is_call and component.call.callee in _PROPORTIONS
-    trials = Side("", (_proportion(component.call)[1],) if has_trials else ())
-    level = None if is_call else component.reference
-    if level is not None and level not in (known := _labels(frame[component.name])):
-        raise BayesmixError(
-            f"Response {side.text}: column '{component.name}' has no value '{level}'. "
-            f"Its values: {listed(known)}. {suggest(level, known)}".rstrip()
-        )
-    return Response(
-        name=component.name,
-        columns=side.columns(frame.columns),
-        trial_columns=trials.columns(frame.columns),
-        has_trials=has_trials,
-        _component=component,
-        _environment=environment,
-    )
-
-
-def _labels(values: pd.Series[Any]) -> list[str]:
-    return [str(value) for value in pd.factorize(values, sort=True)[1]]
-
-
-def _equal(values: pd.Series[Any], level: str) -> npt.NDArray[np.bool_]:
-    codes, uniques = pd.factorize(values)
-    return np.array([str(value) == level for value in uniques], dtype=np.bool_)[codes]
-
-
-def _proportion(call: Any) -> tuple[Any, Any]:
-    given = dict(zip(("successes", "trials"), call.args, strict=False)) | call.kwargs
-    if len(call.args) > 2 or set(given) != {"successes", "trials"}:
-        raise BayesmixError(
-            f"'{call}' must have two arguments: {call.callee}(successes, trials), where trials is "
-            "a column or a number."
-        )
-    return given["successes"], given["trials"]

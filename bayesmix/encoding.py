@@ -28,7 +28,7 @@ from bayesmix.calls import (
 from bayesmix.columns import Factor
 from bayesmix.contrasts import CONTRASTS
 from bayesmix.design import Design, Encoder, Grouping
-from bayesmix.effects import Namespace, Side, read_response, read_side
+from bayesmix.effects import Namespace, Side, read_side
 from bayesmix.errors import BayesmixError
 from bayesmix.formula import Bar, Formula
 from bayesmix.labels import plain_index, restore_index
@@ -41,6 +41,7 @@ from bayesmix.learnt import (
 )
 from bayesmix.plain import Plain
 from bayesmix.records import checked, fields_of, mapping, record
+from bayesmix.responses import read_response
 from bayesmix.states import is_value
 
 __all__ = ["NotGiven", "plain_encoder", "plain_names", "restore_encoder"]

@@ -8,33 +8,37 @@ written with operators only, so that the same line serves NumPy arrays and PyTen
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln, expit, gammaln, log_expit, log_ndtr, ndtr
+from scipy.special import betaln, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
 from bayesmix.errors import BayesmixError, suggest
+from bayesmix.formula import _quote
 
-__all__ = ["FAMILIES", "LINKS", "Family", "Link", "family", "get_family"]
+__all__ = ["FAMILIES", "LINKS", "Family", "Link", "family", "get_family", "nearest_whole"]
 
 type Array = npt.NDArray[np.float64]
 type Auxiliary = Mapping[str, Any]
+type Labels = Sequence[Any] | npt.NDArray[Any] | None
 
 _LARGEST_POISSON_MEAN = 1e15
 
 
 @dataclass(frozen=True)
 class Link:
-    """A link by its inverse, with logarithms that stay finite where that rounds to 0 or 1.
+    """A link and its inverse, with logarithms that stay finite where that rounds to 0 or 1.
 
     Attributes
     ----------
     name : str
         By this name the joint model finds its own inverse for tensors.
+    function : callable
+        Mean, or probability of a success -> linear predictor.
     inverse : callable
         Linear predictor -> mean, or probability of a success.
     log_inverse : callable, optional
@@ -44,6 +48,7 @@ class Link:
     """
 
     name: str
+    function: Callable[[Any], Any]
     inverse: Callable[[Any], Any]
     log_inverse: Callable[[Any], Any] | None = None
     log_complement: Callable[[Any], Any] | None = None
@@ -58,10 +63,10 @@ LINKS: Mapping[str, Link] = MappingProxyType(
     {
         link.name: link
         for link in (
-            Link("identity", np.positive),
-            Link("log", _exp, np.positive),
-            Link("logit", expit, log_expit, lambda eta: log_expit(-eta)),
-            Link("probit", ndtr, log_ndtr, lambda eta: log_ndtr(-eta)),
+            Link("identity", np.positive, np.positive),
+            Link("log", np.log, _exp, np.positive),
+            Link("logit", logit, expit, log_expit, lambda eta: log_expit(-eta)),
+            Link("probit", ndtri, ndtr, log_ndtr, lambda eta: log_ndtr(-eta)),
         )
     }
 )
@@ -91,6 +96,8 @@ class Family:
         Whether rows may have weights.
     discrete : bool
         Whether the response is a whole number.
+    binary : bool
+        Whether a trial either succeeds or fails, so that a response of two levels has a meaning.
     has_residual_sd : bool
         Whether ``sigma`` is the sd of a residual on the scale of the response, which is the
         `Residual` row among the variance components.
@@ -112,11 +119,12 @@ class Family:
     trials: bool
     weights: bool
     discrete: bool
+    binary: bool
     has_residual_sd: bool
     _parameters: Callable[[Any, Auxiliary, Any, Any], dict[str, Any]]
     _log_density: Callable[[Any, Any, Link, Auxiliary, Any, Any], Any]
     _draw: Callable[[np.random.Generator, Any, Auxiliary, Any, Any], Any]
-    _check: Callable[[str, Array, Array | None], None]
+    _check: Callable[[str, Array, Array | None, Labels], None]
 
     def __repr__(self) -> str:
         """Return the text that `get_family` reads."""
@@ -247,7 +255,11 @@ class Family:
         return np.asarray(drawn, dtype=np.float64)
 
     def check_response(
-        self, name: str, y: npt.ArrayLike, trials: npt.ArrayLike | None = None
+        self,
+        name: str,
+        y: npt.ArrayLike,
+        trials: npt.ArrayLike | None = None,
+        labels: Labels = None,
     ) -> None:
         """Raise if the response cannot come from this family.
 
@@ -259,6 +271,8 @@ class Family:
             Response without missing values.
         trials : array_like, shape (n,), optional
             Number of trials of each row.
+        labels : sequence, length n, optional
+            What the rows are called in messages; their positions by default.
 
         Raises
         ------
@@ -274,14 +288,18 @@ class Family:
         if trials is None and self.trials:
             raise BayesmixError(
                 f"Family {self.name!r} needs the number of trials beside the response {name!r}. "
-                "Write p(successes, trials) on the left of the formula; "
-                "for one trial a row use family='bernoulli'."
+                "Write p(successes, trials) on the left of the formula, or, for a proportion, pass "
+                "weights='<column of the trials>'; for one trial a row use family='bernoulli'."
             )
-        response = _numeric(f"Response {name!r}", y)
+        response = _numeric(f"Response {name!r}", y, labels)
         if response.size == 0:
             raise BayesmixError(f"Response {name!r} has no rows.")
-        numbers = None if trials is None else _numeric(f"The trials of response {name!r}", trials)
-        self._check(name, response, numbers)
+        what = f"The trials of response {name!r}"
+        numbers = None if trials is None else _numeric(what, trials, labels)
+        if self.discrete:
+            response = nearest_whole(response)
+            numbers = None if numbers is None else nearest_whole(numbers)
+        self._check(name, response, numbers, labels)
 
     def check_weights(self, weights: npt.ArrayLike | None) -> None:
         """Raise if the weights cannot be used with this family.
@@ -325,7 +343,37 @@ class Family:
         return given
 
 
-def _numeric(what: str, values: npt.ArrayLike) -> Array:
+def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> Array:
+    """Replace numbers that are whole but for rounding error by the whole number.
+
+    Parameters
+    ----------
+    values : array_like of float
+        Such as ``7 / 22 * 22``, which is 7.000000000000001.
+    within : float, optional
+        Largest difference; by default that of single precision, 1e-6 times the number, and at
+        least 1e-6 and at most 1e-3.
+
+    Returns
+    -------
+    ndarray of float64
+        A copy; numbers further from a whole number, and NaN, as they came.
+
+    Examples
+    --------
+    >>> nearest_whole([7 / 22 * 22, -1e-17, 2.5]).tolist()
+    [7.0, 0.0, 2.5]
+    """
+    numbers = np.array(values, dtype=np.float64)
+    with np.errstate(invalid="ignore"):
+        whole = np.rint(numbers)
+        limit = np.clip(1e-6 * np.abs(whole), 1e-6, 1e-3) if within is None else within
+        close = np.abs(numbers - whole) <= limit
+    numbers[close] = whole[close] + 0.0  # never -0.0
+    return numbers
+
+
+def _numeric(what: str, values: npt.ArrayLike, labels: Labels = None) -> Array:
     """Float64 copy of finite numbers; text, categories and infinities are errors."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -347,27 +395,34 @@ def _numeric(what: str, values: npt.ArrayLike) -> Array:
     bad = ~np.isfinite(array)
     if bad.any():
         raise BayesmixError(
-            f"{what} must be finite; {_rows(bad)}. Drop or replace the infinite or missing values."
+            f"{what} must be finite; {_rows(bad, labels)}. Drop or replace the infinite or missing "
+            "values."
         )
     return array
 
 
-def _rows(bad: npt.NDArray[np.bool_]) -> str:
+def _rows(bad: npt.NDArray[np.bool_], labels: Labels = None) -> str:
     """Name the first offending rows: ``not so in 3 rows (positions 4, 7, 9)``."""
     where = np.flatnonzero(bad)
-    shown = ", ".join(map(str, where[:5])) + (", ..." if where.size > 5 else "")
+    first = where[:5] if labels is None else [labels[row] for row in where[:5]]
+    shown = ", ".join(map(str, first)) + (", ..." if where.size > 5 else "")
     rows, positions = ("row", "position") if where.size == 1 else ("rows", "positions")
-    return f"not so in {where.size} {rows} ({positions} {shown})"
+    place = positions if labels is None else "index"
+    return f"not so in {where.size} {rows} ({place} {shown})"
 
 
-def _check_counts(what: str, values: Array) -> None:
+def _check_counts(what: str, values: Array, labels: Labels) -> None:
     if (values < 0).any():
-        raise BayesmixError(f"{what} must not be negative; {_rows(values < 0)}.")
+        negative = values < 0
+        raise BayesmixError(
+            f"{what} must not be negative; {_rows(negative, labels)}, "
+            f"for example {values[negative][0]:.12g}."
+        )
     fractions = values != np.floor(values)
     if fractions.any():
         raise BayesmixError(
-            f"{what} must be whole numbers; {_rows(fractions)}, "
-            f"for example {values[fractions][0]:g}."
+            f"{what} must be whole numbers; {_rows(fractions, labels)}, "
+            f"for example {values[fractions][0]:.12g}."
         )
 
 
@@ -397,7 +452,7 @@ def _gaussian_draw(
     return rng.normal(mu, _residual_sd(auxiliary, weights))
 
 
-def _gaussian_check(name: str, y: Array, trials: Array | None) -> None:
+def _gaussian_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
     if np.ptp(y) == 0:
         raise BayesmixError(
             f"Response {name!r} is constant (every row is {y[0]:g}), so there is nothing to "
@@ -425,15 +480,22 @@ def _bernoulli_draw(
     return rng.random(np.shape(mu)) < mu
 
 
-def _bernoulli_check(name: str, y: Array, trials: Array | None) -> None:
+def _bernoulli_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
     values = np.unique(y)
     other = values[(values != 0) & (values != 1)]
     if other.size:
-        shown = ", ".join(f"{value:g}" for value in other[:5]) + (", ..." if other.size > 5 else "")
+        shown = ", ".join(f"{value:.8g}" for value in other[:5])
+        level = f"{values[-1]:g}" if values.size == 2 else "level"
+        column = "column" if "(" in name else name
+        quoted = _quote(column)
+        one = f"{column}['{level}']" if quoted == column else f"I({quoted} == {level})"
+        share = values[0] >= 0 and values[-1] <= 1
+        more = "proportions of successes" if share else "counts of successes"
+        rewrite = "pass weights='<column of the trials>'" if share else "write p(successes, trials)"
         raise BayesmixError(
-            f"Response {name!r} must be 0 or 1 for family 'bernoulli'; it holds {shown} too. "
-            "For counts of successes use family='binomial' and write p(successes, trials); for one "
-            f"level of a column against the others write {name}['level']."
+            f"Response {name!r} must be 0 or 1 for family 'bernoulli'; it holds "
+            f"{shown}{', ...' if other.size > 5 else ''} too. For {more} use family='binomial' "
+            f"and {rewrite}; for one level of a column against the others write {one}."
         )
     if values.size == 1:
         raise BayesmixError(
@@ -467,23 +529,24 @@ def _binomial_draw(
     return rng.binomial(np.asarray(trials).astype(np.int64), mu)
 
 
-def _binomial_check(name: str, y: Array, trials: Array | None) -> None:
+def _binomial_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
     assert trials is not None
     if trials.shape != y.shape:
         raise BayesmixError(
             f"Response {name!r} has {y.size} rows but {trials.size} numbers of trials."
         )
-    _check_counts(f"The successes of response {name!r}", y)
-    _check_counts(f"The trials of response {name!r}", trials)
-    if (trials == 0).any():
-        raise BayesmixError(
-            f"The trials of response {name!r} must be at least 1; {_rows(trials == 0)}. "
-            "Leave out rows without trials."
-        )
+    _check_counts(f"The trials of response {name!r}", trials, labels)
+    _check_counts(f"The successes of response {name!r}", y, labels)
     if (y > trials).any():
         raise BayesmixError(
-            f"Response {name!r} must not have more successes than trials; {_rows(y > trials)}. "
+            f"Response {name!r} must not have more successes than trials; "
+            f"{_rows(y > trials, labels)}. "
             "The order is p(successes, trials)."
+        )
+    if (trials == 0).any():
+        raise BayesmixError(
+            f"The trials of response {name!r} must be at least 1; {_rows(trials == 0, labels)}. "
+            "Leave out rows without trials."
         )
     for what, total in (("successes", y), ("failures", trials - y)):
         if not total.any():
@@ -513,8 +576,8 @@ def _poisson_draw(
     return np.where(mu > _LARGEST_POISSON_MEAN, np.round(mu), drawn)
 
 
-def _poisson_check(name: str, y: Array, trials: Array | None) -> None:
-    _check_counts(f"Response {name!r} of family 'poisson'", y)
+def _poisson_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
+    _check_counts(f"Response {name!r} of family 'poisson'", y, labels)
     if not y.any():
         raise BayesmixError(
             f"Response {name!r} is 0 in every row, so the data give its rate no lower bound. "
@@ -535,6 +598,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 trials=False,
                 weights=True,
                 discrete=False,
+                binary=False,
                 has_residual_sd=True,
                 _parameters=_gaussian_parameters,
                 _log_density=_gaussian_log_density,
@@ -550,6 +614,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 trials=False,
                 weights=False,
                 discrete=True,
+                binary=True,
                 has_residual_sd=False,
                 _parameters=_bernoulli_parameters,
                 _log_density=_bernoulli_log_density,
@@ -565,6 +630,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 trials=True,
                 weights=False,
                 discrete=True,
+                binary=True,
                 has_residual_sd=False,
                 _parameters=_binomial_parameters,
                 _log_density=_binomial_log_density,
@@ -580,6 +646,7 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
                 trials=False,
                 weights=False,
                 discrete=True,
+                binary=False,
                 has_residual_sd=False,
                 _parameters=_poisson_parameters,
                 _log_density=_poisson_log_density,

@@ -62,13 +62,16 @@ def prepare(
         One row per observation; never changed.
     family : str or Family
         ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``, or one with another link
-        from `bayesmix.get_family`.
+        from `bayesmix.get_family`. A response of two levels is bernoulli: text, in the order of the
+        alphabet, a Categorical, in its own, or booleans; the second level is the success, as the
+        summary says. ``binomial`` takes it as one trial.
     priors : mapping, optional
         Path to prior, such as ``{"sd:Subject": Prior("HalfNormal", sigma=50)}``. Paths cascade:
         ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``.
     weights : str or array_like, optional
-        Column name or one positive weight per row; the residual sd of row i is
-        ``sigma / sqrt(weight_i)``. Gaussian models only.
+        Column name or one positive weight per row. Gaussian: the residual sd of row i is
+        ``sigma / sqrt(weight_i)``. Binomial: the number of trials of a response that is the
+        proportion of successes. Other families take none.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
 

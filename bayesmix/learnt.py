@@ -18,10 +18,11 @@ from formulae.terms.terms import Intercept, Term
 
 from bayesmix.archive import Damaged, require
 from bayesmix.calls import FunctionCall, Remembered, nodes
-from bayesmix.effects import Effects, Namespace, Response, Side
+from bayesmix.effects import Effects, Namespace, Side
 from bayesmix.labels import plain_index, restore_index
 from bayesmix.plain import Plain
 from bayesmix.records import checked, fields_of, mapping, record
+from bayesmix.responses import Response
 from bayesmix.states import plain_state, restore_state
 from bayesmix.transforms import set_transforms
 
@@ -54,8 +55,14 @@ def restore_response(
     _restore_component(component, stored.pop("component", None), environment)
     response = record(Response, stored, "response", _component=component, _environment=environment)
     require(response.name == component.name, "the name of the response")
-    require(response.columns == side.columns(categories), "the columns of the response")
+    columns, weights = side.columns(categories), response.weights
+    if weights is not None:
+        columns = tuple(dict.fromkeys((*columns, weights)))
+        require(response.trial_columns == (weights,), "the columns of the trials")
+        require(weights in categories and categories[weights] is None, "the trials")
+    require(response.columns == columns, "the columns of the response")
     require(set(response.trial_columns) <= set(response.columns), "the columns of the trials")
+    require(len(set(response.levels)) == len(response.levels) in (0, 2), "the levels")
     return response
 
 

@@ -23,6 +23,7 @@ from bayesmix.columns import distinct_levels, listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.responses import missing_trials
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import summarised
 
@@ -395,11 +396,7 @@ def _check_trials(spec: ModelSpec, newdata: pd.DataFrame) -> None:
     response = spec.design.encoder.response
     absent = [name for name in response.trial_columns if name not in newdata.columns]
     if absent:
-        raise BayesmixError(
-            f"newdata has no column '{absent[0]}', the number of trials of '{response.name}'. "
-            f"Add it, for example newdata.assign({absent[0]}=1) for the probability of a success; "
-            "linpred does not need it."
-        )
+        raise BayesmixError(missing_trials(response, absent))
 
 
 def _weights_column(spec: ModelSpec, newdata: pd.DataFrame) -> str:

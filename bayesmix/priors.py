@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import logsumexp
 
 from bayesmix.arguments import as_number
 from bayesmix.errors import BayesmixError, suggest
-from bayesmix.families import FAMILIES, Family
+from bayesmix.families import FAMILIES, LINKS, Family
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -766,7 +767,7 @@ def resolve_priors(
     Notes
     -----
     Defaults, with s_y the sd of the response where the link is the identity and 1 otherwise, and
-    m_y its mean less the mean of the offset (for other links, only the latter):
+    m_y the link of its mean less the mean of the offset:
 
     ==============================  ==================================================
     Intercept, of centred columns   Normal(m_y, 2.5 s_y)
@@ -776,6 +777,10 @@ def resolve_priors(
     correlations                    LKJ(1)
     auxiliaries (sigma)             Exponential with mean s_y
     ==============================  ==================================================
+
+    The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
+    with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
+    over the sum of exp(offset), the rate by exposure; half a count stands for none at all.
 
     In a correlated block with an intercept, such as ``(x | g)``, the priors of sds and correlations
     are those of the block with its other columns centred at their means over the rows, so that the
@@ -799,6 +804,7 @@ def resolve_priors(
     ...     groups=(),
     ...     has_intercept=True,
     ...     offset=None,
+    ...     weights=None,
     ... )
     >>> from bayesmix.families import get_family
     >>> resolve_priors(design, get_family("gaussian"), {"x": Prior("Normal", sigma=0.5)})
@@ -830,10 +836,9 @@ def without_correlations(edits: Mapping[str, Prior | LKJ]) -> dict[str, Prior | 
 
 
 def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
-    location = 0.0 if design.offset is None else -float(np.mean(design.offset))
+    location = _location(design, family)
     scale = 1.0
     if family.on_response_scale:
-        location += float(np.mean(design.y))
         with np.errstate(over="ignore"):
             scale = float(np.std(design.y, ddof=1)) if design.y.size > 1 else 0.0
         if not (scale > 0 and math.isfinite(scale)):
@@ -869,6 +874,26 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
     ]
     defaults += [((name,), residual) for name in family.auxiliary]
     return tuple(_Leaf(node, p, p, beside.get(":".join(node), ())) for node, p in defaults)
+
+
+def _location(design: Design, family: Family) -> float:
+    """Find where the intercept would be without other effects: the link of the mean response."""
+    y, offset = design.y, design.offset
+    total = float(np.sum(y))
+    if family.link == "log":
+        # Offsets of a rate are exposures: the events over the sum of these. Without any event the
+        # rate is that of half of one, below that of one event.
+        exposure = math.log(len(y)) if offset is None else float(logsumexp(offset))
+        return math.log(total if total > 0 else 0.5) - exposure
+    if family.binary:
+        trials = float(len(y) if design.trials is None else np.sum(design.trials))
+        nearest = 0.5 / (trials + 1)  # all failures or all successes, where the link is infinite
+        mean = min(max(total / trials, nearest), 1 - nearest)
+    else:
+        mean = float(np.average(y, weights=design.weights))
+    return float(LINKS[family.link].function(mean)) - (
+        0.0 if offset is None else float(np.mean(offset))
+    )
 
 
 def _population_defaults(X: Array, location: float, scale: float, cells: bool) -> list[Prior]:

@@ -228,7 +228,8 @@ def _correlation_sections(design: Design, posterior: xr.Dataset) -> list[tuple[s
 def _facts(design: Design, family: Family) -> str:
     levels = [_count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
     rows = _count(design.n_rows, "row")
-    return f"{family.name} family, {family.link} link; " + ", ".join([rows, *levels])
+    event = f"probability of {design.event}; " if design.event else ""
+    return f"{family.name} family, {family.link} link; {event}" + ", ".join([rows, *levels])
 
 
 def _sampling_lines(sampling: Mapping[str, Any] | Any) -> tuple[str, ...]:

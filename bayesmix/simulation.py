@@ -315,14 +315,6 @@ def simulate_from(
     one_of("parameters", parameters, ("mean", "draw"))
     rng = generator(random_seed)
     encoder, family = fit.design.encoder, fit.spec.family
-    response = encoder.response.columns
-    if response != (encoder.response.name,) and not (
-        family.trials and len(response) == 1 and len(encoder.response.trial_columns) <= 1
-    ):
-        raise BayesmixError(
-            f"simulate_from writes the response into a column, but '{encoder.response.name}' is "
-            "calculated. Fit a column that holds its values."
-        )
     if data is None:
         design, columns = fit.design, _columns_of(fit.design)
     else:
@@ -365,7 +357,7 @@ def simulate_from(
         u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
     auxiliary = {name: value(name) for name in family.auxiliary}
     y = family.draw(rng, eta, auxiliary, design.weights, design.trials)
-    columns[response[0]] = _response_column(fit.design, y, discrete=family.discrete)
+    columns |= _response_columns(design, y)
     sigma = auxiliary.get("sigma")
     return Simulation(
         data=pd.DataFrame(columns, index=design.index),
@@ -391,7 +383,6 @@ def _columns_of(design: Design) -> dict[str, Any]:
         label: matrix[:, i] for labels, matrix in matrices for i, label in enumerate(labels)
     }
     sides = (encoder.common, *encoder.bars.values())
-    trials = encoder.response.trial_columns if encoder.response.has_trials else ()
     for name in dict.fromkeys(name for side in sides for name in side.columns):
         categories = encoder.categories.get(name)
         if categories is not None:
@@ -411,19 +402,20 @@ def _columns_of(design: Design) -> dict[str, Any]:
             f"The column '{name}' cannot be made from the design of '{design.formula.text}'. "
             "Give simulate_from the data frame: simulate_from(fit, data)."
         )
-    if trials and design.trials is not None:
-        columns[trials[0]] = design.trials.astype(np.int64)
     if encoder.weights is not None:
         columns[encoder.weights] = design.weights
     return columns
 
 
-def _response_column(design: Design, y: npt.NDArray[np.float64], *, discrete: bool) -> Any:
-    categories = design.encoder.categories.get(design.encoder.response.columns[0])
-    if categories is not None:
-        # Of two categories formulae models the one that it names first.
-        return pd.Categorical.from_codes(np.where(y == 1, 0, 1), categories)
-    return y.astype(np.int64) if discrete else y
+def _response_columns(design: Design, y: npt.NDArray[np.float64]) -> dict[str, Any]:
+    response = design.encoder.response
+    columns = response.undone(y, design.trials, design.encoder.categories.get(response.name))
+    if columns is None:
+        raise BayesmixError(
+            f"simulate_from writes the response into a column, but '{response.name}' is "
+            "calculated. Fit a column that holds its values."
+        )
+    return columns
 
 
 def _levels(n_groups: int | Mapping[str, int]) -> dict[str, list[str]]:

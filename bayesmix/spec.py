@@ -190,7 +190,9 @@ class ModelSpec:
         groups = ", ".join(f"{term.factor} ({term.n_levels})" for term in design.groups)
         lines = [
             f"ModelSpec: {design.formula.text}",
-            f"{self.family.name} ({self.family.link}), {design.n_rows} rows"
+            f"{self.family.name} ({self.family.link}), "
+            + (f"probability of {design.event}, " if design.event else "")
+            + f"{design.n_rows} rows"
             + (f", groups: {groups}" if groups else ""),
             self.prior_table().to_string(index=False),
         ]

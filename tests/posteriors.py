@@ -75,6 +75,7 @@ class DesignStandIn:
     terms: tuple[str, ...]
     groups: tuple[Term, ...] = ()
     n_rows: int = 0
+    event: str = ""
 
     @property
     def formula(self) -> Any:

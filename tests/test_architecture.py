@@ -34,6 +34,7 @@ STAGES = (
     "remembered",
     "evaluation",
     "effects",
+    "responses",
     "checks",
     "design",
     "priors",

@@ -266,7 +266,7 @@ COLUMNS = [
     bad("1 and 2", "won ~ x", "0 or 1", "holds 2", **BERNOULLI,
         change=lambda data: data.assign(won=data.won + 1)),
     bad("always 1", "won ~ x", "'won' is 1 in every row", **BERNOULLI, change=column("won", 1)),
-    bad("negative counts", "y ~ x", "must not be negative", r"positions 1, 4", **POISSON),
+    bad("negative counts", "y ~ x", "must not be negative", r"index 1, 4", **POISSON),
     bad("fractions as counts", "z ~ x", "whole numbers", "example 1.5", **POISSON,
         change=lambda data: data.assign(z=data.z + 0.5)),
     bad("no counts", "count ~ x", "is 0 in every row", **POISSON, change=column("count", 0)),

@@ -4,7 +4,7 @@ import copy
 import pickle
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -288,6 +288,8 @@ class FakeDesign:
     terms: tuple[str, ...]
     groups: tuple[Group, ...] = ()
     offset: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    trials: np.ndarray | None = None
 
     @property
     def has_intercept(self):
@@ -359,10 +361,14 @@ def test_defaults_of_a_gaussian_model():
     assert priors.edits == {}
 
 
-@pytest.mark.parametrize("family", [BERNOULLI, POISSON])
-def test_defaults_of_other_families_are_on_the_link_scale(family):
-    priors = resolve_priors(DESIGN, family)
-    assert priors.intercept == Prior("Normal", mu=0, sigma=2.5)
+@pytest.mark.parametrize(
+    ("family", "y", "location"), [(BERNOULLI, Y > 260, -np.log(2)), (POISSON, Y, np.log(Y.mean()))]
+)
+def test_defaults_of_other_families_are_on_the_link_scale(family, y, location):
+    assert (Y > 260).mean() == 1 / 3
+    priors = resolve_priors(replace(DESIGN, y=y), family)
+    assert priors.intercept.parameters["mu"] == pytest.approx(location)
+    assert priors.intercept.parameters["sigma"] == 2.5
     assert priors.beta[0] == Prior("Normal", mu=0, sigma=2.5 / X1.std(ddof=1))
     assert priors.sd["student"][0] == Prior("Exponential", scale=1)
     assert priors.sd["student"][1] == Prior("Exponential", scale=1 / X1.std(ddof=1))
@@ -375,9 +381,10 @@ def test_the_mean_of_the_offset_is_taken_from_the_intercept():
     assert resolve_priors(design, GAUSSIAN).intercept.parameters["mu"] == pytest.approx(
         Y.mean() - X1.mean()
     )
-    assert resolve_priors(design, POISSON).intercept == Prior("Normal", mu=-X1.mean(), sigma=2.5)
-    nought = FakeDesign(DESIGN.y, DESIGN.X, DESIGN.terms, offset=0 * X1)
-    assert "mu=0," in table(resolve_priors(nought, POISSON))["Intercept"]
+    rate = resolve_priors(design, POISSON).intercept
+    assert rate.parameters["mu"] == pytest.approx(np.log(Y.sum() / np.exp(X1).sum()))
+    nought = FakeDesign(np.tile([-1.0, 1.0], N // 2), DESIGN.X, DESIGN.terms, offset=0 * X1)
+    assert "mu=0," in table(resolve_priors(nought, GAUSSIAN))["Intercept"]
 
 
 def test_table_lists_one_row_per_parameter_in_order():
