@@ -22,7 +22,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.remembered`     functions of all rows: remembered, or refused
 `bayesmix.evaluation`     terms -> columns, with checks before and after
 `bayesmix.effects`        one side of a formula -> numbers, for old rows and new
+`bayesmix.outcomes`       text and categories as a response
 `bayesmix.responses`      the left side of a formula: response and trials
+`bayesmix.responsechecks` what a response cannot be
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
 `bayesmix.priors`         which prior stands on which parameter

@@ -27,14 +27,8 @@ from bayesmix.effects import (
 )
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
-from bayesmix.responses import (
-    TRIALS_IN_ARRAY,
-    Response,
-    check_response,
-    check_right_side,
-    learn_response,
-    read_response,
-)
+from bayesmix.responsechecks import check_response, check_right_side
+from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
 from bayesmix.transforms import extrapolation_note
 
 if TYPE_CHECKING:

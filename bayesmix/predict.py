@@ -23,7 +23,7 @@ from bayesmix.columns import distinct_levels, listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
-from bayesmix.responses import missing_trials
+from bayesmix.responsechecks import missing_trials
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import summarised
 

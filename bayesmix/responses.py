@@ -7,7 +7,6 @@ here once, from the rows that are fitted.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,25 +21,15 @@ from bayesmix.effects import _PROPORTIONS, Namespace, Side, _read
 from bayesmix.errors import BayesmixError, FormulaError, suggest
 from bayesmix.evaluation import evaluating, learn, not_numeric
 from bayesmix.families import nearest_whole
-from bayesmix.formula import _quote
+from bayesmix.outcomes import coded, equals, is_categorical, is_text, labels_of, not_numbers
 from bayesmix.transforms import forget_data, set_transforms
 
 if TYPE_CHECKING:
     from bayesmix.families import Family
-    from bayesmix.formula import Formula
 
-__all__ = [
-    "TRIALS_IN_ARRAY",
-    "Response",
-    "check_response",
-    "check_right_side",
-    "learn_response",
-    "missing_trials",
-    "read_response",
-]
+__all__ = ["TRIALS_IN_ARRAY", "Response", "learn_response", "read_response"]
 
 type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 TRIALS_IN_ARRAY = "weights="
 """Stands for the column of the trials where the weights came as an array."""
@@ -113,7 +102,7 @@ class Response:
         """Compute the response, or the successes, for encoded rows, shape (n,)."""
         values = self._evaluated(frame)
         if self.level is not None:
-            values = _equal(values, self.level)
+            values = equals(values, self.level)
         elif self.levels:
             values = self._successes(values)
         numbers = self._numbers(frame, values, "successes" if _has_trials(self._component) else "")
@@ -187,7 +176,7 @@ class Response:
             return node.eval(frame, self._environment)
 
     def _successes(self, values: Any) -> FloatArray:
-        codes, categories = _coded(values)
+        codes, categories = coded(values)
         labels = [_label(category) for category in categories]
         unknown = [label for label in labels if label not in self.levels]
         if unknown:
@@ -199,8 +188,8 @@ class Response:
 
     def _numbers(self, frame: pd.DataFrame, values: Any, what: str = "") -> FloatArray:
         array = np.asarray(values.data if isinstance(values, CategoricalBox) else values)
-        if _is_categorical(values) or array.dtype.kind not in "biuf":
-            raise _text(self.name, self.columns, values, what)
+        if is_categorical(values) or array.dtype.kind not in "biuf":
+            raise not_numbers(self.name, self.columns, values, what)
         array = array.reshape(len(frame)) if array.size == len(frame) else array
         if array.ndim > 1 or array.size not in (1, len(frame)):
             raise BayesmixError(
@@ -285,20 +274,20 @@ def _with_levels(response: Response, side: Side, frame: pd.DataFrame, family: Fa
         forget_data(getattr(node, "stateful_transform", None))
     level = response.level
     if level is not None:
-        if level not in (known := _labels(values)):
+        if level not in (known := labels_of(values)):
             raise BayesmixError(
                 f"Response {side.text}: column '{component.name}' has no value '{level}'. "
                 f"Its values: {listed(known)}. {suggest(level, known)}".rstrip()
             )
         return dataclasses.replace(response, event=f"{response.name} = '{level}'")
-    if not _is_text(values):
+    if not is_text(values):
         is_bool = np.asarray(values).dtype == np.bool_
         if is_bool and family.binary and not hasattr(component, "call"):
             return dataclasses.replace(response, event=f"{response.name} = True")
         return response
-    _, categories = _coded(values)
+    _, categories = coded(values)
     if not family.binary or len(categories) != 2:
-        raise _text(response.name, response.columns, values, family=family)
+        raise not_numbers(response.name, response.columns, values, family=family)
     success = categories[1]
     shown = repr(success) if isinstance(success, str) else _label(success)
     return dataclasses.replace(
@@ -312,183 +301,6 @@ def _is_binary(response: Response, frame: pd.DataFrame) -> bool:
     """Whether each row is one trial: a level or not, 0 or 1."""
     values = response.values(frame)
     return bool(np.isin(values, (0, 1)).all())
-
-
-def check_response(
-    response: Response,
-    family: Family,
-    y: FloatArray,
-    trials: FloatArray | None,
-    index: pd.Index[Any],
-) -> None:
-    """Raise if the response of the fit cannot come from its family.
-
-    Parameters
-    ----------
-    response : Response
-        Where the numbers come from.
-    family : Family
-        What they may be.
-    y, trials : ndarray of float64, shape (n,), or None
-        The response, or the successes, and the number of trials.
-    index : Index, length n
-        Labels of the rows, for the messages.
-
-    Raises
-    ------
-    BayesmixError
-        As `Family.check_response`; for a proportion in the words of proportions.
-    """
-    if response.weights is not None and trials is not None and (trials > 0).all():
-        share = y / trials
-        outside = (share < 0) | (share > 1)
-        fractions = ~outside & (y != np.floor(y)) & (trials == np.floor(trials))
-        if outside.any():
-            row = int(outside.argmax())
-            raise BayesmixError(
-                f"Response '{response.name}' must be a proportion from 0 to 1, since the weights "
-                f"of family '{family.name}' are its trials; it is {share[row]:.12g} at index "
-                f"{index[row]}. For counts of successes write p(successes, trials), without "
-                "weights."
-            )
-        if fractions.any():
-            in_array = response.weights == TRIALS_IN_ARRAY
-            trials_name = "trials" if in_array else _quote(response.weights)
-            is_call = hasattr(response._component, "call")
-            share_name = response.name if is_call else _quote(response.name)
-            rounded = f"p(np.round({share_name} * {trials_name}), {trials_name})"
-            row = int(fractions.argmax())
-            raise BayesmixError(
-                f"Response '{response.name}' times its weights must be a whole number of "
-                f"successes; {share[row]:.12g} of {trials[row]:g} is {y[row]:.6g} at index "
-                f"{index[row]} ({int(fractions.sum())} such rows). Write the counts, "
-                f"p(successes, trials), or, of rounded proportions, {rounded}."
-            )
-    family.check_response(response.name, y, trials, index.to_numpy())
-
-
-def missing_trials(response: Response, absent: Sequence[str]) -> str:
-    """Say which columns with the number of trials new data lack, and what to put there."""
-    if TRIALS_IN_ARRAY in absent:
-        return (
-            f"The weights of the fit, which are the trials of '{response.name}', came as an array, "
-            "so that those of newdata are not known. Refit with weights='<column>', a column of "
-            "both data frames; linpred needs no trials."
-        )
-    names = f"column '{absent[0]}'" if len(absent) == 1 else f"columns {', '.join(absent)}"
-    message = f"newdata has no {names}, the number of trials of '{response.name}'."
-    values = response.one_trial()
-    if values.keys() <= set(absent) and values:
-        given = ", ".join(f"{name}={value}" for name, value in values.items())
-        example = f"for example newdata.assign({given}) for the probability of a success"
-        return f"{message} Add {'it' if len(absent) == 1 else 'them'}, {example}; " + (
-            f"linpred does not need {'it' if len(absent) == 1 else 'them'}."
-        )
-    return f"{message} Add {'it' if len(absent) == 1 else 'them'}; linpred needs no trials."
-
-
-def check_right_side(response: Response, formula: Formula, sides: Sequence[Side]) -> None:
-    """Raise if ``y['level']`` stands left, and y, which tells the answer, right."""
-    terms = {name for side in sides for name in side.terms}
-    terms |= {name for bar in formula.bars for name in bar.factor}
-    if response.level is not None and response.name in terms:
-        raise FormulaError(
-            f"The response {response.name}['{response.level}'] is on the right of '~' too, as "
-            f"'{response.name}'. Leave it out there.",
-            formula.text,
-        )
-
-
-# --- values -------------------------------------------------------------------------------------
-
-
-def _is_categorical(values: Any) -> bool:
-    return isinstance(getattr(values, "dtype", None), pd.CategoricalDtype)
-
-
-def _is_text(values: Any) -> bool:
-    if isinstance(values, CategoricalBox) or _is_categorical(values):
-        return True
-    return np.asarray(values).dtype.kind not in "biufc"
-
-
-def _coded(values: Any) -> tuple[IntArray, list[Any]]:
-    """Make codes of text or categories: these in their own order, text sorted."""
-    levels = None
-    if isinstance(values, CategoricalBox):
-        values, levels = values.data, values.levels
-    if _is_categorical(values):
-        categorical = pd.Categorical(values).remove_unused_categories()
-    else:
-        codes, uniques = pd.factorize(np.asarray(values).reshape(-1), sort=True)
-        if (codes < 0).any():
-            raise BayesmixError(
-                "The response is calculated and has missing values. Calculate it as a column of "
-                "the data, so that these rows can be left out."
-            )
-        categorical = pd.Categorical.from_codes(codes, categories=pd.Index(uniques))
-    if levels is not None:
-        known = [level for level in levels if level in categorical.categories]
-        categorical = categorical.reorder_categories(known)
-    return categorical.codes.astype(np.int64), categorical.categories.tolist()
-
-
-def _labels(values: pd.Series[Any]) -> list[str]:
-    return [_label(value) for value in pd.factorize(values, sort=True)[1]]
-
-
-def _equal(values: pd.Series[Any], level: str) -> npt.NDArray[np.bool_]:
-    codes, uniques = pd.factorize(values)
-    return np.array([_label(value) == level for value in uniques], dtype=np.bool_)[codes]
-
-
-def _text(
-    name: str, columns: Sequence[str], values: Any, what: str = "", family: Family | None = None
-) -> BayesmixError:
-    """Make the error for text or categories where numbers or two levels are needed."""
-    _, categories = _coded(values)
-    labels = [_label(category) for category in categories]
-    if what:
-        return BayesmixError(
-            f"The {what} of '{name}' are text or categories ({listed(sorted(labels), 4)}), not "
-            "numbers. Make numbers of text with pd.to_numeric."
-        )
-    column = columns[0] if len(columns) == 1 else "y"
-    one = _against_others(column, labels)
-    holds = f"Response '{name}' holds text or categories ({listed(labels, 6)})"
-    if len(labels) == 1:
-        return BayesmixError(
-            f"{holds}: all rows that are used have the same value, so there is nothing to explain. "
-            "Check the column and the rows that are kept."
-        )
-    if family is not None and family.binary:
-        message = (
-            f"{holds}, {len(labels)} of them where family '{family.name}' needs 2. For the "
-            f"probability of one against the others {one}"
-        )
-    elif len(labels) == 2:
-        message = f"{holds}, not numbers. For the probability of '{labels[1]}' pass "
-        message += "family='bernoulli'"
-    else:
-        message = f"{holds}, not numbers. For the probability of one of them {one}"
-        message += " with family='bernoulli'"
-    if _mostly_numbers(labels):
-        message += f"; make numbers of text with pd.to_numeric(data['{column}'])"
-    return BayesmixError(f"{message}.")
-
-
-def _against_others(column: str, labels: Sequence[str]) -> str:
-    """Say how to write one level of a column, in characters that a formula can have."""
-    label = next((label for label in reversed(labels) if not {"'", '"'} & set(label)), None)
-    if label is None:
-        return "make a column of True and False"
-    quoted = _quote(column)
-    return f"write {column}['{label}']" if quoted == column else f"write I({quoted} == '{label}')"
-
-
-def _mostly_numbers(labels: Sequence[str]) -> bool:
-    numbers = pd.to_numeric(pd.Series(labels, dtype=object), errors="coerce")
-    return bool(numbers.notna().mean() >= 0.5)
 
 
 def _has_trials(component: Any) -> bool:

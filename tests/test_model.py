@@ -266,8 +266,10 @@ def test_free_variables_come_back_from_the_reported_parameters(case, load):
 
 def test_weights_scale_the_residual_sd(sleepstudy):
     weights = np.linspace(0.5, 4, len(sleepstudy))
-    plain = bm.prepare("Reaction ~ Days", sleepstudy).build()
-    weighted = bm.prepare("Reaction ~ Days", sleepstudy, weights=weights).build()
+    spec = bm.prepare("Reaction ~ Days", sleepstudy)
+    priors = {"Intercept": spec.priors.intercept, "sigma": spec.priors.auxiliary["sigma"]}
+    plain = spec.build()
+    weighted = bm.prepare("Reaction ~ Days", sleepstudy, weights=weights, priors=priors).build()
     point = a_point(plain)
     value = natural(plain, point)
     x, y = sleepstudy["Days"].to_numpy(), sleepstudy["Reaction"].to_numpy()

@@ -92,7 +92,7 @@ def with_draws(spec: bm.ModelSpec) -> bm.MixedFit:
         )
         for name, own in ({"beta": ("term",)} | dims).items()
     }
-    variables = {k: (d, np.abs(v) if k.startswith("sd") else v) for k, (d, v) in variables.items()}
+    variables = {k: (d, np.abs(v) if "sd_" in k else v) for k, (d, v) in variables.items()}
     attrs = {"method": "nuts", "seconds": 1.5, "messages": json.dumps([]), "random_seed": 1}
     idata = xr.DataTree.from_dict(
         {"/": xr.Dataset(attrs=attrs), "/posterior": xr.Dataset(variables, coords)}
