@@ -280,6 +280,8 @@ def simulate_from(
         whose columns stand alone (``x``, not only ``np.log(x)``).
     parameters : {"mean", "draw"}
         Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
+        Means of sds and correlations are those of a block with its other columns centred where the
+        priors are, and so need not be those of the tables.
     random_seed : int, Generator or None
         The same seed gives the same data.
 

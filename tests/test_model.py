@@ -59,13 +59,16 @@ def test_ways_to_write_uncorrelated_effects_are_one_model(sleepstudy):
 
 
 def test_correlated_effects_differ_by_the_correlation_only(sleepstudy):
-    together = bm.prepare("Reaction ~ Days + (Days | Subject)", sleepstudy).build()
-    apart = bm.prepare("Reaction ~ Days + (Days || Subject)", sleepstudy).build()
+    centred = sleepstudy.assign(Days=sleepstudy["Days"] - sleepstudy["Days"].mean())
+    together = bm.prepare("Reaction ~ Days + (Days | Subject)", centred).build()
+    apart = bm.prepare("Reaction ~ Days + (Days || Subject)", centred).build()
     point = a_point(apart)
-    zero = point | {"lkj_Subject_logodds__": np.zeros(1)}
+    own = dict(point)
+    own["centred_sd_Subject_log__"] = own.pop("sd_Subject_log__")
+    zero = own | {"lkj_Subject_logodds__": np.zeros(1)}
     # LKJ(1) of two effects is flat: Beta(1, 1), whose log density is zero.
     assert logp(together, zero) == pytest.approx(logp(apart, point), rel=1e-12)
-    some = point | {"lkj_Subject_logodds__": np.ones(1)}
+    some = own | {"lkj_Subject_logodds__": np.ones(1)}
     assert logp(together, some) != pytest.approx(logp(apart, point), rel=1e-6)
 
 
@@ -107,7 +110,7 @@ def test_density_is_that_of_a_model_with_lkjcholeskycov(sleepstudy, eta):
     scale = [spec.priors.sd["Subject"][i].parameters["scale"] for i in (0, 1)]
     with pm.Model() as theirs:
         pm.LKJCholeskyCov("L", eta=eta, n=2, sd_dist=pm.Exponential.dist(scale=scale, shape=2))
-    sd, r = value["sd_Subject"], 2 * value["lkj_Subject"][0] - 1
+    sd, r = value["centred_sd_Subject"], 2 * value["lkj_Subject"][0] - 1
     packed = np.array([sd[0], sd[1] * r, sd[1] * np.sqrt(1 - r**2)])
     density = pm.logp(theirs["L"], packed).eval()
     jacobian = np.log(2 * sd[1] / np.sqrt(1 - r**2))
@@ -155,7 +158,8 @@ def _grouped(n_effects: int, n_groups: int = 12, priors=None) -> ModelSpec:
     rng = np.random.default_rng(0)
     n = n_groups * (n_effects + 3)
     names = [f"x{i}" for i in range(1, n_effects)]
-    data = pd.DataFrame(rng.standard_normal((n, n_effects - 1)), columns=names)
+    x = rng.standard_normal((n, n_effects - 1))
+    data = pd.DataFrame(x - x.mean(axis=0), columns=names)
     data["g"] = np.arange(n) % n_groups
     data["y"] = rng.standard_normal(n)
     right = " + ".join(["1", *names])

@@ -293,11 +293,18 @@ def sleep():
 class TestSimulateFrom:
     def test_truth_is_the_posterior_mean(self, sleep):
         simulation = bm.simulate_from(sleep, random_seed=1)
-        varcorr = sleep.varcorr()["sd"].tolist()
-        assert [*simulation.sd["Subject"].values(), simulation.sigma] == pytest.approx(varcorr)
+        # The means are those of Days at its mean, where the priors are.
+        draws = sleep.posterior
+        intercept, slope = draws["centred_sd_Subject"].mean(["chain", "draw"]).values
+        r = float(2 * draws["lkj_Subject"].mean() - 1)
+        days = float(sleep.design.X[:, 1].mean())
+        variance = intercept**2 + (days * slope) ** 2 - 2 * days * r * intercept * slope
+        sds = [np.sqrt(variance), slope, sleep.varcorr()["sd"].iloc[-1]]
+        assert [*simulation.sd["Subject"].values(), simulation.sigma] == pytest.approx(sds)
         assert list(simulation.beta.values()) == pytest.approx(sleep.fixef()["value"].tolist())
-        cor = sleep.cor_re()["Subject"].to_numpy()
-        assert simulation.cor["Subject"].to_numpy() == pytest.approx(cor)
+        covariance = r * intercept * slope - days * slope**2
+        cor = covariance / sds[0] / sds[1]
+        assert simulation.cor["Subject"].loc["Intercept", "Days"] == pytest.approx(cor)
 
     def test_rows_are_those_of_the_fit(self, sleep):
         data, original = bm.simulate_from(sleep, random_seed=1).data, bm.load_dataset("sleepstudy")
