@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import numbers
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Collection, Iterable, Mapping
 
 import numpy as np
 
@@ -13,18 +15,34 @@ __all__ = [
     "as_number",
     "as_whole_number",
     "generator",
+    "names_of",
     "one_of",
     "seed",
+    "shown",
     "true_or_false",
     "whole_number",
 ]
+
+_SHORT = reprlib.Repr(maxstring=120, maxother=80, maxlong=40, maxlist=8, maxtuple=8, maxdict=6)
+
+
+def shown(value: object) -> str:
+    """Write any value on one line of bounded length, for a message."""
+    try:
+        text = _SHORT.repr(value)
+    except Exception:  # whatever the value's own repr raises
+        text = f"<{type(value).__name__}>"
+    return " ".join(text.split())
 
 
 def as_number(value: object) -> float | None:
     """Return one real number as a float, and None for anything else; True and False are none."""
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number or a fraction beyond 1e308
+        return math.inf if value > 0 else -math.inf
 
 
 def as_whole_number(value: object) -> int | None:
@@ -39,7 +57,7 @@ def whole_number(name: str, value: object, *, at_least: int, at_most: int | None
     whole = as_whole_number(value)
     if whole is None or whole < at_least or (at_most is not None and whole > at_most):
         limits = f">= {at_least}" if at_most is None else f"from {at_least} to {at_most}"
-        raise BayesmixError(f"{name}={value!r} is not usable: give a whole number {limits}.")
+        raise BayesmixError(f"{name}={shown(value)} is not usable: give a whole number {limits}.")
 
 
 def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
@@ -47,15 +65,26 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     words = list(allowed)
     if not isinstance(value, str) or value not in words:
         raise BayesmixError(
-            f"Unknown {name}={value!r}. Allowed: {', '.join(words)}. "
-            f"{suggest(str(value), words)}".rstrip()
+            f"Unknown {name}={shown(value)}. Allowed: {', '.join(words)}. "
+            f"{suggest(value, words) if isinstance(value, str) else ''}".rstrip()
         )
+
+
+def names_of(name: str, value: object) -> tuple[str, ...]:
+    """Read one name or a list of names, each once; raise for anything else."""
+    if isinstance(value, str):
+        return (value,)
+    is_list = isinstance(value, Collection) and not isinstance(value, Mapping | bytes | bytearray)
+    names = list(value) if is_list and getattr(value, "ndim", 1) == 1 else [None]
+    if not all(isinstance(one, str) for one in names):
+        raise BayesmixError(f"{name}={shown(value)} is not usable: give a list of names.")
+    return tuple(dict.fromkeys(map(str, names)))
 
 
 def true_or_false(name: str, value: object) -> None:
     """Raise unless a value is True or False."""
     if not isinstance(value, bool | np.bool_):
-        raise BayesmixError(f"{name}={value!r} is not usable: give True or False.")
+        raise BayesmixError(f"{name}={shown(value)} is not usable: give True or False.")
 
 
 def seed(value: object) -> int:
@@ -68,7 +97,7 @@ def seed(value: object) -> int:
     if whole is not None and whole >= 0:
         return whole
     raise BayesmixError(
-        f"random_seed={value!r} is not usable: give a whole number of zero or more, a "
+        f"random_seed={shown(value)} is not usable: give a whole number of zero or more, a "
         "numpy.random.Generator, or None."
     )
 
