@@ -254,7 +254,7 @@ def test_effects_without_draws_do_not_matter_to_other_factors(fit):
     tree["posterior"] = kept
     other = dataclasses.replace(fit, idata=tree)
     pd.testing.assert_frame_equal(other.linpred(groups=["school"]), fit.linpred(groups=["school"]))
-    with pytest.raises(bm.BayesmixError, match="'rater'.*list of other factors"):
+    with pytest.raises(bm.BayesmixError, match=r"'rater'.*list of other factors"):
         other.linpred(groups=["school", "rater"])
 
 
