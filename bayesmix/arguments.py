@@ -74,8 +74,9 @@ def names_of(name: str, value: object) -> tuple[str, ...]:
     """Read one name or a list of names, each once; raise for anything else."""
     if isinstance(value, str):
         return (value,)
-    is_list = isinstance(value, Collection) and not isinstance(value, Mapping | bytes | bytearray)
-    names = list(value) if is_list and getattr(value, "ndim", 1) == 1 else [None]
+    names: list[object] = [None]
+    if isinstance(value, Collection) and not isinstance(value, Mapping | bytes | bytearray):
+        names = list(value) if getattr(value, "ndim", 1) == 1 else names
     if not all(isinstance(one, str) for one in names):
         raise BayesmixError(f"{name}={shown(value)} is not usable: give a list of names.")
     return tuple(dict.fromkeys(map(str, names)))

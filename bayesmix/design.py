@@ -29,6 +29,7 @@ from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
 from bayesmix.transforms import extrapolation_note
+from bayesmix.rewriting import with_bars
 
 if TYPE_CHECKING:
     from bayesmix.families import Family
@@ -262,8 +263,30 @@ class Design:
         )
 
     def uncorrelated(self) -> Design:
-        """Return the same design with every block of effects split into blocks of one."""
-        return dataclasses.replace(self, groups=tuple(term.split() for term in self.groups))
+        """Return the same design with every block of effects split into blocks of one.
+
+        Its formula is that of the new model: ``(x || g)`` for ``(x | g)``, and ``diag(f | g)``
+        where f is categorical, since ``||`` keeps the columns of a category together.
+        """
+
+        def split(bar: Bar) -> Bar:
+            spans = self.encoder.bars[bar.effects].spans
+            if max(len(span) for span in _spans(bar, self.encoder.bars[bar.effects])) == 1:
+                return bar
+            diagonal = max(map(len, spans)) > 1
+            return dataclasses.replace(bar, correlated=False, diagonal=diagonal)
+
+        formula = with_bars(self.formula, split)
+        groupings = tuple(
+            dataclasses.replace(grouping, bars=tuple(map(split, grouping.bars)), means=None)
+            for grouping in self.encoder.groupings
+        )
+        return dataclasses.replace(
+            self,
+            formula=formula,
+            groups=tuple(term.split() for term in self.groups),
+            encoder=dataclasses.replace(self.encoder, formula=formula, groupings=groupings),
+        )
 
     def __repr__(self) -> str:
         """Return the formula, the sizes and the names, not the arrays."""
@@ -306,8 +329,7 @@ class Grouping:
         blocks: list[tuple[int, ...]] = []
         for bar in self.bars:
             one = effects[bar.effects]
-            spans = (tuple(range(len(one.labels))),) if bar.correlated else one.spans
-            blocks += [tuple(len(labels) + k for k in span) for span in spans]
+            blocks += [tuple(len(labels) + k for k in span) for span in _spans(bar, one)]
             labels += one.labels
         parts = [matrices[bar.effects] for bar in self.bars]
         return GroupTerm(
@@ -816,13 +838,21 @@ def _finite(
 # --- bars ---------------------------------------------------------------------------------------
 
 
+def _spans(bar: Bar, effects: Effects) -> tuple[tuple[int, ...], ...]:
+    """Tell which columns of a bar are correlated with one another."""
+    every = tuple(range(len(effects.labels)))
+    if bar.diagonal:
+        return tuple((k,) for k in every)
+    return (every,) if bar.correlated else tuple(map(tuple, effects.spans))
+
+
 def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
     """Leave out bars that stand in the formula twice, and say so."""
     bars: dict[Any, Bar] = {}
     notes = {}
     for bar in formula.bars:
         correlated = bar.correlated or bar.effects == "1"
-        key = (bar.effects, frozenset(bar.factor), correlated)
+        key = (bar.effects, frozenset(bar.factor), correlated, bar.diagonal)
         if key in bars:
             notes[key] = (
                 f"{bar} is in the formula twice (a/b stands for a and a:b). It is used once; "

@@ -24,6 +24,7 @@ STAGES = (
     "labels",
     "formula",
     "rewrites",
+    "rewriting",
     "families",
     "columns",
     "contrasts",
