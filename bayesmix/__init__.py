@@ -43,6 +43,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.crossval`       k-fold cross-validation on any executor
 `bayesmix.elpd`           results of the criteria, as ArviZ's
 `bayesmix.criteria`       how well a model predicts: LOO, WAIC, leave one group out
+`bayesmix.verdicts`       differences of elpd in words, if they can be trusted
 `bayesmix.comparison`     models by how well they predict: a table
 `bayesmix.correlation`    whether group effects are correlated, and whether it matters
 `bayesmix.panels`         what all figures share

@@ -42,7 +42,7 @@ def as_number(value: object) -> float | None:
     try:
         return float(value)
     except OverflowError:  # a whole number or a fraction beyond 1e308
-        return math.inf if value > 0 else -math.inf
+        return math.inf if value > 0 else -math.inf  # type: ignore[operator]
 
 
 def as_whole_number(value: object) -> int | None:

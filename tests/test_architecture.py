@@ -63,6 +63,7 @@ STAGES = (
     "crossval",
     "elpd",
     "criteria",
+    "verdicts",
     "comparison",
     "correlation",
     "panels",
