@@ -15,14 +15,14 @@ from bayesmix.arguments import one_of, shown
 from bayesmix.criteria import Facts, logo
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
 from bayesmix.report import Summary
-from bayesmix.verdicts import SMALL_DIFFERENCE, caution, doubts, in_words, remedy
+from bayesmix.verdicts import caution, doubts, in_words, remedy
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
     from bayesmix.fitting import MixedFit
 
-__all__ = ["SMALL_DIFFERENCE", "Comparison", "compare"]
+__all__ = ["Comparison", "compare"]
 
 LEAST_WEIGHT = 1e-9
 # Characters of a formula that can be the name of a model in a table.

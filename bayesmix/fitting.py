@@ -549,7 +549,28 @@ class MixedFit:
         return plot_trace(self, parameters, ax=ax)
 
     def uncorrelated(self) -> MixedFit:
-        """Refit the same model with every block of effects split into blocks of one."""
+        """Refit the same model with every block of effects split into blocks of one.
+
+        Its formula is ``(x || g)`` for ``(x | g)``, and ``diag(f | g)`` for a categorical f, whose
+        columns ``||`` keeps together. Options and priors stay.
+
+        The default prior of ``(x | g)`` does not depend on where x is zero. That of ``(x || g)``
+        does, and so does the model: it takes the intercepts where x is zero as independent of the
+        slopes. Where the zero of x has no meaning, center x first, as in
+        ``center(x) + (center(x) || g)``.
+
+        Returns
+        -------
+        MixedFit
+
+        Examples
+        --------
+        >>> import bayesmix as bm
+        >>> data = bm.load_dataset("sleepstudy")
+        >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", data)
+        >>> spec.uncorrelated().design.formula.text
+        'Reaction ~ Days + (Days || Subject)'
+        """
         return _sampled(self.spec.uncorrelated(), self.options)
 
     @functools.cached_property

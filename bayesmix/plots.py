@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import generator, whole_number
-from bayesmix.comparison import SMALL_DIFFERENCE
 from bayesmix.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.errors import BayesmixError
 from bayesmix.implied import implied_priors
@@ -31,6 +30,7 @@ from bayesmix.panels import (
 )
 from bayesmix.predict import predict
 from bayesmix.tables import parameter_draws
+from bayesmix.verdicts import SMALL_DIFFERENCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

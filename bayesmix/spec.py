@@ -139,7 +139,9 @@ class ModelSpec:
     def uncorrelated(self) -> ModelSpec:
         """Return the same model with every block of effects split into blocks of one.
 
-        Priors stay as they are; those of correlations have nothing left to stand on.
+        Priors stay as they are; those of correlations have nothing left to stand on. The default
+        prior of a correlated block does not depend on where its covariates are zero, and the model
+        without correlations does: see `MixedFit.uncorrelated`.
         """
         design = self.design.uncorrelated()
         edits = without_correlations(self.priors.edits)

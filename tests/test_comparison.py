@@ -277,12 +277,12 @@ class TestTrust:
         ):
             bm.compare(models)
 
-    @pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+    @pytest.mark.slow
     def test_the_ways_out_are_ways_out(self):
         """Of rows that, given the group effects, tell much of these."""
         data = bm.load_dataset("sleepstudy").query("Days < 3").reset_index(drop=True)
         data.loc[4, "Reaction"] += 4000
-        options = {"draws": 100, "random_seed": 1, "progressbar": False}
+        options = {"draws": 500, "random_seed": 1, "progressbar": False}
         formulas = ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (Days || Subject)")
         outliers = [bm.fit(formula, data, **options) for formula in formulas]
         with pytest.warns(bm.ComparisonWarning, match="cannot be trusted") as caught:
