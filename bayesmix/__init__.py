@@ -12,7 +12,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.labels`         pandas' indexes <-> plain values
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
-`bayesmix.rewriting`      a formula rewritten as that of another model
+`bayesmix.splitting`      a formula rewritten as that of another model
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column
 `bayesmix.contrasts`      contrasts of categories by name

@@ -28,8 +28,8 @@ from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
+from bayesmix.splitting import with_bars
 from bayesmix.transforms import extrapolation_note
-from bayesmix.rewriting import with_bars
 
 if TYPE_CHECKING:
     from bayesmix.families import Family

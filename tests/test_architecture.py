@@ -24,7 +24,7 @@ STAGES = (
     "labels",
     "formula",
     "rewrites",
-    "rewriting",
+    "splitting",
     "families",
     "columns",
     "contrasts",

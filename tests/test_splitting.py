@@ -8,7 +8,7 @@ import pytest
 
 import bayesmix as bm
 from bayesmix.formula import Bar, parse_formula
-from bayesmix.rewriting import with_bars
+from bayesmix.splitting import with_bars
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::bayesmix.DesignWarning", "ignore::bayesmix.ConvergenceWarning"
