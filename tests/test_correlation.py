@@ -80,9 +80,7 @@ class TestPrior:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             fit = bm.fit(formula, data, draws=50, chains=1, random_seed=1, progressbar=False)
-        closed = {
-            (one.effect_1, one.effect_2): one.implied is None for one in correlations(fit)
-        }
+        closed = {(one.effect_1, one.effect_2): one.implied is None for one in correlations(fit)}
         pairs = [("Intercept", "Days"), ("Intercept", "x"), ("Days", "x")]
         assert closed == dict(zip(pairs, [False, False, True], strict=True))
 
