@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import numbers
 import reprlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
+from typing import Any, cast
 
 import numpy as np
 
@@ -14,15 +16,19 @@ from bayesmix.errors import BayesmixError, suggest
 __all__ = [
     "as_number",
     "as_whole_number",
+    "few",
     "generator",
     "names_of",
     "one_of",
     "seed",
+    "shape_of",
     "shown",
     "true_or_false",
     "whole_number",
 ]
 
+# Values that a list among the arguments may have, where it is not one value per row.
+MOST_VALUES = 10_000
 _SHORT = reprlib.Repr(maxstring=120, maxother=80, maxlong=40, maxlist=8, maxtuple=8, maxdict=6)
 
 
@@ -70,14 +76,46 @@ def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
         )
 
 
+def shape_of(values: object, n_rows: int) -> tuple[int, ...]:
+    """Tell the shape of one value per row; () of what cannot be that.
+
+    A length other than the number of rows is told before any value is read: what has a length may
+    be endless.
+    """
+    shape = getattr(values, "shape", None)
+    if isinstance(shape, tuple):
+        return shape
+    if isinstance(values, str | bytes | bytearray | Mapping | Set):
+        return ()
+    try:
+        size = len(values)  # type: ignore[arg-type]
+        return (size,) if size != n_rows else np.shape(cast("Any", values))
+    except Exception:  # lists of different lengths, and whatever the value's own len raises
+        return ()
+
+
+def few(name: str, value: object) -> list[Any]:
+    """Read a short list, array or column of values, or a single value as a list of itself.
+
+    What has a length may be endless, so that no more of it is read than an argument ever has.
+    """
+    if getattr(value, "ndim", 1) == 0:
+        return [value.item()] if isinstance(value, np.ndarray) else [value]
+    if not isinstance(value, Collection) or isinstance(value, str | bytes | bytearray | Mapping):
+        return [value]
+    try:
+        values = list(itertools.islice(value, MOST_VALUES + 1))
+    except Exception:  # whatever the value's own methods raise
+        return [value]
+    if len(values) > MOST_VALUES:
+        raise BayesmixError(f"{name}={shown(value)} has too many values: more than {MOST_VALUES}.")
+    return values
+
+
 def names_of(name: str, value: object) -> tuple[str, ...]:
     """Read one name or a list of names, each once; raise for anything else."""
-    if isinstance(value, str):
-        return (value,)
-    names: list[object] = [None]
-    if isinstance(value, Collection) and not isinstance(value, Mapping | bytes | bytearray):
-        names = list(value) if getattr(value, "ndim", 1) == 1 else names
-    if not all(isinstance(one, str) for one in names):
+    names = few(name, value)
+    if getattr(value, "ndim", 1) != 1 or not all(isinstance(one, str) for one in names):
         raise BayesmixError(f"{name}={shown(value)} is not usable: give a list of names.")
     return tuple(dict.fromkeys(map(str, names)))
 

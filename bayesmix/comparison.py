@@ -257,7 +257,8 @@ def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
 
 
 def _is_result(model: object) -> bool:
-    return hasattr(model, "elpd_i")
+    # By name, since ArviZ is imported when a criterion is asked for.
+    return any(cls.__name__ == "ELPDData" for cls in type(model).__mro__)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -344,7 +345,7 @@ def _groups(fits: Mapping[str, MixedFit], group: str | None) -> dict[str, Any]:
     if group not in every:
         raise BayesmixError(
             f"group={shown(group)} is no grouping factor of any of the models. Grouping factors: "
-            f"{', '.join(every) or 'none'}. {suggest(str(group), every)}".rstrip()
+            f"{', '.join(every) or 'none'}. {suggest(group, every)}".rstrip()
         )
     owner = next(fit for name, fit in fits.items() if group in factors[name])
     term = next(term for term in owner.spec.design.groups if term.factor == group)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import beta
 
-from bayesmix.arguments import as_number, shown, true_or_false
+from bayesmix.arguments import as_number, few, shown, true_or_false
 from bayesmix.criteria import logo, loo
 from bayesmix.design import GroupTerm
 from bayesmix.errors import BayesmixError, ComparisonWarning
@@ -282,8 +282,7 @@ def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
 
 
 def _etas(eta: object) -> list[float]:
-    is_list = isinstance(eta, Collection) and not isinstance(eta, str)
-    given = list(eta) if is_list else [eta]  # type: ignore[call-overload]
+    given = few("eta", eta)
     values = [as_number(value) for value in given]
     usable = [value for value in values if value is not None and 0 < value < np.inf]
     if not values or len(usable) < len(values):

@@ -23,7 +23,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bayesmix.arguments import generator, seed, true_or_false, whole_number
+from bayesmix.arguments import generator, seed, shape_of, shown, true_or_false, whole_number
 from bayesmix.design import Design, Encoder, GroupTerm
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import exact_obstacle
@@ -134,12 +134,11 @@ def _grouped(codes: IntArray, k: int, rng: np.random.Generator) -> IntArray:
 
 def _codes(name: str, values: npt.ArrayLike, n: int) -> IntArray:
     """Turn the values of a column into numbers, 0 for the first that occurs."""
-    try:
-        shape = np.shape(cast(Any, values))
-    except ValueError:  # lists of different lengths
-        shape = ()
+    shape = shape_of(values, n)
     if shape != (n,):
         raise BayesmixError(f"{name} has shape {shape}; one value per row is needed: ({n},).")
+    if isinstance(values, pd.MultiIndex):
+        values = values.to_flat_index()
     column = pd.Series(cast(Any, values)).reset_index(drop=True)
     missing = int(column.isna().sum())
     if missing:
@@ -565,8 +564,8 @@ def _factor(name: str, value: object, design: Design) -> GroupTerm:
         known = f"Grouping factors: {', '.join(factors)}." if factors else "It has none."
         or_array = "" if name == "group" else " For another column give its values: data['column']."
         raise BayesmixError(
-            f"{name}={value!r} is no grouping factor of the model. {known}{or_array} "
-            f"{suggest(str(value), factors)}".rstrip()
+            f"{name}={shown(value)} is no grouping factor of the model. {known}{or_array} "
+            f"{suggest(value, factors)}".rstrip()
         )
     return factors[value]
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import names_of, one_of, shown
+from bayesmix.arguments import names_of, one_of, shape_of, shown
 from bayesmix.checks import check_design
 from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
 from bayesmix.contrasts import ordered_note
@@ -753,15 +753,12 @@ def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Serie
 
 
 def _as_array(name: str, values: npt.ArrayLike, n_rows: int) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(values)
-    except ValueError:  # lists of different lengths
-        array = np.asarray(None)
-    if array.shape != (n_rows,):
+    shape = shape_of(values, n_rows)
+    if shape != (n_rows,):
         raise BayesmixError(
-            f"The {name} have shape {array.shape}; one per row of the data is needed: ({n_rows},)."
+            f"The {name} have shape {shape}; one per row of the data is needed: ({n_rows},)."
         )
-    return array
+    return np.asarray(values)
 
 
 def _check_weights_numeric(column: pd.Series[Any]) -> None:
@@ -901,8 +898,9 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
     try:
-        kept = np.asarray(rows)
-    except ValueError:  # lists of different lengths
+        # The ends of a range say whether it fits, before it is written out.
+        kept = np.asarray((rows[0], rows[-1]) if isinstance(rows, range) and rows else rows)
+    except Exception:  # lists of different lengths, and whatever the value's own methods raise
         kept = np.asarray(None)
     if kept.dtype == np.bool_:
         if kept.shape != (n_rows,):
@@ -914,7 +912,7 @@ def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
             f"rows={shown(rows)} is not usable: give a list of positions from 0 to "
             f"{n_rows - 1}, or one bool per row."
         )
-    return kept.astype(np.int64)
+    return np.asarray(rows).astype(np.int64)
 
 
 def _taken(array: FloatArray | None, rows: IntArray) -> FloatArray | None:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from bayesmix.arguments import as_number
+from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
 
@@ -207,12 +207,13 @@ class Prior:
     def __init__(self, distribution: str, *unnamed: Never, **parameters: float) -> None:
         if not isinstance(distribution, str):
             raise BayesmixError(
-                f"A prior's distribution must be a name such as 'Normal'; got {distribution!r}."
+                f"A prior's distribution must be a name such as 'Normal'; got "
+                f"{shown(distribution)}."
             )
         if unnamed:
             raise BayesmixError(
                 f"The parameters of {distribution} need their names; got "
-                f"{', '.join(map(repr, unnamed))}. "
+                f"{', '.join(map(shown, unnamed))}. "
                 "Write them as in Prior('Normal', mu=0, sigma=1)."
             )
         values = {
@@ -396,7 +397,7 @@ def _finite_number(distribution: str, name: str, value: object) -> float:
     if number is None:
         many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
         hint = " Give each parameter of the model its own prior by path." if many else ""
-        raise BayesmixError(f"{distribution}: {name} must be one number, got {value!r}.{hint}")
+        raise BayesmixError(f"{distribution}: {name} must be one number, got {shown(value)}.{hint}")
     if not math.isfinite(number):
         raise BayesmixError(f"{distribution}: {name} must be finite, got {number}.")
     return np.float64(number) + 0.0  # never -0.0, which would print as such
@@ -408,7 +409,8 @@ def _refuse_unknown(distribution: str, given: Iterable[str], known: Iterable[str
         if name not in known:
             takes = f"It takes {', '.join(known)}." if known else "It takes no parameters."
             raise BayesmixError(
-                f"{distribution} has no parameter {name!r}. {takes} {suggest(name, known)}".strip()
+                f"{distribution} has no parameter {shown(name)}. {takes} "
+                f"{suggest(name, known)}".strip()
             )
 
 
@@ -494,8 +496,8 @@ def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> A
         same = [name for name in sorted(known) if name.lower() == distribution.lower()]
         hint = f"Did you mean '{same[0]}'?" if same else suggest(distribution, sorted(known))
         raise BayesmixError(
-            f"Unknown distribution {distribution!r}. Any univariate distribution of PyMC can be a "
-            f"prior, among them {', '.join(_COMMON)}. {hint}".strip()
+            f"Unknown distribution {shown(distribution)}. Any univariate distribution of PyMC can "
+            f"be a prior, among them {', '.join(_COMMON)}. {hint}".strip()
         )
     rv_type = getattr(getattr(pm, distribution), "rv_type", None)
     if not (getattr(rv_type, "signature", None) or "->()").endswith("->()"):
@@ -1014,7 +1016,7 @@ def _full_path(
             if path in nodes:
                 return path
     raise BayesmixError(
-        f"Unknown prior path {given!r}. {_explain(given, leaves)}"
+        f"Unknown prior path {shown(given)}. {_explain(given, leaves)}"
         f"Paths of this model: {', '.join(nodes)}. {_closest(given, nodes)}".strip()
     )
 
@@ -1058,7 +1060,7 @@ def _check_prior(path: str, prior: object) -> None:
     if root == "cor":
         if not isinstance(prior, LKJ):
             raise BayesmixError(
-                f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {prior!r}."
+                f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {shown(prior)}."
             )
         return
     positive = root not in ("Intercept", "beta")
@@ -1066,7 +1068,7 @@ def _check_prior(path: str, prior: object) -> None:
     if not isinstance(prior, Prior):
         other = " LKJ is for the paths of correlations, 'cor'." if isinstance(prior, LKJ) else ""
         raise BayesmixError(
-            f"The prior of {path!r} must be a Prior, such as {example}; got {prior!r}.{other}"
+            f"The prior of {path!r} must be a Prior, such as {example}; got {shown(prior)}.{other}"
         )
     support = _support(prior)
     if support.discrete:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.arguments import as_number, one_of, seed, true_or_false, whole_number
+from bayesmix.arguments import as_number, one_of, seed, shown, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
 from bayesmix.model import (
@@ -582,12 +582,12 @@ def _check_nuts(nuts: object) -> None:
         )
     for name in nuts:
         if not isinstance(name, str):
-            raise BayesmixError(f"nuts has the option {name!r}; names of options are text.")
+            raise BayesmixError(f"nuts has the option {shown(name)}; names of options are text.")
     accept = as_number(nuts.get("target_accept", 0.8))
     if accept is None or not 0 < accept < 1:
         raise BayesmixError(
-            f"nuts: target_accept={nuts['target_accept']!r} is not usable: give a number above 0 "
-            "and below 1, such as 0.95."
+            f"nuts: target_accept={shown(nuts['target_accept'])} is not usable: give a number "
+            "above 0 and below 1, such as 0.95."
         )
     if "max_treedepth" in nuts:
         whole_number("nuts: max_treedepth", nuts["max_treedepth"], at_least=1)
