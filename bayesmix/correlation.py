@@ -284,7 +284,7 @@ def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
 def _etas(eta: object) -> list[float]:
     given = few("eta", eta)
     values = [as_number(value) for value in given]
-    usable = [value for value in values if value is not None and 0 < value < np.inf]
+    usable = [LKJ(value).eta for value in values if value is not None and 0 < value < np.inf]
     if not values or len(usable) < len(values):
         raise BayesmixError(
             f"eta={shown(eta)} is not usable: give positive numbers, such as (1, 2, 4)."

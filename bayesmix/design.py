@@ -735,7 +735,8 @@ def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Serie
         if weights not in data.columns:
             columns = list(map(str, data.columns))
             raise BayesmixError(
-                f"weights='{weights}' is not a column of the data. Columns: {listed(columns)}. "
+                f"weights={shown(weights)} is not a column of the data. "
+                f"Columns: {listed(columns)}. "
                 f"{suggest(weights, columns)}".rstrip()
             )
         column = _columns(data, (weights,))[weights]

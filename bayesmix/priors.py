@@ -23,6 +23,8 @@ from scipy.special import logsumexp
 from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
+from bayesmix.families import FAMILIES, Family
+from bayesmix.interrupts import import_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -348,6 +350,11 @@ class LKJ:
         eta = _finite_number("LKJ", "eta", self.eta)
         if eta <= 0:
             raise BayesmixError(f"LKJ: eta must be positive, got {eta:g}.")
+        if eta > _LARGEST_ETA:
+            raise BayesmixError(
+                f"LKJ: eta={eta:g} leaves no correlation at all. Write (x || g) for a model "
+                f"without correlations, or an eta of at most {_LARGEST_ETA:g}."
+            )
         object.__setattr__(self, "eta", eta)
 
     def __repr__(self) -> str:
@@ -484,6 +491,7 @@ def _scipy_law(prior: Prior) -> tuple[_Form, Any]:
 @lru_cache(maxsize=256)
 def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> Any:
     """Let PyMC make a distribution that is none of the common ones, or say why it cannot."""
+    import_whole("pymc")
     import pymc as pm
 
     names = {
@@ -551,6 +559,7 @@ def _support(prior: Prior) -> _Support:
 
 def _support_by_pymc(prior: Prior) -> _Support:
     """Look where PyMC's log density is finite, on a grid over many orders of magnitude."""
+    import_whole("pymc")
     import pymc as pm
 
     variable = _pymc_variable(prior.distribution, tuple(prior.parameters.items()))
@@ -728,6 +737,8 @@ class PriorSet:
 
 _ROOTS = ("Intercept", "beta", "sd", "cor")
 _MOST_NAMES = 3
+# Beyond it the correlations are smaller than the rounding of their densities.
+_LARGEST_ETA = 1e12
 
 
 def _at(leaf: _Leaf) -> str:

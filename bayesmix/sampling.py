@@ -21,6 +21,7 @@ import pandas as pd
 from bayesmix.arguments import as_number, one_of, seed, shown, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
+from bayesmix.interrupts import import_whole
 from bayesmix.model import (
     build_model,
     coordinates,
@@ -39,6 +40,7 @@ __all__ = ["SampleOptions", "convergence_messages", "divergences", "sample", "sa
 
 METHODS = ("auto", "marginal", "nuts")
 NUTS_SAMPLERS = ("nutpie", "pymc", "numpyro", "blackjax")
+MOST_DRAWS, MOST_CHAINS = 10_000_000, 10_000
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
 STAGES = {
@@ -97,9 +99,15 @@ class SampleOptions:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        whole_number("draws", self.draws, at_least=1)
-        whole_number("tune", self.tune, at_least=0)
-        whole_number("chains", self.chains, at_least=1)
+        whole_number("draws", self.draws, at_least=1, at_most=MOST_DRAWS)
+        whole_number("tune", self.tune, at_least=0, at_most=MOST_DRAWS)
+        whole_number("chains", self.chains, at_least=1, at_most=MOST_CHAINS)
+        if self.draws * self.chains > MOST_DRAWS:
+            raise BayesmixError(
+                f"draws={self.draws} and chains={self.chains} are {self.draws * self.chains:,} "
+                f"draws, and no memory holds more than {MOST_DRAWS:,}. A thousand in each of four "
+                "chains do for most tables."
+            )
         if self.cores is not None:
             whole_number("cores", self.cores, at_least=1)
         true_or_false("progressbar", self.progressbar)
@@ -169,9 +177,10 @@ def sample_prior(
     spec: ModelSpec, draws: int, *, random_seed: int | np.random.Generator | None = None
 ) -> xr.DataTree:
     """Draw from the prior and the prior predictive; see `ModelSpec.sample_prior`."""
+    import_whole("pymc")
     import pymc as pm
 
-    whole_number("draws", draws, at_least=1)
+    whole_number("draws", draws, at_least=1, at_most=MOST_DRAWS)
     improper = [
         leaf.path
         for leaf in spec.priors.leaves
@@ -341,6 +350,7 @@ def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], No
 
 
 def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+    import_whole("pymc")
     import pymc as pm
     import pytensor
     from threadpoolctl import threadpool_limits

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, generator, one_of, shown
+from bayesmix.arguments import as_number, generator, one_of, shape_of, shown
 from bayesmix.centring import (
     centred_scale,
     effects_as_written,
@@ -30,6 +30,7 @@ __all__ = ["Simulation", "simulate", "simulate_from"]
 
 type Correlation = float | npt.ArrayLike | pd.DataFrame
 
+MOST_ROWS = 10_000_000
 _INTERCEPT = "Intercept"
 _TIME = "time"
 _RESPONSE = "y"
@@ -531,6 +532,10 @@ def _rows(
         raise BayesmixError(f"dropout is {shown(dropout)}. It is a probability: 0 <= dropout < 1.")
     first, *others = levels
     size = _counts("n_per_group", n_per_group, len(levels[first]))
+    if size.sum() > MOST_ROWS:
+        raise BayesmixError(
+            f"n_per_group makes {size.sum():,} rows. No more than {MOST_ROWS:,} fit into memory."
+        )
     if dropout:
         size = np.minimum(size, rng.geometric(dropout, len(size)))
     code = np.repeat(np.arange(len(size)), size)
@@ -631,15 +636,18 @@ def _intercept_first[T](values: Mapping[str, T]) -> dict[str, T]:
 
 
 def _counts(what: str, value: int | Sequence[int], size: int) -> npt.NDArray[np.int64]:
-    try:
-        counts = np.asarray(value)
-    except ValueError:  # lists of different lengths
-        counts = np.asarray(None)
+    # The shape comes first: what has a length may be endless.
+    shape = shape_of(value, size)
+    counts = np.asarray(value if shape in {(), (size,)} else 1)
     if not np.issubdtype(counts.dtype, np.integer) or (counts.size and counts.min() < 1):
         raise BayesmixError(f"{what} must be made of positive whole numbers; got {shown(value)}.")
-    if counts.shape not in {(), (size,)}:
+    if (counts.ndim and not counts.size) or shape not in {(), (size,)}:
         raise BayesmixError(
-            f"{what} has shape {counts.shape}. Give one number, or one for each of {size}."
+            f"{what} has shape {shape}. Give one number, or one for each of {size}."
+        )
+    if counts.max() > MOST_ROWS:
+        raise BayesmixError(
+            f"{what} is {shown(value)}. No more than {MOST_ROWS:,} fit into memory."
         )
     return np.broadcast_to(counts, (size,)).astype(np.int64)
 
@@ -649,7 +657,7 @@ def _check_factors(what: str, given: Mapping[str, Any], factors: Mapping[str, An
         if factor not in factors:
             hint = suggest(factor, factors)
             raise BayesmixError(
-                f"{what} names the unknown grouping factor '{factor}'. "
+                f"{what} names the unknown grouping factor {shown(factor)}. "
                 f"Factors: {', '.join(factors)}. {hint}".rstrip()
             )
 

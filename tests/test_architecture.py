@@ -22,6 +22,7 @@ STAGES = (
     "plain",
     "records",
     "labels",
+    "interrupts",
     "formula",
     "rewrites",
     "splitting",
