@@ -11,6 +11,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.records`        dataclasses <-> plain values, each field checked
 `bayesmix.labels`         pandas' indexes <-> plain values
 `bayesmix.interrupts`     Ctrl-C that waits for an import to end
+`bayesmix.waiting`        a sign of life where no bar can be drawn
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.splitting`      a formula rewritten as that of another model

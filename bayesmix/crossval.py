@@ -29,7 +29,7 @@ from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import exact_obstacle
 from bayesmix.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors import resolve_priors
-from bayesmix.sampling import SampleOptions, _progress, sample
+from bayesmix.sampling import SampleOptions, _progress, _signs_of_life, sample
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -670,11 +670,16 @@ def _late_progress(progressbar: bool) -> Iterator[Callable[[float], None]]:
         shown: dict[str, Any] = {}
 
         def report(share: float) -> None:
-            if "never" in shown or time.perf_counter() - start < 1:
+            if "tell" in shown:
+                shown["tell"](f"Fitting the folds, {100 * share:.0f} %")
+            if "tell" in shown or time.perf_counter() - start < 1:
                 return
             if "bar" not in shown:
-                if not stack.enter_context(_progress(SampleOptions(progressbar=progressbar))):
-                    shown["never"] = True
+                options = SampleOptions(progressbar=progressbar)
+                if not stack.enter_context(_progress(options)):
+                    shown["tell"] = stack.enter_context(
+                        _signs_of_life(options, "Fitting the folds")
+                    )
                     return
                 from rich.progress import Progress
 

@@ -32,6 +32,7 @@ from bayesmix.model import (
 from bayesmix.priors import Prior
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import diagnostics
+from bayesmix.waiting import heartbeat
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -334,11 +335,13 @@ def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], No
         shown: dict[str, Any] = {}
 
         def report(stage: str, share: float) -> None:
-            if "never" in shown or time.perf_counter() - start < 1:
+            if "tell" in shown:
+                shown["tell"](f"{STAGES[stage]}, {100 * min(share, 1.0):.0f} %")
+            if "tell" in shown or time.perf_counter() - start < 1:
                 return
             if "bar" not in shown:
                 if not stack.enter_context(_progress(options)):
-                    shown["never"] = True
+                    shown["tell"] = stack.enter_context(_signs_of_life(options, STAGES[stage]))
                     return
                 from rich.progress import Progress
 
@@ -362,7 +365,9 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
     model = build_model(spec)
+    quiet = dataclasses.replace(options, progressbar=False)
     with (
+        contextlib.ExitStack() as stack,
         _quiet_libraries(),
         _options_refused(options),
         _sampler_failures(sampler),
@@ -373,6 +378,9 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         pytensor.config.change_flags(numba__fastmath=False),
         model,
     ):
+        # Not beside chains in processes of their own: a process with threads should not fork.
+        alive = options if sampler != "pymc" or cores == 1 else quiet
+        stack.enter_context(_signs_of_life(alive, f"Sampling {_size(options)} by {sampler}"))
         if progressbar:
             _say("Compiling the model ...")
         # blackjax needs a further package for its bar, and prints to stdout.
@@ -540,6 +548,19 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _signs_of_life(options: SampleOptions, what: str) -> Iterator[Callable[[str], None]]:
+    """Write a line now and then where progress is wanted and no bar can be drawn."""
+    from rich.console import Console
+
+    console = Console()
+    if not options.progressbar or console.is_jupyter or console.is_terminal:
+        yield lambda text: None
+        return
+    with heartbeat(what) as tell:
+        yield tell
+
+
+@contextlib.contextmanager
 def _progress(options: SampleOptions) -> Iterator[bool]:
     """Tell PyMC whether it can draw its bars here, and show a line in their place if it cannot.
 
@@ -557,9 +578,12 @@ def _progress(options: SampleOptions) -> Iterator[bool]:
     elif importlib.util.find_spec("ipywidgets"):
         yield True
     else:
-        size = f"{options.chains} chains x {options.draws} draws"
-        _say(f"Sampling {size} (for a progress bar, install ipywidgets)")
+        _say(f"Sampling {_size(options)} (for a progress bar, install ipywidgets)")
         yield False
+
+
+def _size(options: SampleOptions) -> str:
+    return f"{options.chains} chains x {options.draws} draws"
 
 
 def _say(line: str) -> None:

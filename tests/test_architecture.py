@@ -23,6 +23,7 @@ STAGES = (
     "records",
     "labels",
     "interrupts",
+    "waiting",
     "formula",
     "rewrites",
     "splitting",
