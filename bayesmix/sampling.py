@@ -553,7 +553,8 @@ def _signs_of_life(options: SampleOptions, what: str) -> Iterator[Callable[[str]
     from rich.console import Console
 
     console = Console()
-    if not options.progressbar or console.is_jupyter or console.is_terminal:
+    has_bar = console.is_jupyter or console.is_terminal or "marimo" in sys.modules
+    if has_bar or not options.progressbar:
         yield lambda text: None
         return
     with heartbeat(what) as tell:
