@@ -16,6 +16,7 @@ from bayesmix.errors import BayesmixError, suggest
 __all__ = [
     "as_number",
     "as_whole_number",
+    "at_most",
     "few",
     "generator",
     "names_of",
@@ -66,13 +67,19 @@ def whole_number(name: str, value: object, *, at_least: int, at_most: int | None
         raise BayesmixError(f"{name}={shown(value)} is not usable: give a whole number {limits}.")
 
 
+def at_most(name: str, value: int, most: int) -> None:
+    """Raise if a whole number is more than any memory holds."""
+    if value > most:
+        raise BayesmixError(f"{name}={shown(value)} is too many. Give no more than {most:,}.")
+
+
 def one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     """Raise unless a value is one of the allowed words."""
     words = list(allowed)
     if not isinstance(value, str) or value not in words:
         raise BayesmixError(
             f"Unknown {name}={shown(value)}. Allowed: {', '.join(words)}. "
-            f"{suggest(value, words) if isinstance(value, str) else ''}".rstrip()
+            f"{suggest(value if isinstance(value, str) else shown(value), words)}".rstrip()
         )
 
 

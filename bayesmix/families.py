@@ -693,14 +693,12 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
     if isinstance(family, Family):
         return family if link is None else _with_link(family, link)
     name, own_link = _split_name(family)
-    if link is not None and not isinstance(link, str):
-        raise BayesmixError(f"link={shown(link)} is not usable: give its name, such as 'probit'.")
     if name not in FAMILIES:
         hint = suggest(_SYNONYMS.get(name.lower(), name.lower()), FAMILIES)
         raise BayesmixError(
             f"Unknown family {shown(name)}. Families: {', '.join(FAMILIES)}. {hint}".strip()
         )
-    if link is not None and own_link is not None and link != own_link:
+    if isinstance(link, str) and own_link is not None and link != own_link:
         raise BayesmixError(
             f"Family {shown(family)} has the link {own_link!r}, but link={shown(link)} came with "
             "it. Give one of them."

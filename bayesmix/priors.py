@@ -350,6 +350,11 @@ class LKJ:
         eta = _finite_number("LKJ", "eta", self.eta)
         if eta <= 0:
             raise BayesmixError(f"LKJ: eta must be positive, got {eta:g}.")
+        if eta < _SMALLEST_ETA:
+            raise BayesmixError(
+                f"LKJ: eta={eta:g} leaves no correlations but -1 and 1. Give one of at least "
+                f"{_SMALLEST_ETA:g}; 1 is uniform over correlation matrices."
+            )
         if eta > _LARGEST_ETA:
             raise BayesmixError(
                 f"LKJ: eta={eta:g} leaves no correlation at all. Write (x || g) for a model "
@@ -737,8 +742,8 @@ class PriorSet:
 
 _ROOTS = ("Intercept", "beta", "sd", "cor")
 _MOST_NAMES = 3
-# Beyond it the correlations are smaller than the rounding of their densities.
-_LARGEST_ETA = 1e12
+# Beyond these the correlations are nearer to 0, or to 1, than numbers can tell.
+_SMALLEST_ETA, _LARGEST_ETA = 1e-8, 1e12
 
 
 def _at(leaf: _Leaf) -> str:

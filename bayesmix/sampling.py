@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.arguments import as_number, one_of, seed, shown, true_or_false, whole_number
+from bayesmix.arguments import as_number, at_most, one_of, seed, shown, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
 from bayesmix.interrupts import import_whole
@@ -100,9 +100,11 @@ class SampleOptions:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        whole_number("draws", self.draws, at_least=1, at_most=MOST_DRAWS)
-        whole_number("tune", self.tune, at_least=0, at_most=MOST_DRAWS)
-        whole_number("chains", self.chains, at_least=1, at_most=MOST_CHAINS)
+        whole_number("draws", self.draws, at_least=1)
+        whole_number("tune", self.tune, at_least=0)
+        whole_number("chains", self.chains, at_least=1)
+        at_most("tune", self.tune, MOST_DRAWS)
+        at_most("chains", self.chains, MOST_CHAINS)
         if self.draws * self.chains > MOST_DRAWS:
             raise BayesmixError(
                 f"draws={self.draws} and chains={self.chains} are {self.draws * self.chains:,} "
@@ -181,7 +183,8 @@ def sample_prior(
     import_whole("pymc")
     import pymc as pm
 
-    whole_number("draws", draws, at_least=1, at_most=MOST_DRAWS)
+    whole_number("draws", draws, at_least=1)
+    at_most("draws", draws, MOST_DRAWS)
     improper = [
         leaf.path
         for leaf in spec.priors.leaves

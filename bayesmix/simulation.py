@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, generator, one_of, shape_of, shown
+from bayesmix.arguments import as_number, as_whole_number, few, generator, one_of, shape_of, shown
 from bayesmix.centring import (
     centred_scale,
     effects_as_written,
@@ -638,10 +638,12 @@ def _intercept_first[T](values: Mapping[str, T]) -> dict[str, T]:
 def _counts(what: str, value: int | Sequence[int], size: int) -> npt.NDArray[np.int64]:
     # The shape comes first: what has a length may be endless.
     shape = shape_of(value, size)
-    counts = np.asarray(value if shape in {(), (size,)} else 1)
-    if not np.issubdtype(counts.dtype, np.integer) or (counts.size and counts.min() < 1):
+    fits = shape in {(), (size,)}
+    counts = np.asarray(value if fits else 1)
+    whole = fits or all(as_whole_number(one) is not None for one in few(what, value))
+    if not (whole and np.issubdtype(counts.dtype, np.integer)) or counts.min(initial=1) < 1:
         raise BayesmixError(f"{what} must be made of positive whole numbers; got {shown(value)}.")
-    if (counts.ndim and not counts.size) or shape not in {(), (size,)}:
+    if not fits or not counts.size:
         raise BayesmixError(
             f"{what} has shape {shape}. Give one number, or one for each of {size}."
         )
