@@ -458,7 +458,7 @@ class Encoder:
             text: _finite(effects.matrix(frame), effects.labels, newdata.index)
             for text, effects in bars.items()
         }
-        notes = self._outside(frame, groups=groups)
+        notes = _outside((self.common, *bars.values()), frame)
         return Design(
             formula=self.formula,
             response=self.response.name,
@@ -477,14 +477,6 @@ class Encoder:
             encoder=self,
             notes=notes,
         )
-
-    def _outside(self, frame: pd.DataFrame, *, groups: bool) -> tuple[str, ...]:
-        """Warn of rows outside the knots of splines."""
-        parts = (self.common, *(self.bars.values() if groups else ()))
-        notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
-        for note in notes:
-            warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
-        return notes
 
     def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
         encoded = {
@@ -806,6 +798,14 @@ def _default_contrasts(parts: Iterable[Effects], columns: Columns) -> tuple[str,
 def _counts(counts: Mapping[str, int]) -> str:
     names = {name: "weights" if name == _WEIGHTS else f"'{name}'" for name in counts}
     return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
+
+
+def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:
+    """Warn of rows outside the knots of splines."""
+    notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
+    for note in notes:
+        warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+    return notes
 
 
 def _offset(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:

@@ -269,3 +269,12 @@ def test_a_design_encodes_the_named_factors(fit):
         fit.design.at(rows, groups=["clas"])
     with pytest.raises(bm.BayesmixError, match="groups=None is not usable"):
         fit.design.at(rows, groups=None)
+
+
+def test_splines_of_other_factors_need_no_column():
+    formula = "y ~ x + (1 | school) + (0 + bs(z, df=4) || rater)"
+    fit = bm.fit(formula, frame(), draws=50, chains=1, random_seed=1, progressbar=False)
+    rows = frame()[["x", "school"]].head(2)
+    pd.testing.assert_frame_equal(
+        fit.linpred(rows, groups=["school"]), fit.linpred(frame().head(2), groups=["school"])
+    )
