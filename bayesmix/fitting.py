@@ -563,6 +563,11 @@ class MixedFit:
         -------
         MixedFit
 
+        Warns
+        -----
+        DesignWarning
+            The zero of a covariate is far from the data, and the new model depends on it.
+
         Examples
         --------
         >>> import bayesmix as bm
@@ -571,7 +576,11 @@ class MixedFit:
         >>> spec.uncorrelated().design.formula.text
         'Reaction ~ Days + (Days || Subject)'
         """
-        return _sampled(self.spec.uncorrelated(), self.options)
+        split = self.spec.uncorrelated()
+        if split.design.formula != self.design.formula:
+            design = warn_of_zeros(split.design, split.priors)
+            split = dataclasses.replace(split, design=design)
+        return _sampled(split, self.options)
 
     @functools.cached_property
     def _diagnostics(self) -> pd.DataFrame:

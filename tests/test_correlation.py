@@ -164,8 +164,12 @@ class TestWhatIsCompared:
         elpd = {}
         for name in ("Days", "late"):
             fit = bm.fit(f"Reaction ~ {name} + ({name} | Subject)", data, **options)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", bm.DesignWarning)
+            if name == "late":
+                with pytest.warns(bm.DesignWarning, match="'late' .* far from zero") as caught:
+                    split = fit.uncorrelated()
+                assert caught[0].filename == __file__
+                assert str(caught[0].message) in split.design.notes
+            else:
                 split = fit.uncorrelated()
             elpd[name] = fit.logo("Subject").elpd, split.logo("Subject").elpd
         assert abs(elpd["Days"][0] - elpd["late"][0]) < 0.5
