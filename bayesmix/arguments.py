@@ -59,12 +59,13 @@ def as_whole_number(value: object) -> int | None:
     return int(value)
 
 
-def whole_number(name: str, value: object, *, at_least: int, at_most: int | None = None) -> None:
-    """Raise unless a value is a whole number within its limits."""
+def whole_number(name: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
+    """Return a whole number within its limits as a plain int; raise for anything else."""
     whole = as_whole_number(value)
     if whole is None or whole < at_least or (at_most is not None and whole > at_most):
         limits = f">= {at_least}" if at_most is None else f"from {at_least} to {at_most}"
         raise BayesmixError(f"{name}={shown(value)} is not usable: give a whole number {limits}.")
+    return whole
 
 
 def at_most(name: str, value: int, most: int) -> None:

@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
-from bayesmix.arguments import shape_of, true_or_false, whole_number
+from bayesmix.arguments import shape_of, shown, true_or_false, whole_number
 from bayesmix.crossval import _results, _seeds, logo_by_refit
 from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
@@ -321,9 +321,11 @@ def _subsampled(fit: MixedFit, size: int, integrate: bool, reloo: bool) -> ELPDD
     from bayesmix.elpd import ELPDDataLOOSubsample
 
     spec, n = fit.spec, fit.spec.design.n_rows
-    whole_number("subsample", size, at_least=2)
+    size = whole_number("subsample", size, at_least=2)
     if size > n:
-        raise BayesmixError(f"subsample={size} is more than the {n} rows. Leave it out: fit.loo().")
+        raise BayesmixError(
+            f"subsample={shown(size)} is more than the {n} rows. Leave it out: fit.loo()."
+        )
     if reloo:
         raise BayesmixError("reloo=True refits without single rows: use it without subsample.")
     chosen = np.sort(np.random.default_rng(SUBSAMPLE_SEED).choice(n, size, replace=False))

@@ -94,15 +94,15 @@ def folds(
     >>> sorted(fold[:3]) == sorted(fold[3:6]) == sorted(fold[6:]) == [1, 2, 3]
     True
     """
-    whole_number("n", n, at_least=1)
-    whole_number("k", k, at_least=2)
+    n = whole_number("n", n, at_least=1)
+    k = whole_number("k", k, at_least=2)
     if group_by is not None and stratify_by is not None:
         raise BayesmixError(
             "Both group_by and stratify_by came: the first keeps a group in one fold, the second "
             "spreads it over all. Give one of them."
         )
     if k > n:
-        raise BayesmixError(f"k={k} is more than the {n} rows. Give k from 2 to {n}.")
+        raise BayesmixError(f"k={shown(k)} is more than the {n} rows. Give k from 2 to {n}.")
     rng = generator(random_seed)
     if group_by is not None:
         return _grouped(_codes("group_by", group_by, n), k, rng)
@@ -119,7 +119,7 @@ def _grouped(codes: IntArray, k: int, rng: np.random.Generator) -> IntArray:
     sizes = np.bincount(codes)
     if k > len(sizes):
         raise BayesmixError(
-            f"k={k} is more than the {len(sizes)} groups of group_by. Give k from 2 to "
+            f"k={shown(k)} is more than the {len(sizes)} groups of group_by. Give k from 2 to "
             f"{len(sizes)}."
             if len(sizes) > 1
             else "group_by has one group only, and none would be left to fit. Leave it out."

@@ -277,7 +277,7 @@ def plot_ppc(
     is_fit("plot_ppc", fit)
     posterior = fit.posterior
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
-    whole_number("draws", draws, at_least=2, at_most=S)
+    draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
     for term in fit.design.groups:
         name = f"u_{term.factor}"

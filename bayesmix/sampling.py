@@ -100,11 +100,10 @@ class SampleOptions:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        whole_number("draws", self.draws, at_least=1)
-        whole_number("tune", self.tune, at_least=0)
-        whole_number("chains", self.chains, at_least=1)
-        at_most("tune", self.tune, MOST_DRAWS)
-        at_most("chains", self.chains, MOST_CHAINS)
+        for name, least in {"draws": 1, "tune": 0, "chains": 1}.items():
+            plain = whole_number(name, getattr(self, name), at_least=least)
+            at_most(name, plain, MOST_CHAINS if name == "chains" else MOST_DRAWS)
+            object.__setattr__(self, name, plain)
         if self.draws * self.chains > MOST_DRAWS:
             raise BayesmixError(
                 f"draws={self.draws} and chains={self.chains} are {self.draws * self.chains:,} "
@@ -112,7 +111,7 @@ class SampleOptions:
                 "chains do for most tables."
             )
         if self.cores is not None:
-            whole_number("cores", self.cores, at_least=1)
+            object.__setattr__(self, "cores", whole_number("cores", self.cores, at_least=1))
         true_or_false("progressbar", self.progressbar)
         if self.nuts_sampler is not None:
             one_of("nuts_sampler", self.nuts_sampler, NUTS_SAMPLERS)
@@ -183,7 +182,7 @@ def sample_prior(
     import_whole("pymc")
     import pymc as pm
 
-    whole_number("draws", draws, at_least=1)
+    draws = whole_number("draws", draws, at_least=1)
     at_most("draws", draws, MOST_DRAWS)
     improper = [
         leaf.path
