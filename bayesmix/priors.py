@@ -23,7 +23,6 @@ from scipy.special import logsumexp
 from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
-from bayesmix.families import FAMILIES, Family
 from bayesmix.interrupts import import_whole
 
 if TYPE_CHECKING:
