@@ -10,8 +10,11 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.plain`          plain values <-> JSON and arrays
 `bayesmix.records`        dataclasses <-> plain values, each field checked
 `bayesmix.labels`         pandas' indexes <-> plain values
+`bayesmix.interrupts`     Ctrl-C that waits for an import to end
+`bayesmix.waiting`        a sign of life where no bar can be drawn
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
+`bayesmix.splitting`      a formula rewritten as that of another model
 `bayesmix.families`       what the response may be: link, auxiliaries, density
 `bayesmix.columns`        categories and levels, learnt from a column
 `bayesmix.contrasts`      contrasts of categories by name
@@ -42,6 +45,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.crossval`       k-fold cross-validation on any executor
 `bayesmix.elpd`           results of the criteria, as ArviZ's
 `bayesmix.criteria`       how well a model predicts: LOO, WAIC, leave one group out
+`bayesmix.verdicts`       differences of elpd in words, if they can be trusted
 `bayesmix.comparison`     models by how well they predict: a table
 `bayesmix.correlation`    whether group effects are correlated, and whether it matters
 `bayesmix.panels`         what all figures share

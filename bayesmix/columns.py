@@ -209,14 +209,16 @@ class Factor:
     def codes(self, columns: Columns) -> IntArray:
         """Find the level of each row; -1 for a level that the fit did not have.
 
-        Values are compared as labels, so that ``10``, ``10.0`` and ``"10"`` are the same level.
+        Values are compared as labels, so that ``10``, ``10.0`` and ``"10"`` are the same level. A
+        missing value is none of the levels.
         """
         codes = None
         for i, (variable, positions) in enumerate(
             zip(self.variables, self._positions, strict=True)
         ):
             rows, uniques = _factorize(variable, columns[variable])
-            lookup = np.array([positions.get(_label(u), -1) for u in uniques], dtype=np.int64)
+            # The last one is for the code -1 of a missing value.
+            lookup = np.array([*(positions.get(_label(u), -1) for u in uniques), -1])
             found = lookup[rows]
             if codes is None:
                 codes = found

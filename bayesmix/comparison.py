@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from bayesmix.arguments import one_of
-from bayesmix.criteria import GOOD_P_WAIC, Facts, logo
+from bayesmix.arguments import one_of, shown
+from bayesmix.criteria import Facts, logo
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
 from bayesmix.report import Summary
+from bayesmix.verdicts import caution, doubts, in_words, remedy
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
     from bayesmix.fitting import MixedFit
 
-__all__ = ["SMALL_DIFFERENCE", "Comparison", "compare"]
+__all__ = ["Comparison", "compare"]
 
-SMALL_DIFFERENCE = 4.0
-FEW_UNITS = 100
 LEAST_WEIGHT = 1e-9
+# Characters of a formula that can be the name of a model in a table.
+LONGEST_NAME = 60
 
 NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
 KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
@@ -40,7 +43,8 @@ class Comparison(pd.DataFrame):
     """The table of `compare`: a data frame that prints with a note on what it means.
 
     Whatever is made of it is a plain data frame. ``attrs`` holds ``ic``, ``group`` (of logo),
-    ``n`` (rows, or groups) and ``note``.
+    ``n`` (rows, or groups), ``note`` and ``caution``: why the estimates cannot be trusted, which is
+    printed first; empty where they can.
     """
 
     @property
@@ -59,7 +63,7 @@ class Comparison(pd.DataFrame):
                 ("Expected log predictive density", table[last]),
             ),
             footer=(f"{self.attrs['note']} See {REFERENCE}.",),
-            warnings=notes,
+            alerts=((self.attrs["caution"], *notes) if self.attrs["caution"] else notes),
         )
 
     def __repr__(self) -> str:
@@ -71,8 +75,10 @@ class Comparison(pd.DataFrame):
 
 
 def compare(
-    models: Mapping[str, MixedFit | ELPDData],
-    *,
+    *models: Mapping[str, MixedFit | ELPDData]
+    | Sequence[MixedFit | ELPDData]
+    | MixedFit
+    | ELPDData,
     ic: str | None = None,
     group: str | None = None,
     **options: Any,
@@ -81,8 +87,10 @@ def compare(
 
     Parameters
     ----------
-    models : mapping of str to MixedFit or ELPDData
-        Two or more, by name: fits, or results of `loo`, `waic`, `logo` or `kfold`.
+    *models : MixedFit or ELPDData, or a mapping or list of these
+        Two or more fits, or results of `loo`, `waic`, `logo` or `kfold`. A mapping gives them
+        names; otherwise the names are the formulas where these differ, else ``model 1``,
+        ``model 2`` and so on.
     ic : {"loo", "waic", "logo", "kfold"}, optional
         The criterion. ``"loo"`` by default, or that of the results given.
     group : str, optional
@@ -100,13 +108,20 @@ def compare(
         (effective number of parameters), ``weight`` (stacking), ``N_random_effects`` (levels
         times effects) and ``warning``, empty where the estimate can be trusted. The names are
         ``WAIC``, ``LOGOIC`` or ``KFOLDIC`` for another criterion. It prints with a note that says
-        in words what the difference means.
+        in words what the difference means; where estimates cannot be trusted, that is said first,
+        and no model is judged by them.
 
     Raises
     ------
     BayesmixError
         For one model, different rows or responses, a fit compared with itself, mixed or unknown
-        criteria, or a group that is not there.
+        criteria, an unknown option, or a group that is not there.
+
+    Warns
+    -----
+    ComparisonWarning
+        Estimates cannot be trusted: Pareto k or p_waic are too high in some rows, or refits did
+        not converge.
 
     References
     ----------
@@ -121,10 +136,48 @@ def compare(
     >>> slopes = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
     >>> intercepts = bm.fit("Reaction ~ Days + (1 | Subject)", data)  # doctest: +SKIP
     >>> bm.compare({"slopes": slopes, "intercepts": intercepts})  # doctest: +SKIP
+    >>> bm.compare(slopes, intercepts, ic="logo")  # doctest: +SKIP
     """
+    return _compare(_named(models, options), ic, group, options)
+
+
+def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any]:
+    """Give names to models that came without: their formulas, or numbers."""
+    if not models and "models" in options:
+        models = (options.pop("models"),)
+    if len(models) == 1 and isinstance(models[0], Mapping):
+        return models[0]
+    if len(models) == 1 and isinstance(models[0], list | tuple):
+        models = tuple(models[0])
+    if any(isinstance(model, Mapping | list | tuple) for model in models):
+        raise BayesmixError(
+            "compare takes fits, or one list of fits, or one mapping of names to fits such as "
+            "{'a': fit_a, 'b': fit_b}; got several of these."
+        )
+    formulas = [_formula(model) for model in models]
+    short = all(formula and len(formula) <= LONGEST_NAME for formula in formulas)
+    if short and len(set(formulas)) == len(formulas):
+        return dict(zip(formulas, models, strict=True))
+    return {f"model {i}": model for i, model in enumerate(models, 1)}
+
+
+def _formula(model: Any) -> str:
+    from bayesmix.fitting import MixedFit
+
+    if isinstance(model, MixedFit):
+        return model.spec.design.formula.text
+    facts = Facts.read(model) if _is_result(model) and model.elpd_i is not None else None
+    return "" if facts is None else facts.formula
+
+
+def _compare(
+    models: Mapping[str, Any], ic: str | None, group: str | None, options: dict[str, Any]
+) -> Comparison:
     criterion = _check_models(models, ic)
     if group is not None and criterion != "logo":
-        raise BayesmixError(f"group='{group}' is for ic='logo', and ic is '{criterion}'.")
+        raise BayesmixError(f"group={shown(group)} is for ic='logo', and ic is '{criterion}'.")
+    if any(not _is_result(model) for model in models.values()):
+        _check_options(criterion, options)
     facts = {
         name: Facts.read(model) if _is_result(model) else Facts.of(cast("MixedFit", model))
         for name, model in models.items()
@@ -133,18 +186,35 @@ def compare(
     results = _results(models, criterion, group, options)
     _check_same_units(results)
     facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
-    return _table(results, facts, criterion)
+    from_fits = not any(map(_is_result, models.values()))
+    table = _table(results, facts, criterion, from_fits)
+    if table.attrs["caution"]:
+        warnings.warn(
+            table.attrs["caution"],
+            ComparisonWarning,
+            skip_file_prefixes=(os.path.dirname(__file__),),
+        )
+    return table
 
 
-def _check_models(models: object, ic: str | None) -> str:
+def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
+    """Refuse an option that the criterion does not have."""
+    from bayesmix.fitting import MixedFit
+
+    taken = inspect.signature(getattr(MixedFit, criterion)).parameters
+    known = [name for name in taken if name not in ("self", "group")]
+    for name in options:
+        if name not in known:
+            raise BayesmixError(
+                f"Unknown option {name}={shown(options[name])} for ic='{criterion}'. Options: "
+                f"{', '.join([*known, 'ic', 'group'])}. {suggest(name, known)}".rstrip()
+            )
+
+
+def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
     """Check what can be said before anything is computed; return the criterion."""
     if ic is not None:
         one_of("ic", ic, NAMES)
-    if not isinstance(models, Mapping):
-        raise BayesmixError(
-            f"compare takes a mapping of names to fits, such as {{'a': fit_a, 'b': fit_b}}; got "
-            f"{type(models).__name__}."
-        )
     if len(models) < 2:
         raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
     from bayesmix.fitting import MixedFit
@@ -152,7 +222,7 @@ def _check_models(models: object, ic: str | None) -> str:
     kinds = {}
     for name, model in models.items():
         if not isinstance(name, str):
-            raise BayesmixError(f"Names of models are text; got {name!r}.")
+            raise BayesmixError(f"Names of models are text; got {shown(name)}.")
         if _is_result(model):
             kinds[name] = KINDS.get(model.kind, str(model.kind))
             if hasattr(model, "subsample_size"):
@@ -187,7 +257,8 @@ def _check_models(models: object, ic: str | None) -> str:
 
 
 def _is_result(model: object) -> bool:
-    return hasattr(model, "elpd_i")
+    # By name, since ArviZ is imported when a criterion is asked for.
+    return any(cls.__name__ == "ELPDData" for cls in type(model).__mro__)
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -273,8 +344,8 @@ def _groups(fits: Mapping[str, MixedFit], group: str | None) -> dict[str, Any]:
         group = every[0]
     if group not in every:
         raise BayesmixError(
-            f"group={group!r} is no grouping factor of any of the models. Grouping factors: "
-            f"{', '.join(every) or 'none'}. {suggest(str(group), every)}".rstrip()
+            f"group={shown(group)} is no grouping factor of any of the models. Grouping factors: "
+            f"{', '.join(every) or 'none'}. {suggest(group, every)}".rstrip()
         )
     owner = next(fit for name, fit in fits.items() if group in factors[name])
     term = next(term for term in owner.spec.design.groups if term.factor == group)
@@ -304,7 +375,10 @@ def _check_same_units(results: Mapping[str, ELPDData]) -> None:
 
 
 def _table(
-    results: Mapping[str, ELPDData], facts: Mapping[str, Facts | None], criterion: str
+    results: Mapping[str, ELPDData],
+    facts: Mapping[str, Facts | None],
+    criterion: str,
+    from_fits: bool,
 ) -> Comparison:
     weights, difference, se_difference = _against_best(results)
     order = sorted(results, key=lambda name: -results[name].elpd)
@@ -325,7 +399,7 @@ def _table(
             "p": [float(results[model].p) for model in order],
             "weight": [weights[model] for model in order],
             "N_random_effects": whole("n_random_effects"),
-            "warning": pd.Series([_doubts(results[model]) for model in order], dtype="str").array,
+            "warning": pd.Series([doubts(results[model]) for model in order], dtype="str").array,
         },
         index=pd.Index(order, name="Model"),
     )
@@ -337,7 +411,19 @@ def _table(
         "group": group,
         "n": n,
         "title": f"{criterion.upper()}: {QUESTIONS[criterion].format(group=group)}; {units}",
-        "note": _in_words(order, difference, se_difference, n, "groups" if group else "rows"),
+        "note": in_words(
+            order,
+            difference,
+            se_difference,
+            n,
+            "groups" if group else "rows",
+            [model for model in order if doubts(results[model])],
+        ),
+        "caution": caution(
+            {model: results[model] for model in order},
+            criterion.upper(),
+            remedy(results.values(), criterion, from_fits=from_fits),
+        ),
     }
     return table
 
@@ -378,48 +464,3 @@ def _against_best(
         frame["elpd_diff"].astype(float).abs().to_dict(),
         frame["dse"].astype(float).to_dict(),
     )
-
-
-def _doubts(result: ELPDData) -> str:
-    """Say why a result should not be trusted; empty if it can."""
-    if result.pareto_k is not None and result.good_k is not None:
-        bad = int((np.asarray(result.pareto_k) > result.good_k).sum())
-        return f"{bad} Pareto k above {result.good_k:.2f}" if bad else ""
-    p_waic_i = getattr(result, "p_waic_i", None)
-    if p_waic_i is not None:
-        bad = int((np.asarray(p_waic_i) > GOOD_P_WAIC).sum())
-        return f"{bad} p_waic above {GOOD_P_WAIC}: use LOO" if bad else ""
-    return "some refits did not converge" if result.warning else ""
-
-
-def _in_words(
-    order: list[str],
-    difference: Mapping[str, float],
-    se_difference: Mapping[str, float],
-    n: int,
-    units: str,
-) -> str:
-    """Say what the differences mean."""
-    best, *others = order
-    sentences = []
-    for name in others:
-        d, se = difference[name], se_difference[name]
-        size = f"{d:.1f} units of elpd (standard error {se:.1f})"
-        if d < SMALL_DIFFERENCE:
-            verdict = "a small difference: the two predict about equally well"
-        elif d < 2 * se:
-            verdict = "less than two standard errors: which one predicts better is not clear"
-        elif d < 4 * se:
-            verdict = "more than two standard errors: it probably predicts better"
-        else:
-            verdict = "more than four standard errors: it predicts better"
-        sentences.append(f"{best} is ahead of {name} by {size}, {verdict}.")
-    if any(difference[name] < SMALL_DIFFERENCE for name in others):
-        sentences.append(
-            f"Under {SMALL_DIFFERENCE:.0f} units the standard error is itself uncertain; choose "
-            "between such models for other reasons."
-        )
-    if n < FEW_UNITS:
-        sentences.append(f"With {n} {units} standard errors tend to be too small.")
-    sentences.append("Delta is on the scale of -2 elpd, twice these numbers.")
-    return " ".join(sentences)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.stats import beta
 
-from bayesmix.arguments import as_number, true_or_false
-from bayesmix.comparison import SMALL_DIFFERENCE
+from bayesmix.arguments import as_number, few, shown, true_or_false
 from bayesmix.criteria import logo, loo
 from bayesmix.design import GroupTerm
 from bayesmix.errors import BayesmixError, ComparisonWarning
@@ -23,6 +23,7 @@ from bayesmix.priors import LKJ
 from bayesmix.report import Summary
 from bayesmix.sampling import sample
 from bayesmix.spec import ModelSpec
+from bayesmix.verdicts import SMALL_DIFFERENCE, caution, remedy
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
@@ -34,6 +35,8 @@ __all__ = ["Correlation", "CorrelationComparison", "compare_correlation", "corre
 type FloatArray = npt.NDArray[np.float64]
 
 LEVEL = 0.95
+# A column whose mean is so many sds from zero is not centred.
+NOT_CENTRED = 0.1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -99,8 +102,11 @@ class CorrelationComparison:
     draws : tuple of Correlation
         Draws and prior of each correlation, for `bayesmix.plot_correlation`.
     warnings : tuple of str
-        What to know before trusting the numbers.
+        Which estimates cannot be trusted: said first, and then the criteria are no verdict.
     formula : str
+    notes : tuple of str
+        What is compared, where a covariate is not centred: the uncorrelated model depends on
+        where it is zero.
     """
 
     sentence: str
@@ -110,6 +116,7 @@ class CorrelationComparison:
     draws: tuple[Correlation, ...]
     warnings: tuple[str, ...]
     formula: str
+    notes: tuple[str, ...] = ()
 
     def _summary(self) -> Summary:
         priors = self.priors.copy()
@@ -124,8 +131,9 @@ class CorrelationComparison:
             footer=(
                 "Difference: elpd of the correlated model less that of the uncorrelated one. LOO "
                 "predicts new rows of the groups in the data, LOGO all rows of a new group.",
+                *self.notes,
             ),
-            warnings=self.warnings,
+            alerts=self.warnings,
         )
 
     def __repr__(self) -> str:
@@ -142,6 +150,13 @@ def compare_correlation(
     """Compare a model with correlated group effects with the same model without correlations.
 
     Refits with every block of effects split into blocks of one, and once for each LKJ prior.
+
+    Where a covariate is not centred, the two differ in more than a correlation. The default prior
+    of ``(x | g)`` is set with x at its mean, so that the correlated model is the same wherever x
+    is zero. The uncorrelated model ``(x || g)`` takes the intercepts where x is zero, which may be
+    far from all data, as independent of the slopes: with another zero it is another model, and a
+    difference may speak of the zero alone. The result says so then. Centre x, as in
+    ``center(x)``, where its zero has no meaning.
 
     Parameters
     ----------
@@ -161,6 +176,11 @@ def compare_correlation(
     ------
     BayesmixError
         The model has no correlated effects, or an eta is not a positive number.
+
+    Warns
+    -----
+    ComparisonWarning
+        Estimates cannot be trusted: Pareto k are too high.
 
     Examples
     --------
@@ -184,12 +204,15 @@ def compare_correlation(
         split = _refit(fit, fit.spec.uncorrelated())
         own_loo, split_loo = loo(fit), loo(split)
         criteria = [("LOO", own_loo, split_loo)]
+        others = []
         if with_logo:
             criteria += _logos(fit, split, terms)
         frames = []
         for value in etas:
             other = _with_eta(fit, value)
             other_loo = own_loo if other is fit else loo(other)
+            if other is not fit:
+                others.append((f"LOO with LKJ({value:g})", other_loo))
             difference, se = _difference(other_loo, split_loo)
             frame = _correlation_table(correlations(other))
             frame = frame[[name for name in frame if not str(name).startswith("prior")]]
@@ -206,14 +229,19 @@ def compare_correlation(
     )
     draws = correlations(fit)
     table = _correlation_table(draws)
+    cautions = _cautions(criteria, others)
+    if cautions:
+        text = " ".join(cautions)
+        warnings.warn(text, ComparisonWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return CorrelationComparison(
-        sentence=_sentence(table, models),
+        sentence=_sentence(table, models, trusted=not cautions),
         models=models,
         correlations=table,
         priors=pd.concat(frames, ignore_index=True),
         draws=draws,
-        warnings=_doubts(criteria),
+        warnings=cautions,
         formula=fit.spec.design.formula.text,
+        notes=_what_is_compared(fit.spec),
     )
 
 
@@ -254,12 +282,13 @@ def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
 
 
 def _etas(eta: object) -> list[float]:
-    is_list = isinstance(eta, Iterable) and not isinstance(eta, str)
-    given = list(eta) if is_list else [eta]  # type: ignore[call-overload]
+    given = few("eta", eta)
     values = [as_number(value) for value in given]
-    usable = [value for value in values if value is not None and 0 < value < np.inf]
+    usable = [LKJ(value).eta for value in values if value is not None and 0 < value < np.inf]
     if not values or len(usable) < len(values):
-        raise BayesmixError(f"eta={eta!r} is not usable: give positive numbers, such as (1, 2, 4).")
+        raise BayesmixError(
+            f"eta={shown(eta)} is not usable: give positive numbers, such as (1, 2, 4)."
+        )
     return list(dict.fromkeys(usable))
 
 
@@ -323,9 +352,9 @@ def _correlation_table(draws: Iterable[Correlation]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _sentence(table: pd.DataFrame, models: pd.DataFrame) -> str:
+def _sentence(table: pd.DataFrame, models: pd.DataFrame, *, trusted: bool = True) -> str:
     """Say in words what the correlations are, and what they do for prediction."""
-    return f"{_about_correlations(table)}; {_about_prediction(models)}."
+    return f"{_about_correlations(table)}; {_about_prediction(models, trusted=trusted)}."
 
 
 def _about_correlations(table: pd.DataFrame) -> str:
@@ -354,7 +383,9 @@ def _about_correlations(table: pd.DataFrame) -> str:
     )
 
 
-def _about_prediction(models: pd.DataFrame) -> str:
+def _about_prediction(models: pd.DataFrame, *, trusted: bool = True) -> str:
+    if not trusted:
+        return "what modelling it does to predictions is not known from these estimates"
     parts = []
     rows: list[dict[str, Any]] = models.to_dict("records")  # type: ignore[assignment]
     for row in rows:
@@ -374,15 +405,45 @@ def _about_prediction(models: pd.DataFrame) -> str:
     return f"modelling it {', and '.join(parts)}"
 
 
-def _doubts(criteria: Iterable[tuple[str, Any, Any]]) -> tuple[str, ...]:
+def _cautions(
+    criteria: Iterable[tuple[str, ELPDData, ELPDData]], others: Iterable[tuple[str, ELPDData]]
+) -> tuple[str, ...]:
+    """Say which estimates cannot be trusted, a sentence for each criterion."""
     found = []
-    for criterion, *results in criteria:
-        for name, result in zip(("correlated", "uncorrelated"), results, strict=True):
-            if result.pareto_k is None:
-                continue
-            bad = int((np.asarray(result.pareto_k) > result.good_k).sum())
-            if bad:
-                found.append(
-                    f"{criterion} of the {name} model: {bad} Pareto k above {result.good_k:.2f}"
-                )
-    return tuple(found)
+    for criterion, correlated, uncorrelated in criteria:
+        results = {"correlated": correlated, "uncorrelated": uncorrelated}
+        kind = "logo" if criterion != "LOO" else "loo"
+        way_out = remedy(results.values(), kind, from_fits=False)
+        found.append(caution(results, criterion, way_out))
+    for criterion, result in others:
+        way_out = remedy([result], "loo", from_fits=False)
+        found.append(caution({"correlated": result}, criterion, way_out))
+    return tuple(filter(None, found))
+
+
+def _what_is_compared(spec: ModelSpec) -> tuple[str, ...]:
+    """Say of each factor that a covariate is not centred, and what then differs."""
+    notes = []
+    for term in _correlated(spec):
+        beside = term.intercept_block[1:]
+        off = {
+            term.effects[k]: float(term.Z[:, k].mean())
+            for k in beside
+            if abs(term.Z[:, k].mean()) > NOT_CENTRED * term.Z[:, k].std()
+        }
+        if not off:
+            continue
+        names = " and ".join(filter(None, [", ".join([*off][:-1]), [*off][-1]]))
+        means = ", ".join(f"{mean:.4g}" for mean in off.values())
+        has = f"is zero (its mean is {means})" if len(off) == 1 else f"are zero (means {means})"
+        correlated = (
+            "the correlated model is the same wherever that is"
+            if spec.is_centred(term)
+            else "so does the correlated one, by the prior that was set for its intercept"
+        )
+        notes.append(
+            f"What is compared: the uncorrelated model depends on where {names} {has}, since it "
+            f"takes the intercepts by {term.factor} there as independent of the slopes; "
+            f"{correlated}. Centre {names} if that zero has no meaning."
+        )
+    return tuple(notes)

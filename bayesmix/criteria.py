@@ -21,7 +21,7 @@ import pandas as pd
 from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
-from bayesmix.arguments import true_or_false, whole_number
+from bayesmix.arguments import shape_of, shown, true_or_false, whole_number
 from bayesmix.crossval import _results, _seeds, logo_by_refit
 from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
@@ -321,9 +321,11 @@ def _subsampled(fit: MixedFit, size: int, integrate: bool, reloo: bool) -> ELPDD
     from bayesmix.elpd import ELPDDataLOOSubsample
 
     spec, n = fit.spec, fit.spec.design.n_rows
-    whole_number("subsample", size, at_least=2)
+    size = whole_number("subsample", size, at_least=2)
     if size > n:
-        raise BayesmixError(f"subsample={size} is more than the {n} rows. Leave it out: fit.loo().")
+        raise BayesmixError(
+            f"subsample={shown(size)} is more than the {n} rows. Leave it out: fit.loo()."
+        )
     if reloo:
         raise BayesmixError("reloo=True refits without single rows: use it without subsample.")
     chosen = np.sort(np.random.default_rng(SUBSAMPLE_SEED).choice(n, size, replace=False))
@@ -602,11 +604,14 @@ class _Units:
             term = terms[group]
             units = cls(group, term.dim, term.levels, term.codes, True)
         else:
-            if np.shape(group) != (design.n_rows,) or pd.isna(np.asarray(group)).any():
+            rows = (design.n_rows,)
+            if shape_of(group, design.n_rows) != rows or pd.isna(np.asarray(group)).any():
                 raise BayesmixError(
                     "group is not usable: give the name of a grouping factor, or one label for "
                     f"each of the {design.n_rows} rows of the fit."
                 )
+            if isinstance(group, pd.MultiIndex):
+                group = group.to_flat_index()
             labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
             name = str(getattr(group, "name", None) or "group")
             levels = labels.cat.categories.astype(str).to_numpy()

@@ -23,13 +23,13 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from bayesmix.arguments import generator, seed, true_or_false, whole_number
+from bayesmix.arguments import generator, seed, shape_of, shown, true_or_false, whole_number
 from bayesmix.design import Design, Encoder, GroupTerm
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import exact_obstacle
 from bayesmix.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors import resolve_priors
-from bayesmix.sampling import SampleOptions, _progress, sample
+from bayesmix.sampling import SampleOptions, _progress, _signs_of_life, sample
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -94,15 +94,15 @@ def folds(
     >>> sorted(fold[:3]) == sorted(fold[3:6]) == sorted(fold[6:]) == [1, 2, 3]
     True
     """
-    whole_number("n", n, at_least=1)
-    whole_number("k", k, at_least=2)
+    n = whole_number("n", n, at_least=1)
+    k = whole_number("k", k, at_least=2)
     if group_by is not None and stratify_by is not None:
         raise BayesmixError(
             "Both group_by and stratify_by came: the first keeps a group in one fold, the second "
             "spreads it over all. Give one of them."
         )
     if k > n:
-        raise BayesmixError(f"k={k} is more than the {n} rows. Give k from 2 to {n}.")
+        raise BayesmixError(f"k={shown(k)} is more than the {n} rows. Give k from 2 to {n}.")
     rng = generator(random_seed)
     if group_by is not None:
         return _grouped(_codes("group_by", group_by, n), k, rng)
@@ -119,7 +119,7 @@ def _grouped(codes: IntArray, k: int, rng: np.random.Generator) -> IntArray:
     sizes = np.bincount(codes)
     if k > len(sizes):
         raise BayesmixError(
-            f"k={k} is more than the {len(sizes)} groups of group_by. Give k from 2 to "
+            f"k={shown(k)} is more than the {len(sizes)} groups of group_by. Give k from 2 to "
             f"{len(sizes)}."
             if len(sizes) > 1
             else "group_by has one group only, and none would be left to fit. Leave it out."
@@ -134,12 +134,11 @@ def _grouped(codes: IntArray, k: int, rng: np.random.Generator) -> IntArray:
 
 def _codes(name: str, values: npt.ArrayLike, n: int) -> IntArray:
     """Turn the values of a column into numbers, 0 for the first that occurs."""
-    try:
-        shape = np.shape(cast(Any, values))
-    except ValueError:  # lists of different lengths
-        shape = ()
+    shape = shape_of(values, n)
     if shape != (n,):
         raise BayesmixError(f"{name} has shape {shape}; one value per row is needed: ({n},).")
+    if isinstance(values, pd.MultiIndex):
+        values = values.to_flat_index()
     column = pd.Series(cast(Any, values)).reset_index(drop=True)
     missing = int(column.isna().sum())
     if missing:
@@ -565,8 +564,8 @@ def _factor(name: str, value: object, design: Design) -> GroupTerm:
         known = f"Grouping factors: {', '.join(factors)}." if factors else "It has none."
         or_array = "" if name == "group" else " For another column give its values: data['column']."
         raise BayesmixError(
-            f"{name}={value!r} is no grouping factor of the model. {known}{or_array} "
-            f"{suggest(str(value), factors)}".rstrip()
+            f"{name}={shown(value)} is no grouping factor of the model. {known}{or_array} "
+            f"{suggest(value, factors)}".rstrip()
         )
     return factors[value]
 
@@ -671,11 +670,16 @@ def _late_progress(progressbar: bool) -> Iterator[Callable[[float], None]]:
         shown: dict[str, Any] = {}
 
         def report(share: float) -> None:
-            if "never" in shown or time.perf_counter() - start < 1:
+            if "tell" in shown:
+                shown["tell"](f"Fitting the folds, {100 * share:.0f} %")
+            if "tell" in shown or time.perf_counter() - start < 1:
                 return
             if "bar" not in shown:
-                if not stack.enter_context(_progress(SampleOptions(progressbar=progressbar))):
-                    shown["never"] = True
+                options = SampleOptions(progressbar=progressbar)
+                if not stack.enter_context(_progress(options)):
+                    shown["tell"] = stack.enter_context(
+                        _signs_of_life(options, "Fitting the folds")
+                    )
                     return
                 from rich.progress import Progress
 

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import pandas as pd
 
+from bayesmix.arguments import shown
 from bayesmix.errors import BayesmixError, suggest
 
 __all__ = ["load_dataset"]
@@ -83,8 +84,8 @@ def load_dataset(name: str) -> pd.DataFrame:
     2  250.8006     2     308
     """
     if not isinstance(name, str) or name not in _CATEGORICAL:
-        hint = suggest(str(name), _CATEGORICAL)
-        message = f"Unknown data set {name!r}. Data sets: {', '.join(_CATEGORICAL)}. {hint}"
+        hint = suggest(name, _CATEGORICAL)
+        message = f"Unknown data set {shown(name)}. Data sets: {', '.join(_CATEGORICAL)}. {hint}"
         raise BayesmixError(message.rstrip())
     factors = _CATEGORICAL[name]
     with (files("bayesmix") / "data" / f"{name}.csv").open(encoding="utf-8") as file:

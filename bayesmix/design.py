@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import reprlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import one_of
+from bayesmix.arguments import names_of, one_of, shape_of, shown
 from bayesmix.checks import check_design
 from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
 from bayesmix.contrasts import ordered_note
@@ -25,10 +24,11 @@ from bayesmix.effects import (
     resolve_names,
     unknown_column,
 )
-from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
+from bayesmix.splitting import with_bars
 from bayesmix.transforms import extrapolation_note
 
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Design:
         """Whether the first column of X is the intercept."""
         return self.terms[:1] == ("Intercept",)
 
-    def at(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
+    def at(self, newdata: pd.DataFrame, *, groups: bool | Collection[str] = True) -> Design:
         """Encode new data as the data of the fit were encoded.
 
         Parameters
@@ -224,8 +224,9 @@ class Design:
         newdata : DataFrame
             The columns of the formula. Those of the response, its trials and the weights may be
             absent: then `y` is NaN, and `trials` and `weights` are None.
-        groups : bool
-            False leaves the grouping factors out, so that their columns are not needed.
+        groups : bool or list of str
+            Grouping factors to encode: all, none, or those named, such as ``["school"]`` or
+            ``["school:class"]``. Columns of the others are not needed.
 
         Returns
         -------
@@ -235,7 +236,8 @@ class Design:
         Raises
         ------
         BayesmixError
-            A column is missing or has missing values, or a category was not in the fit.
+            A column is missing or has missing values, a category was not in the fit, or `groups`
+            names what is no grouping factor of the formula.
         """
         return self.encoder.encode(newdata, groups=groups)
 
@@ -261,8 +263,30 @@ class Design:
         )
 
     def uncorrelated(self) -> Design:
-        """Return the same design with every block of effects split into blocks of one."""
-        return dataclasses.replace(self, groups=tuple(term.split() for term in self.groups))
+        """Return the same design with every block of effects split into blocks of one.
+
+        Its formula is that of the new model: ``(x || g)`` for ``(x | g)``, and ``diag(f | g)``
+        where f is categorical, since ``||`` keeps the columns of a category together.
+        """
+
+        def split(bar: Bar) -> Bar:
+            spans = self.encoder.bars[bar.effects].spans
+            if max(len(span) for span in _spans(bar, self.encoder.bars[bar.effects])) == 1:
+                return bar
+            diagonal = max(map(len, spans)) > 1
+            return dataclasses.replace(bar, correlated=False, diagonal=diagonal)
+
+        formula = with_bars(self.formula, split)
+        groupings = tuple(
+            dataclasses.replace(grouping, bars=tuple(map(split, grouping.bars)), means=None)
+            for grouping in self.encoder.groupings
+        )
+        return dataclasses.replace(
+            self,
+            formula=formula,
+            groups=tuple(term.split() for term in self.groups),
+            encoder=dataclasses.replace(self.encoder, formula=formula, groupings=groupings),
+        )
 
     def __repr__(self) -> str:
         """Return the formula, the sizes and the names, not the arrays."""
@@ -305,8 +329,7 @@ class Grouping:
         blocks: list[tuple[int, ...]] = []
         for bar in self.bars:
             one = effects[bar.effects]
-            spans = (tuple(range(len(one.labels))),) if bar.correlated else one.spans
-            blocks += [tuple(len(labels) + k for k in span) for span in spans]
+            blocks += [tuple(len(labels) + k for k in span) for span in _spans(bar, one)]
             labels += one.labels
         parts = [matrices[bar.effects] for bar in self.bars]
         return GroupTerm(
@@ -348,39 +371,94 @@ class Encoder:
     categories: Mapping[str, pd.Index[Any] | None]
     weights: str | None
 
-    def used_columns(self, newdata: pd.DataFrame, *, groups: bool = True) -> Columns:
+    def selected(self, groups: bool | Collection[str]) -> tuple[Grouping, ...]:
+        """Find the grouping factors to encode: all, none, or those named, in the formula's order.
+
+        The columns of a combination may be named in any order.
+        """
+        if isinstance(groups, bool | np.bool_):
+            return self.groupings if groups else ()
+        known = {grouping.factor.name: grouping.factor for grouping in self.groupings}
+        chosen = set()
+        for name in names_of("groups", groups):
+            parts = sorted(name.split(":"))
+            same = [own for own, factor in known.items() if sorted(factor.variables) == parts]
+            if name not in known and not same:
+                raise BayesmixError(
+                    f"groups: {shown(name)} is no grouping factor of "
+                    f"{shown(self.formula.text)}. Grouping factors: "
+                    f"{listed(known) or 'none'}. {suggest(name, known)}".rstrip()
+                )
+            chosen.add(name if name in known else same[0])
+        return tuple(g for g in self.groupings if g.factor.name in chosen)
+
+    def used_columns(
+        self, newdata: pd.DataFrame, *, groups: bool | Collection[str] = True
+    ) -> Columns:
         """Find the columns of the effects and of the grouping factors in new data."""
         _check_frame(newdata, "newdata")
-        names = self._effect_columns(groups)
-        if groups:
-            names += tuple(v for grouping in self.groupings for v in grouping.factor.variables)
+        groupings = self.selected(groups)
+        names = self.effect_columns(groupings)
         for name in names:
             if name not in newdata.columns:
                 raise unknown_column(name, newdata, self.formula)
-        return _columns(newdata, _unique(names))
+        for grouping in groupings:
+            for name in grouping.factor.variables:
+                if name not in newdata.columns:
+                    raise self._unknown_factor(name, grouping, groupings, newdata)
+        variables = (v for grouping in groupings for v in grouping.factor.variables)
+        return _columns(newdata, _unique([*names, *variables]))
 
-    def _effect_columns(self, groups: bool) -> tuple[str, ...]:
-        bars = self.bars.values() if groups else ()
+    def effect_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
+        """List the columns of the population effects and of what varies by these factors."""
+        bars = self._bars(groupings).values()
         return _unique([*self.common.columns, *(c for one in bars for c in one.columns)])
 
-    def encode(self, newdata: pd.DataFrame, *, groups: bool = True) -> Design:
-        """Make the design of new data; see `Design.at`."""
+    def _bars(self, groupings: Iterable[Grouping]) -> dict[str, Effects]:
+        return {bar.effects: self.bars[bar.effects] for one in groupings for bar in one.bars}
+
+    def _unknown_factor(
+        self, name: str, grouping: Grouping, wanted: Iterable[Grouping], newdata: pd.DataFrame
+    ) -> FormulaError:
+        """Make the error for an absent column of a grouping factor: it need not be there."""
+        error = unknown_column(name, newdata, self.formula)
+        others = [one.factor.name for one in wanted if name not in one.factor.variables]
+        remedy = (
+            f"Leave the effects of '{grouping.factor.name}' out with groups={others!r}, or add the "
+            "column: a label that the fit did not have is a new level (new_levels='population' or "
+            "'sample' in predictions)."
+        )
+        return FormulaError(f"{error.message} {remedy}", error.text, error.position)
+
+    def encode(
+        self,
+        newdata: pd.DataFrame,
+        *,
+        groups: bool | Collection[str] = True,
+        missing_levels: bool = False,
+    ) -> Design:
+        """Make the design of new data; see `Design.at`.
+
+        With `missing_levels` a missing label of a grouping factor is a level that was not in the
+        fit, as in lme4.
+        """
         columns = self.used_columns(newdata, groups=groups)
-        bars = self.bars if groups else {}
-        groupings = self.groupings if groups else ()
-        missing = {name: int(c.isna().sum()) for name, c in columns.items()}
+        groupings = self.selected(groups)
+        bars = self._bars(groupings)
+        effect_columns = {name: columns[name] for name in self.effect_columns(groupings)}
+        checked = effect_columns if missing_levels else columns
+        missing = {name: int(c.isna().sum()) for name, c in checked.items()}
         if any(missing.values()):
             raise BayesmixError(
                 f"newdata has missing values in {_counts(missing)}. Drop those rows with "
                 "newdata.dropna(), or fill them in."
             )
-        effect_columns = {name: columns[name] for name in self._effect_columns(groups)}
         frame = self._frame(effect_columns, len(newdata))
         matrices = {
             text: _finite(effects.matrix(frame), effects.labels, newdata.index)
             for text, effects in bars.items()
         }
-        notes = self._outside(frame, groups=groups)
+        notes = _outside((self.common, *bars.values()), frame)
         return Design(
             formula=self.formula,
             response=self.response.name,
@@ -399,14 +477,6 @@ class Encoder:
             encoder=self,
             notes=notes,
         )
-
-    def _outside(self, frame: pd.DataFrame, *, groups: bool) -> tuple[str, ...]:
-        """Warn of rows outside the knots of splines."""
-        parts = (self.common, *(self.bars.values() if groups else ()))
-        notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
-        for note in notes:
-            warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
-        return notes
 
     def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
         encoded = {
@@ -657,7 +727,8 @@ def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Serie
         if weights not in data.columns:
             columns = list(map(str, data.columns))
             raise BayesmixError(
-                f"weights='{weights}' is not a column of the data. Columns: {listed(columns)}. "
+                f"weights={shown(weights)} is not a column of the data. "
+                f"Columns: {listed(columns)}. "
                 f"{suggest(weights, columns)}".rstrip()
             )
         column = _columns(data, (weights,))[weights]
@@ -675,15 +746,12 @@ def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Serie
 
 
 def _as_array(name: str, values: npt.ArrayLike, n_rows: int) -> npt.NDArray[Any]:
-    try:
-        array = np.asarray(values)
-    except ValueError:  # lists of different lengths
-        array = np.asarray(None)
-    if array.shape != (n_rows,):
+    shape = shape_of(values, n_rows)
+    if shape != (n_rows,):
         raise BayesmixError(
-            f"The {name} have shape {array.shape}; one per row of the data is needed: ({n_rows},)."
+            f"The {name} have shape {shape}; one per row of the data is needed: ({n_rows},)."
         )
-    return array
+    return np.asarray(values)
 
 
 def _check_weights_numeric(column: pd.Series[Any]) -> None:
@@ -732,6 +800,14 @@ def _counts(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
 
 
+def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:
+    """Warn of rows outside the knots of splines."""
+    notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
+    for note in notes:
+        warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+    return notes
+
+
 def _offset(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
     offset = effects.offset(frame)
     return None if offset is None else _finite(offset, ("offset",), index)
@@ -760,13 +836,21 @@ def _finite(
 # --- bars ---------------------------------------------------------------------------------------
 
 
+def _spans(bar: Bar, effects: Effects) -> tuple[tuple[int, ...], ...]:
+    """Tell which columns of a bar are correlated with one another."""
+    every = tuple(range(len(effects.labels)))
+    if bar.diagonal:
+        return tuple((k,) for k in every)
+    return (every,) if bar.correlated else tuple(map(tuple, effects.spans))
+
+
 def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
     """Leave out bars that stand in the formula twice, and say so."""
     bars: dict[Any, Bar] = {}
     notes = {}
     for bar in formula.bars:
         correlated = bar.correlated or bar.effects == "1"
-        key = (bar.effects, frozenset(bar.factor), correlated)
+        key = (bar.effects, frozenset(bar.factor), correlated, bar.diagonal)
         if key in bars:
             notes[key] = (
                 f"{bar} is in the formula twice (a/b stands for a and a:b). It is used once; "
@@ -815,8 +899,9 @@ def _unique(names: Iterable[str]) -> tuple[str, ...]:
 
 def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
     try:
-        kept = np.asarray(rows)
-    except ValueError:  # lists of different lengths
+        # The ends of a range say whether it fits, before it is written out.
+        kept = np.asarray((rows[0], rows[-1]) if isinstance(rows, range) and rows else rows)
+    except Exception:  # lists of different lengths, and whatever the value's own methods raise
         kept = np.asarray(None)
     if kept.dtype == np.bool_:
         if kept.shape != (n_rows,):
@@ -825,10 +910,10 @@ def _positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
     is_list = kept.ndim == 1 and (kept.dtype.kind in "iu" or not kept.size)
     if not is_list or (kept.size and not -n_rows <= kept.min() <= kept.max() < n_rows):
         raise BayesmixError(
-            f"rows={reprlib.repr(rows)} is not usable: give a list of positions from 0 to "
+            f"rows={shown(rows)} is not usable: give a list of positions from 0 to "
             f"{n_rows - 1}, or one bool per row."
         )
-    return kept.astype(np.int64)
+    return np.asarray(rows).astype(np.int64)
 
 
 def _taken(array: FloatArray | None, rows: IntArray) -> FloatArray | None:

@@ -77,13 +77,13 @@ class ComparisonWarning(UserWarning):
     """A criterion should not be trusted yet: Pareto k or p_waic too high in some rows."""
 
 
-def suggest(name: str, options: Iterable[str]) -> str:
+def suggest(name: object, options: Iterable[str]) -> str:
     """Return ``"Did you mean 'x'?"`` for the closest option, or an empty string.
 
     Parameters
     ----------
-    name : str
-        What came.
+    name : object
+        What came; anything that is no text is close to nothing.
     options : iterable of str
         What is allowed.
 
@@ -96,5 +96,6 @@ def suggest(name: str, options: Iterable[str]) -> str:
     >>> suggest("ocasion", ["gpa", "occasion"])
     "Did you mean 'occasion'?"
     """
-    matches = difflib.get_close_matches(str(name), [str(option) for option in options], n=1)
+    known = [str(option) for option in options]
+    matches = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
     return f"Did you mean '{matches[0]}'?" if matches else ""

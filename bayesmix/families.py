@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
+from bayesmix.arguments import shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.formula import _quote
 
@@ -695,12 +696,12 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
     if name not in FAMILIES:
         hint = suggest(_SYNONYMS.get(name.lower(), name.lower()), FAMILIES)
         raise BayesmixError(
-            f"Unknown family {name!r}. Families: {', '.join(FAMILIES)}. {hint}".strip()
+            f"Unknown family {shown(name)}. Families: {', '.join(FAMILIES)}. {hint}".strip()
         )
-    if link is not None and own_link is not None and link != own_link:
+    if isinstance(link, str) and own_link is not None and link != own_link:
         raise BayesmixError(
-            f"Family {family!r} has the link {own_link!r}, but link={link!r} came with it. "
-            "Give one of them."
+            f"Family {shown(family)} has the link {own_link!r}, but link={shown(link)} came with "
+            "it. Give one of them."
         )
     asked = own_link if link is None else link
     return FAMILIES[name] if asked is None else _with_link(FAMILIES[name], asked)
@@ -723,14 +724,14 @@ def _split_name(family: object) -> tuple[str, str | None]:
         return family[0], family[1]
     raise BayesmixError(
         f"family must be a name such as 'gaussian' or 'bernoulli(probit)', or a Family; got "
-        f"{family!r}. Families: {', '.join(FAMILIES)}."
+        f"{shown(family)}. Families: {', '.join(FAMILIES)}."
     )
 
 
 def _with_link(family: Family, link: str) -> Family:
-    if link not in family.links:
+    if not isinstance(link, str) or link not in family.links:
         raise BayesmixError(
-            f"Unknown link {link!r} for family {family.name!r}. "
+            f"Unknown link {shown(link)} for family {family.name!r}. "
             f"Links: {', '.join(family.links)}. {suggest(link, family.links)}".strip()
         )
     return replace(family, link=link)

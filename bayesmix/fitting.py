@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -231,7 +231,7 @@ class MixedFit:
         return self.spec.build()
 
     def summary(
-        self, ci: bool = True, cor_re: bool = False, cor_fe: bool = False, digits: int = 2
+        self, *, ci: bool = True, cor_re: bool = False, cor_fe: bool = False, digits: int = 2
     ) -> Summary:
         """Variance components, fixed effects and one line on the sampling.
 
@@ -261,14 +261,14 @@ class MixedFit:
             notes=(*json.loads(self.idata.attrs["messages"]), *self.design.notes),
         )
 
-    def fixef(self, ci_level: float = 0.95, exponentiate: bool = False) -> pd.DataFrame:
+    def fixef(self, *, ci_level: float = 0.95, exponentiate: bool = False) -> pd.DataFrame:
         """Return population effects; see `bayesmix.tables.fixef`."""
         return tables.fixef(
             self.design, self.posterior, ci_level=ci_level, exponentiate=exponentiate
         )
 
     def varcorr(
-        self, ci_level: float = 0.95, ci_scale: str = "sd", estimator: str = "mean"
+        self, *, ci_level: float = 0.95, ci_scale: str = "sd", estimator: str = "mean"
     ) -> pd.DataFrame:
         """Return variance components; see `bayesmix.tables.varcorr`."""
         return tables.varcorr(
@@ -280,25 +280,25 @@ class MixedFit:
         )
 
     def cor_re(
-        self, long: bool = False, ci_level: float = 0.95
+        self, *, long: bool = False, ci_level: float = 0.95
     ) -> dict[str, pd.DataFrame] | pd.DataFrame:
         """Return correlations of the group effects; see `bayesmix.tables.cor_re`."""
         return tables.cor_re(self.design, self.posterior, long=long, ci_level=ci_level)
 
     def ranef(
-        self, re: str | None = None, ci_level: float = 0.95, add_group_N: bool = False
+        self, re: str | None = None, *, ci_level: float = 0.95, add_group_N: bool = False
     ) -> pd.DataFrame:
         """Return group effects; see `bayesmix.tables.ranef`."""
         return tables.ranef(
             self.design, self.posterior, re=re, ci_level=ci_level, add_group_N=add_group_N
         )
 
-    def coef(self, re: str | None = None, ci_level: float = 0.95) -> pd.DataFrame:
+    def coef(self, re: str | None = None, *, ci_level: float = 0.95) -> pd.DataFrame:
         """Return population and group effects added; see `bayesmix.tables.coef`."""
         return tables.coef(self.design, self.posterior, re=re, ci_level=ci_level)
 
     def find_typical(
-        self, re: str | None = None, probs: npt.ArrayLike | None = None
+        self, re: str | None = None, *, probs: npt.ArrayLike | None = None
     ) -> pd.DataFrame:
         """Return typical levels; see `bayesmix.tables.find_typical`."""
         return tables.find_typical(self.design, self.posterior, re=re, probs=probs)
@@ -397,11 +397,11 @@ class MixedFit:
     def linpred(
         self,
         newdata: pd.DataFrame | None = None,
-        groups: str = "conditional",
+        *,
+        groups: str | Collection[str] = "conditional",
         new_levels: str = "error",
         ci_level: float = 0.95,
         draws: bool = False,
-        *,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
         """Predict the linear predictor; see `bayesmix.predict.linpred`.
@@ -422,11 +422,11 @@ class MixedFit:
     def epred(
         self,
         newdata: pd.DataFrame | None = None,
-        groups: str = "conditional",
+        *,
+        groups: str | Collection[str] = "conditional",
         new_levels: str = "error",
         ci_level: float = 0.95,
         draws: bool = False,
-        *,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
         """Predict the expected response; see `bayesmix.predict.epred`.
@@ -447,11 +447,11 @@ class MixedFit:
     def predict(
         self,
         newdata: pd.DataFrame | None = None,
-        groups: str = "conditional",
+        *,
+        groups: str | Collection[str] = "conditional",
         new_levels: str = "error",
         ci_level: float = 0.95,
         draws: bool = False,
-        *,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
         """Predict new responses; see `bayesmix.predict.predict`.
@@ -549,8 +549,38 @@ class MixedFit:
         return plot_trace(self, parameters, ax=ax)
 
     def uncorrelated(self) -> MixedFit:
-        """Refit the same model with every block of effects split into blocks of one."""
-        return _sampled(self.spec.uncorrelated(), self.options)
+        """Refit the same model with every block of effects split into blocks of one.
+
+        Its formula is ``(x || g)`` for ``(x | g)``, and ``diag(f | g)`` for a categorical f, whose
+        columns ``||`` keeps together. Options and priors stay.
+
+        The default prior of ``(x | g)`` does not depend on where x is zero. That of ``(x || g)``
+        does, and so does the model: it takes the intercepts where x is zero as independent of the
+        slopes. Where the zero of x has no meaning, center x first, as in
+        ``center(x) + (center(x) || g)``.
+
+        Returns
+        -------
+        MixedFit
+
+        Warns
+        -----
+        DesignWarning
+            The zero of a covariate is far from the data, and the new model depends on it.
+
+        Examples
+        --------
+        >>> import bayesmix as bm
+        >>> data = bm.load_dataset("sleepstudy")
+        >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", data)
+        >>> spec.uncorrelated().design.formula.text
+        'Reaction ~ Days + (Days || Subject)'
+        """
+        split = self.spec.uncorrelated()
+        if split.design.formula != self.design.formula:
+            design = warn_of_zeros(split.design, split.priors)
+            split = dataclasses.replace(split, design=design)
+        return _sampled(split, self.options)
 
     @functools.cached_property
     def _diagnostics(self) -> pd.DataFrame:

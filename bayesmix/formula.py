@@ -35,16 +35,21 @@ class Bar:
         Columns whose combinations are the levels, unquoted: ``("student",)``, ``("g1", "g2")``.
     correlated : bool
         False for ``(x || g)``.
+    diagonal : bool
+        True for ``diag(x | g)``: no correlations either between the columns of a category, which
+        ``||`` keeps together.
     """
 
     effects: str
     factor: tuple[str, ...]
     correlated: bool = True
+    diagonal: bool = False
 
     def __str__(self) -> str:
         """Return the bar as it is written in a formula."""
         factor = ":".join(_quote(name) for name in self.factor)
-        return f"({self.effects} {'|' if self.correlated else '||'} {factor})"
+        bar = "|" if self.correlated or self.diagonal else "||"
+        return f"{'diag' * self.diagonal}({self.effects} {bar} {factor})"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,6 +231,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}"}
 _CONSTANTS = ("True", "False", "None")
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _BARS = ("|", "||")
+_DIAGONAL = "diag"
 _MAX_DEPTH = 50
 
 
@@ -385,6 +391,17 @@ class _Reader:
             )
         return _checked_powers(items)
 
+    def next_is_bar(self) -> bool:
+        """Tell whether a bar stands in the brackets that were just opened, in no others."""
+        depth = 0
+        for token in reversed(self.rest):
+            depth += (token.text in _CLOSING) - (token.text in _CLOSING.values())
+            if depth < 0:
+                return False
+            if not depth and token.kind == "operator" and token.text in _BARS:
+                return True
+        return False
+
     def open(self, token: _Node, items: list[_Node], expects_operand: bool, in_call: bool) -> None:
         """Read a bracket and what it holds, and append it, or put it on the name before it."""
         last = items[-1] if items else token
@@ -396,6 +413,10 @@ class _Reader:
                     "with a letter. Rename it.",
                     last.start,
                 )
+            if last.text == _DIAGONAL and not in_call and self.next_is_bar():
+                inside = self.read(token, False)
+                items[-1] = _Node("group", _DIAGONAL, last.start, inside)
+                return
             call = _Node("call", f"{last.text}(", last.start)
             inside = self.read(call, True)
             items[-1] = _Node("call", last.text, last.start, inside)
@@ -528,7 +549,7 @@ def _render(items: Iterable[_Node]) -> str:
             case "subset":
                 parts.append(f"{_quote(item.text)}[{_render(item.items)}]")
             case "group":
-                parts.append(f"({_render(item.items)})")
+                parts.append(f"{item.text}({_render(item.items)})")
             case "brace":
                 parts.append(f"{{{_render(item.items)}}}")
             case "operator" if item.text == ",":
@@ -835,7 +856,8 @@ def _expand_bar(term: _Node) -> Iterator[Bar]:
         )
     written = f"({_render(parts[0])} {bar.text} "
     for factor in _factors(parts[1], written):
-        yield Bar(effects, factor, correlated=bar.text == "|")
+        diagonal = term.text == _DIAGONAL
+        yield Bar(effects, factor, bar.text == "|" and not diagonal, diagonal)
 
 
 def _factors(nodes: _Nodes, bar: str) -> list[tuple[str, ...]]:

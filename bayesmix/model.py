@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.centring import sd_variable
 from bayesmix.design import Design, GroupTerm
+from bayesmix.interrupts import import_whole
 from bayesmix.priors import Prior, vectorise
 from bayesmix.spec import ModelSpec
 
@@ -72,6 +73,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
     >>> sorted(variable.name for variable in model.free_RVs)[:3]
     ['Intercept_centred', 'lkj_Subject', 'sd_Subject']
     """
+    import_whole("pymc")
     import pymc as pm
     import pytensor.tensor as pt
 
@@ -148,6 +150,7 @@ def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
     callable
         From values to log densities of the same shape.
     """
+    import_whole("pymc")
     import pymc as pm
     import pytensor
     import pytensor.tensor as pt
@@ -160,6 +163,7 @@ def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
 
 def draw_prior(prior: Prior, rng: np.random.Generator, n: int) -> np.ndarray:
     """Draw from a prior that only PyMC knows, shape (n,)."""
+    import_whole("pymc")
     import pymc as pm
 
     distribution = getattr(pm, prior.distribution).dist(**prior.parameters, shape=n)

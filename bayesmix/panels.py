@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.arguments import few, shown
 from bayesmix.errors import BayesmixError, suggest
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def make_axes(
     from matplotlib.axes import Axes
 
     if ax is not None:
-        given = list(np.ravel(np.asarray(ax, dtype=object)))
+        given = _flat(ax, n)
         if len(given) != n or not all(isinstance(axis, Axes) for axis in given):
             what = "one matplotlib Axes" if n == 1 else f"an array of {n} matplotlib Axes"
             raise BayesmixError(f"ax is not usable: give {what}, or none for a new figure.")
@@ -98,6 +99,14 @@ def make_axes(
     for spare in made[n:]:
         figure.delaxes(spare)
     return made[:n]
+
+
+def _flat(ax: object, n: int) -> list[object]:
+    """List the Axes of an array of any shape, or of lists of lists."""
+    if isinstance(ax, np.ndarray):
+        return list(ax.ravel()) if ax.size == n else []
+    rows = few("ax", ax)
+    return [one for row in rows for one in (few("ax", row) if row is not ax else rows)]
 
 
 def returned(axes: Sequence[Axes], ax: object) -> Axes | npt.NDArray[Any]:
@@ -187,13 +196,13 @@ def choose(name: str, chosen: object, known: Sequence[str]) -> list[str]:
     """
     if chosen is None:
         return list(known)
-    is_list = isinstance(chosen, Sequence | np.ndarray) and not isinstance(chosen, str)
-    labels = list(chosen) if is_list else [chosen]  # type: ignore[call-overload]
+    labels = few(name, chosen)
     for label in labels:
         if not isinstance(label, str) or label not in known:
             raise BayesmixError(
-                f"{name}={chosen!r} is not usable: {label!r} is not among {', '.join(known)}. "
-                f"{suggest(str(label), known)}".rstrip()
+                f"{name}={shown(chosen)} is not usable: {shown(label)} is not among "
+                f"{', '.join(known)}. "
+                f"{suggest(label, known)}".rstrip()
             )
     if not labels:
         raise BayesmixError(f"{name} is empty. Choose from {', '.join(known)}, or leave it out.")

@@ -11,7 +11,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import generator, whole_number
-from bayesmix.comparison import SMALL_DIFFERENCE
 from bayesmix.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.errors import BayesmixError
 from bayesmix.implied import implied_priors
@@ -31,6 +30,7 @@ from bayesmix.panels import (
 )
 from bayesmix.predict import predict
 from bayesmix.tables import parameter_draws
+from bayesmix.verdicts import SMALL_DIFFERENCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -277,7 +277,7 @@ def plot_ppc(
     is_fit("plot_ppc", fit)
     posterior = fit.posterior
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
-    whole_number("draws", draws, at_least=2, at_most=S)
+    draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
     for term in fit.design.groups:
         name = f"u_{term.factor}"

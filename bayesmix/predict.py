@@ -11,14 +11,14 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import one_of, seed, true_or_false
+from bayesmix.arguments import names_of, one_of, seed, true_or_false
 from bayesmix.columns import distinct_levels, listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
@@ -50,7 +50,7 @@ def linpred(
     posterior: xr.Dataset,
     newdata: pd.DataFrame | None = None,
     *,
-    groups: str = "conditional",
+    groups: str | Collection[str] = "conditional",
     new_levels: str = "error",
     ci_level: float = 0.95,
     draws: bool = False,
@@ -70,15 +70,19 @@ def linpred(
         response left out, and is never changed. Categories and transformations are those of the
         fit: ``scale(x)`` takes the mean and the sd of the rows that were fitted. Levels of
         grouping factors are compared as labels, so that ``10``, ``10.0`` and ``"10"`` are the same.
-    groups : {"conditional", "population"}
-        ``"conditional"`` adds the group effects of each row's levels. ``"population"`` leaves all
-        of them out (u = 0); columns of grouping factors are then not needed.
+    groups : {"conditional", "population"} or list of str
+        Grouping factors whose effects are added: ``"conditional"`` for all, ``"population"`` for
+        none, or those named, such as ``["school"]`` or ``["school:class"]``; one name may come as
+        text, where it is neither of the two words. Effects of the others are left out (u = 0):
+        their columns need not be there, and their labels do not matter. lme4's
+        ``re.form = ~ (1 | school)``.
     new_levels : {"error", "population", "sample"}
         What to do with levels that the fit did not have. ``"error"`` names them. ``"population"``
         leaves their effects out (u = 0). ``"sample"`` draws their effects from the group
         distribution, given the sds and correlations of each posterior draw: one joint draw for
         each level, the same in all its rows. Each factor counts for itself: with ``g1/g2``, a new
-        ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``.
+        ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``. With ``"population"`` a
+        missing label is a new level, as in lme4.
     ci_level : float
         Probability inside the interval, above 0 and below 1.
     draws : bool
@@ -93,14 +97,14 @@ def linpred(
         ``value, se, lower_2.5, upper_97.5`` on the index of `newdata`, or of the rows that were
         fitted: mean, sd and equal-tailed interval of the draws of each row. With ``draws=True``
         an array with dims ``chain, draw, obs``; the coordinate ``obs`` is that index. Rows of
-        `newdata` with a missing value are NaN.
+        `newdata` with a missing value in a column that is needed are NaN.
 
     Raises
     ------
     BayesmixError
         A column is missing, a category of a population effect or, with ``new_levels="error"``, a
-        level was not in the fit, an argument is not one of the allowed, or draws of the group
-        effects were too large to be kept.
+        level was not in the fit, `groups` names what is no grouping factor, an argument is not one
+        of the allowed, or draws of the group effects were too large to be kept.
 
     Warns
     -----
@@ -116,11 +120,13 @@ def linpred(
     >>> fit.linpred()  # doctest: +SKIP
     >>> new = pd.DataFrame({"Subject": ["308", "somebody"], "Days": [10, 10]})
     >>> fit.linpred(new, new_levels="sample")  # doctest: +SKIP
+    >>> nested = bm.fit("y ~ x + (1 | school/class)", pupils)  # doctest: +SKIP
+    >>> nested.linpred(new_classes, groups=["school"])  # doctest: +SKIP
     """
     return _predicted(
         "linpred",
         lambda rows, parameters, eta: eta,
-        _rows(spec, newdata, groups),
+        _rows(spec, newdata, groups, new_levels),
         spec,
         posterior,
         new_levels=new_levels,
@@ -135,7 +141,7 @@ def epred(
     posterior: xr.Dataset,
     newdata: pd.DataFrame | None = None,
     *,
-    groups: str = "conditional",
+    groups: str | Collection[str] = "conditional",
     new_levels: str = "error",
     ci_level: float = 0.95,
     draws: bool = False,
@@ -181,7 +187,7 @@ def epred(
     return _predicted(
         "epred",
         expected,
-        _rows(spec, newdata, groups, trials=True),
+        _rows(spec, newdata, groups, new_levels, trials=True),
         spec,
         posterior,
         new_levels=new_levels,
@@ -196,7 +202,7 @@ def predict(
     posterior: xr.Dataset,
     newdata: pd.DataFrame | None = None,
     *,
-    groups: str = "conditional",
+    groups: str | Collection[str] = "conditional",
     new_levels: str = "error",
     ci_level: float = 0.95,
     draws: bool = False,
@@ -247,7 +253,7 @@ def predict(
     return _predicted(
         "predict",
         drawn,
-        _rows(spec, newdata, groups, trials=True, weights=True),
+        _rows(spec, newdata, groups, new_levels, trials=True, weights=True),
         spec,
         posterior,
         new_levels=new_levels,
@@ -278,7 +284,6 @@ def _predicted(
     `quantity` makes an array (b, S) of a block of rows, all draws, and their linear predictor.
     Rows come first, so that random numbers come in the same order whatever the blocks.
     """
-    one_of("new_levels", new_levels, NEW_LEVELS)
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
     new = {} if new_levels == "population" else _new_levels(rows)
@@ -351,31 +356,51 @@ class _Rows:
 def _rows(
     spec: ModelSpec,
     newdata: pd.DataFrame | None,
-    groups: str,
+    groups: str | Collection[str],
+    new_levels: str,
     *,
     trials: bool = False,
     weights: bool = False,
 ) -> _Rows:
     """Encode the rows to predict; `trials` and `weights` say whether these are needed."""
-    one_of("groups", groups, GROUPS)
-    conditional = groups == "conditional"
-    design = spec.design if conditional else dataclasses.replace(spec.design, groups=())
+    one_of("new_levels", new_levels, NEW_LEVELS)
+    encoder = spec.design.encoder
+    groupings = encoder.selected(_factors(spec.design, groups))
+    factors = tuple(grouping.factor.name for grouping in groupings)
+    chosen = tuple(term for term in spec.design.groups if term.factor in factors)
+    design = dataclasses.replace(spec.design, groups=chosen)
     if newdata is None:
         return _Rows(design, np.arange(design.n_rows), design.index, {})
-    encoder = spec.design.encoder
-    needed = set(encoder.used_columns(newdata, groups=conditional))
+    used_columns = encoder.used_columns(newdata, groups=factors)
+    # As in lme4, a missing label is a new level where those have no effect.
+    missing_levels = new_levels == "population"
+    needed = set(encoder.effect_columns(groupings) if missing_levels else used_columns)
     if trials and spec.family.trials:
         _check_trials(spec, newdata)
         needed |= set(encoder.response.trial_columns)
     if weights and spec.design.weights is not None:
         needed.add(_weights_column(spec, newdata))
-    used = newdata[[name for name in newdata.columns if name in needed]]
-    complete = _complete(used)
+    kept = needed | set(used_columns)
+    used = newdata[[name for name in newdata.columns if name in kept]]
+    complete = _complete(used[[name for name in used.columns if name in needed]])
     present = used if complete.all() else used[complete]
-    design = design.at(present, groups=conditional) if len(present) else design.take([])
-    factors = {name for term in design.groups for name in term.variables}
-    columns = {name: present[name] for name in factors}
+    if len(present):
+        design = encoder.encode(present, groups=factors, missing_levels=missing_levels)
+    else:
+        design = design.take([])
+    variables = {name for term in design.groups for name in term.variables}
+    columns = {name: present[name] for name in variables}
     return _Rows(design, np.flatnonzero(complete), newdata.index, columns)
+
+
+def _factors(design: Design, groups: str | Collection[str]) -> bool | tuple[str, ...]:
+    """Read `groups`: True for all grouping factors, or the names of some."""
+    if not isinstance(groups, str):
+        return names_of("groups", groups)
+    if groups in GROUPS:
+        return groups == "conditional" or ()
+    one_of("groups", groups, [*GROUPS, *(term.factor for term in design.groups)])
+    return (groups,)
 
 
 def _complete(needed: pd.DataFrame) -> pd.Series:
@@ -386,7 +411,9 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
         counts = ", ".join(f"'{name}' ({n})" for name, n in missing.sum().items() if n)
         note = (
             f"{int(incomplete.sum())} of {len(needed)} rows of newdata have missing values, in "
-            f"{counts}: their predictions are NaN. Fill them in to predict these rows."
+            f"{counts}: their predictions are NaN. Fill them in to predict these rows; a missing "
+            "label of a grouping factor is a new level with new_levels='population', and leaving "
+            "the factor out of groups= needs none."
         )
         warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return ~incomplete
@@ -474,7 +501,8 @@ def _unknown_levels(design: Design, new: Mapping[str, _NewLevels]) -> BayesmixEr
     return BayesmixError(
         f"newdata has levels that the fit did not have: {'; '.join(parts)}. {hint}".rstrip()
         + " Pass new_levels='sample' to draw the effects of a new level from their distribution, "
-        "or new_levels='population' to leave them at zero."
+        "or new_levels='population' to leave them at zero; groups= names the factors whose effects "
+        "are added."
     )
 
 
@@ -489,8 +517,8 @@ def _check_kept(design: Design, parameters: Draws) -> None:
             raise BayesmixError(
                 f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
                 f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "
-                "Pass groups='population' to leave group effects out, or refit with fewer draws "
-                "and chains, so that they are kept."
+                "Leave them out with groups='population' or a list of other factors, or refit "
+                "with fewer draws and chains, so that they are kept."
             )
 
 

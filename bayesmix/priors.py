@@ -20,9 +20,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
-from bayesmix.arguments import as_number
+from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
+from bayesmix.interrupts import import_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,12 +208,13 @@ class Prior:
     def __init__(self, distribution: str, *unnamed: Never, **parameters: float) -> None:
         if not isinstance(distribution, str):
             raise BayesmixError(
-                f"A prior's distribution must be a name such as 'Normal'; got {distribution!r}."
+                f"A prior's distribution must be a name such as 'Normal'; got "
+                f"{shown(distribution)}."
             )
         if unnamed:
             raise BayesmixError(
                 f"The parameters of {distribution} need their names; got "
-                f"{', '.join(map(repr, unnamed))}. "
+                f"{', '.join(map(shown, unnamed))}. "
                 "Write them as in Prior('Normal', mu=0, sigma=1)."
             )
         values = {
@@ -347,6 +349,16 @@ class LKJ:
         eta = _finite_number("LKJ", "eta", self.eta)
         if eta <= 0:
             raise BayesmixError(f"LKJ: eta must be positive, got {eta:g}.")
+        if eta < _SMALLEST_ETA:
+            raise BayesmixError(
+                f"LKJ: eta={eta:g} leaves no correlations but -1 and 1. Give one of at least "
+                f"{_SMALLEST_ETA:g}; 1 is uniform over correlation matrices."
+            )
+        if eta > _LARGEST_ETA:
+            raise BayesmixError(
+                f"LKJ: eta={eta:g} leaves no correlation at all. Write (x || g) for a model "
+                f"without correlations, or an eta of at most {_LARGEST_ETA:g}."
+            )
         object.__setattr__(self, "eta", eta)
 
     def __repr__(self) -> str:
@@ -396,7 +408,7 @@ def _finite_number(distribution: str, name: str, value: object) -> float:
     if number is None:
         many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
         hint = " Give each parameter of the model its own prior by path." if many else ""
-        raise BayesmixError(f"{distribution}: {name} must be one number, got {value!r}.{hint}")
+        raise BayesmixError(f"{distribution}: {name} must be one number, got {shown(value)}.{hint}")
     if not math.isfinite(number):
         raise BayesmixError(f"{distribution}: {name} must be finite, got {number}.")
     return np.float64(number) + 0.0  # never -0.0, which would print as such
@@ -408,7 +420,8 @@ def _refuse_unknown(distribution: str, given: Iterable[str], known: Iterable[str
         if name not in known:
             takes = f"It takes {', '.join(known)}." if known else "It takes no parameters."
             raise BayesmixError(
-                f"{distribution} has no parameter {name!r}. {takes} {suggest(name, known)}".strip()
+                f"{distribution} has no parameter {shown(name)}. {takes} "
+                f"{suggest(name, known)}".strip()
             )
 
 
@@ -482,6 +495,7 @@ def _scipy_law(prior: Prior) -> tuple[_Form, Any]:
 @lru_cache(maxsize=256)
 def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> Any:
     """Let PyMC make a distribution that is none of the common ones, or say why it cannot."""
+    import_whole("pymc")
     import pymc as pm
 
     names = {
@@ -494,8 +508,8 @@ def _pymc_variable(distribution: str, items: tuple[tuple[str, float], ...]) -> A
         same = [name for name in sorted(known) if name.lower() == distribution.lower()]
         hint = f"Did you mean '{same[0]}'?" if same else suggest(distribution, sorted(known))
         raise BayesmixError(
-            f"Unknown distribution {distribution!r}. Any univariate distribution of PyMC can be a "
-            f"prior, among them {', '.join(_COMMON)}. {hint}".strip()
+            f"Unknown distribution {shown(distribution)}. Any univariate distribution of PyMC can "
+            f"be a prior, among them {', '.join(_COMMON)}. {hint}".strip()
         )
     rv_type = getattr(getattr(pm, distribution), "rv_type", None)
     if not (getattr(rv_type, "signature", None) or "->()").endswith("->()"):
@@ -549,6 +563,7 @@ def _support(prior: Prior) -> _Support:
 
 def _support_by_pymc(prior: Prior) -> _Support:
     """Look where PyMC's log density is finite, on a grid over many orders of magnitude."""
+    import_whole("pymc")
     import pymc as pm
 
     variable = _pymc_variable(prior.distribution, tuple(prior.parameters.items()))
@@ -726,6 +741,8 @@ class PriorSet:
 
 _ROOTS = ("Intercept", "beta", "sd", "cor")
 _MOST_NAMES = 3
+# Beyond these the correlations are nearer to 0, or to 1, than numbers can tell.
+_SMALLEST_ETA, _LARGEST_ETA = 1e-8, 1e12
 
 
 def _at(leaf: _Leaf) -> str:
@@ -1014,7 +1031,7 @@ def _full_path(
             if path in nodes:
                 return path
     raise BayesmixError(
-        f"Unknown prior path {given!r}. {_explain(given, leaves)}"
+        f"Unknown prior path {shown(given)}. {_explain(given, leaves)}"
         f"Paths of this model: {', '.join(nodes)}. {_closest(given, nodes)}".strip()
     )
 
@@ -1058,7 +1075,7 @@ def _check_prior(path: str, prior: object) -> None:
     if root == "cor":
         if not isinstance(prior, LKJ):
             raise BayesmixError(
-                f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {prior!r}."
+                f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {shown(prior)}."
             )
         return
     positive = root not in ("Intercept", "beta")
@@ -1066,7 +1083,7 @@ def _check_prior(path: str, prior: object) -> None:
     if not isinstance(prior, Prior):
         other = " LKJ is for the paths of correlations, 'cor'." if isinstance(prior, LKJ) else ""
         raise BayesmixError(
-            f"The prior of {path!r} must be a Prior, such as {example}; got {prior!r}.{other}"
+            f"The prior of {path!r} must be a Prior, such as {example}; got {shown(prior)}.{other}"
         )
     support = _support(prior)
     if support.discrete:

@@ -83,6 +83,9 @@ class Summary:
         decimals as give its smallest number `digits` significant digits; beyond six decimals that
         number alone is shown in scientific notation.
 
+    alerts : tuple of str
+        What to know before reading any number: shown first.
+
     Raises
     ------
     BayesmixError
@@ -108,6 +111,7 @@ class Summary:
     footer: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     digits: int = 2
+    alerts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the digits."""
@@ -115,7 +119,8 @@ class Summary:
 
     def __repr__(self) -> str:
         """Return the summary as text of 80 columns."""
-        blocks = ["\n".join(_wrap(line) for line in self.header)]
+        first = [_wrap(f"Warning: {text}") for text in self.alerts]
+        blocks = ["\n".join([*first, *(_wrap(line) for line in self.header)])]
         for table in self._tables():
             blocks += [f"{table.title}:", *(_text_table(table) if table.rows else [_NOTHING])]
         last = [_wrap(line) for line in self.footer]
@@ -124,7 +129,8 @@ class Summary:
 
     def _repr_html_(self) -> str:
         first, *facts = self.header
-        parts = [_paragraph("bayesmix-formula", first)]
+        parts = [_paragraph("bayesmix-warning", f"Warning: {text}") for text in self.alerts]
+        parts += [_paragraph("bayesmix-formula", first)]
         parts += [_paragraph("bayesmix-fact", line) for line in facts]
         parts += [_html_table(table) for table in self._tables()]
         parts += [_paragraph("bayesmix-fact", line) for line in self.footer]

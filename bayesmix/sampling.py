@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.arguments import as_number, one_of, seed, true_or_false, whole_number
+from bayesmix.arguments import as_number, at_most, one_of, seed, shown, true_or_false, whole_number
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
+from bayesmix.interrupts import import_whole
 from bayesmix.model import (
     build_model,
     coordinates,
@@ -31,6 +32,7 @@ from bayesmix.model import (
 from bayesmix.priors import Prior
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import diagnostics
+from bayesmix.waiting import heartbeat
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,6 +41,7 @@ __all__ = ["SampleOptions", "convergence_messages", "divergences", "sample", "sa
 
 METHODS = ("auto", "marginal", "nuts")
 NUTS_SAMPLERS = ("nutpie", "pymc", "numpyro", "blackjax")
+MOST_DRAWS, MOST_CHAINS = 10_000_000, 10_000
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
 STAGES = {
@@ -97,11 +100,18 @@ class SampleOptions:
 
     def __post_init__(self) -> None:
         one_of("method", self.method, METHODS)
-        whole_number("draws", self.draws, at_least=1)
-        whole_number("tune", self.tune, at_least=0)
-        whole_number("chains", self.chains, at_least=1)
+        for name, least in {"draws": 1, "tune": 0, "chains": 1}.items():
+            plain = whole_number(name, getattr(self, name), at_least=least)
+            at_most(name, plain, MOST_CHAINS if name == "chains" else MOST_DRAWS)
+            object.__setattr__(self, name, plain)
+        if self.draws * self.chains > MOST_DRAWS:
+            raise BayesmixError(
+                f"draws={self.draws} and chains={self.chains} are {self.draws * self.chains:,} "
+                f"draws, and no memory holds more than {MOST_DRAWS:,}. A thousand in each of four "
+                "chains do for most tables."
+            )
         if self.cores is not None:
-            whole_number("cores", self.cores, at_least=1)
+            object.__setattr__(self, "cores", whole_number("cores", self.cores, at_least=1))
         true_or_false("progressbar", self.progressbar)
         if self.nuts_sampler is not None:
             one_of("nuts_sampler", self.nuts_sampler, NUTS_SAMPLERS)
@@ -169,9 +179,11 @@ def sample_prior(
     spec: ModelSpec, draws: int, *, random_seed: int | np.random.Generator | None = None
 ) -> xr.DataTree:
     """Draw from the prior and the prior predictive; see `ModelSpec.sample_prior`."""
+    import_whole("pymc")
     import pymc as pm
 
-    whole_number("draws", draws, at_least=1)
+    draws = whole_number("draws", draws, at_least=1)
+    at_most("draws", draws, MOST_DRAWS)
     improper = [
         leaf.path
         for leaf in spec.priors.leaves
@@ -325,11 +337,13 @@ def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], No
         shown: dict[str, Any] = {}
 
         def report(stage: str, share: float) -> None:
-            if "never" in shown or time.perf_counter() - start < 1:
+            if "tell" in shown:
+                shown["tell"](f"{STAGES[stage]}, {100 * min(share, 1.0):.0f} %")
+            if "tell" in shown or time.perf_counter() - start < 1:
                 return
             if "bar" not in shown:
                 if not stack.enter_context(_progress(options)):
-                    shown["never"] = True
+                    shown["tell"] = stack.enter_context(_signs_of_life(options, STAGES[stage]))
                     return
                 from rich.progress import Progress
 
@@ -341,6 +355,7 @@ def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], No
 
 
 def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+    import_whole("pymc")
     import pymc as pm
     import pytensor
     from threadpoolctl import threadpool_limits
@@ -352,7 +367,9 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
     model = build_model(spec)
+    quiet = dataclasses.replace(options, progressbar=False)
     with (
+        contextlib.ExitStack() as stack,
         _quiet_libraries(),
         _options_refused(options),
         _sampler_failures(sampler),
@@ -363,6 +380,9 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         pytensor.config.change_flags(numba__fastmath=False),
         model,
     ):
+        # Not beside chains in processes of their own: a process with threads should not fork.
+        alive = options if sampler != "pymc" or cores == 1 else quiet
+        stack.enter_context(_signs_of_life(alive, f"Sampling {_size(options)} by {sampler}"))
         if progressbar:
             _say("Compiling the model ...")
         # blackjax needs a further package for its bar, and prints to stdout.
@@ -530,6 +550,20 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def _signs_of_life(options: SampleOptions, what: str) -> Iterator[Callable[[str], None]]:
+    """Write a line now and then where progress is wanted and no bar can be drawn."""
+    from rich.console import Console
+
+    console = Console()
+    has_bar = console.is_jupyter or console.is_terminal or "marimo" in sys.modules
+    if has_bar or not options.progressbar:
+        yield lambda text: None
+        return
+    with heartbeat(what) as tell:
+        yield tell
+
+
+@contextlib.contextmanager
 def _progress(options: SampleOptions) -> Iterator[bool]:
     """Tell PyMC whether it can draw its bars here, and show a line in their place if it cannot.
 
@@ -547,9 +581,12 @@ def _progress(options: SampleOptions) -> Iterator[bool]:
     elif importlib.util.find_spec("ipywidgets"):
         yield True
     else:
-        size = f"{options.chains} chains x {options.draws} draws"
-        _say(f"Sampling {size} (for a progress bar, install ipywidgets)")
+        _say(f"Sampling {_size(options)} (for a progress bar, install ipywidgets)")
         yield False
+
+
+def _size(options: SampleOptions) -> str:
+    return f"{options.chains} chains x {options.draws} draws"
 
 
 def _say(line: str) -> None:
@@ -582,12 +619,12 @@ def _check_nuts(nuts: object) -> None:
         )
     for name in nuts:
         if not isinstance(name, str):
-            raise BayesmixError(f"nuts has the option {name!r}; names of options are text.")
+            raise BayesmixError(f"nuts has the option {shown(name)}; names of options are text.")
     accept = as_number(nuts.get("target_accept", 0.8))
     if accept is None or not 0 < accept < 1:
         raise BayesmixError(
-            f"nuts: target_accept={nuts['target_accept']!r} is not usable: give a number above 0 "
-            "and below 1, such as 0.95."
+            f"nuts: target_accept={shown(nuts['target_accept'])} is not usable: give a number "
+            "above 0 and below 1, such as 0.95."
         )
     if "max_treedepth" in nuts:
         whole_number("nuts: max_treedepth", nuts["max_treedepth"], at_least=1)

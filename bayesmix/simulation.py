@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, generator, one_of
+from bayesmix.arguments import as_number, as_whole_number, few, generator, one_of, shape_of, shown
 from bayesmix.centring import (
     centred_scale,
     effects_as_written,
@@ -30,6 +30,7 @@ __all__ = ["Simulation", "simulate", "simulate_from"]
 
 type Correlation = float | npt.ArrayLike | pd.DataFrame
 
+MOST_ROWS = 10_000_000
 _INTERCEPT = "Intercept"
 _TIME = "time"
 _RESPONSE = "y"
@@ -436,7 +437,7 @@ def _sds(
 ) -> dict[str, dict[str, float]]:
     if not isinstance(sd, Mapping) or not sd:
         raise BayesmixError(
-            f"sd must map each group effect to its sd, as in {{'Intercept': 0.5}}; got {sd!r}."
+            f"sd must map each group effect to its sd, as in {{'Intercept': 0.5}}; got {shown(sd)}."
         )
     nested = any(isinstance(value, Mapping) for value in sd.values())
     by_factor: Mapping[str, Any] = sd if nested else {next(iter(levels)): sd}
@@ -497,7 +498,7 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
         matrix = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise BayesmixError(
-            f"The correlations of '{factor}' must be numbers; got {value!r}."
+            f"The correlations of '{factor}' must be numbers; got {shown(value)}."
         ) from None
     if matrix.ndim == 0:
         matrix = np.where(np.eye(q, dtype=bool), 1.0, matrix)
@@ -530,9 +531,13 @@ def _rows(
 ) -> tuple[dict[str, npt.NDArray[np.int64]], npt.NDArray[np.int64]]:
     share = as_number(dropout)
     if share is None or not 0 <= share < 1:
-        raise BayesmixError(f"dropout is {dropout!r}. It is a probability: 0 <= dropout < 1.")
+        raise BayesmixError(f"dropout is {shown(dropout)}. It is a probability: 0 <= dropout < 1.")
     first, *others = levels
     size = _counts("n_per_group", n_per_group, len(levels[first]))
+    if size.sum() > MOST_ROWS:
+        raise BayesmixError(
+            f"n_per_group makes {size.sum():,} rows. No more than {MOST_ROWS:,} fit into memory."
+        )
     if dropout:
         size = np.minimum(size, rng.geometric(dropout, len(size)))
     code = np.repeat(np.arange(len(size)), size)
@@ -582,7 +587,7 @@ def _residual_sd(sigma: float | None, family: Family) -> float | None:
         return None
     value = 1.0 if sigma is None else as_number(sigma)
     if value is None or not (np.isfinite(value) and value > 0):
-        raise BayesmixError(f"sigma is {sigma!r}. A residual sd is positive, such as 1.0.")
+        raise BayesmixError(f"sigma is {shown(sigma)}. A residual sd is positive, such as 1.0.")
     return value
 
 
@@ -615,13 +620,15 @@ def _numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:
     if not isinstance(values, Mapping):
         raise BayesmixError(
             f"{what} must map names to numbers, as in {{'Intercept': 1.0, 'x': 0.5}}; "
-            f"got {values!r}."
+            f"got {shown(values)}."
         )
     numbers = {}
     for name, value in values.items():
         number = as_number(value)
         if number is None or not np.isfinite(number):
-            raise BayesmixError(f"{what} has {value!r} for '{name}'. It must be a finite number.")
+            raise BayesmixError(
+                f"{what} has {shown(value)} for '{name}'. It must be a finite number."
+            )
         numbers[name] = number
     return numbers
 
@@ -631,15 +638,20 @@ def _intercept_first[T](values: Mapping[str, T]) -> dict[str, T]:
 
 
 def _counts(what: str, value: int | Sequence[int], size: int) -> npt.NDArray[np.int64]:
-    try:
-        counts = np.asarray(value)
-    except ValueError:  # lists of different lengths
-        counts = np.asarray(None)
-    if not np.issubdtype(counts.dtype, np.integer) or (counts.size and counts.min() < 1):
-        raise BayesmixError(f"{what} must be made of positive whole numbers; got {value!r}.")
-    if counts.shape not in {(), (size,)}:
+    # The shape comes first: what has a length may be endless.
+    shape = shape_of(value, size)
+    fits = shape in {(), (size,)}
+    counts = np.asarray(value if fits else 1)
+    whole = fits or all(as_whole_number(one) is not None for one in few(what, value))
+    if not (whole and np.issubdtype(counts.dtype, np.integer)) or counts.min(initial=1) < 1:
+        raise BayesmixError(f"{what} must be made of positive whole numbers; got {shown(value)}.")
+    if not fits or not counts.size:
         raise BayesmixError(
-            f"{what} has shape {counts.shape}. Give one number, or one for each of {size}."
+            f"{what} has shape {shape}. Give one number, or one for each of {size}."
+        )
+    if counts.max() > MOST_ROWS:
+        raise BayesmixError(
+            f"{what} is {shown(value)}. No more than {MOST_ROWS:,} fit into memory."
         )
     return np.broadcast_to(counts, (size,)).astype(np.int64)
 
@@ -649,7 +661,7 @@ def _check_factors(what: str, given: Mapping[str, Any], factors: Mapping[str, An
         if factor not in factors:
             hint = suggest(factor, factors)
             raise BayesmixError(
-                f"{what} names the unknown grouping factor '{factor}'. "
+                f"{what} names the unknown grouping factor {shown(factor)}. "
                 f"Factors: {', '.join(factors)}. {hint}".rstrip()
             )
 
@@ -658,7 +670,7 @@ def _check_names(family: Family, levels: Mapping[str, Any], names: set[str]) -> 
     reserved = {_RESPONSE, _TRIALS} if family.trials else {_RESPONSE}
     for name in (*levels, *sorted(names, key=str)):
         if not isinstance(name, str) or not name.isidentifier() or name in _CONSTANTS:
-            raise BayesmixError(f"{name!r} cannot be a column. Use a plain name such as 'x1'.")
+            raise BayesmixError(f"{shown(name)} cannot be a column. Use a plain name such as 'x1'.")
         if name in reserved:
             raise BayesmixError(f"'{name}' is taken by the response. Choose another name.")
     for factor in levels:

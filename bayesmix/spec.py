@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.arguments import shown
 from bayesmix.design import Design, GroupTerm
+from bayesmix.errors import BayesmixError
 from bayesmix.families import Family
 from bayesmix.priors import LKJ, PriorSet, resolve_priors, without_correlations
 
@@ -124,22 +126,34 @@ class ModelSpec:
 
     def partial_correlations(self, term: GroupTerm) -> PartialCorrelations:
         """Return the layout of the partial correlations of one grouping factor."""
+        self._check_term(term)
         return partial_correlations(term, self.priors.cor.get(term.factor))
 
     def is_centred(self, term: GroupTerm) -> bool:
         """Whether the priors of a factor are those of its block with the other columns centred."""
+        self._check_term(term)
         return term.means is not None and term.factor in self.priors.centred
 
     def centre(self, term: GroupTerm) -> npt.NDArray[np.float64]:
         """Return what the priors take off the columns of a factor, shape (q,)."""
+        self._check_term(term)
         if term.means is not None and self.is_centred(term):
             return term.means
         return np.zeros(term.n_effects)
 
+    def _check_term(self, term: object) -> None:
+        if not isinstance(term, GroupTerm):
+            factors = ", ".join(own.factor for own in self.design.groups) or "none"
+            raise BayesmixError(
+                f"term={shown(term)} is not usable: give one of spec.design.groups ({factors})."
+            )
+
     def uncorrelated(self) -> ModelSpec:
         """Return the same model with every block of effects split into blocks of one.
 
-        Priors stay as they are; those of correlations have nothing left to stand on.
+        Priors stay as they are; those of correlations have nothing left to stand on. The default
+        prior of a correlated block does not depend on where its covariates are zero, and the model
+        without correlations does: see `MixedFit.uncorrelated`.
         """
         design = self.design.uncorrelated()
         edits = without_correlations(self.priors.edits)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, one_of, true_or_false
+from bayesmix.arguments import as_number, few, one_of, shown, true_or_false
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES
 
@@ -677,11 +677,11 @@ def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
         return design.groups
     terms = {term.factor: term for term in design.groups}
     if not terms:
-        raise BayesmixError(f"re={re!r} is not usable: this model has no grouping factor.")
+        raise BayesmixError(f"re={shown(re)} is not usable: this model has no grouping factor.")
     if not isinstance(re, str) or re not in terms:
         raise BayesmixError(
-            f"Unknown grouping factor re={re!r}. Grouping factors: {', '.join(terms)}. "
-            f"{suggest(str(re), terms)}".rstrip()
+            f"Unknown grouping factor re={shown(re)}. Grouping factors: {', '.join(terms)}. "
+            f"{suggest(re, terms)}".rstrip()
         )
     return [terms[re]]
 
@@ -691,7 +691,7 @@ def _interval(ci_level: float) -> _Interval:
     if level is None or not 0 < level < 1:
         hint = f" Did you mean {level / 100:g}?" if level and 1 < level < 100 else ""
         raise BayesmixError(
-            f"ci_level={ci_level!r} is not usable: give the probability inside the interval, "
+            f"ci_level={shown(ci_level)} is not usable: give the probability inside the interval, "
             f"above 0 and below 1, such as 0.95.{hint}"
         )
     tail = (1 - level) / 2
@@ -699,13 +699,12 @@ def _interval(ci_level: float) -> _Interval:
 
 
 def _probabilities(probs: Any) -> list[float]:
-    is_list = isinstance(probs, Sequence | np.ndarray | pd.Series | pd.Index)
-    values = list(probs) if is_list and not isinstance(probs, str) else [probs]
+    values = few("probs", probs)
     numbers = [as_number(value) for value in values]
     usable = [number for number in numbers if number is not None and 0 <= number <= 1]
     if not values or len(usable) < len(values):
         raise BayesmixError(
-            f"probs={probs!r} is not usable: give one or more probabilities from 0 to 1, "
+            f"probs={shown(probs)} is not usable: give one or more probabilities from 0 to 1, "
             "such as [0.25, 0.5, 0.75]."
         )
     return usable

@@ -76,6 +76,8 @@ class TestTable:
         assert pupils["N_random_effects"].to_dict() == effects
         assert abs(pupils.loc["Model 1", "elpd"] - pupils.loc["Model 2", "elpd"]) < 2
         assert (pupils["warning"] == "").all()
+        assert pupils.attrs["caution"] == ""
+        assert "cannot be trusted" not in repr(pupils)
         assert pupils["Delta_LOOIC"].is_monotonic_increasing
         assert pupils["weight"].sum() == pytest.approx(1)
 
@@ -126,7 +128,8 @@ class TestTable:
 
     def test_columns_carry_the_criterion(self, fitted):
         fits = {case: fitted(case) for case in ("sleepstudy-slopes", "sleepstudy-intercept")}
-        waic = bm.compare(fits, ic="waic")
+        with pytest.warns(bm.ComparisonWarning, match="WAIC cannot be trusted"):
+            waic = bm.compare(fits, ic="waic")
         assert {"WAIC", "Delta_WAIC"} < set(waic.columns)
         assert waic["warning"].str.contains(r"p_waic above 0\.4: use LOO").any()
         logo = bm.compare(fits, ic="logo", group="Subject")
@@ -153,7 +156,8 @@ class TestTable:
     def test_warning_says_how_many_rows_have_a_high_k(self):
         k = np.zeros(200)
         k[:3] = 0.9
-        table = bm.compare({"a": result(rows(), k=k), "b": result(rows(seed=2), k=0 * k)})
+        with pytest.warns(bm.ComparisonWarning):
+            table = bm.compare({"a": result(rows(), k=k), "b": result(rows(seed=2), k=0 * k)})
         assert table["warning"].to_dict() == {"a": "3 Pareto k above 0.70", "b": ""}
         assert "Warning: a: 3 Pareto k above 0.70." in repr(table)
 
@@ -213,6 +217,125 @@ class TestInWords:
         assert any(line.split()[:2] == ["slopes", "6"] for line in first)
 
 
+class TestTrust:
+    """What cannot be trusted is said before anything else, and is no verdict."""
+
+    def doubtful(self, bad=58, which="ab"):
+        k = np.zeros(236)
+        k[:bad] = 1.2
+        a = rows(236)
+        b = a - 8 / 236 + np.where(np.arange(236) % 2, 3, -3) / np.sqrt(236)
+        models = {
+            name: result(values, k=k if name in which else 0 * k)
+            for name, values in (("a", a), ("b", b), ("c", b - 0.3))
+        }
+        with pytest.warns(bm.ComparisonWarning) as caught:
+            table = bm.compare(models)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        return table, str(caught[0].message)
+
+    def test_comes_first_everywhere(self):
+        table, warning = self.doubtful()
+        start = "LOO cannot be trusted here, and no model is judged by it: 'a' (58 of 236 rows: "
+        assert warning.startswith(start)
+        assert table.attrs["caution"] == warning
+        text = " ".join(repr(table).split())
+        assert text.startswith(f"Warning: {warning} Warning: a: 58 Pareto k above 0.70.")
+        html = table._repr_html_()
+        assert html.index("cannot be trusted") < html.index("prediction of a new row")
+        assert html.index("cannot be trusted") < html.index("<table")
+        assert max(map(len, repr(table).splitlines())) <= 80
+
+    def test_no_model_is_judged(self):
+        table, _ = self.doubtful()
+        for words in ("is ahead", "probably", "predicts better."):
+            assert words not in table.attrs["note"]
+        assert "difference of a and b comes out as 8.0" in table.attrs["note"]
+        assert "which one predicts better is not known" in table.attrs["note"]
+
+    def test_others_are_judged(self):
+        note = self.doubtful(which="b")[0].attrs["note"]
+        assert "difference of a and b comes out as 8.0" in note
+        assert "a is ahead of c by 78.8 units" in note
+        best_is_doubtful = self.doubtful(which="a")[0].attrs["note"]
+        assert "is ahead" not in best_is_doubtful
+
+    def test_of_refits_and_of_waic(self):
+        a, b = result(rows()), result(rows(seed=2))
+        a.warning = True
+        with pytest.warns(
+            bm.ComparisonWarning, match=r"'a' \(some refits did not converge\)\. Fit w"
+        ):
+            bm.compare({"a": a, "b": b})
+        models = {
+            name: result(rows(seed=seed), kind="waic", p_waic=np.full(200, 0.5))
+            for name, seed in (("a", 1), ("b", 2))
+        }
+        with pytest.warns(
+            bm.ComparisonWarning, match=r"200 of 200 rows: p_waic above 0\.4\).*fit\.loo"
+        ):
+            bm.compare(models)
+
+    @pytest.mark.slow
+    def test_the_ways_out_are_ways_out(self):
+        """Of rows that, given the group effects, tell much of these."""
+        data = bm.load_dataset("sleepstudy").query("Days < 3").reset_index(drop=True)
+        data.loc[4, "Reaction"] += 4000
+        options = {"draws": 500, "random_seed": 1, "progressbar": False}
+        formulas = ("Reaction ~ Days + (1 | Subject)", "Reaction ~ Days + (Days || Subject)")
+        outliers = [bm.fit(formula, data, **options) for formula in formulas]
+        with pytest.warns(bm.ComparisonWarning, match="cannot be trusted") as caught:
+            bm.compare(*outliers, integrated=False)
+        message = str(caught[0].message)
+        assert "bm.compare(..., reloo=True)" in message
+        assert "bm.compare(..., ic='kfold')" in message
+        mended = bm.compare(*outliers, integrated=False, reloo=True)
+        assert mended.attrs["caution"] == ""
+        assert bm.compare(*outliers, ic="kfold", progressbar=False).attrs["caution"] == ""
+        with pytest.warns(bm.ComparisonWarning, match=r"Use LOO: bm\.compare\(\.\.\., ic='loo'\)"):
+            bm.compare(*outliers, ic="waic")
+
+
+class TestNames:
+    def test_fits_one_after_another_have_their_formulas(self, fitted):
+        a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-intercept")
+        table = bm.compare(a, b)
+        texts = [a.design.formula.text, b.design.formula.text]
+        assert list(table.index) == texts
+        named = bm.compare(dict(zip(texts, (a, b), strict=True)))
+        pd.testing.assert_frame_equal(table, named)
+        for models in ([a, b], (a, b)):
+            pd.testing.assert_frame_equal(bm.compare(models), table)
+        pd.testing.assert_frame_equal(
+            bm.compare(models={"a": a, "b": b}), bm.compare({"a": a, "b": b})
+        )
+        results = bm.compare(a.loo(), b.loo())
+        assert list(results.index) == texts
+
+    def test_numbers_where_formulas_are_equal_unknown_or_long(self, fitted, monkeypatch):
+        a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-slopes", draws=500)
+        assert set(bm.compare(a, b).index) == {"model 1", "model 2"}
+        assert list(bm.compare(result(rows() - 1), result(rows())).index) == ["model 2", "model 1"]
+        monkeypatch.setattr("bayesmix.comparison.LONGEST_NAME", 20)
+        other = fitted("sleepstudy-intercept")
+        assert set(bm.compare(a, other).index) == {"model 1", "model 2"}
+
+    def test_what_are_no_models(self, fitted):
+        a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-intercept")
+        for models in (({"a": a}, b), ([a, b], [a]), ({"a": a}, {"b": b})):
+            with pytest.raises(BayesmixError, match="one list of fits, or one mapping"):
+                bm.compare(*models)
+        with pytest.raises(BayesmixError, match="'model 2' is a str; give a fit"):
+            bm.compare(a, "b")
+        with pytest.raises(BayesmixError, match=r"two models or more; got 1"):
+            bm.compare(a)
+        with pytest.raises(BayesmixError, match=r"Unknown option relo=True for ic='loo'.*'reloo'"):
+            bm.compare(a, b, relo=True)
+        with pytest.raises(BayesmixError, match=r"Unknown option k=3 for ic='loo'"):
+            bm.compare(a, b, k=3)
+
+
 class TestRefusals:
     def refuse(self, match, models, **options):
         with pytest.raises(BayesmixError, match=match):
@@ -224,7 +347,9 @@ class TestRefusals:
 
     def test_one_model(self, fits):
         self.refuse("two models or more; got 1", {"a": fits["a"]})
-        self.refuse("mapping of names", [fits["a"], fits["b"]])
+        self.refuse("two models or more; got 1", [fits["a"]])
+        with pytest.raises(BayesmixError, match="two models or more; got 0"):
+            bm.compare()
 
     def test_a_fit_with_itself(self, fits):
         self.refuse("'a' and 'c' are the same fit", {**fits, "c": fits["a"]})

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
 from scipy import integrate, stats
 
 import bayesmix as bm
-from bayesmix.correlation import Correlation, _about_correlations, _about_prediction, correlations
+from bayesmix.correlation import (
+    Correlation,
+    _about_correlations,
+    _about_prediction,
+    _what_is_compared,
+    correlations,
+)
+from bayesmix.criteria import loo
 from bayesmix.errors import BayesmixError
+from bayesmix.implied import implied_priors
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +52,128 @@ class TestPrior:
             for j in range(i):
                 uniform = stats.beta.cdf((1 + R[:, i, j]) / 2, own.concentration, own.concentration)
                 assert stats.kstest(uniform, "uniform").pvalue > 1e-3
+
+    @pytest.mark.parametrize("eta", [1.0, 3.0])
+    def test_of_a_centred_block_is_that_of_the_effects_as_written(self, fitted, eta):
+        """Against the covariance of two effects as written, by its formula."""
+        fit = fitted("sleepstudy-slopes")
+        priors = fit.spec.priors.replace({"cor": bm.LKJ(eta)})
+        spec = dataclasses.replace(fit.spec, priors=priors)
+        (one,) = correlations(dataclasses.replace(fit, spec=spec))
+        rng = np.random.default_rng(3)
+        scales = [prior.parameters["scale"] for prior in priors.sd["Subject"]]
+        a, b = (rng.exponential(scale, 20_000) for scale in scales)
+        rho = 2 * rng.beta(eta, eta, 20_000) - 1
+        m = 4.5
+        variance = a**2 - 2 * m * rho * a * b + (m * b) ** 2
+        r = (rho * a * b - m * b**2) / (b * np.sqrt(variance))
+        assert stats.ks_2samp(r, one.implied.draws).pvalue > 1e-3
+        total, _ = integrate.quad(one.prior_density, -1, 1, limit=200)
+        assert total == pytest.approx(1, abs=0.01)
+        assert one.prior_quantile(0.5) == pytest.approx(np.median(one.implied.draws))
+        # Clearly not the prior of the centred block.
+        assert stats.kstest((1 + one.implied.draws) / 2, stats.beta(eta, eta).cdf).pvalue < 1e-6
+
+    def test_of_slopes_in_a_centred_block_has_its_closed_form(self, load):
+        data = load("sleepstudy").assign(x=np.random.default_rng(1).normal(5, 1, size=180))
+        formula = "Reaction ~ Days + x + (Days + x | Subject)"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = bm.fit(formula, data, draws=50, chains=1, random_seed=1, progressbar=False)
+        closed = {(one.effect_1, one.effect_2): one.implied is None for one in correlations(fit)}
+        pairs = [("Intercept", "Days"), ("Intercept", "x"), ("Days", "x")]
+        assert closed == dict(zip(pairs, [False, False, True], strict=True))
+
+    def test_of_the_sd_of_an_intercept_is_drawn_as_written(self, fitted):
+        spec = fitted("sleepstudy-slopes").spec
+        sds = implied_priors(spec, spec.design.groups[0])[0]
+        intercept, slope = sds["Intercept"].draws, sds["Days"].draws
+        own = [prior.parameters["scale"] for prior in spec.priors.sd["Subject"]]
+        # E sd0^2 = E a^2 + m^2 E b^2, since the correlation has mean zero.
+        expected = 2 * own[0] ** 2 + 4.5**2 * 2 * own[1] ** 2
+        squares = intercept**2
+        assert abs(squares.mean() - expected) < 5 * squares.std() / np.sqrt(len(squares))
+        assert stats.kstest(slope, stats.expon(scale=own[1]).cdf).pvalue > 1e-3
+
+
+class TestTrust:
+    def test_what_cannot_be_trusted_comes_first_and_is_no_verdict(self, fitted, monkeypatch):
+        fit = fitted("sleepstudy-slopes")
+
+        def doubtful(one, *args, **options):
+            result = loo(one)
+            k = result.pareto_k.copy()
+            k[:58] = 1.5
+            return dataclasses.replace(result, pareto_k=k)
+
+        monkeypatch.setattr("bayesmix.correlation.loo", doubtful)
+        with pytest.warns(bm.ComparisonWarning) as caught:
+            result = fit.compare_correlation(eta=[1, 2], logo=False)
+        assert len(caught) == 1
+        assert caught[0].filename == __file__
+        first, second = result.warnings
+        assert first.startswith("LOO cannot be trusted here, and no model is judged by it: 'corr")
+        assert "'correlated' (58 of 180 rows: Pareto k above 0.70), 'uncorrelated' (58" in first
+        assert "fit.loo(reloo=True) refits without each row" in first
+        assert second.startswith("LOO with LKJ(2) cannot be trusted here")
+        assert str(caught[0].message) == f"{first} {second}"
+        assert " ".join(repr(result).split()).startswith(f"Warning: {first} Warning: {second}")
+        html = result._repr_html_()
+        assert html.index("cannot be trusted") < html.index("The correlation of Intercept")
+        assert "what modelling it does to predictions is not known" in result.sentence
+        for words in ("improves", "worsens", "hardly changes", "may "):
+            assert words not in result.sentence
+        assert "P(r > 0)" in result.sentence
+
+
+class TestWhatIsCompared:
+    def test_says_that_the_uncorrelated_model_depends_on_the_zero(self, sleepstudy):
+        (note,) = sleepstudy.notes
+        assert "uncorrelated model depends on where Days is zero (its mean is 4.5)" in note
+        assert "by Subject" in note
+        assert "the correlated model is the same wherever that is" in note
+        assert note in " ".join(repr(sleepstudy).split())
+        assert note in sleepstudy._repr_html_()
+
+    def test_is_silent_of_centred_columns(self, load):
+        spec = bm.prepare("Reaction ~ center(Days) + (center(Days) | Subject)", load("sleepstudy"))
+        assert _what_is_compared(spec) == ()
+
+    def test_of_a_prior_for_the_intercept_as_written(self, load):
+        priors = {"sd:Subject:Intercept": bm.Prior("HalfNormal", sigma=50)}
+        formula = "Reaction ~ Days + (Days | Subject)"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            spec = bm.prepare(formula, load("sleepstudy"), priors=priors)
+        (note,) = _what_is_compared(spec)
+        assert "so does the correlated one, by the prior that was set" in note
+
+    def test_names_columns_and_factors(self, load):
+        data = load("sleepstudy").assign(x=np.random.default_rng(1).normal(5, 1, size=180))
+        data["week"] = data["Days"] // 2
+        formula = "Reaction ~ Days + x + (Days + x | Subject) + (x | week)"
+        first, second = _what_is_compared(bm.prepare(formula, data))
+        assert "Days and x are zero (means 4.5, 4.9" in first
+        assert "by week" in second
+
+    def test_the_correlated_model_is_the_same_with_another_zero_and_the_uncorrelated_is_not(
+        self, load
+    ):
+        data = load("sleepstudy").assign(late=lambda d: d["Days"] + 40)
+        options = {"random_seed": 1, "progressbar": False}
+        elpd = {}
+        for name in ("Days", "late"):
+            fit = bm.fit(f"Reaction ~ {name} + ({name} | Subject)", data, **options)
+            if name == "late":
+                with pytest.warns(bm.DesignWarning, match="'late' .* far from zero") as caught:
+                    split = fit.uncorrelated()
+                assert caught[0].filename == __file__
+                assert str(caught[0].message) in split.design.notes
+            else:
+                split = fit.uncorrelated()
+            elpd[name] = fit.logo("Subject").elpd, split.logo("Subject").elpd
+        assert abs(elpd["Days"][0] - elpd["late"][0]) < 0.5
+        assert elpd["Days"][1] - elpd["late"][1] > 5
 
 
 class TestResult:
@@ -95,8 +226,8 @@ class TestResult:
 
     def test_the_sentence_says_it_all(self, sleepstudy):
         sentence = sleepstudy.sentence
-        assert "correlation of Intercept and Days by Subject is perhaps positive" in sentence
-        assert "P(r > 0) = 0.6" in sentence
+        assert "correlation of Intercept and Days by Subject is perhaps negative" in sentence
+        assert "P(r > 0) = 0.4" in sentence
         assert "hardly changes the prediction of new rows of the same groups" in sentence
         assert "a new Subject" in sentence
         assert sentence.count(". ") == 0

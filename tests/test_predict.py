@@ -681,9 +681,9 @@ def test_methods_take_the_seed_of_the_fit(quantity, sleep):
 def test_methods_pass_all_arguments_on(quantity, sleep):
     data = bm.load_dataset("sleepstudy").head(2)
     method = getattr(sleep, quantity)
-    array = method(data, "population", "sample", 0.9, True)
+    array = method(data, groups="population", new_levels="sample", ci_level=0.9, draws=True)
     assert array.sizes == {"chain": 4, "draw": 500, "obs": 2}
-    table = method(data, "population", "sample", 0.9)
+    table = method(data, groups="population", new_levels="sample", ci_level=0.9)
     assert list(table) == ["value", "se", "lower_5", "upper_95"]
     np.testing.assert_allclose(table["value"], array.mean(["chain", "draw"]))
     assert len(method()) == 180

@@ -211,7 +211,7 @@ if HAS_SPLINES:
 
 def tables(fit: bm.MixedFit) -> dict[str, Any]:
     found = {
-        "fixef": fit.fixef(0.9),
+        "fixef": fit.fixef(ci_level=0.9),
         "priors": fit.priors,
         "diagnostics": fit.diagnostics(),
         "varcorr": fit.varcorr(estimator="posterior"),
