@@ -23,6 +23,7 @@ from bayesmix.columns import distinct_levels, listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.frames import Frame
 from bayesmix.responsechecks import missing_trials
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import summarised
@@ -363,19 +364,21 @@ def _rows(
     if newdata is None:
         return _Rows(design, np.arange(design.n_rows), design.index, {})
     encoder = spec.design.encoder
-    needed = set(encoder.used_columns(newdata, groups=conditional))
+    frame = encoder.open(newdata)
+    needed = list(encoder.used_columns(frame, groups=conditional))
     if trials and spec.family.trials:
-        _check_trials(spec, newdata)
-        needed |= set(encoder.response.trial_columns)
+        _check_trials(spec, frame)
+        needed += encoder.response.trial_columns
     if weights and spec.design.weights is not None:
-        needed.add(_weights_column(spec, newdata))
-    used = newdata[[name for name in newdata.columns if name in needed]]
+        needed.append(_weights_column(spec, frame))
+    read = {name: frame.series(name) for name in needed}
+    used = pd.DataFrame(read, index=frame.index, copy=False)
     complete = _complete(used)
     present = used if complete.all() else used[complete]
     design = design.at(present, groups=conditional) if len(present) else design.take([])
     factors = {name for term in design.groups for name in term.variables}
     columns = {name: present[name] for name in factors}
-    return _Rows(design, np.flatnonzero(complete), newdata.index, columns)
+    return _Rows(design, np.flatnonzero(complete), frame.index, columns)
 
 
 def _complete(needed: pd.DataFrame) -> pd.Series:
@@ -392,14 +395,14 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
     return ~incomplete
 
 
-def _check_trials(spec: ModelSpec, newdata: pd.DataFrame) -> None:
+def _check_trials(spec: ModelSpec, newdata: Frame) -> None:
     response = spec.design.encoder.response
     absent = [name for name in response.trial_columns if name not in newdata.columns]
     if absent:
         raise BayesmixError(missing_trials(response, absent))
 
 
-def _weights_column(spec: ModelSpec, newdata: pd.DataFrame) -> str:
+def _weights_column(spec: ModelSpec, newdata: Frame) -> str:
     name = spec.design.encoder.weights
     if name is None:
         raise BayesmixError(
