@@ -105,6 +105,14 @@ def test_the_design_is_that_of_the_pandas_frame(library):
     np.testing.assert_array_equal(new.X, expected.X)
 
 
+@pytest.mark.parametrize("library", ["polars", "pyarrow", "pandas on pyarrow"])
+def test_an_order_is_kept(library):
+    frame = LIBRARIES[library](kinds())
+    column = open_frame(frame, "data").read(["o"]).series("o")
+    assert column.cat.ordered
+    assert column.cat.categories[:3].tolist() == SES
+
+
 def test_whole_numbers_beside_missing_ones_keep_their_last_digit():
     levels = [2**53 + k % 3 for k in range(12)]
     frame = pl.DataFrame({"y": np.arange(12.0), "g": [None, *levels[1:]]})
