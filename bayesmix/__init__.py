@@ -16,6 +16,10 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.splitting`      a formula rewritten as that of another model
 `bayesmix.families`       what the response may be: link, auxiliaries, density
+`bayesmix.frames`         the door for data frames of any library
+`bayesmix.spelling`       how a level is written, and which texts mean the same
+`bayesmix.values`         numbers, text, or neither
+`bayesmix.textnumbers`    text that was meant as numbers
 `bayesmix.columns`        categories and levels, learnt from a column
 `bayesmix.contrasts`      contrasts of categories by name
 `bayesmix.calls`          calls in a formula as trees

@@ -6,14 +6,25 @@ Everything here is learnt once, from the rows that are fitted, and applied to ne
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.errors import BayesmixError, suggest
+from bayesmix.errors import BayesmixError, short, suggest
+from bayesmix.frames import plain_index, plain_series
+from bayesmix.spelling import check_labels, find_label, label_of, plain_text
+from bayesmix.values import (
+    as_numbers,
+    check_text,
+    distinct,
+    in_order,
+    kind_of,
+    listed,
+)
 
 __all__ = [
     "Factor",
@@ -26,6 +37,11 @@ __all__ = [
 
 type IntArray = npt.NDArray[np.int64]
 type Columns = Mapping[str, pd.Series[Any]]
+
+# Rows for each value from which on fractions are codes.
+_ROWS_OF_A_CODE = 5
+# Categories that stay what they are; intervals, dates and all else become their labels.
+_KEPT = ("string", "integer", "floating", "boolean")
 
 
 # --- columns ------------------------------------------------------------------------------------
@@ -53,21 +69,31 @@ def encode_column(name: str, values: pd.Series[Any]) -> npt.NDArray[Any] | pd.Ca
     BayesmixError
         The column is neither numbers nor text.
     """
+    values = plain_series(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
         used = values.cat.remove_unused_categories().cat
-        categories, codes = used.categories, used.codes.to_numpy()
-        if len(set(map(str, categories))) < len(categories):
-            raise BayesmixError(
-                f"Two categories of column '{name}' have the same label: "
-                f"{', '.join(map(repr, categories))}. Rename one."
-            )
-        return pd.Categorical.from_codes(codes, categories=categories, ordered=True)
-    numbers = _numbers(values)
+        categories = _plain_categories(name, used.categories)
+        return pd.Categorical.from_codes(used.codes.to_numpy(), categories, ordered=True)
+    numbers = as_numbers(name, values)
     if numbers is not None:
         return numbers
-    _check_text(name, values)
-    codes, uniques = pd.factorize(values, sort=True)
-    return pd.Categorical.from_codes(codes, categories=pd.Index(uniques), ordered=True)
+    check_text(name, values)
+    codes, labels = in_order(*distinct(name, values), str)
+    check_labels(f"Column '{short(name)}'", labels, name)
+    return pd.Categorical.from_codes(codes, pd.Index(labels), ordered=True)
+
+
+def _plain_categories(name: str, categories: pd.Index[Any]) -> pd.Index[Any]:
+    labels = list(map(plain_text, categories))
+    if len(set(labels)) < len(labels):
+        raise BayesmixError(
+            f"Two categories of column '{short(name)}' have the same label: "
+            f"{listed(map(repr, categories))}. Rename one."
+        )
+    check_labels(f"Column '{short(name)}'", labels, name)
+    plain = plain_index(categories)
+    kind = pd.api.types.infer_dtype(plain)
+    return plain if kind in _KEPT else pd.Index(list(map(plain_text, plain)))
 
 
 def apply_categories(
@@ -93,91 +119,33 @@ def apply_categories(
     BayesmixError
         A category that the fit did not have, or text where the fit had numbers.
     """
+    values = plain_series(values)
     if categories is None:
-        numbers = None if isinstance(values.dtype, pd.CategoricalDtype) else _numbers(values)
+        numbers = as_numbers(name, values)
         if numbers is None:
+            column = f"newdata['{short(name)}']"
             raise BayesmixError(
-                f"Column '{name}' was numeric in the fit and is {_kind(values)} in the new data. "
-                "Convert it to numbers."
+                f"Column '{short(name)}' was numeric in the fit and is {kind_of(values)} in the "
+                f"new data. Convert it: {column} = pd.to_numeric({column}, errors='coerce')."
             )
         return numbers
-    codes, uniques = _factorize(name, values)
-    positions = {category: position for position, category in enumerate(categories)}
-    unknown = [value for value in uniques if value not in positions]
+    codes, uniques = distinct(name, values)
+    exact = {category: position for position, category in enumerate(categories)}
+    labels = [label_of(category) for category in categories]
+    counts = Counter(labels)  # 1.0 and "1" have the same
+    by_label = {label: i for i, label in enumerate(labels) if counts[label] == 1}
+    found = [exact.get(value, find_label(label_of(value), by_label)) for value in uniques]
+    unknown = [value for value, position in zip(uniques, found, strict=True) if position < 0]
     if unknown:
+        shown = (repr(v.item() if isinstance(v, np.generic) else v) for v in unknown)
+        known = list(map(str, categories))
         raise BayesmixError(
-            f"Unknown category {', '.join(map(repr, unknown[:5]))} in column '{name}' of the new "
-            f"data. Categories of the fit: {listed(map(str, categories))}. "
-            f"{suggest(str(unknown[0]), map(str, categories))}".rstrip()
+            f"Unknown category {listed(shown, 5)} in column '{short(name)}' of the new data. "
+            f"Categories of the fit: {listed(known)}. "
+            f"{suggest(str(unknown[0]), known)}".rstrip()
         )
-    lookup = np.array([positions[value] for value in uniques], dtype=np.int64)
+    lookup = np.array(found, dtype=np.int64)
     return pd.Categorical.from_codes(lookup[codes], categories=categories, ordered=True)
-
-
-def _numbers(values: pd.Series[Any]) -> npt.NDArray[Any] | None:
-    """Return numbers as bool, int64 or float64 and None for anything else."""
-    if values.dtype == object:
-        values = values.infer_objects()
-        if pd.api.types.infer_dtype(values) in ("decimal", "integer"):  # of any size
-            return values.to_numpy(dtype=np.float64)
-    if pd.api.types.is_bool_dtype(values.dtype):
-        return values.to_numpy(dtype=np.bool_)
-    if pd.api.types.is_integer_dtype(values.dtype) and values.dtype != np.uint64:
-        return values.to_numpy(dtype=np.int64)
-    is_complex = pd.api.types.is_complex_dtype(values.dtype)
-    if pd.api.types.is_numeric_dtype(values.dtype) and not is_complex:
-        return values.to_numpy(dtype=np.float64)
-    return None
-
-
-def _check_text(name: str, values: pd.Series[Any]) -> None:
-    kind = _kind(values)
-    if kind in ("string", "empty"):
-        return
-    if kind.startswith("mixed"):
-        if not any(isinstance(value, str) for value in values):
-            raise _no_value(name, values)
-        examples = listed(dict.fromkeys(map(repr, values)), 4)
-        raise BayesmixError(
-            f"Column '{name}' mixes text and other values ({examples}). "
-            f"Make it one of them: data['{name}'].astype(str), or pd.to_numeric(data['{name}'])."
-        )
-    is_time = kind.startswith(("date", "time", "period"))
-    remedy = (
-        ", for example to the days since the first: (data.date - data.date.min()).dt.days"
-        if is_time
-        else ""
-    )
-    raise BayesmixError(
-        f"Column '{name}' holds {kind} values, neither numbers nor text. Convert it first{remedy}."
-    )
-
-
-def _no_value(name: str, values: pd.Series[Any]) -> BayesmixError:
-    types = listed(dict.fromkeys(type(value).__name__ for value in values), 4)
-    return BayesmixError(
-        f"Column '{name}' holds values that are neither numbers nor text ({types}). Put one number "
-        "or one text into each row, for example with data.explode or in columns of their own."
-    )
-
-
-def _factorize(name: str, values: pd.Series[Any]) -> tuple[IntArray, Any]:
-    try:
-        codes, uniques = pd.factorize(values)
-        return codes.astype(np.int64, copy=False), uniques
-    except TypeError:  # values without a hash, such as lists
-        raise _no_value(name, values) from None
-
-
-def _kind(values: pd.Series[Any]) -> str:
-    return str(pd.api.types.infer_dtype(values, skipna=True))
-
-
-def listed(names: Iterable[str], limit: int = 12) -> str:
-    """Write the first names with commas between them."""
-    known = list(names)
-    more = f", ... ({len(known) - limit} more)" if len(known) > limit else ""
-    return ", ".join(known[:limit]) + more
 
 
 # --- grouping factors ---------------------------------------------------------------------------
@@ -216,9 +184,10 @@ class Factor:
         for i, (variable, positions) in enumerate(
             zip(self.variables, self._positions, strict=True)
         ):
-            rows, uniques = _factorize(variable, columns[variable])
+            rows, uniques = distinct(variable, plain_series(columns[variable]))
+            places = [find_label(label_of(value), positions) for value in uniques]
             # The last one is for the code -1 of a missing value.
-            lookup = np.array([*(positions.get(_label(u), -1) for u in uniques), -1])
+            lookup = np.array([*places, -1], dtype=np.int64)
             found = lookup[rows]
             if codes is None:
                 codes = found
@@ -265,8 +234,8 @@ def distinct_levels(
     codes = np.zeros(len(columns[variables[0]]), dtype=np.int64)
     labels: list[tuple[str, ...]] = [()]
     for variable in variables:
-        rows, uniques = _factorize(variable, columns[variable])
-        same, names = pd.factorize(np.array([_label(value) for value in uniques], dtype=object))
+        rows, uniques = distinct(variable, plain_series(columns[variable]))
+        same, names = pd.factorize(np.array([label_of(value) for value in uniques], dtype=object))
         key = codes * len(names) + same[rows]
         codes, key = pd.factorize(key)
         outer, inner = np.divmod(key, len(names))
@@ -310,8 +279,9 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
     name = ":".join(variables)
     if len(labels) < 2:
         raise BayesmixError(
-            f"Grouping factor '{name}' has one level ('{labels[0]}'), so nothing can vary between "
-            f"its levels. Remove the bar with '{name}', or check the rows that are kept."
+            f"Grouping factor '{short(name)}' has one level ('{short(labels[0])}'), so nothing can "
+            f"vary between its levels. Remove the bar with '{short(name)}', or check the rows that "
+            "are kept."
         )
     _positions(name, labels)
     factor = Factor(variables, np.array(labels, dtype=np.str_), tuple(positions), tuple(keys))
@@ -319,22 +289,44 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
 
 
 def _number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str]]:
+    values = plain_series(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
         used = values.cat.remove_unused_categories().cat
-        return used.codes.to_numpy().astype(np.int64), [_label(c) for c in used.categories]
-    if pd.api.types.is_float_dtype(values.dtype):
-        numbers = values.to_numpy(dtype=np.float64)
-        fractions = numbers != np.floor(numbers)
-        if fractions.any():
-            raise BayesmixError(
-                f"Grouping factor '{name}' holds numbers such as {numbers[fractions][0]:g}, so it "
-                f"looks continuous. Use a column of labels, group it with pd.cut, or, if every "
-                f"value is a group, data['{name}'].astype(str)."
-            )
-    elif _kind(values).startswith("mixed"):
-        _check_text(name, values)
-    codes, uniques = pd.factorize(values, sort=True)
-    return codes.astype(np.int64, copy=False), [_label(value) for value in uniques]
+        codes, uniques = used.codes.to_numpy().astype(np.int64), list(used.categories)
+    else:
+        kind = kind_of(values)
+        if kind in ("floating", "decimal", "mixed-integer-float"):
+            _check_codes(name, values)
+        elif kind.startswith(("mixed", "bytes", "complex")):
+            check_text(name, values)
+        codes, uniques = in_order(*distinct(name, values), label_of)
+    labels = [label_of(value) for value in uniques]
+    check_labels(f"Grouping factor '{short(name)}'", labels, name)
+    return codes, labels
+
+
+def _check_codes(name: str, values: pd.Series[Any]) -> None:
+    """Refuse numbers that are measurements: infinite ones, and fractions that hardly repeat."""
+    numbers = as_numbers(name, values)
+    assert numbers is not None
+    column = f"data['{short(name)}']"
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        raise BayesmixError(
+            f"Grouping factor '{short(name)}' is infinite in {int(infinite.sum())} of "
+            f"{len(numbers)} rows (first at index {values.index[int(infinite.argmax())]}). Drop "
+            f"these rows, or replace the values: {column}.replace([np.inf, -np.inf], np.nan)."
+        )
+    fractions = numbers != np.floor(numbers)
+    n_values = len(np.unique(numbers)) if fractions.any() else 0
+    # Codes such as -0.5 and 0.5 come again and again, measurements do not.
+    if n_values * min(n_values, _ROWS_OF_A_CODE) > len(numbers):
+        raise BayesmixError(
+            f"Grouping factor '{short(name)}' holds numbers such as {numbers[fractions][0]:g}, "
+            f"{n_values} different ones in {len(numbers)} rows, so it looks continuous. Use a "
+            f"column of labels, group it with pd.cut({column}, 5), or, if every value is a group, "
+            f"{column}.astype(str)."
+        )
 
 
 def _positions(name: str, labels: list[str]) -> dict[str, int]:
@@ -342,12 +334,7 @@ def _positions(name: str, labels: list[str]) -> dict[str, int]:
     if len(positions) < len(labels):
         twice = next(label for i, label in enumerate(labels) if positions[label] != i)
         raise BayesmixError(
-            f"Two levels of grouping factor '{name}' have the same label '{twice}'. Rename one."
+            f"Two levels of grouping factor '{short(name)}' have the same label '{short(twice)}'. "
+            "Rename one."
         )
     return positions
-
-
-def _label(value: Any) -> str:
-    """Write a level as text, whole numbers without a decimal point."""
-    is_whole = isinstance(value, float | np.floating) and value.is_integer()
-    return str(int(value)) if is_whole else str(value)

@@ -27,6 +27,7 @@ from bayesmix.arguments import generator, seed, shape_of, shown, true_or_false, 
 from bayesmix.design import Design, Encoder, GroupTerm
 from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
 from bayesmix.exact import exact_obstacle
+from bayesmix.frames import row_values
 from bayesmix.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors import resolve_priors
 from bayesmix.sampling import SampleOptions, _progress, _signs_of_life, sample
@@ -577,6 +578,10 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
     if isinstance(value, str):
         term = _factor(name, value, design)
         return term.levels[term.codes]
+    column: Any = row_values(value)
+    if not isinstance(value, pd.Series) and len(column) == design.n_rows:
+        return cast(npt.ArrayLike, column)  # in the order of the rows, whatever their labels
+    value = column
     if isinstance(value, pd.Series) and not value.index.equals(design.index):
         if not value.index.is_unique or not design.index.isin(value.index).all():
             raise BayesmixError(

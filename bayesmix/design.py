@@ -14,7 +14,7 @@ import pandas as pd
 
 from bayesmix.arguments import names_of, one_of, shape_of, shown
 from bayesmix.checks import check_design
-from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor, listed
+from bayesmix.columns import Factor, apply_categories, encode_column, learn_factor
 from bayesmix.contrasts import ordered_note
 from bayesmix.effects import (
     Effects,
@@ -24,12 +24,15 @@ from bayesmix.effects import (
     resolve_names,
     unknown_column,
 )
-from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, suggest
+from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, short, suggest
 from bayesmix.formula import Bar, Formula, parse_formula
+from bayesmix.frames import Frame, open_frame, plain_series, row_values
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
 from bayesmix.splitting import with_bars
+from bayesmix.textnumbers import numbers_as_text
 from bayesmix.transforms import extrapolation_note
+from bayesmix.values import listed
 
 if TYPE_CHECKING:
     from bayesmix.families import Family
@@ -43,8 +46,12 @@ type Columns = dict[str, pd.Series[Any]]
 # Dims and variables of the posterior and of the joint model that a factor's dim must not take.
 _RESERVED = frozenset(
     {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
-    | {"Intercept_centred", "offset", "weights", "trials"}
+    | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
+    | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
 )
+# What the posterior and the joint model call the things of a factor.
+_OF_A_FACTOR = ("sd_{}", "centred_sd_{}", "cor_{}", "u_{}", "zeta_{}", "lkj_{}", "Z_{}", "codes_{}")
+_OF_A_DIM = ("{}_effect", "{}_effect_bis", "{}_pair")
 _WEIGHTS = "weights="
 
 
@@ -216,14 +223,15 @@ class Design:
         """Whether the first column of X is the intercept."""
         return self.terms[:1] == ("Intercept",)
 
-    def at(self, newdata: pd.DataFrame, *, groups: bool | Collection[str] = True) -> Design:
+    def at(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Design:
         """Encode new data as the data of the fit were encoded.
 
         Parameters
         ----------
         newdata : DataFrame
-            The columns of the formula. Those of the response, its trials and the weights may be
-            absent: then `y` is NaN, and `trials` and `weights` are None.
+            Of any library that `make_design` takes, with the columns of the formula. Those of the
+            response, its trials and the weights may be absent: then `y` is NaN, and `trials` and
+            `weights` are None.
         groups : bool or list of str
             Grouping factors to encode: all, none, or those named, such as ``["school"]`` or
             ``["school:class"]``. Columns of the others are not needed.
@@ -392,22 +400,29 @@ class Encoder:
             chosen.add(name if name in known else same[0])
         return tuple(g for g in self.groupings if g.factor.name in chosen)
 
-    def used_columns(
-        self, newdata: pd.DataFrame, *, groups: bool | Collection[str] = True
-    ) -> Columns:
+    def open(self, newdata: Any) -> Frame:
+        """Open new data of any library and read the columns that a design can use."""
+        names = self.effect_columns(self.groupings)
+        names += tuple(v for grouping in self.groupings for v in grouping.factor.variables)
+        names += (*self.response.columns, *self.response.trial_columns)
+        return open_frame(newdata, "newdata").read(
+            names if self.weights is None else (*names, self.weights)
+        )
+
+    def used_columns(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Columns:
         """Find the columns of the effects and of the grouping factors in new data."""
-        _check_frame(newdata, "newdata")
+        frame = self.open(newdata)
         groupings = self.selected(groups)
         names = self.effect_columns(groupings)
         for name in names:
-            if name not in newdata.columns:
-                raise unknown_column(name, newdata, self.formula)
+            if name not in frame.columns:
+                raise unknown_column(name, frame.header, self.formula)
         for grouping in groupings:
             for name in grouping.factor.variables:
-                if name not in newdata.columns:
-                    raise self._unknown_factor(name, grouping, groupings, newdata)
+                if name not in frame.columns:
+                    raise self._unknown_factor(name, grouping, groupings, frame.header)
         variables = (v for grouping in groupings for v in grouping.factor.variables)
-        return _columns(newdata, _unique([*names, *variables]))
+        return _columns(frame, _unique([*names, *variables]))
 
     def effect_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
         """List the columns of the population effects and of what varies by these factors."""
@@ -432,7 +447,7 @@ class Encoder:
 
     def encode(
         self,
-        newdata: pd.DataFrame,
+        newdata: Any,
         *,
         groups: bool | Collection[str] = True,
         missing_levels: bool = False,
@@ -442,6 +457,7 @@ class Encoder:
         With `missing_levels` a missing label of a grouping factor is a level that was not in the
         fit, as in lme4.
         """
+        newdata = self.open(newdata)
         columns = self.used_columns(newdata, groups=groups)
         groupings = self.selected(groups)
         bars = self._bars(groupings)
@@ -485,7 +501,7 @@ class Encoder:
         }
         return pd.DataFrame(encoded, index=pd.RangeIndex(n_rows), copy=False)
 
-    def _partly(self, newdata: pd.DataFrame, names: Sequence[str], compute: Any) -> FloatArray:
+    def _partly(self, newdata: Frame, names: Sequence[str], compute: Any) -> FloatArray:
         """Compute what new data may lack: NaN in the rows, or in all, where columns are missing."""
         values = np.full(len(newdata), np.nan)
         if all(name in newdata.columns for name in names):
@@ -498,7 +514,7 @@ class Encoder:
                 values[complete] = compute(self._frame(present, int(complete.sum())))
         return values
 
-    def _trials(self, newdata: pd.DataFrame) -> FloatArray | None:
+    def _trials(self, newdata: Frame) -> FloatArray | None:
         if not self.response.has_trials:
             return None
         trials = self._partly(newdata, self.response.trial_columns, self.response.trials)
@@ -510,7 +526,7 @@ class Encoder:
             )
         return None if np.isnan(trials).all() else _read_only(trials)
 
-    def _weights(self, newdata: pd.DataFrame) -> FloatArray | None:
+    def _weights(self, newdata: Frame) -> FloatArray | None:
         if self.weights is None or self.weights not in newdata.columns:
             return None
         (column,) = _columns(newdata, (self.weights,)).values()
@@ -525,7 +541,7 @@ class Encoder:
 
 def make_design(
     formula: Formula | str,
-    data: pd.DataFrame,
+    data: Any,
     *,
     family: Family,
     weights: str | npt.ArrayLike | None = None,
@@ -539,9 +555,11 @@ def make_design(
     formula : Formula or str
         An lme4 formula.
     data : DataFrame
-        One row per observation; never changed. Text and categories become indicator columns: a
-        Categorical keeps its order, text is sorted, the first category is the reference; True and
-        False count as 1 and 0. Categories and levels that do not occur are left out.
+        One row per observation; never changed. pandas', or any other that narwhals reads (polars,
+        also lazy, pyarrow, Dask, DuckDB, ...): only the columns that are used are read, a lazy
+        frame once. Text and categories become indicator columns: a Categorical keeps its order,
+        text is sorted, the first category is the reference; True and False count as 1 and 0.
+        Categories and levels that do not occur are left out.
     family : Family
         Checks the response.
     weights : str or array_like, optional
@@ -583,35 +601,35 @@ def make_design(
     array([0, 0, 0])
     """
     formula = parse_formula(formula) if isinstance(formula, str) else formula
-    _check_frame(data, "data")
     one_of("missing", missing, ("drop", "raise"))
+    opened = open_frame(data, "data")
 
     response_side, common_side = read_response(formula.response), read_side(formula.common)
     bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
     sides = (response_side, common_side, *bar_sides.values())
-    names = resolve_names(sides, data, namespace or {}, formula)
+    names = resolve_names(sides, opened.header, namespace or {}, formula)
     bars, repeated = _distinct_bars(formula)
 
-    columns = _used_columns(formula, sides, data, weights)
-    keep, dropped = _complete_rows(columns, missing)
+    frame, columns = _used_columns(formula, sides, opened, weights)
+    keep, dropped = _complete_rows(columns, len(frame), missing)
     rows = np.flatnonzero(keep).astype(np.int64, copy=False)
-    index = data.index if not dropped else data.index[keep]
+    index = frame.index if not dropped else frame.index[keep]
     if dropped:
         columns = {name: column[keep] for name, column in columns.items()}
     weight_column = columns.pop(_WEIGHTS, None)
 
-    effect_names = _unique(name for side in sides for name in side.columns(data.columns))
+    effect_names = _unique(name for side in sides for name in side.columns(opened.columns))
     encoded = {name: encode_column(name, columns[name]) for name in effect_names}
     trials_name = None
     if weight_column is not None and family.trials:
         trials_name = weights if isinstance(weights, str) else TRIALS_IN_ARRAY
         encoded.setdefault(trials_name, weight_column.to_numpy(dtype=np.float64))
-    frame = pd.DataFrame(encoded, index=pd.RangeIndex(len(rows)), copy=False)
+    table = pd.DataFrame(encoded, index=pd.RangeIndex(len(rows)), copy=False)
 
-    response = learn_response(response_side, frame, names, family, trials_name)
+    response = learn_response(response_side, table, names, family, trials_name)
     check_right_side(response, formula, (common_side, *bar_sides.values()))
-    y = _finite(response.values(frame), (response.name,), index, "Response ")
-    trials = response.trials(frame)
+    y = _finite(response.values(table), (response.name,), index, "Response ")
+    trials = response.trials(table)
     if trials is not None:
         trials = _finite(trials, (response.name,), index, "The trials of ")
     check_response(response, family, y, trials, index)
@@ -620,7 +638,7 @@ def make_design(
         family.check_weights(weight_column)
         weight_values = _read_only(weight_column.to_numpy(dtype=np.float64, copy=True))
 
-    common, X = learn_effects(common_side, frame, names)
+    common, X = learn_effects(common_side, table, names)
     effects: dict[str, Effects] = {}
     matrices: dict[str, FloatArray] = {}
     for text, side in bar_sides.items():
@@ -628,7 +646,7 @@ def make_design(
         if side.names == common_side.names:
             effects[text], matrix = dataclasses.replace(common, text=text), X
         else:
-            effects[text], matrix = learn_effects(side, frame, names)
+            effects[text], matrix = learn_effects(side, table, names)
         matrices[text] = _finite(matrix, effects[text].labels, index)
 
     groups, groupings = [], []
@@ -637,6 +655,8 @@ def make_design(
         term = Grouping(factor, merged).term(codes, effects, matrices)
         groupings.append(Grouping(factor, merged).learn_means(term))
         groups.append(dataclasses.replace(term, means=groupings[-1].means))
+
+    _check_names(groups, response.name)
 
     encoder = Encoder(
         formula=formula,
@@ -659,13 +679,14 @@ def make_design(
         groups=tuple(groups),
         rows=_read_only(rows),
         index=index,
-        offset=_offset(common, frame, index),
+        offset=_offset(common, table, index),
         weights=weight_values,
         trials=trials,
         encoder=encoder,
     )
     ordered = _default_contrasts((common, *effects.values()), columns)
-    notes = (*dropped, *repeated, *ordered, *check_design(design, family))
+    mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
+    notes = (*dropped, *repeated, *ordered, *check_design(design, family), *mistaken)
     for note in notes:
         warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return dataclasses.replace(design, notes=notes)
@@ -674,73 +695,62 @@ def make_design(
 # --- rows and columns ---------------------------------------------------------------------------
 
 
-def _check_frame(data: object, name: str) -> None:
-    if not isinstance(data, pd.DataFrame):
-        hint = ".to_pandas()" if hasattr(data, "to_pandas") else ""
-        convert = f"Pass {name}{hint}" if hint else f"Make one with pd.DataFrame({name})"
-        raise BayesmixError(
-            f"{name} must be a pandas DataFrame; got {type(data).__name__}. {convert}."
-        )
-    if isinstance(data.columns, pd.MultiIndex):
-        raise BayesmixError(
-            f"{name} has columns of {data.columns.nlevels} levels. Make one name of each: "
-            f"{name}.columns = {name}.columns.map('_'.join)."
-        )
-    if not len(data):
-        raise BayesmixError(f"{name} has no rows. Check how it was read or filtered.")
-
-
-def _columns(data: pd.DataFrame, names: Iterable[str]) -> Columns:
-    columns: Columns = {}
-    for name in names:
-        column: Any = data[name]
-        if isinstance(column, pd.DataFrame):
-            raise BayesmixError(
-                f"The data have {column.shape[1]} columns named '{name}'. Rename or drop all but "
-                "one: data.loc[:, ~data.columns.duplicated()]."
-            )
-        columns[name] = column
-    return columns
+def _columns(frame: Frame, names: Iterable[str]) -> Columns:
+    return {name: frame.series(name) for name in names}
 
 
 def _used_columns(
     formula: Formula,
     sides: Iterable[Side],
-    data: pd.DataFrame,
+    opened: Frame,
     weights: str | npt.ArrayLike | None,
-) -> Columns:
-    """Collect the columns that the model uses, the weights among them."""
-    names = [name for side in sides for name in side.columns(data.columns)]
+) -> tuple[Frame, Columns]:
+    """Read the columns that the model uses, the weights among them."""
+    names = [name for side in sides for name in side.columns(opened.columns)]
     for bar in formula.bars:
         for name in bar.factor:
-            if name not in data.columns:
-                raise unknown_column(name, data, formula)
+            if name not in opened.columns:
+                raise unknown_column(name, opened.header, formula)
             names.append(name)
-    columns = _columns(data, _unique(names))
+    if isinstance(weights, str) and weights not in opened.columns:
+        columns = list(map(str, opened.columns))
+        raise BayesmixError(
+            f"weights='{short(weights)}' is not a column of the data. Columns: {listed(columns)}. "
+            f"{suggest(weights, columns)}".rstrip()
+        )
+    frame = opened.read([*names, weights] if isinstance(weights, str) else names)
+    used = _columns(frame, _unique(names))
     if weights is not None:
-        columns[_WEIGHTS] = _weight_column(weights, data)
-    return columns
+        used[_WEIGHTS] = _weight_column(weights, frame)
+    return frame, used
 
 
-def _weight_column(weights: str | npt.ArrayLike, data: pd.DataFrame) -> pd.Series[Any]:
+def _text_notes(sides: Iterable[Side], encoded: Mapping[str, Any]) -> tuple[str, ...]:
+    """Find columns that stand alone, so that they are categories, and look like numbers."""
+    names = _unique(name for side in sides for name in side.terms)
+    notes = (
+        numbers_as_text(name, encoded[name].categories)
+        for name in names
+        if isinstance(encoded[name], pd.Categorical)
+    )
+    return tuple(note for note in notes if note)
+
+
+def _weight_column(weights: str | npt.ArrayLike, frame: Frame) -> pd.Series[Any]:
+    values: Any = row_values(weights)
     if isinstance(weights, str):
-        if weights not in data.columns:
-            columns = list(map(str, data.columns))
-            raise BayesmixError(
-                f"weights={shown(weights)} is not a column of the data. "
-                f"Columns: {listed(columns)}. "
-                f"{suggest(weights, columns)}".rstrip()
-            )
-        column = _columns(data, (weights,))[weights]
+        (column,) = _columns(frame, (weights,)).values()
     elif isinstance(weights, pd.Series):
-        if not weights.index.equals(data.index):
+        if not weights.index.equals(frame.index):
             raise BayesmixError(
                 "The weights have another index than the data. Align them, or pass "
                 "weights.to_numpy() to take them in order."
             )
-        column = weights
+        column = plain_series(weights)
+    elif isinstance(values, pd.Series) and len(values) == len(frame):
+        column = values.set_axis(frame.index)
     else:
-        column = pd.Series(_as_array("weights", weights, len(data)), index=data.index)
+        column = pd.Series(_as_array("weights", values, len(frame)), index=frame.index)
     _check_weights_numeric(column)
     return column
 
@@ -760,9 +770,10 @@ def _check_weights_numeric(column: pd.Series[Any]) -> None:
         raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
 
 
-def _complete_rows(columns: Columns, missing: str) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
+def _complete_rows(
+    columns: Columns, n_rows: int, missing: str
+) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
     """Find the rows without a missing value; the second value tells of those that have one."""
-    n_rows = len(next(iter(columns.values())))
     keep = np.ones(n_rows, dtype=np.bool_)
     counts = {}
     for name, column in columns.items():
@@ -842,6 +853,22 @@ def _spans(bar: Bar, effects: Effects) -> tuple[tuple[int, ...], ...]:
     if bar.diagonal:
         return tuple((k,) for k in every)
     return (every,) if bar.correlated else tuple(map(tuple, effects.spans))
+
+
+def _check_names(groups: Sequence[GroupTerm], response: str) -> None:
+    """Refuse a grouping factor that is called like something of the posterior."""
+    taken = {f"{response}_observed": response}
+    for term in groups:
+        taken |= {name.format(term.factor): term.factor for name in _OF_A_FACTOR}
+        taken |= {name.format(term.dim): term.factor for name in _OF_A_DIM}
+    dims = [term.dim for term in groups]
+    for term in groups:
+        if term.dim in taken or dims.count(term.dim) > 1:
+            other = f", as something of '{short(taken[term.dim])}'" if term.dim in taken else ""
+            raise BayesmixError(
+                f"No grouping factor can be called '{short(term.factor)}' here: the posterior has "
+                f"another thing of that name{other}. Rename the column."
+            )
 
 
 def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:

@@ -26,7 +26,7 @@ from formulae.transforms import TRANSFORMS
 from bayesmix.calls import MethodCall, nodes, rebuild
 from bayesmix.columns import listed
 from bayesmix.contrasts import CONTRASTS
-from bayesmix.errors import BayesmixError, FormulaError, suggest
+from bayesmix.errors import BayesmixError, FormulaError, short, suggest
 from bayesmix.evaluation import components, evaluate, evaluating, learn
 from bayesmix.formula import name_position
 from bayesmix.transforms import SPLINES, forget_data, outside_knots, set_transforms
@@ -420,8 +420,8 @@ def _check_categories(term: Any) -> None:
     for component in getattr(term, "components", ()):
         if component.kind == "categoric" and len(component.levels) < 2:
             raise BayesmixError(
-                f"'{component.name}' has one category ('{component.levels[0]}') in the rows that "
-                "are used, so there is nothing to compare it to. Leave it out of the formula."
+                f"'{component.name}' has one category ('{short(component.levels[0])}') in the rows "
+                "that are used, so there is nothing to compare it to. Leave it out of the formula."
             )
 
 

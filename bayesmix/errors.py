@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable
 
 __all__ = [
@@ -11,12 +12,17 @@ __all__ = [
     "ConvergenceWarning",
     "DesignWarning",
     "FormulaError",
+    "short",
     "suggest",
 ]
 
 
 # Characters of a formula that an error shows.
 _LONGEST = 120
+# Characters of a name or label that an error shows.
+_LONGEST_LABEL = 60
+# Names among which one that a typing error might have meant is looked for.
+_MOST_SEARCHED = 5_000
 
 
 class BayesmixError(ValueError):
@@ -96,6 +102,39 @@ def suggest(name: object, options: Iterable[str]) -> str:
     >>> suggest("ocasion", ["gpa", "occasion"])
     "Did you mean 'occasion'?"
     """
-    known = [str(option) for option in options]
-    matches = difflib.get_close_matches(name, known, n=1) if isinstance(name, str) else []
+    if not isinstance(name, str) or len(name) > _LONGEST_LABEL:
+        return ""
+    known = [str(option) for option in itertools.islice(options, _MOST_SEARCHED)]
+    known = [option for option in known if len(option) <= _LONGEST_LABEL]
+    matches = difflib.get_close_matches(name, known, n=1)
     return f"Did you mean '{matches[0]}'?" if matches else ""
+
+
+def short(text: object, limit: int = _LONGEST_LABEL) -> str:
+    """Cut the middle out of a name or label that is too long for a message.
+
+    Parameters
+    ----------
+    text : object
+        What to show; its text is taken.
+    limit : int
+        Most characters to show.
+
+    Returns
+    -------
+    str
+        All of it on one line, characters that cannot be printed escaped.
+
+    Examples
+    --------
+    >>> short("Schoolville, Upper Primary", limit=12)
+    'Schoo...mary'
+    """
+    try:
+        shown = str(text)
+    except ValueError:  # a whole number of more than 4,300 digits
+        shown = f"a {type(text).__name__} too long to write"
+    if len(shown) > limit:
+        half = (limit - 3) // 2
+        shown = f"{shown[: limit - 3 - half]}...{shown[-half:]}"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from arviz_stats.utils import ELPDData
     from matplotlib.axes import Axes
+    from narwhals.typing import IntoFrame
 
     from bayesmix.correlation import CorrelationComparison
     from bayesmix.elpd import (
@@ -45,7 +46,7 @@ __all__ = ["MixedFit", "fit", "prepare"]
 
 def prepare(
     formula: str,
-    data: pd.DataFrame,
+    data: IntoFrame,
     *,
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ] | None = None,
@@ -59,7 +60,8 @@ def prepare(
     formula : str
         An lme4 formula, such as ``"Reaction ~ Days + (1 + Days | Subject)"``.
     data : DataFrame
-        One row per observation; never changed.
+        One row per observation; never changed. pandas', or any other frame that narwhals reads:
+        polars' (a LazyFrame is collected once, with the used columns), pyarrow's, Dask's, DuckDB's.
     family : str or Family
         ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``, or one with another link
         from `bayesmix.get_family`. A response of two levels is bernoulli: text, in the order of the
@@ -102,7 +104,7 @@ def prepare(
 
 def fit(
     formula: str,
-    data: pd.DataFrame,
+    data: IntoFrame,
     *,
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ] | None = None,
@@ -617,7 +619,7 @@ class MixedFit:
 
 def _prepare(
     formula: str,
-    data: pd.DataFrame,
+    data: IntoFrame,
     family: str | Family,
     priors: Mapping[str, Prior | LKJ] | None,
     weights: str | npt.ArrayLike | None,

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pandas as pd
 from formulae.categorical import CategoricalBox
 
-from bayesmix.columns import _label, listed
+from bayesmix.columns import listed
 from bayesmix.errors import BayesmixError
 from bayesmix.formula import _quote
+from bayesmix.spelling import label_of
 
 if TYPE_CHECKING:
     from bayesmix.families import Family
@@ -57,13 +58,13 @@ def coded(values: Any) -> tuple[IntArray, list[Any]]:
 
 def labels_of(values: pd.Series[Any]) -> list[str]:
     """List the values that occur as labels, sorted."""
-    return [_label(value) for value in pd.factorize(values, sort=True)[1]]
+    return [label_of(value) for value in pd.factorize(values, sort=True)[1]]
 
 
 def equals(values: pd.Series[Any], level: str) -> npt.NDArray[np.bool_]:
     """Compare values with a level as labels, so that ``2.0`` is ``"2"``."""
     codes, uniques = pd.factorize(values)
-    return np.array([_label(value) == level for value in uniques], dtype=np.bool_)[codes]
+    return np.array([label_of(value) == level for value in uniques], dtype=np.bool_)[codes]
 
 
 def not_numbers(
@@ -71,7 +72,7 @@ def not_numbers(
 ) -> BayesmixError:
     """Make the error for text or categories where numbers or two levels are needed."""
     _, categories = coded(values)
-    labels = [_label(category) for category in categories]
+    labels = [label_of(category) for category in categories]
     if what:
         return BayesmixError(
             f"The {what} of '{name}' are text or categories ({listed(sorted(labels), 4)}), not "

@@ -23,6 +23,7 @@ from bayesmix.columns import distinct_levels, listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.draws import Draws, linear_predictor
 from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.frames import Frame
 from bayesmix.responsechecks import missing_trials
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import summarised
@@ -371,18 +372,19 @@ def _rows(
     design = dataclasses.replace(spec.design, groups=chosen)
     if newdata is None:
         return _Rows(design, np.arange(design.n_rows), design.index, {})
-    used_columns = encoder.used_columns(newdata, groups=factors)
+    frame = encoder.open(newdata)
+    used_columns = encoder.used_columns(frame, groups=factors)
     # As in lme4, a missing label is a new level where those have no effect.
     missing_levels = new_levels == "population"
-    needed = set(encoder.effect_columns(groupings) if missing_levels else used_columns)
+    needed = list(encoder.effect_columns(groupings) if missing_levels else used_columns)
     if trials and spec.family.trials:
-        _check_trials(spec, newdata)
-        needed |= set(encoder.response.trial_columns)
+        _check_trials(spec, frame)
+        needed += encoder.response.trial_columns
     if weights and spec.design.weights is not None:
-        needed.add(_weights_column(spec, newdata))
-    kept = needed | set(used_columns)
-    used = newdata[[name for name in newdata.columns if name in kept]]
-    complete = _complete(used[[name for name in used.columns if name in needed]])
+        needed.append(_weights_column(spec, frame))
+    read = {name: frame.series(name) for name in dict.fromkeys([*needed, *used_columns])}
+    used = pd.DataFrame(read, index=frame.index, copy=False)
+    complete = _complete(used[list(dict.fromkeys(needed))])
     present = used if complete.all() else used[complete]
     if len(present):
         design = encoder.encode(present, groups=factors, missing_levels=missing_levels)
@@ -390,7 +392,7 @@ def _rows(
         design = design.take([])
     variables = {name for term in design.groups for name in term.variables}
     columns = {name: present[name] for name in variables}
-    return _Rows(design, np.flatnonzero(complete), newdata.index, columns)
+    return _Rows(design, np.flatnonzero(complete), frame.index, columns)
 
 
 def _factors(design: Design, groups: str | Collection[str]) -> bool | tuple[str, ...]:
@@ -419,14 +421,14 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
     return ~incomplete
 
 
-def _check_trials(spec: ModelSpec, newdata: pd.DataFrame) -> None:
+def _check_trials(spec: ModelSpec, newdata: Frame) -> None:
     response = spec.design.encoder.response
     absent = [name for name in response.trial_columns if name not in newdata.columns]
     if absent:
         raise BayesmixError(missing_trials(response, absent))
 
 
-def _weights_column(spec: ModelSpec, newdata: pd.DataFrame) -> str:
+def _weights_column(spec: ModelSpec, newdata: Frame) -> str:
     name = spec.design.encoder.weights
     if name is None:
         raise BayesmixError(

@@ -16,12 +16,13 @@ from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
 
 from bayesmix.calls import nodes
-from bayesmix.columns import _label, listed
+from bayesmix.columns import listed
 from bayesmix.effects import _PROPORTIONS, Namespace, Side, _read
 from bayesmix.errors import BayesmixError, FormulaError, suggest
 from bayesmix.evaluation import evaluating, learn, not_numeric
 from bayesmix.families import nearest_whole
 from bayesmix.outcomes import coded, equals, is_categorical, is_text, labels_of, not_numbers
+from bayesmix.spelling import label_of
 from bayesmix.transforms import forget_data, set_transforms
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ class Response:
         if self.level is not None or self.levels:
             if categories is None:
                 return None
-            labels = [_label(category) for category in categories]
+            labels = [label_of(category) for category in categories]
             success = labels.index(self.levels[1] if self.levels else str(self.level))
             codes = np.where(y == (1 if trials is None else trials), success, int(success == 0))
             return {self.name: pd.Categorical.from_codes(codes, categories)}
@@ -177,7 +178,7 @@ class Response:
 
     def _successes(self, values: Any) -> FloatArray:
         codes, categories = coded(values)
-        labels = [_label(category) for category in categories]
+        labels = [label_of(category) for category in categories]
         unknown = [label for label in labels if label not in self.levels]
         if unknown:
             raise BayesmixError(
@@ -289,10 +290,10 @@ def _with_levels(response: Response, side: Side, frame: pd.DataFrame, family: Fa
     if not family.binary or len(categories) != 2:
         raise not_numbers(response.name, response.columns, values, family=family)
     success = categories[1]
-    shown = repr(success) if isinstance(success, str) else _label(success)
+    shown = repr(success) if isinstance(success, str) else label_of(success)
     return dataclasses.replace(
         response,
-        levels=tuple(map(_label, categories)),
+        levels=tuple(map(label_of, categories)),
         event=f"{response.name} = {shown}",
     )
 

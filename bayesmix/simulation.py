@@ -22,8 +22,11 @@ from bayesmix.columns import learn_factor
 from bayesmix.design import Design, GroupTerm
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import Family, get_family
+from bayesmix.frames import open_frame
 
 if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
     from bayesmix.fitting import MixedFit
 
 __all__ = ["Simulation", "simulate", "simulate_from"]
@@ -261,7 +264,7 @@ def simulate(
 
 def simulate_from(
     fit: MixedFit,
-    data: pd.DataFrame | None = None,
+    data: IntoFrame | None = None,
     *,
     parameters: str = "mean",
     random_seed: int | np.random.Generator | None = None,
@@ -276,9 +279,9 @@ def simulate_from(
     fit : MixedFit
         A fit.
     data : DataFrame, optional
-        Covariates and grouping factors of the study to simulate, as many rows and levels as it
-        shall have. By default those of the fit, made from its design; that needs a formula
-        whose columns stand alone (``x``, not only ``np.log(x)``).
+        Of any library, as in `bayesmix.fit`. Covariates and grouping factors of the study to
+        simulate, as many rows and levels as it shall have. By default those of the fit, made from
+        its design; that needs a formula whose columns stand alone (``x``, not only ``np.log(x)``).
     parameters : {"mean", "draw"}
         Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
         Means of sds and correlations are those of a block with its other columns centred where the
@@ -321,8 +324,10 @@ def simulate_from(
     if data is None:
         design, columns = fit.design, _columns_of(fit.design)
     else:
-        design = fit.design.at(data)
-        columns = {str(name): data[name] for name in data.columns}
+        opened = open_frame(data, "data")
+        study = opened.read(opened.columns)
+        design = fit.design.at(study)
+        columns = {str(name): study[name] for name in study.columns}
     posterior = fit.idata["posterior"].dataset
     draws = posterior.stack(sample=("chain", "draw"), create_index=False)
     one = rng.integers(draws.sizes["sample"])

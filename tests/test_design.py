@@ -885,7 +885,8 @@ def test_an_unknown_name_is_shown_in_the_formula():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ({"y": [1, 2]}, "data must be a pandas DataFrame; got dict. Make one with pd.DataFrame"),
+        ({"y": [1, 2]}, "reads); got dict. Make one with pd.DataFrame(data)"),
+        (None, "data must be a data frame (pandas, polars, pyarrow"),
         ("data.csv", "got str"),
         (pd.Series([1.0]), "got Series"),
         (small().head(0), "data has no rows"),
@@ -946,7 +947,7 @@ def test_missing_is_drop_or_raise():
         (lambda new: new.assign(wins=7), "Categories of the fit: 0, 1, 2, 3"),
         (lambda new: new.assign(games=0), "'np.log(games)' is infinite"),
         (lambda new: new.head(0), "newdata has no rows"),
-        (lambda new: new.to_dict("list"), "newdata must be a pandas DataFrame; got dict"),
+        (lambda new: new.to_dict("list"), "newdata must be a data frame"),
     ],
 )
 def test_new_data_that_cannot_be_encoded(change, message, capsys):

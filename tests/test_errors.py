@@ -232,7 +232,7 @@ COLUMNS = [
     bad("list of dicts", MODEL, "got list", "pd.DataFrame", change=lambda d: d.to_dict("records")),
     bad("dict of lists", MODEL, "got dict", r"pd.DataFrame\(", change=lambda d: d.to_dict("list")),
     bad("array", MODEL, "got ndarray", change=lambda data: data.to_numpy()),
-    bad("path", MODEL, "must be a pandas DataFrame; got str", change=lambda data: "data.csv"),
+    bad("path", MODEL, "must be a data frame .*; got str", change=lambda data: "data.csv"),
     bad("no data", MODEL, "got NoneType", change=lambda data: None),
     bad("series", MODEL, "got Series", change=lambda data: data.y),
     bad("groupby", MODEL, "got DataFrameGroupBy", change=lambda data: data.groupby("g")),
@@ -527,7 +527,7 @@ def test_the_summary_without_bad_arguments():
 
 
 NEW_DATA = [
-    (None, ("newdata must be a pandas DataFrame", "NoneType")),
+    (None, ("newdata must be a data frame", "NoneType")),
     ({"x": [1.0]}, ("got dict", r"pd.DataFrame\(newdata\)")),
     (lambda data: data[:0], ("newdata has no rows",)),
     (lambda data: data.drop(columns="x"), ("Unknown column 'x'", "Columns: y, z")),

@@ -581,7 +581,7 @@ BAD = {
     "ci_level": ({"ci_level": 95}, "Did you mean 0.95"),
     "draws": ({"draws": 1}, "draws=1 is not usable"),
     "random_seed": ({"random_seed": "x"}, "random_seed='x' is not usable"),
-    "newdata": ({"newdata": {"x": [1]}}, "newdata must be a pandas DataFrame"),
+    "newdata": ({"newdata": {"x": [1]}}, "newdata must be a data frame"),
     "no rows": ({"newdata": frame().head(0)}, "newdata has no rows"),
     "column": ({"newdata": frame().drop(columns="x")}, "Unknown column 'x'"),
     "factor": ({"newdata": frame().drop(columns="g")}, "Unknown column 'g'"),

@@ -956,11 +956,16 @@ def test_a_value_that_cannot_be_saved_is_named(data, tmp_path):
     options = dataclasses.replace(fit.options, nuts={"callback": print})
     with pytest.raises(bm.BayesmixError, match=r"options\.nuts\.callback is of type builtin"):
         dataclasses.replace(fit, options=options).save(tmp_path / "a.fit")
+    assert not list(tmp_path.iterdir())
+
+
+def test_categories_of_any_kind_are_saved_as_their_labels(data, tmp_path):
     days = data.assign(day=pd.Categorical(pd.period_range("2026", periods=3, freq="Y").repeat(30)))
     fit = hand_made("y ~ day + (1 | g)", days)
-    with pytest.raises(bm.BayesmixError, match=r"categories\.day.*Convert it before fitting"):
-        fit.save(tmp_path / "a.fit")
-    assert not list(tmp_path.iterdir())
+    fit.save(tmp_path / "a.fit")
+    loaded = bm.load(tmp_path / "a.fit").design
+    assert loaded.encoder.categories["day"].tolist() == ["2026", "2027", "2028"]
+    np.testing.assert_array_equal(loaded.at(days).X, fit.design.X)
 
 
 def test_a_sampler_that_is_not_installed_does_not_hinder_loading(file):
