@@ -32,6 +32,7 @@ STAGES = (
     "crossproducts",
     "theta",
     "implied",
+    "scaling",
     "marginal",
     "independence",
     "exact",
