@@ -24,6 +24,7 @@ STAGES = (
     "effects",
     "checks",
     "design",
+    "sizes",
     "priors",
     "zeros",
     "spec",
