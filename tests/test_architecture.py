@@ -41,6 +41,7 @@ STAGES = (
     "matching",
     "tables",
     "pooling",
+    "rescaling",
     "sampling",
     "report",
     "draws",
