@@ -30,6 +30,8 @@ from bayesmix.model import (
     variable_dims,
 )
 from bayesmix.priors import Prior
+from bayesmix.rescaling import rescaled, with_numbers_of
+from bayesmix.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import diagnostics
 from bayesmix.waiting import heartbeat
@@ -56,6 +58,16 @@ _NO_START = (
     "All initialization points failed",
     "Initial evaluation of model",
     "Bad initial energy",
+    "bad initial gradient",
+    "Poisoned sampler state",
+)
+# What is raised to end a program, or by us, and no failure of a sampler.
+_NO_FAILURES = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, BayesmixError)
+_IMPOSSIBLE = (
+    "Sampling found no point to start from: the data are impossible wherever the "
+    "priors allow the parameters to be. Compare the priors with the response "
+    "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data, the offset "
+    "and the priors."
 )
 _NOTHING_DRAWN = "Sampling was interrupted while it still adapted: there are no draws to keep."
 
@@ -252,21 +264,24 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     import xarray as xr
 
-    with _late_progress(options) as report:
-        drawn = sample_exact(
-            spec,
-            draws=options.draws,
-            chains=options.chains,
-            cores=options.cores,
-            random_seed=seed(options.random_seed),
-            report=report,
-        )
+    try:
+        with _late_progress(options) as report:
+            drawn = sample_exact(
+                spec,
+                draws=options.draws,
+                chains=options.chains,
+                cores=options.cores,
+                random_seed=seed(options.random_seed),
+                report=report,
+            )
+    except FloatingPointError as error:
+        raise BayesmixError(_IMPOSSIBLE) from error
     if not drawn.theta.settled:
         return None
     dims, coords = variable_dims(spec), coordinates(spec)
     posterior = {}
     for name, values in (drawn.values | free_variables(spec, drawn.values)).items():
-        if not name.startswith("partial_"):
+        if not name.startswith("partial_") and (name != "beta" or spec.design.n_terms):
             own = dims.get(name, ())
             posterior[name] = xr.DataArray(
                 values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}
@@ -366,7 +381,8 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     cores = min(
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
-    model = build_model(spec)
+    units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+    model = build_model(rescaled(spec, units))
     quiet = dataclasses.replace(options, progressbar=False)
     with (
         contextlib.ExitStack() as stack,
@@ -401,7 +417,7 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
             callback=_stop_with_chain(options) if sampler == "pymc" and cores == 1 else None,
             compute_convergence_checks=False,
         )
-    return _complete_draws(_one_schema(idata))
+    return with_numbers_of(spec, units, _complete_draws(_one_schema(idata)))
 
 
 def _fastest_installed() -> str:
@@ -530,23 +546,28 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
     """Put the samplers' own words for what a user can mend into ours."""
     try:
         yield
-    except Exception as error:
+    # A panic of nutpie's Rust code is no Exception.
+    except BaseException as error:
+        if isinstance(error, _NO_FAILURES):
+            raise
         text = str(error)
         if "Not enough samples to build a trace" in text:
             raise KeyboardInterrupt(_NOTHING_DRAWN) from None
         if any(words in text for words in _NO_START):
-            raise BayesmixError(
-                "Sampling found no point to start from: the data are impossible wherever the "
-                "priors allow the parameters to be. Compare the priors with the response "
-                "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data."
-            ) from error
+            raise BayesmixError(_IMPOSSIBLE) from error
         if sampler == "blackjax" and "unexpected keyword argument 'progress_bar'" in text:
             raise BayesmixError(
                 "PyMC cannot use this version of blackjax "
                 "(https://github.com/pymc-devs/pymc/issues/8367). Install an older one "
                 "(pip install 'blackjax<1.6'), or take another nuts_sampler."
             ) from error
-        raise
+        other = "pymc" if sampler != "pymc" else "nutpie"
+        line = (text.strip().splitlines() or ["no message"])[0][:300]
+        raise BayesmixError(
+            f"{sampler} failed with {type(error).__name__}: {line}. Look for huge or tiny numbers "
+            "in the data and the priors (bm.prepare(...).prior_table()), or take another sampler: "
+            f"nuts_sampler='{other}'."
+        ) from error
 
 
 @contextlib.contextmanager
