@@ -14,8 +14,10 @@ from bayesmix.errors import FormulaError
 from bayesmix.formula import Bar, Formula, parse_formula
 
 __all__ = [
+    "LONGEST",
     "Sum",
     "add_terms",
+    "bars_of",
     "is_readable",
     "quoted",
     "read_sum",
@@ -25,6 +27,9 @@ __all__ = [
 ]
 
 type Term = tuple[str, ...]
+
+# Formulas that are longer are neither tried nor repeated in messages.
+LONGEST = 500
 
 _PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|[^'\"`]", re.DOTALL)
 _NAME = r"[^\W\d_][\w.]*|`[^`]+`"
@@ -56,9 +61,16 @@ class Sum:
         return self.intercept or bool(self.terms)
 
     def plus(self, terms: Iterable[Term]) -> Sum:
-        """Add terms that are not there yet."""
-        first = {_key(term): term for term in reversed((*self.terms, *terms))}
-        return Sum(self.intercept, tuple(reversed(first.values())))
+        """Add terms that are not there yet, each before the products that it is part of."""
+        found = list(self.terms)
+        keys = [_key(term) for term in found]
+        for term in terms:
+            key = _key(term)
+            if key not in keys:
+                at = next((i for i, other in enumerate(keys) if key < other), len(keys))
+                found.insert(at, term)
+                keys.insert(at, key)
+        return Sum(self.intercept, tuple(found))
 
     def minus(self, terms: Iterable[Term]) -> Sum:
         """Leave terms out; ``()`` is the intercept."""
@@ -116,6 +128,11 @@ def remove_terms(formula: Formula, terms: Iterable[Term]) -> Formula:
     y ~ 1 + a + b + (1 | g)
     """
     return _made(formula, read_sum(formula.common).minus(terms), formula.bars)
+
+
+def bars_of(formula: Formula, variables: Iterable[str]) -> list[Bar]:
+    """Find the bars of a grouping factor, whatever the order of its columns."""
+    return [bar for bar in formula.bars if set(bar.factor) == set(variables)]
 
 
 def replace_bars(formula: Formula, bars: Mapping[Bar, Sum | None]) -> Formula:
@@ -207,7 +224,8 @@ def _replaced(effects: Sum, known: Mapping[str, str], inside: bool) -> Sum:
     terms = (
         tuple(_replaced_factor(factor, known, inside) for factor in term) for term in effects.terms
     )
-    return Sum(effects.intercept, ()).plus(terms)
+    first = {_key(term): term for term in reversed([*terms])}
+    return Sum(effects.intercept, tuple(reversed(first.values())))
 
 
 def _replaced_factor(factor: str, known: Mapping[str, str], inside: bool) -> str:
