@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -110,10 +110,11 @@ class Draft:
 
 def first_draft(design: Design) -> Draft:
     """Begin with the formula of a design, each bar once."""
-    bars: dict[Any, Bar] = {}
+    bars: dict[Bar, Bar] = {}
     for bar in design.formula.bars:
         correlated = bar.correlated or bar.effects == "1"
-        bars.setdefault((bar.effects, frozenset(bar.factor), correlated), bar)
+        factor = tuple(sorted(bar.factor))
+        bars.setdefault(dataclasses.replace(bar, factor=factor, correlated=correlated), bar)
     formula = dataclasses.replace(design.formula, bars=tuple(bars.values()))
     return Draft(
         dataclasses.replace(formula, text=str(formula)),

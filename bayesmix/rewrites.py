@@ -149,12 +149,15 @@ def replace_bars(formula: Formula, bars: Mapping[Bar, Sum | None]) -> Formula:
     kept: list[Bar] = []
     for bar in formula.bars:
         effects = bars.get(bar, read_sum(bar.effects))
-        if effects:
-            only = len(effects.terms) + effects.intercept == 1
-            changed = bar in bars and only
-            kept.append(
-                dataclasses.replace(bar, effects=str(effects), correlated=bar.correlated or changed)
-            )
+        if bar not in bars or not effects:
+            kept += [bar] if effects else []
+            continue
+        changed = dataclasses.replace(bar, effects=str(effects))
+        if not effects.terms:  # nothing that could be correlated
+            changed = dataclasses.replace(changed, correlated=True, diagonal=False)
+        elif len(effects.terms) == 1 and not effects.intercept and not bar.diagonal:
+            changed = dataclasses.replace(changed, correlated=True)
+        kept.append(changed)
     return _made(formula, read_sum(formula.common), dict.fromkeys(kept))
 
 

@@ -160,6 +160,9 @@ OFFERS = {
     "y ~ half*C(part) + (1 | g)": [(COLUMN,)],
     "y ~ x + again + (1 | g)": [(ITSELF, "y ~ 1 + x + (1 | g)")],
     "y ~ x + (1 | g) + (1 | g)": [(TWICE,)],
+    "y ~ x + diag(z + s | g)": [(MEAN, "y ~ 1 + x + z + s + diag(1 + z + s | g)")],
+    "y ~ site + x + diag(x | site)": [(FREE, "y ~ 1 + site + x + diag(0 + x | site)")],
+    "y ~ C(t)*x + diag(C(t)*x | g)": [(MANY, "y ~ 1 + C(t) + x + C(t):x + (1 | g)")],
     # Several at once: each has the changes of those before it.
     "y ~ x + twice + (z | year) + (1 | row)": [
         (COLUMN, "y ~ 1 + x + (1 + z | year) + (1 | row)"),
@@ -285,7 +288,7 @@ def test_published_models_give_no_warning(case, load):
 
 PUBLISHED = {
     "y ~ service + (1 | s) + (1 | d) + (1 | dept:service)": "insteval",
-    "y ~ service*dept + (1 | s) + (1 | d)": "insteval",
+    "y ~ service*C(dept) + (1 | s) + (1 | d)": "insteval",
     "y ~ 1 + (1 | s) + (1 | d) + (1 | dept)": "insteval",
     "p(incidence, size) ~ period + (1 | herd) + (1 | obs)": "cbpp",
     "strength ~ 1 + (1 | sample) + (1 | batch)": "pastes",
