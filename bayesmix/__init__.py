@@ -32,6 +32,12 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.outcomes`       text and categories as a response
 `bayesmix.responses`      the left side of a formula: response and trials
 `bayesmix.responsechecks` what a response cannot be
+`bayesmix.dependence`     columns that are made of others
+`bayesmix.candidates`     effects that another formula would have
+`bayesmix.drafts`         a formula on its way to a better one
+`bayesmix.groupchecks`    group effects that only priors tell from something else
+`bayesmix.slopes`         effects that vary round a mean of zero
+`bayesmix.fewlevels`      factors with few levels, as population effects
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
 `bayesmix.magnitudes`     how large a column is, and what cannot be computed with

@@ -29,6 +29,7 @@ from bayesmix.formula import Bar, Formula, parse_formula
 from bayesmix.frames import Frame, open_frame, plain_series, row_values
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
+from bayesmix.rewrites import read_sum
 from bayesmix.splitting import with_bars
 from bayesmix.textnumbers import numbers_as_text
 from bayesmix.transforms import extrapolation_note
@@ -686,7 +687,8 @@ def make_design(
     )
     ordered = _default_contrasts((common, *effects.values()), columns)
     mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
-    notes = (*dropped, *repeated, *ordered, *check_design(design, family), *mistaken)
+    checked = check_design(design, family, columns, names)
+    notes = (*dropped, *repeated, *ordered, *checked, *mistaken)
     for note in notes:
         warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return dataclasses.replace(design, notes=notes)
@@ -898,22 +900,23 @@ def _merge_bars(bars: Sequence[Bar], effects: Mapping[str, Effects]) -> list[tup
         for bar in same:
             for label in effects[bar.effects].labels:
                 if label in seen:
-                    raise _repeated_effect(label, seen[label], bar, effects)
+                    raise _repeated_effect(label, seen[label], bar)
                 seen[label] = bar
         same.sort(key=lambda bar: "Intercept" not in effects[bar.effects].labels)
         merged.append(tuple(same))
     return merged
 
 
-def _repeated_effect(
-    label: str, first: Bar, second: Bar, effects: Mapping[str, Effects]
-) -> BayesmixError:
+def _repeated_effect(label: str, first: Bar, second: Bar) -> BayesmixError:
     factor = ":".join(first.factor)
     what = "The intercept" if label == "Intercept" else f"The effect '{label}'"
-    names = _unique([*effects[first.effects].names, *effects[second.effects].names])
-    lead = "1" if "Intercept" in names else "0"
-    both = " + ".join([lead, *(name for name in names if name != "Intercept")])
-    rewrite = f"Write ({both} | {factor}) for correlated effects, ({both} || {factor}) without."
+    one, other = read_sum(first.effects), read_sum(second.effects)
+    both = dataclasses.replace(one.plus(other.terms), intercept=one.intercept or other.intercept)
+    correlated, without = (
+        dataclasses.replace(first, effects=str(both), correlated=correlated)
+        for correlated in (True, False)
+    )
+    rewrite = f"Write {correlated} for correlated effects, {without} without."
     return BayesmixError(
         f"{what} varies by '{factor}' in two bars, {first} and {second}, and the data cannot tell "
         f"them apart; x in a bar stands for 1 + x. {rewrite}"

@@ -14,8 +14,10 @@ from bayesmix.errors import FormulaError
 from bayesmix.formula import Bar, Formula, parse_formula
 
 __all__ = [
+    "LONGEST",
     "Sum",
     "add_terms",
+    "bars_of",
     "is_readable",
     "quoted",
     "read_sum",
@@ -25,6 +27,9 @@ __all__ = [
 ]
 
 type Term = tuple[str, ...]
+
+# Formulas that are longer are neither tried nor repeated in messages.
+LONGEST = 500
 
 _PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|[^'\"`]", re.DOTALL)
 _NAME = r"[^\W\d_][\w.]*|`[^`]+`"
@@ -56,9 +61,16 @@ class Sum:
         return self.intercept or bool(self.terms)
 
     def plus(self, terms: Iterable[Term]) -> Sum:
-        """Add terms that are not there yet."""
-        first = {_key(term): term for term in reversed((*self.terms, *terms))}
-        return Sum(self.intercept, tuple(reversed(first.values())))
+        """Add terms that are not there yet, each before the products that it is part of."""
+        found = list(self.terms)
+        keys = [_key(term) for term in found]
+        for term in terms:
+            key = _key(term)
+            if key not in keys:
+                at = next((i for i, other in enumerate(keys) if key < other), len(keys))
+                found.insert(at, term)
+                keys.insert(at, key)
+        return Sum(self.intercept, tuple(found))
 
     def minus(self, terms: Iterable[Term]) -> Sum:
         """Leave terms out; ``()`` is the intercept."""
@@ -118,6 +130,11 @@ def remove_terms(formula: Formula, terms: Iterable[Term]) -> Formula:
     return _made(formula, read_sum(formula.common).minus(terms), formula.bars)
 
 
+def bars_of(formula: Formula, variables: Iterable[str]) -> list[Bar]:
+    """Find the bars of a grouping factor, whatever the order of its columns."""
+    return [bar for bar in formula.bars if set(bar.factor) == set(variables)]
+
+
 def replace_bars(formula: Formula, bars: Mapping[Bar, Sum | None]) -> Formula:
     """Give bars other effects; None or an empty sum leaves the bar out.
 
@@ -132,12 +149,15 @@ def replace_bars(formula: Formula, bars: Mapping[Bar, Sum | None]) -> Formula:
     kept: list[Bar] = []
     for bar in formula.bars:
         effects = bars.get(bar, read_sum(bar.effects))
-        if effects:
-            only = len(effects.terms) + effects.intercept == 1
-            changed = bar in bars and only
-            kept.append(
-                dataclasses.replace(bar, effects=str(effects), correlated=bar.correlated or changed)
-            )
+        if bar not in bars or not effects:
+            kept += [bar] if effects else []
+            continue
+        changed = dataclasses.replace(bar, effects=str(effects))
+        if not effects.terms:  # nothing that could be correlated
+            changed = dataclasses.replace(changed, correlated=True, diagonal=False)
+        elif len(effects.terms) == 1 and not effects.intercept and not bar.diagonal:
+            changed = dataclasses.replace(changed, correlated=True)
+        kept.append(changed)
     return _made(formula, read_sum(formula.common), dict.fromkeys(kept))
 
 
@@ -207,7 +227,8 @@ def _replaced(effects: Sum, known: Mapping[str, str], inside: bool) -> Sum:
     terms = (
         tuple(_replaced_factor(factor, known, inside) for factor in term) for term in effects.terms
     )
-    return Sum(effects.intercept, ()).plus(terms)
+    first = {_key(term): term for term in reversed([*terms])}
+    return Sum(effects.intercept, tuple(reversed(first.values())))
 
 
 def _replaced_factor(factor: str, known: Mapping[str, str], inside: bool) -> str:

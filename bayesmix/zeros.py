@@ -19,7 +19,7 @@ from bayesmix.columns import listed
 from bayesmix.design import Design, GroupTerm
 from bayesmix.errors import DesignWarning
 from bayesmix.priors import PriorSet
-from bayesmix.rewrites import read_sum, replace_variables
+from bayesmix.rewrites import quoted, read_sum, replace_variables
 
 __all__ = ["warn_of_zeros"]
 
@@ -122,6 +122,10 @@ def _centred(design: Design, columns: dict[str, _FarColumn]) -> str | None:
     ]
     near = {label for term in design.groups for label in term.effects} | set(design.terms)
     near -= set(columns)
-    replacements = {factor: f"center({factor})" for factor in factors if factor not in near}
+    replacements = {
+        factor: f"center({quoted(factor) if factor in design.encoder.categories else factor})"
+        for factor in factors
+        if factor not in near
+    }
     changed = replace_variables(design.formula, replacements)
     return None if str(changed) == str(design.formula) else changed.text

@@ -738,10 +738,10 @@ WARNINGS = {
     ("y ~ x + (z | g)", 6, 5): [
         r"\(1 \+ z \| g\).*'z' varies by 'g'.*'y ~ 1 \+ x \+ z \+ \(1 \+ z \| g\)'"
     ],
-    ("y ~ x + (z + ses || g)", 6, 5): ["'z' varies", "'ses' varies"],
-    ("y ~ 1 + (1 + x + z | g)", 6, 2): ["'x' varies", "'z' varies", "3 effects.*all 6 levels"],
+    ("y ~ x + (z + ses || g)", 6, 5): ["effects of 'z', 'ses' vary by 'g'"],
+    ("y ~ 1 + (1 + x + z | g)", 6, 2): ["3 effects.*all 6 levels", "'x', 'z' vary"],
     ("y ~ x + z + (x + z | g)", 6, 2): ["3 effects .*Intercept, x, z.* all 6 levels"],
-    ("y ~ x + (1 | g)", 4, 5): [r"'g' has 4 levels.*'y ~ 1 \+ x \+ g'"],
+    ("y ~ x + (1 | g)", 4, 5): [r"'g' has 4 levels.*'y ~ 1 \+ x \+ C\(g\)'"],
     ("y ~ x + (1 | g)", 20, 1): ["Every row has its own level of 'g'.*20 levels, 20 rows"],
     ("y ~ x + one + (1 | g)", 6, 5): [r"'one' is constant \(1 in every row\)"],
     ("y ~ 0 + x + none + (1 | g)", 6, 5): ["'none' is zero"],
