@@ -168,7 +168,7 @@ class _Theta:
         draws = parameter_draws(fit.spec.design, posterior)
         r_eff = _relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
         S = len(theta)
-        cost = marginal_of(fit.spec)[0].cost
+        cost = marginal_of(fit.spec).model.cost
         keep = int(np.clip(DEAR // cost, min(ENOUGH_DRAWS, S), S))
         if keep == S:
             return cls(theta, r_eff, "")
@@ -689,7 +689,7 @@ def _matched(
     S = len(draws.theta)
     good_k = _good_k(S)
     bad = np.flatnonzero(values.k > good_k)
-    if not len(bad) or DENSITIES * len(bad) * S * marginal_of(fit.spec)[0].cost > DEAR:
+    if not len(bad) or DENSITIES * len(bad) * S * marginal_of(fit.spec).model.cost > DEAR:
         return values, draws.note
     codes = np.arange(fit.spec.design.n_rows) if units is None else units.codes
     found, found_k = matched(fit.spec, draws.theta, codes, bad, r_eff=draws.r_eff, run=pool.map)

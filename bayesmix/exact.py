@@ -13,8 +13,10 @@ from threadpoolctl import threadpool_limits
 
 from bayesmix.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.crossproducts import cross_products
+from bayesmix.design import Design
 from bayesmix.independence import Sampled, learn, long_chains, short_chains
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
+from bayesmix.scaling import Units
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta, ThetaSpace
 
@@ -85,7 +87,33 @@ def exact_obstacle(spec: ModelSpec) -> str | None:
     return None
 
 
-def marginal_of(spec: ModelSpec) -> tuple[MarginalModel, FloatArray, FloatArray]:
+@dataclasses.dataclass(frozen=True, eq=False)
+class Marginal:
+    """A Gaussian model with all effects integrated out, in units of its own.
+
+    Attributes
+    ----------
+    units : Units
+        What one is in the numbers of the user; everything else here is in these units.
+    design : Design
+    model : MarginalModel
+    center : ndarray, shape (p,)
+        Means of the columns of X, zero for the intercept: the prior is of the centred columns.
+    mean : ndarray, shape (p,)
+        Prior mean of the population effects of the centred columns.
+    shifts : tuple of ndarray, shape (q,)
+        What the priors take off the columns of each grouping factor (`ModelSpec.centre`).
+    """
+
+    units: Units
+    design: Design
+    model: MarginalModel
+    center: FloatArray
+    mean: FloatArray
+    shifts: tuple[FloatArray, ...]
+
+
+def marginal_of(spec: ModelSpec) -> Marginal:
     """Pass over the rows once.
 
     Parameters
@@ -95,27 +123,34 @@ def marginal_of(spec: ModelSpec) -> tuple[MarginalModel, FloatArray, FloatArray]
 
     Returns
     -------
-    model : MarginalModel
-    center : ndarray, shape (p,)
-        Means of the columns of X, zero for the intercept: the prior is of the centred columns.
-    mean : ndarray, shape (p,)
-        Prior mean of the population effects of the centred columns.
+    Marginal
     """
-    design = spec.design
-    center = np.zeros(design.n_terms)
+    center = _centers(spec)
+    units = Units.of(spec.design, center)
+    design = units.design(spec.design)
     priors = list(spec.priors.beta)
     if design.has_intercept and spec.priors.intercept is not None:
-        center[1:] = design.X[:, 1:].mean(axis=0)
         priors.insert(0, spec.priors.intercept)
     mean = np.array([prior.parameters["mu"] for prior in priors], dtype=np.float64)
     sd = np.array([prior.parameters["sigma"] for prior in priors], dtype=np.float64)
+    center, mean, sd = center / units.X, mean / units.beta, sd / units.beta
     patterns = tuple(
         tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
         for term in design.groups
     )
-    shifts = tuple(spec.centre(term) for term in design.groups)
+    shifts = tuple(
+        spec.centre(term) / unit for term, unit in zip(design.groups, units.Z, strict=True)
+    )
     products = cross_products(design, center, mean, shifts)
-    return marginal_model(products, 1 / sd**2, patterns), center, mean
+    model = marginal_model(products, 1 / sd**2, patterns)
+    return Marginal(units, design, model, center, mean, shifts)
+
+
+def _centers(spec: ModelSpec) -> FloatArray:
+    center = np.zeros(spec.design.n_terms)
+    if spec.design.has_intercept and spec.priors.intercept is not None:
+        center[1:] = spec.design.X[:, 1:].mean(axis=0)
+    return center
 
 
 def sample_exact(
@@ -146,8 +181,10 @@ def sample_exact(
     """
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(cores) as pool:
         report("data", 0.0)
-        model, center, mean = marginal_of(spec)
+        marginal = marginal_of(spec)
+        model, units = marginal.model, marginal.units
         space = ThetaSpace.of(spec)
+        constant = spec.design.n_rows * np.log(units.response)
         learning, sampling, effects = (
             np.random.Generator(np.random.PCG64(seed))
             for seed in np.random.SeedSequence(random_seed).spawn(3)
@@ -159,7 +196,8 @@ def sample_exact(
             if inside.any():
                 x = x[inside]
                 with np.errstate(all="ignore"):
-                    log = model.log_density(space.theta(x), pool.map) + space.log_prior(x)
+                    log = model.log_density(units.theta(space.theta(x)), pool.map)
+                    log += space.log_prior(x) - constant
                 values[inside] = np.where(np.isfinite(log), log, -np.inf)
             return values
 
@@ -194,10 +232,10 @@ def sample_exact(
             def evaluate(x: FloatArray) -> FloatArray:
                 inside = space.inside(x)
                 reachable = np.where(inside[:, None], x, learnt.archive[0])
-                drawn = model.draw(space.theta(reachable), effects, pool.map)
+                drawn = model.draw(units.theta(space.theta(reachable)), effects, pool.map)
                 together.append(drawn)
                 with np.errstate(all="ignore"):
-                    log = drawn.log_density + space.log_prior(reachable)
+                    log = drawn.log_density + space.log_prior(reachable) - constant
                 return np.where(inside & np.isfinite(log), log, -np.inf)
 
             sampled = long_chains(density, learnt, evaluate=evaluate, **options)
@@ -209,11 +247,15 @@ def sample_exact(
             drawn = _pick(together, sampled.index.ravel())
         else:
             drawn = model.draw(
-                theta, effects, pool.map, lambda share: report("effects", share), with_first=keep
+                units.theta(theta),
+                effects,
+                pool.map,
+                lambda share: report("effects", share),
+                with_first=keep,
             )
-        summaries = {} if keep else _summarise_first(spec, model, theta, drawn, mean, effects, pool)
+        summaries = {} if keep else _summarise_first(spec, marginal, theta, drawn, effects, pool)
     sds, partials, sigma = space.split(x)
-    values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta + mean, center)}
+    values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta, marginal)}
     for t, term in enumerate(spec.design.groups):
         centre, scale = spec.centre(term), theta.scale[t]
         values[sd_variable(spec, term)] = sds[t]
@@ -253,19 +295,18 @@ def _pick(parts: list[Effects], index: npt.NDArray[np.int64]) -> Effects:
 
 def _summarise_first(
     spec: ModelSpec,
-    model: MarginalModel,
+    marginal: Marginal,
     theta: Theta,
     drawn: Effects,
-    mean: FloatArray,
     rng: np.random.Generator,
     pool: ThreadPoolExecutor,
 ) -> dict[str, FloatArray]:
     """Summarise u, and u with its population effect, of the factor that is eliminated first."""
+    model, units = marginal.model, marginal.units
     assert model.first is not None
     term = spec.design.groups[model.first.factor]
-    center = np.zeros(spec.design.n_terms)
-    center[1:] = spec.design.X[:, 1:].mean(axis=0)
-    beta = _on_original_columns(spec, drawn.beta + mean, center)
+    unit = units.response / units.Z[model.first.factor]
+    beta = _on_original_columns(spec, drawn.beta, marginal)
     twins = [
         beta[:, spec.design.terms.index(effect)] if effect in spec.design.terms else 0.0
         for effect in term.effects
@@ -274,11 +315,12 @@ def _summarise_first(
     centre = spec.centre(term)
 
     def summarise(levels: slice, u: FloatArray) -> tuple[FloatArray, FloatArray]:
+        u *= unit[:, None, None]
         u = np.moveaxis(effects_as_written(centre, np.moveaxis(u, 0, -1)), -1, 0)
         coef = np.stack([own + twin for own, twin in zip(u, twins, strict=True)])
         return _statistics(u), _statistics(coef)
 
-    parts = list(model.draw_first(theta, drawn, rng, summarise, pool.map))
+    parts = list(model.draw_first(units.theta(theta), drawn, rng, summarise, pool.map))
     u, coef = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     return {f"u_{term.factor}": u, f"coef_{term.factor}": coef}
 
@@ -295,8 +337,10 @@ def _statistics(draws: FloatArray) -> FloatArray:
     return np.stack([values.T for values in (*moments, *np.moveaxis(quantiles, 2, 0))])
 
 
-def _on_original_columns(spec: ModelSpec, beta: FloatArray, center: FloatArray) -> FloatArray:
+def _on_original_columns(spec: ModelSpec, beta: FloatArray, marginal: Marginal) -> FloatArray:
+    """Population effects of the columns as written, in the user's numbers."""
+    beta = beta + marginal.mean
     if spec.design.has_intercept:
-        beta = beta.copy()
-        beta[:, 0] -= beta[:, 1:] @ center[1:]
+        beta[:, 0] -= beta[:, 1:] @ marginal.center[1:]
+    beta *= marginal.units.beta
     return beta

@@ -28,7 +28,7 @@ from scipy import sparse
 from bayesmix.centring import centred_design, centred_scale
 from bayesmix.crossproducts import cross_products, within_levels
 from bayesmix.design import Design
-from bayesmix.exact import marginal_of
+from bayesmix.exact import Marginal, marginal_of
 from bayesmix.marginal import MarginalModel, cholesky, factorise, marginal_model
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta
@@ -115,7 +115,9 @@ def row_densities(
     yielded = most if rows_at_once is None else rows_at_once
     # What does not depend on the rows is computed once for each block, so blocks are large.
     block = max(1, most // yielded) * yielded
-    structure = _structure(spec, *marginal_of(spec))
+    marginal = marginal_of(spec)
+    structure, theta = _structure(spec, marginal), marginal.units.theta(theta)
+    unit = np.log(marginal.units.response)
     batches = _batches(structure, theta)
     keep = structure.size * len(theta) <= LARGEST_KEPT
     kept: dict[int, Any] = {}
@@ -133,7 +135,7 @@ def row_densities(
                     state = structure.prepare(theta[part])
                     if keep:
                         kept[part.start] = state
-                out[part] = use(theta[part], state)
+                out[part] = use(theta[part], state) - unit
 
         for _ in run(fill, batches):
             pass
@@ -184,8 +186,9 @@ def group_densities(
         codes = np.asarray(codes, dtype=np.int64)
         n_groups = int(codes.max(initial=-1)) + 1
     out = np.zeros((len(theta), n_groups))
-    model, center, mean = marginal_of(spec)
-    structure = _structure(spec, model, center, mean)
+    marginal = marginal_of(spec)
+    model, theta = marginal.model, marginal.units.theta(theta)
+    structure = _structure(spec, marginal)
     groups, use = structure.of_groups(codes)
 
     def fill(part: slice) -> None:
@@ -200,15 +203,17 @@ def group_densities(
     others = np.setdiff1d(codes[codes >= 0], groups)
     if len(others):
         whole = model.log_density(theta, run)
-        design, shifts = spec.design, tuple(map(spec.centre, spec.design.groups))
         for group in others:
-            rest = _without(design, codes == group)
+            rest = _without(marginal.design, codes == group)
             out[:, group] = whole
             if rest.n_rows:
-                products = cross_products(rest, center, mean, shifts)
+                products = cross_products(
+                    rest, marginal.center, marginal.mean, marginal.shifts
+                )
                 smaller = marginal_model(products, model.precision, model.patterns)
                 out[:, group] -= smaller.log_density(theta, run)
-    return out
+    sizes = np.bincount(codes[codes >= 0], minlength=n_groups)
+    return out - sizes * np.log(marginal.units.response)
 
 
 def _batches(structure: _Tree | _Crossed, theta: Theta) -> list[slice]:
@@ -511,11 +516,9 @@ def _message(
     return potential[:, q:, q:] - np.einsum("jacb,jadb->jcdb", half, half), log
 
 
-def _structure(
-    spec: ModelSpec, model: MarginalModel, center: FloatArray, mean: FloatArray
-) -> _Tree | _Crossed:
-    design = centred_design(spec)
-    X, y = _response(design, center, mean)
+def _structure(spec: ModelSpec, marginal: Marginal) -> _Tree | _Crossed:
+    design, model = marginal.units.design(centred_design(spec)), marginal.model
+    X, y = _response(design, marginal.center, marginal.mean)
     tree = _tree(design, model, X, y)
     return _crossed(design, model, X, y) if tree is None else tree
 

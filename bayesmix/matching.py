@@ -79,7 +79,8 @@ def matched(
     Paananen, Piironen, Buerkner & Vehtari (2021), Statistics and Computing 31, 16,
     https://doi.org/10.1007/s11222-020-09982-2
     """
-    space, model = ThetaSpace.of(spec), marginal_of(spec)[0]
+    space, marginal = ThetaSpace.of(spec), marginal_of(spec)
+    model, units = marginal.model, marginal.units
     with np.errstate(all="ignore"):
         x = space.vector(theta)
     if not np.isfinite(x).all() or len(x) <= space.size:
@@ -87,7 +88,8 @@ def matched(
 
     def log_posterior(x: FloatArray) -> FloatArray:
         def log(x: FloatArray) -> FloatArray:
-            return model.log_density(space.theta(x), run) + space.log_prior(x)
+            theta = units.theta(space.theta(x))
+            return model.log_density(theta, run) + space.log_prior(x)
 
         return _where(space.inside(x), x, log)
 

@@ -856,14 +856,13 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
     location = _location(design, family)
     scale = 1.0
     if family.on_response_scale:
-        with np.errstate(over="ignore"):
-            scale = float(np.std(design.y, ddof=1)) if design.y.size > 1 else 0.0
-        if not (scale > 0 and math.isfinite(scale)):
+        scale = _sd(design.y)
+        if scale == 0:
             raise BayesmixError(
-                f"The sd of the response is {scale:g}, so the default priors have no scale. "
-                "Check that the response varies and is of a moderate size."
+                "The sd of the response is 0, so the default priors have no scale. "
+                "Check that the response varies."
             )
-    residual = Prior("Exponential", scale=scale)
+    residual = Prior("Exponential", scale=scale * _root_mean_weight(design))
     defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
     beside = {
         f"sd:{group.factor}:Intercept": tuple(group.effects[k] for k in group.intercept_block[1:])
@@ -965,9 +964,28 @@ def _sd(column: Array) -> float:
     """Sample sd, of numbers whose squares overflow too; 0 for less than two rows."""
     if column.size < 2:
         return 0.0
-    # A power of two, so that ordinary numbers keep all their bits.
-    unit = float(np.ldexp(1.0, np.frexp(np.abs(column).max())[1] - 1))
+    unit = _unit(column)
     return float(np.std(column / unit, ddof=1) * unit)
+
+
+def _mean(column: Array) -> float:
+    """Mean, of numbers whose sum overflows too."""
+    unit = _unit(column)
+    return float(np.mean(column / unit) * unit)
+
+
+def _unit(column: Array) -> float:
+    """Size of a column as a power of two, so that ordinary numbers keep all their bits."""
+    return float(np.ldexp(1.0, np.frexp(np.abs(column).max(initial=0.0))[1] - 1))
+
+
+def _root_mean_weight(design: Design) -> float:
+    """Root of the mean weight: by so much sigma, the sd of a row of weight one, is larger.
+
+    Weights of another unit change nothing but sigma, and weights with mean one leave its prior as
+    it is without them.
+    """
+    return 1.0 if design.weights is None else math.sqrt(_mean(design.weights))
 
 
 # Edits.

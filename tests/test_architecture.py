@@ -54,6 +54,7 @@ STAGES = (
     "crossproducts",
     "theta",
     "implied",
+    "scaling",
     "marginal",
     "independence",
     "exact",

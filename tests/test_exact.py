@@ -200,7 +200,7 @@ def test_hard_cases_agree_with_walkers(name):
     """An ensemble sampler that shares nothing with ours but the density, which PyMC's confirms."""
     spec, drawn = hard(name)
     space = ThetaSpace.of(spec)
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
 
     def density(x):
         values = np.full(len(x), -np.inf)
@@ -266,9 +266,9 @@ def test_dense_and_sparse_couplings_give_the_same_density(name, gain, monkeypatc
     spec = CASES[name].spec()
     space = ThetaSpace.of(spec)
     theta = space.theta(np.random.default_rng(1).normal(-0.3, 0.5, size=(5, space.size)))
-    chosen = marginal_of(spec)[0].log_density(theta)
+    chosen = marginal_of(spec).model.log_density(theta)
     monkeypatch.setattr(marginal, "DENSE_GAIN", gain)
-    forced, _, _ = marginal_of(spec)
+    forced = marginal_of(spec).model
     if name != "weights":
         assert (forced.first.columns is None) == (gain == 0)
     np.testing.assert_allclose(forced.log_density(theta), chosen, rtol=1e-10)

@@ -126,7 +126,7 @@ def test_a_group_of_one_row_is_a_row_and_the_group_of_all_is_the_density(name):
     each = group_densities(spec, theta, None, codes=np.arange(n))
     np.testing.assert_allclose(each, rows_of(spec, theta), rtol=1e-8, atol=1e-8)
     everything = group_densities(spec, theta, None, codes=np.zeros(n, dtype=np.int64))
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     np.testing.assert_allclose(everything[:, 0], model.log_density(theta), rtol=1e-10)
 
 
@@ -169,7 +169,7 @@ def test_an_empty_level_does_not_make_crossed_factors_nested():
     theta = points(spec)
     codes = np.arange(spec.design.n_rows)
     np.testing.assert_allclose(rows_of(spec, theta), brute_force(spec, theta, codes), rtol=1e-8)
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     expected = brute_force(spec, theta, 0 * codes)[:, 0]
     np.testing.assert_allclose(model.log_density(theta), expected, rtol=1e-10)
 

@@ -29,7 +29,7 @@ def test_marginal_density_is_pymcs_joint_density_less_the_conditional(case):
     spec = case.spec()
     space = ThetaSpace.of(spec)
     x = points(space)
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     ours = model.log_density(space.theta(x)) + space.log_prior(x)
 
     joint_model = spec.build()
@@ -89,7 +89,8 @@ def test_exact_draws_have_the_moments_of_the_conditional(case):
     B = 4000
     x = np.repeat(points(space, 1), B, axis=0)
     theta = space.theta(x)
-    model, _, mean = marginal_of(spec)
+    marginal = marginal_of(spec)
+    model, mean = marginal.model, marginal.mean
     drawn = model.draw(theta, np.random.default_rng(23))
     draws = np.hstack([*(zeta.reshape(B, -1) for zeta in drawn.zeta), drawn.beta + mean])
     expected, covariance = dense(spec, theta, 0).posterior()
@@ -111,7 +112,7 @@ def test_batches_and_threads_do_not_change_the_numbers(case):
     spec = case.spec()
     space = ThetaSpace.of(spec)
     theta = space.theta(points(space, 40))
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     together = model.log_density(theta)
     one_by_one = np.concatenate([model.log_density(theta[b : b + 1]) for b in range(40)])
     np.testing.assert_allclose(together, one_by_one, rtol=1e-12)
@@ -152,7 +153,7 @@ def test_a_theta_beyond_the_machine_is_nan_and_spoils_no_other():
     spec = CASES["crossed with slopes"].spec()
     space = ThetaSpace.of(spec)
     x = points(space, 4)
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     good = model.log_density(space.theta(x))
     x[2, 0] = np.nan
     values = model.log_density(space.theta(x))
@@ -267,7 +268,7 @@ def test_effects_too_large_to_keep_are_summarised(monkeypatch, name):
 def test_a_sigma_that_rounding_hides_has_no_density():
     spec = CASES["two effects"].spec()
     space = ThetaSpace.of(spec)
-    model, _, _ = marginal_of(spec)
+    model = marginal_of(spec).model
     x = np.zeros((20, space.size))
     x[:, -1] = np.linspace(0, -25, 20)
     theta = space.theta(x)
