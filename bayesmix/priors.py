@@ -24,6 +24,7 @@ from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
 from bayesmix.interrupts import import_whole
+from bayesmix.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -792,12 +793,16 @@ def resolve_priors(
     sd of a group effect            Exponential with mean s_y for an intercept,
                                     s_y / sd(z) for the slope of a column z
     correlations                    LKJ(1)
-    auxiliaries (sigma)             Exponential with mean s_y
+    auxiliaries (sigma)             Exponential with mean s_y sqrt(mean(weights))
     ==============================  ==================================================
 
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
     over the sum of exp(offset), the rate by exposure; half a count stands for none at all.
+
+    sigma is the sd of a row of weight one, so that with the root of the mean weight the unit of
+    the weights changes nothing but sigma; weights with mean one leave its prior as it is without
+    them.
 
     In a correlated block with an intercept, such as ``(x | g)``, the priors of sds and correlations
     are those of the block with its other columns centred at their means over the rows, so that the
@@ -856,13 +861,14 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
     location = _location(design, family)
     scale = 1.0
     if family.on_response_scale:
-        scale = _sd(design.y)
+        scale = sd(design.y)
         if scale == 0:
             raise BayesmixError(
                 "The sd of the response is 0, so the default priors have no scale. "
                 "Check that the response varies."
             )
-    residual = Prior("Exponential", scale=scale * _root_mean_weight(design))
+    check_sizes(design, scale, location)
+    residual = Prior("Exponential", scale=scale * root_mean_weight(design))
     defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
     beside = {
         f"sd:{group.factor}:Intercept": tuple(group.effects[k] for k in group.intercept_block[1:])
@@ -881,8 +887,8 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
     for group in design.groups:
         intercepts = _intercept_like(group)
         for effect, z, is_intercept in zip(group.effects, group.Z.T, intercepts, strict=True):
-            mean = scale if is_intercept else scale / _spread(z)
-            defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=mean)))
+            size = scale if is_intercept else scale / spread(z)
+            defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
     defaults += [
         (("cor", group.factor), LKJ(1.0))
         for group in design.groups
@@ -914,7 +920,7 @@ def _location(design: Design, family: Family) -> float:
 
 def _population_defaults(X: Array, location: float, scale: float, cells: bool) -> list[Prior]:
     """Priors of the columns except the intercept; `cells` looks for one intercept per cell."""
-    spreads = np.array([_spread(column) for column in X.T])
+    spreads = np.array([spread(column) for column in X.T])
     is_cell = np.zeros(X.shape[1], dtype=bool)
     if cells:
         is_cell[_cell_columns(X)] = True
@@ -922,8 +928,8 @@ def _population_defaults(X: Array, location: float, scale: float, cells: bool) -
     return [
         Prior("Normal", mu=location, sigma=2.5 * scale * uncentred)
         if cell
-        else Prior("Normal", mu=0.0, sigma=2.5 * scale / spread)
-        for cell, spread in zip(is_cell, spreads, strict=True)
+        else Prior("Normal", mu=0.0, sigma=2.5 * scale / size)
+        for cell, size in zip(is_cell, spreads, strict=True)
     ]
 
 
@@ -949,43 +955,6 @@ def _cell_columns(X: Array) -> list[int]:
             if (total == 1).all():
                 return list(range(start, stop + 1))
     return []
-
-
-def _spread(column: Array) -> float:
-    """Sample sd of a column; the absolute value of a constant one, 1 for a column of zeros."""
-    size = float(np.abs(column).max(initial=0.0))
-    sd = _sd(column)
-    if sd > 1e-14 * size:
-        return sd
-    return size if size > 0 else 1.0
-
-
-def _sd(column: Array) -> float:
-    """Sample sd, of numbers whose squares overflow too; 0 for less than two rows."""
-    if column.size < 2:
-        return 0.0
-    unit = _unit(column)
-    return float(np.std(column / unit, ddof=1) * unit)
-
-
-def _mean(column: Array) -> float:
-    """Mean, of numbers whose sum overflows too."""
-    unit = _unit(column)
-    return float(np.mean(column / unit) * unit)
-
-
-def _unit(column: Array) -> float:
-    """Size of a column as a power of two, so that ordinary numbers keep all their bits."""
-    return float(np.ldexp(1.0, np.frexp(np.abs(column).max(initial=0.0))[1] - 1))
-
-
-def _root_mean_weight(design: Design) -> float:
-    """Root of the mean weight: by so much sigma, the sd of a row of weight one, is larger.
-
-    Weights of another unit change nothing but sigma, and weights with mean one leave its prior as
-    it is without them.
-    """
-    return 1.0 if design.weights is None else math.sqrt(_mean(design.weights))
 
 
 # Edits.

@@ -266,7 +266,7 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     dims, coords = variable_dims(spec), coordinates(spec)
     posterior = {}
     for name, values in (drawn.values | free_variables(spec, drawn.values)).items():
-        if not name.startswith("partial_"):
+        if not name.startswith("partial_") and (name != "beta" or spec.design.n_terms):
             own = dims.get(name, ())
             posterior[name] = xr.DataArray(
                 values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}

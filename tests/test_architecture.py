@@ -46,6 +46,7 @@ STAGES = (
     "responsechecks",
     "checks",
     "design",
+    "magnitudes",
     "priors",
     "zeros",
     "spec",
