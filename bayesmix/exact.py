@@ -17,6 +17,7 @@ from bayesmix.design import Design
 from bayesmix.independence import Sampled, learn, long_chains, short_chains
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
 from bayesmix.scaling import Units
+from bayesmix.sizes import LARGEST, SMALLEST
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta, ThetaSpace
 
@@ -133,7 +134,9 @@ def marginal_of(spec: ModelSpec) -> Marginal:
         priors.insert(0, spec.priors.intercept)
     mean = np.array([prior.parameters["mu"] for prior in priors], dtype=np.float64)
     sd = np.array([prior.parameters["sigma"] for prior in priors], dtype=np.float64)
-    center, mean, sd = center / units.X, mean / units.beta, sd / units.beta
+    center, mean = center / units.X, mean / units.beta
+    # Beyond these a prior is flat or a point to the machine, and its precision no number.
+    sd = np.clip(sd / units.beta, SMALLEST, LARGEST)
     patterns = tuple(
         tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
         for term in design.groups
@@ -338,7 +341,7 @@ def _statistics(draws: FloatArray) -> FloatArray:
 
 
 def _on_original_columns(spec: ModelSpec, beta: FloatArray, marginal: Marginal) -> FloatArray:
-    """Population effects of the columns as written, in the user's numbers."""
+    """Return population effects of the columns as written, in the user's numbers."""
     beta = beta + marginal.mean
     if spec.design.has_intercept:
         beta[:, 0] -= beta[:, 1:] @ marginal.center[1:]

@@ -21,6 +21,7 @@ type LogDensity = Callable[[FloatArray], FloatArray]
 
 DEGREES_OF_FREEDOM = 5.0
 DEFENSIVE_SHARE = 0.1
+NOWHERE = "the density is zero wherever it was tried"
 # Share of the draws whose region must have had time to fill.
 COVERED = 0.998
 
@@ -140,6 +141,11 @@ def learn(
     -------
     Learnt
 
+    Raises
+    ------
+    FloatingPointError
+        The density is zero at all points.
+
     References
     ----------
     Cornuet, Marin, Mira & Robert (2012), Scandinavian Journal of Statistics 39, 798-812,
@@ -154,9 +160,11 @@ def learn(
     for round_number in range(rounds):
         new = proposal.draw(rng, points)
         new_log_p = density(new)
+        if not (np.isfinite(log_p).any() or np.isfinite(new_log_p).any()):
+            raise FloatingPointError(NOWHERE)
         own = new_log_p - proposal.log_density(new)
-        ratio = np.exp(own - own.max())
-        efficiency = float(ratio.sum() ** 2 / (ratio**2).sum() / points)
+        ratio = np.exp(own - max(own.max(), np.finfo(float).min))
+        efficiency = float(ratio.sum() ** 2 / max((ratio**2).sum(), 1e-300) / points)
         proposals.append(proposal)
         older = [p.log_density(new) for p in proposals[:-1]]
         newer = proposal.log_density(np.concatenate([x, new]))
@@ -345,7 +353,7 @@ def _starts(
         x = x[np.isfinite(density(x))]
         if len(x) >= chains:
             return x[:chains]
-    raise FloatingPointError("the density is zero wherever it was tried")
+    raise FloatingPointError(NOWHERE)
 
 
 def _find_mode(density: LogDensity, start: FloatArray) -> FloatArray:
@@ -372,7 +380,8 @@ def _curvature(density: LogDensity, mode: FloatArray, step: float = 1e-3) -> Flo
     unit = step * np.eye(d)
     corners = [a * unit[i] + b * unit[j] for a in (1, -1) for b in (1, -1)]
     values = density(np.concatenate([mode + corner for corner in corners])).reshape(4, -1)
-    second = (values[0] - values[1] - values[2] + values[3]) / (4 * step**2)
+    with np.errstate(invalid="ignore"):
+        second = (values[0] - values[1] - values[2] + values[3]) / (4 * step**2)
     result = np.zeros((d, d))
     result[i, j] = result[j, i] = -second
     return result

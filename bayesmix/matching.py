@@ -176,7 +176,9 @@ def _one(
         density = np.concatenate([of_draws, predictive(moved)])
         possible = np.isfinite(log_p) & np.isfinite(density)
         density = np.where(possible, density, 0.0)
-        weight, k = _smoothed(np.where(possible, log_p - log_q - density, -np.inf), r_eff)
+        with np.errstate(invalid="ignore"):
+            log_ratio = np.where(possible, log_p - log_q - density, -np.inf)
+        weight, k = _smoothed(log_ratio, r_eff)
         if k < best[1]:
             best = (float(logsumexp(weight + density)), k)
         if k <= LOW_K:

@@ -671,6 +671,11 @@ class PriorSet:
         }
 
     @property
+    def defaults(self) -> PriorSet:
+        """The same parameters with their default priors."""
+        return _edited(self.leaves, {})
+
+    @property
     def edits(self) -> dict[str, Prior | LKJ]:
         """What the user set, by full path; to resolve again for a changed design."""
         return dict(self._edits)

@@ -57,6 +57,12 @@ _NO_START = (
     "Initial evaluation of model",
     "Bad initial energy",
 )
+_IMPOSSIBLE = (
+    "Sampling found no point to start from: the data are impossible wherever the "
+    "priors allow the parameters to be. Compare the priors with the response "
+    "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data, the offset "
+    "and the priors."
+)
 _NOTHING_DRAWN = "Sampling was interrupted while it still adapted: there are no draws to keep."
 
 
@@ -252,15 +258,18 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     import xarray as xr
 
-    with _late_progress(options) as report:
-        drawn = sample_exact(
-            spec,
-            draws=options.draws,
-            chains=options.chains,
-            cores=options.cores,
-            random_seed=seed(options.random_seed),
-            report=report,
-        )
+    try:
+        with _late_progress(options) as report:
+            drawn = sample_exact(
+                spec,
+                draws=options.draws,
+                chains=options.chains,
+                cores=options.cores,
+                random_seed=seed(options.random_seed),
+                report=report,
+            )
+    except FloatingPointError as error:
+        raise BayesmixError(_IMPOSSIBLE) from error
     if not drawn.theta.settled:
         return None
     dims, coords = variable_dims(spec), coordinates(spec)
@@ -535,11 +544,7 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
         if "Not enough samples to build a trace" in text:
             raise KeyboardInterrupt(_NOTHING_DRAWN) from None
         if any(words in text for words in _NO_START):
-            raise BayesmixError(
-                "Sampling found no point to start from: the data are impossible wherever the "
-                "priors allow the parameters to be. Compare the priors with the response "
-                "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data."
-            ) from error
+            raise BayesmixError(_IMPOSSIBLE) from error
         if sampler == "blackjax" and "unexpected keyword argument 'progress_bar'" in text:
             raise BayesmixError(
                 "PyMC cannot use this version of blackjax "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,8 @@ type IntArray = npt.NDArray[np.int64]
 
 # Standard deviations beyond exp(+-25) times the scale of the data are numerically 0 or infinite.
 FURTHEST = 25.0
+# Priors by so much away from the scale of the data do not say where to look for the mode.
+FAR = 5.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,31 +143,50 @@ class ThetaSpace:
 
     def inside(self, x: FloatArray) -> npt.NDArray[np.bool_]:
         """Whether x (B, size) can be computed with: neither 0 nor infinite to the machine."""
-        center = np.concatenate(
-            [
-                np.concatenate(
-                    [np.log(_typical(self.spec.priors.sd[term.factor])), np.zeros(len(pairs))]
-                )
-                for term, pairs in zip(self.spec.design.groups, self.pairs, strict=True)
-            ]
-            + [np.log(_typical([self.spec.priors.auxiliary["sigma"]]))]
-        )
-        near: npt.NDArray[np.bool_] = (np.abs(x - center) < FURTHEST).all(axis=-1)
+        of_data, of_priors = self._centers
+        low, high = np.minimum(of_data, of_priors), np.maximum(of_data, of_priors)
+        near: npt.NDArray[np.bool_] = ((low - FURTHEST < x) & (x < high + FURTHEST)).all(axis=-1)
         return near
 
     def candidates(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Points to look for the mode from: the prior, and the prior with smaller sds."""
         shrink = np.exp(-rng.exponential(1.5, size=n))
-        sds = [
-            np.stack(
-                [draw_from(prior, rng, n) for prior in self.spec.priors.sd[term.factor]], axis=-1
-            )
-            * shrink[:, None]
-            for term in self.spec.design.groups
-        ]
-        partials = [rng.uniform(-0.5, 0.5, size=(n, len(pairs))) for pairs in self.pairs]
-        sigma = draw_from(self.spec.priors.auxiliary["sigma"], rng, n)
-        return self.join(sds, partials, sigma)
+        with np.errstate(all="ignore"):
+            sds = [
+                np.stack([draw_from(prior, rng, n) for prior in priors], axis=-1) * shrink[:, None]
+                for priors in self._sd_priors
+            ]
+            partials = [rng.uniform(-0.5, 0.5, size=(n, len(pairs))) for pairs in self.pairs]
+            sigma = draw_from(self.spec.priors.auxiliary["sigma"], rng, n)
+            x = self.join(sds, partials, sigma)
+        of_data, of_priors = self._centers
+        if (np.abs(of_data - of_priors) < FAR).all():
+            return x
+        sds = [np.ones(len(priors)) for priors in self._sd_priors]
+        partials = [np.zeros((1, len(pairs))) for pairs in self.pairs]
+        are_sds = self.join([np.e * sd[None] for sd in sds], partials, np.array([np.e]))
+        return np.concatenate([x, of_data - np.linspace(0, FAR, 20)[:, None] * are_sds])
+
+    @property
+    def _sd_priors(self) -> list[tuple[Prior, ...]]:
+        return [self.spec.priors.sd[term.factor] for term in self.spec.design.groups]
+
+    @functools.cached_property
+    def _centers(self) -> tuple[FloatArray, FloatArray]:
+        """Return x at the scale of the data, which default priors have, and of the priors."""
+        defaults = self.spec.priors.defaults
+        groups = [defaults.sd[term.factor] for term in self.spec.design.groups]
+        of_data = self._center(groups, defaults.auxiliary["sigma"])
+        of_priors = self._center(self._sd_priors, self.spec.priors.auxiliary["sigma"])
+        return of_data, np.where(np.isfinite(of_priors), of_priors, of_data)
+
+    def _center(self, sds: Sequence[Sequence[Prior]], sigma: Prior) -> FloatArray:
+        with np.errstate(all="ignore"):
+            groups = [
+                np.concatenate([np.log(_typical(priors)), np.zeros(len(pairs))])
+                for priors, pairs in zip(sds, self.pairs, strict=True)
+            ]
+            return np.concatenate([*groups, np.log(_typical([sigma]))])
 
 
 def _log_density(prior: Prior) -> Callable[[FloatArray], FloatArray]:
@@ -184,6 +206,6 @@ def draw_from(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
     return draw_prior(prior, rng, n)
 
 
-def _typical(priors: list[Prior] | tuple[Prior, ...]) -> FloatArray:
+def _typical(priors: Sequence[Prior]) -> FloatArray:
     rng = np.random.default_rng(0)
     return np.array([np.median(draw_from(prior, rng, 64)) for prior in priors])
