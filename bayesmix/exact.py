@@ -16,7 +16,7 @@ from bayesmix.crossproducts import cross_products
 from bayesmix.design import Design
 from bayesmix.independence import Sampled, learn, long_chains, short_chains
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
-from bayesmix.scaling import Units
+from bayesmix.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.sizes import LARGEST, SMALLEST
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta, ThetaSpace
@@ -127,7 +127,7 @@ def marginal_of(spec: ModelSpec) -> Marginal:
     Marginal
     """
     center = _centers(spec)
-    units = Units.of(spec.design, center)
+    units = Units.of(spec.design, ORDINARY_TO_EXACT)
     design = units.design(spec.design)
     priors = list(spec.priors.beta)
     if design.has_intercept and spec.priors.intercept is not None:

@@ -30,6 +30,8 @@ from bayesmix.model import (
     variable_dims,
 )
 from bayesmix.priors import Prior
+from bayesmix.rescaling import rescaled, with_numbers_of
+from bayesmix.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import diagnostics
 from bayesmix.waiting import heartbeat
@@ -56,7 +58,11 @@ _NO_START = (
     "All initialization points failed",
     "Initial evaluation of model",
     "Bad initial energy",
+    "bad initial gradient",
+    "Poisoned sampler state",
 )
+# What is raised to end a program, or by us, and no failure of a sampler.
+_NO_FAILURES = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, BayesmixError)
 _IMPOSSIBLE = (
     "Sampling found no point to start from: the data are impossible wherever the "
     "priors allow the parameters to be. Compare the priors with the response "
@@ -375,7 +381,8 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     cores = min(
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
-    model = build_model(spec)
+    units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+    model = build_model(rescaled(spec, units))
     quiet = dataclasses.replace(options, progressbar=False)
     with (
         contextlib.ExitStack() as stack,
@@ -410,7 +417,7 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
             callback=_stop_with_chain(options) if sampler == "pymc" and cores == 1 else None,
             compute_convergence_checks=False,
         )
-    return _complete_draws(_one_schema(idata))
+    return with_numbers_of(spec, units, _complete_draws(_one_schema(idata)))
 
 
 def _fastest_installed() -> str:
@@ -539,7 +546,10 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
     """Put the samplers' own words for what a user can mend into ours."""
     try:
         yield
-    except Exception as error:
+    # A panic of nutpie's Rust code is no Exception.
+    except BaseException as error:
+        if isinstance(error, _NO_FAILURES):
+            raise
         text = str(error)
         if "Not enough samples to build a trace" in text:
             raise KeyboardInterrupt(_NOTHING_DRAWN) from None
@@ -551,7 +561,13 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
                 "(https://github.com/pymc-devs/pymc/issues/8367). Install an older one "
                 "(pip install 'blackjax<1.6'), or take another nuts_sampler."
             ) from error
-        raise
+        other = "pymc" if sampler != "pymc" else "nutpie"
+        line = (text.strip().splitlines() or ["no message"])[0][:300]
+        raise BayesmixError(
+            f"{sampler} failed with {type(error).__name__}: {line}. Look for huge or tiny numbers "
+            "in the data and the priors (bm.prepare(...).prior_table()), or take another sampler: "
+            f"nuts_sampler='{other}'."
+        ) from error
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
-"""Powers of two that bring the columns of a Gaussian design to a size that can be squared.
+"""Powers of two that bring the columns of a design to a size that can be computed with.
 
 Sums of products of columns, and products of such sums, leave double precision where a column is
-of a size such as 1e-100. The exact method therefore computes in units of its own. They are powers
-of two, so that no digit changes, and one for columns of ordinary size, so that nothing does.
+of a size such as 1e-100, and samplers that start within 1 of the prior's centre do not arrive
+where parameters are of a size such as 1e10. Both work in units of the data. Those are powers of
+two, so that no digit changes, and one for columns of ordinary size, so that nothing does.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.design import Design
+from bayesmix.sizes import root_mean_weight, sd, spread
 from bayesmix.theta import Theta
 
-__all__ = ["Units"]
+__all__ = ["ORDINARY_TO_EXACT", "ORDINARY_TO_NUTS", "Units"]
 
 type FloatArray = npt.NDArray[np.float64]
 
-# Units are powers of 2 ** STEP: sizes between 2 ** -32 and 2 ** 32 have the unit one.
-STEP = 64
+# Sizes whose base-2 logarithm is within these have the unit one.
+ORDINARY_TO_EXACT, ORDINARY_TO_NUTS = 32, 16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,27 +48,31 @@ class Units:
     Z: tuple[FloatArray, ...]
 
     @classmethod
-    def of(cls, design: Design, center: FloatArray) -> Units:
-        """Choose the units of a design whose population columns will be centred.
+    def of(cls, design: Design, ordinary: int, *, response: bool = True) -> Units:
+        """Choose the units of a design.
 
         Parameters
         ----------
         design : Design
-        center : ndarray, shape (p,)
+        ordinary : int
+            Base-2 logarithm of the largest size that has the unit one.
+        response : bool
+            Whether the response is on the scale of the linear predictor, and has a unit.
 
         Returns
         -------
         Units
         """
-        sizes = [_size(design.y)]
-        if design.offset is not None:
-            sizes.append(_size(design.offset))
-        weight = 1.0 if design.weights is None else float(design.weights.max())
+
+        def unit(size: float) -> float:
+            exponent = math.frexp(size)[1]
+            return 1.0 if abs(exponent) <= ordinary else math.ldexp(1.0, exponent)
+
         return cls(
-            _unit(max(sizes)),
-            _unit(math.sqrt(weight)),
-            np.array([_unit(_size(x - c)) for x, c in zip(design.X.T, center, strict=True)]),
-            tuple(np.array([_unit(_size(z)) for z in term.Z.T]) for term in design.groups),
+            unit(sd(design.y)) if response else 1.0,
+            unit(root_mean_weight(design)) if response else 1.0,
+            np.array([unit(spread(x)) for x in design.X.T]),
+            tuple(np.array([unit(spread(z)) for z in term.Z.T]) for term in design.groups),
         )
 
     @property
@@ -107,13 +113,3 @@ class Units:
     def beta(self) -> FloatArray:
         """Units of the population effects, shape (p,)."""
         return self.response / self.X
-
-
-def _size(column: FloatArray) -> float:
-    return float(np.abs(column).max(initial=0.0))
-
-
-def _unit(size: float) -> float:
-    """Round a size to a power of 2 ** STEP; one for zero."""
-    exponent = math.frexp(size)[1] if size > 0 else 0
-    return math.ldexp(1.0, STEP * round(exponent / STEP))

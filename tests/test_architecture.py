@@ -63,6 +63,7 @@ STAGES = (
     "matching",
     "tables",
     "pooling",
+    "rescaling",
     "sampling",
     "report",
     "draws",

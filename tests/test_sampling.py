@@ -360,9 +360,21 @@ class TestFailures:
         with pytest.raises(bm.BayesmixError, match=words), sampling._sampler_failures(sampler):
             raise error
 
-    def test_other_errors_stay_what_they_are(self):
-        with pytest.raises(ZeroDivisionError), sampling._sampler_failures("pymc"):
-            raise ZeroDivisionError
+    @pytest.mark.parametrize(
+        ("sampler", "other"), [("nutpie", "pymc"), ("numpyro", "pymc"), ("pymc", "nutpie")]
+    )
+    def test_whatever_else_a_sampler_raises_is_named(self, sampler, other):
+        class PanicException(BaseException):
+            """As that of pyo3, which no `except Exception` catches."""
+
+        words = rf"{sampler} failed with PanicException: poisoned. .* nuts_sampler='{other}'"
+        with pytest.raises(bm.BayesmixError, match=words), sampling._sampler_failures(sampler):
+            raise PanicException("poisoned\nStack backtrace: ...")
+
+    @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, MemoryError])
+    def test_what_ends_a_program_is_no_failure_of_a_sampler(self, end):
+        with pytest.raises(end), sampling._sampler_failures("nutpie"):
+            raise end
 
 
 class TestQuiet:
