@@ -207,13 +207,12 @@ def group_densities(
             rest = _without(marginal.design, codes == group)
             out[:, group] = whole
             if rest.n_rows:
-                products = cross_products(
-                    rest, marginal.center, marginal.mean, marginal.shifts
-                )
+                products = cross_products(rest, marginal.center, marginal.mean, marginal.shifts)
                 smaller = marginal_model(products, model.precision, model.patterns)
                 out[:, group] -= smaller.log_density(theta, run)
     sizes = np.bincount(codes[codes >= 0], minlength=n_groups)
-    return out - sizes * np.log(marginal.units.response)
+    out -= sizes * np.log(marginal.units.response)
+    return out
 
 
 def _batches(structure: _Tree | _Crossed, theta: Theta) -> list[slice]:

@@ -12,10 +12,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.centring import sd_variable
 from bayesmix.errors import BayesmixError
 from bayesmix.model import free_variables, observed_name
 from bayesmix.priors import LKJ, Prior
@@ -139,9 +140,9 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     if design.n_terms:
         draws["beta"] = posterior["beta"].to_numpy() * units.beta
     else:
-        draws["beta"] = np.zeros((*draws_shape(posterior), 0))
+        draws["beta"] = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], 0))
     for term, unit in zip(design.groups, units.Z, strict=True):
-        for name in (f"sd_{term.factor}", f"u_{term.factor}"):
+        for name in {f"sd_{term.factor}", sd_variable(spec, term), f"u_{term.factor}"}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
         draws[f"zeta_{term.factor}"] = posterior[f"zeta_{term.factor}"].to_numpy()
         if len(spec.partial_correlations(term)):
@@ -157,14 +158,13 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         ("observed_data", {observed_name(design): design.y}),
         ("constant_data", constant),
     ):
-        data = idata[group].dataset
-        changed[group] = data.assign(
-            {name: data[name].copy(data=own[name]) for name in data if name in own}
-        )
+        changed[group] = _with(idata[group].dataset, own)
     groups = {name: idata[name].dataset for name in idata.children}
     return idata.from_dict(groups | changed)
 
 
-def draws_shape(posterior: xr.Dataset) -> tuple[int, int]:
-    """Return the numbers of chains and draws."""
-    return posterior.sizes["chain"], posterior.sizes["draw"]
+def _with(data: xr.Dataset, values: Mapping[str, Any]) -> xr.Dataset:
+    """Replace the numbers of the variables that have others."""
+    return data.assign(
+        {name: data[name].copy(data=value) for name, value in values.items() if name in data}
+    )

@@ -90,7 +90,11 @@ class Units:
             y=design.y / self.response,
             X=design.X / self.X,
             groups=tuple(
-                dataclasses.replace(term, Z=term.Z / unit)
+                dataclasses.replace(
+                    term,
+                    Z=term.Z / unit,
+                    means=None if term.means is None else term.means / unit,
+                )
                 for term, unit in zip(design.groups, self.Z, strict=True)
             ),
             offset=None if design.offset is None else design.offset / self.response,

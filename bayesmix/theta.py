@@ -162,10 +162,12 @@ class ThetaSpace:
         of_data, of_priors = self._centers
         if (np.abs(of_data - of_priors) < FAR).all():
             return x
-        sds = [np.ones(len(priors)) for priors in self._sd_priors]
-        partials = [np.zeros((1, len(pairs))) for pairs in self.pairs]
-        are_sds = self.join([np.e * sd[None] for sd in sds], partials, np.array([np.e]))
-        return np.concatenate([x, of_data - np.linspace(0, FAR, 20)[:, None] * are_sds])
+        is_sd = [
+            np.repeat([1.0, 0.0], [len(priors), len(pairs)])
+            for priors, pairs in zip(self._sd_priors, self.pairs, strict=True)
+        ]
+        smaller = np.linspace(0, FAR, 20)[:, None] * np.concatenate([*is_sd, np.ones(1)])
+        return np.concatenate([x, of_data - smaller])
 
     @property
     def _sd_priors(self) -> list[tuple[Prior, ...]]:
