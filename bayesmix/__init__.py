@@ -34,6 +34,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.responsechecks` what a response cannot be
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
+`bayesmix.sizes`          how large a column is, and what cannot be computed with
 `bayesmix.priors`         which prior stands on which parameter
 `bayesmix.zeros`          covariates whose zero is far from the data
 `bayesmix.spec`           design + family + priors: the whole model as plain data
@@ -41,6 +42,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.model`          the specification -> a joint PyMC model
 `bayesmix.tables`         posterior -> the tables that mixed-model users read
 `bayesmix.pooling`        what partial pooling did, group by group
+`bayesmix.rescaling`      a specification in other units, and back
 `bayesmix.sampling`       draws in one schema, convergence checked
 `bayesmix.report`         tables -> text and HTML
 `bayesmix.draws`          posterior -> arrays, the linear predictor of any rows

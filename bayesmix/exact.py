@@ -141,11 +141,11 @@ def marginal_of(spec: ModelSpec) -> Marginal:
         tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
         for term in design.groups
     )
-    shifts = tuple(
-        spec.centre(term) / unit for term, unit in zip(design.groups, units.Z, strict=True)
-    )
-    products = cross_products(design, center, mean, shifts)
-    model = marginal_model(products, 1 / sd**2, patterns)
+    shifts = tuple(spec.centre(term) for term in design.groups)
+    # A prior may be so far from the data that nothing is finite; then no density is.
+    with np.errstate(all="ignore"):
+        products = cross_products(design, center, mean, shifts)
+        model = marginal_model(products, 1 / sd**2, patterns)
     return Marginal(units, design, model, center, mean, shifts)
 
 
