@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from bayesmix.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.crossproducts import cross_products
 from bayesmix.design import Design
-from bayesmix.independence import Sampled, learn, long_chains, short_chains
+from bayesmix.independence import Sampled, has_stuck, learn, learn_from, long_chains, short_chains
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
 from bayesmix.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.sizes import LARGEST, SMALLEST
@@ -36,6 +36,8 @@ type FloatArray = npt.NDArray[np.float64]
 # preferred where the proposal is good; above the second there is no other way.
 DEAR_STEP, DEAREST_STEP = 3e8, 3e10
 GOOD_PROPOSAL = 0.5
+# How often long chains that stuck go on, each time with a better proposal.
+MOST_CONTINUATIONS = 4
 
 # Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
 # summarised level by level and forgotten.
@@ -244,6 +246,12 @@ def sample_exact(
             sampled = long_chains(density, learnt, evaluate=evaluate, **options)
         else:
             sampled = long_chains(density, learnt, **options)
+        for _ in range(MOST_CONTINUATIONS):
+            if sampled.index is None or not sampled.settled or not has_stuck(sampled):
+                break
+            together.clear()
+            learnt = learn_from(sampled, learnt, sampling)
+            sampled = long_chains(density, learnt, thin=2, **options)
         x = sampled.x.reshape(chains * draws, -1)
         theta = space.theta(x)
         if together and sampled.index is not None:

@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize, special
 
-__all__ = ["Learnt", "Mixture", "Sampled", "learn", "long_chains", "short_chains"]
+__all__ = [
+    "Learnt",
+    "Mixture",
+    "Sampled",
+    "has_stuck",
+    "learn",
+    "learn_from",
+    "long_chains",
+    "short_chains",
+]
 
 type FloatArray = npt.NDArray[np.float64]
 type LogDensity = Callable[[FloatArray], FloatArray]
@@ -22,6 +31,8 @@ type LogDensity = Callable[[FloatArray], FloatArray]
 DEGREES_OF_FREEDOM = 5.0
 DEFENSIVE_SHARE = 0.1
 NOWHERE = "the density is zero wherever it was tried"
+# Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
+ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
 # Share of the draws whose region must have had time to fill.
 COVERED = 0.998
 
@@ -291,6 +302,7 @@ def long_chains(
     draws: int,
     rng: np.random.Generator,
     burn_in: int = 50,
+    thin: int = 1,
     evaluate: LogDensity | None = None,
     report: Callable[[float], None] = lambda share: None,
 ) -> Sampled:
@@ -302,6 +314,8 @@ def long_chains(
         As in `short_chains`.
     burn_in : int
         First steps of each chain, left out.
+    thin : int
+        Steps for each draw that is kept.
     evaluate : callable, optional
         Takes the place of `density` for the proposals, each exactly once and in order, so that
         it can keep what else comes with them.
@@ -316,7 +330,7 @@ def long_chains(
     """
     proposal = learnt.proposal
     start = _starts(density, proposal, chains, rng)
-    length = burn_in + draws
+    length = burn_in + draws * thin
     y = proposal.draw(rng, chains * length)
     log_p = np.empty(len(y))
     at_once = max(1, len(y) // 50)
@@ -335,13 +349,38 @@ def long_chains(
         current = np.where(take, i, current)
         index[:, i] = current
     accepted = float((np.diff(index, axis=1) != 0).mean())
-    kept = index[:, burn_in:]
+    kept = index[:, burn_in + thin - 1 :: thin]
     settled = bool((kept >= 0).all())
     kept = np.maximum(kept, 0)
     row = np.arange(chains)[:, None]
     x = y.reshape(chains, length, -1)[row, kept]
     log_p = log_p.reshape(chains, length)[row, kept]
-    return Sampled(x, log_p, accepted, 1, settled, row * length + kept)
+    return Sampled(x, log_p, accepted, thin, settled, row * length + kept)
+
+
+def has_stuck(sampled: Sampled) -> bool:
+    """Whether long chains have too few effective draws.
+
+    The proposal may be good on the whole and miss a long arm, such as an sd that goes to zero.
+    Chains that got there stay for long.
+    """
+    from arviz_stats.base import array_stats
+
+    chains, draws, _ = sampled.x.shape
+    if draws < FEWEST_DRAWS:
+        return False
+    values, axes = np.moveaxis(sampled.x, -1, 0), {"chain_axis": 1, "draw_axis": 2}
+    bulk = array_stats.ess(values, method="bulk", **axes)
+    tail = array_stats.ess(values, method="tail", prob=(0.05, 0.95), **axes)
+    smallest = float(np.nanmin([bulk, tail]))
+    return smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4)
+
+
+def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:
+    """Learn the proposal again from draws: those that stuck show what it misses."""
+    x = sampled.x.reshape(-1, sampled.x.shape[-1])
+    proposal = _fit_mixture(x, np.full(len(x), 1 / len(x)), rng)
+    return dataclasses.replace(learnt, proposal=proposal)
 
 
 def _starts(

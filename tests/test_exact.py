@@ -16,7 +16,15 @@ import bayesmix as bm
 from bayesmix import marginal
 from bayesmix.centring import scale_as_written, sd_and_cor
 from bayesmix.exact import ExactDraws, marginal_of, sample_exact
-from bayesmix.independence import learn, long_chains, short_chains
+from bayesmix.independence import (
+    Learnt,
+    Mixture,
+    has_stuck,
+    learn,
+    learn_from,
+    long_chains,
+    short_chains,
+)
 from bayesmix.sampling import SampleOptions, sample
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import ThetaSpace
@@ -391,3 +399,27 @@ def test_an_impossible_density_is_an_error():
             draws=10,
             rng=np.random.default_rng(37),
         )
+
+
+def test_long_chains_that_stick_go_on_with_a_better_proposal():
+    """Log of an exponential variable: a long arm to the left, which a narrow proposal misses."""
+
+    def density(x: np.ndarray) -> np.ndarray:
+        return x[:, 0] - np.exp(x[:, 0])
+
+    rng = np.random.default_rng(3)
+    narrow = Mixture(np.ones(1), np.zeros((1, 1)), np.full((1, 1, 1), 0.25))
+    learnt = Learnt(narrow, np.zeros((1, 1)), 1.0)
+    sampled = long_chains(density, learnt, chains=4, draws=1000, rng=rng)
+    assert has_stuck(sampled)
+    rounds = 0
+    while has_stuck(sampled) and rounds < 4:
+        learnt = learn_from(sampled, learnt, rng)
+        sampled = long_chains(density, learnt, chains=4, draws=1000, thin=2, rng=rng)
+        rounds += 1
+    assert sampled.x.shape == (4, 1000, 1)
+    assert sampled.steps == 2
+    assert not has_stuck(sampled)
+    error = sampled.x.std() / np.sqrt(800)
+    assert abs(sampled.x.mean() + np.euler_gamma) < 4 * error
+    assert not has_stuck(long_chains(density, learnt, chains=2, draws=10, rng=rng))
