@@ -34,7 +34,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.responsechecks` what a response cannot be
 `bayesmix.checks`         what probably was not meant
 `bayesmix.design`         formula + data -> arrays and names
-`bayesmix.sizes`          how large a column is, and what cannot be computed with
+`bayesmix.magnitudes`     how large a column is, and what cannot be computed with
 `bayesmix.priors`         which prior stands on which parameter
 `bayesmix.zeros`          covariates whose zero is far from the data
 `bayesmix.spec`           design + family + priors: the whole model as plain data

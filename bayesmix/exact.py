@@ -15,9 +15,9 @@ from bayesmix.centring import effects_as_written, scale_as_written, sd_and_cor, 
 from bayesmix.crossproducts import cross_products
 from bayesmix.design import Design
 from bayesmix.independence import Sampled, has_stuck, learn, learn_from, long_chains, short_chains
+from bayesmix.magnitudes import LARGEST, SMALLEST
 from bayesmix.marginal import Effects, MarginalModel, marginal_model
 from bayesmix.scaling import ORDINARY_TO_EXACT, Units
-from bayesmix.sizes import LARGEST, SMALLEST
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta, ThetaSpace
 

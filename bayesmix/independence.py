@@ -373,7 +373,7 @@ def has_stuck(sampled: Sampled) -> bool:
     bulk = array_stats.ess(values, method="bulk", **axes)
     tail = array_stats.ess(values, method="tail", prob=(0.05, 0.95), **axes)
     smallest = float(np.nanmin([bulk, tail]))
-    return smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4)
+    return bool(smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4))
 
 
 def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:

@@ -21,10 +21,12 @@ type FloatArray = npt.NDArray[np.float64]
 SMALLEST, LARGEST = 1e-140, 1e140
 
 
-def mean(column: FloatArray) -> float:
+def mean(column: FloatArray, weights: FloatArray | None = None) -> float:
     """Mean, of numbers whose sum overflows too."""
     unit = _unit(column)
-    return float(np.mean(column / unit) * unit)
+    if weights is not None:
+        weights = weights / _unit(weights)
+    return float(np.average(column / unit, weights=weights) * unit)
 
 
 def sd(column: FloatArray) -> float:

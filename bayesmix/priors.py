@@ -906,6 +906,8 @@ def _default_leaves(design: Design, family: Family) -> tuple[_Leaf, ...]:
 def _location(design: Design, family: Family) -> float:
     """Find where the intercept would be without other effects: the link of the mean response."""
     y, offset = design.y, design.offset
+    if family.on_response_scale:
+        return mean(y, design.weights) - (0.0 if offset is None else mean(offset))
     total = float(np.sum(y))
     if family.link == "log":
         # Offsets of a rate are exposures: the events over the sum of these. Without any event the
@@ -915,12 +917,10 @@ def _location(design: Design, family: Family) -> float:
     if family.binary:
         trials = float(len(y) if design.trials is None else np.sum(design.trials))
         nearest = 0.5 / (trials + 1)  # all failures or all successes, where the link is infinite
-        mean = min(max(total / trials, nearest), 1 - nearest)
+        average = min(max(total / trials, nearest), 1 - nearest)
     else:
-        mean = float(np.average(y, weights=design.weights))
-    return float(LINKS[family.link].function(mean)) - (
-        0.0 if offset is None else float(np.mean(offset))
-    )
+        average = mean(y, design.weights)
+    return float(LINKS[family.link].function(average)) - (0.0 if offset is None else mean(offset))
 
 
 def _population_defaults(X: Array, location: float, scale: float, cells: bool) -> list[Prior]:

@@ -61,6 +61,8 @@ _NO_START = (
     "bad initial gradient",
     "Poisoned sampler state",
 )
+# What samplers raise for options that they do not know.
+_OF_OPTIONS = (AttributeError, TypeError, ValueError)
 # What is raised to end a program, or by us, and no failure of a sampler.
 _NO_FAILURES = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, BayesmixError)
 _IMPOSSIBLE = (
@@ -388,7 +390,7 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         contextlib.ExitStack() as stack,
         _quiet_libraries(),
         _options_refused(options),
-        _sampler_failures(sampler),
+        _sampler_failures(sampler, options),
         _progress(options) as progressbar,
         threadpool_limits(1, user_api="blas"),
         # With fast-math, code from the disk cache rounds otherwise than code compiled just now,
@@ -517,7 +519,7 @@ def _options_refused(options: SampleOptions) -> Iterator[None]:
     """Name the sampler's options where the sampler fails on them."""
     try:
         yield
-    except (AttributeError, TypeError, ValueError) as error:
+    except _OF_OPTIONS as error:
         if not options.nuts or isinstance(error, BayesmixError):
             raise
         raise _refused(options, error) from error
@@ -542,7 +544,7 @@ def _stop_with_chain(options: SampleOptions) -> Callable[..., None]:
 
 
 @contextlib.contextmanager
-def _sampler_failures(sampler: str) -> Iterator[None]:
+def _sampler_failures(sampler: str, options: SampleOptions | None = None) -> Iterator[None]:
     """Put the samplers' own words for what a user can mend into ours."""
     try:
         yield
@@ -561,6 +563,8 @@ def _sampler_failures(sampler: str) -> Iterator[None]:
                 "(https://github.com/pymc-devs/pymc/issues/8367). Install an older one "
                 "(pip install 'blackjax<1.6'), or take another nuts_sampler."
             ) from error
+        if options and options.nuts and isinstance(error, _OF_OPTIONS):
+            raise
         other = "pymc" if sampler != "pymc" else "nutpie"
         line = (text.strip().splitlines() or ["no message"])[0][:300]
         raise BayesmixError(

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.design import Design
-from bayesmix.sizes import root_mean_weight, sd, spread
+from bayesmix.magnitudes import root_mean_weight, sd, spread
 from bayesmix.theta import Theta
 
 __all__ = ["ORDINARY_TO_EXACT", "ORDINARY_TO_NUTS", "Units"]

@@ -13,10 +13,10 @@ from scipy import integrate, stats
 
 import bayesmix as bm
 from bayesmix import sampling
+from bayesmix.magnitudes import mean, root_mean_weight, sd, spread
 from bayesmix.model import observed_name
 from bayesmix.rescaling import rescaled, with_numbers_of
 from bayesmix.scaling import ORDINARY_TO_EXACT, Units
-from bayesmix.sizes import mean, root_mean_weight, sd, spread
 
 N = 60
 
