@@ -12,7 +12,19 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.labels`         pandas' indexes <-> plain values
 `bayesmix.interrupts`     Ctrl-C that waits for an import to end
 `bayesmix.waiting`        a sign of life where no bar can be drawn
+`bayesmix.advice`         what to write for functions that are not there
+`bayesmix.tokens`         text of a formula -> tokens, names
+`bayesmix.brackets`       tokens -> nested brackets, and back to text
+`bayesmix.margins`        order of terms: parts before wholes
+`bayesmix.expansion`      sums and products of terms, written out
+`bayesmix.bars`           bars -> effects that vary by a grouping factor
+`bayesmix.rwords`         R's words -> formulae's
+`bayesmix.rfunctions`     elementwise functions under R's names
+`bayesmix.response`       the left side of a formula
+`bayesmix.unquoted`       columns that need backquotes
 `bayesmix.formula`        an lme4 formula -> response, common part and bars
+`bayesmix.terms`          terms for formulae, read one factor at a time
+`bayesmix.coding`         contrasts or indicators, term by term
 `bayesmix.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.splitting`      a formula rewritten as that of another model
 `bayesmix.families`       what the response may be: link, auxiliaries, density

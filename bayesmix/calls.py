@@ -166,8 +166,7 @@ def rebuild(component: Any, columns: Container[Any], names: Container[str]) -> N
 def _rebuilt(node: Any, columns: Container[Any], names: Container[str]) -> Any:
     if isinstance(node, LazyOperator):
         node.args = tuple(_rebuilt(argument, columns, names) for argument in node.args)
-        if node.op in (operator.pow, operator.mul):
-            node.op = _power if node.op is operator.pow else _product
+        node.op = _ARITHMETIC.get(node.op, node.op)
         return node
     if not isinstance(node, LazyCall) or isinstance(node, FunctionCall):
         return node
@@ -206,22 +205,49 @@ def _contrast(node: Any) -> Any:
 
 
 def _power(base: Any, exponent: Any) -> Any:
-    """Raise to a power; whole numbers as others where the result leaves their range."""
     return _within_range(operator.pow, base, exponent)
 
 
 def _product(first: Any, second: Any) -> Any:
-    """Multiply; whole numbers as others where the result leaves their range."""
     return _within_range(operator.mul, first, second)
 
 
+def _sum(first: Any, second: Any) -> Any:
+    return _within_range(operator.add, first, second)
+
+
+def _difference(first: Any, second: Any) -> Any:
+    return _within_range(operator.sub, first, second)
+
+
+def _negative(value: Any) -> Any:
+    return operator.neg(_counted(value))
+
+
+_ARITHMETIC: dict[Any, Any] = {
+    operator.pow: _power,
+    operator.mul: _product,
+    operator.add: _sum,
+    operator.sub: _difference,
+    operator.neg: _negative,
+}
+
+
 def _within_range(operation: Any, first: Any, second: Any) -> Any:
+    """Compute with whole numbers as with others where the result leaves their range."""
+    first, second = _counted(first), _counted(second)
     if not (_is_whole(first) and _is_whole(second)):
         return operation(first, second)
     numbers = operation(_floating(first), _floating(second))
     is_inverse = operation is operator.pow and bool(np.any(np.asarray(second) < 0))
     is_inside = bool(np.all(np.abs(numbers) < _LARGEST_WHOLE))
     return operation(first, second) if is_inside and not is_inverse else numbers
+
+
+def _counted(value: Any) -> Any:
+    """Return truth values as 0 and 1, so that two of them add up to 2."""
+    is_truth = getattr(getattr(value, "dtype", None), "kind", "") == "b"
+    return value.astype(np.int64) if is_truth else value
 
 
 def _is_whole(value: Any) -> bool:

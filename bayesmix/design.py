@@ -24,8 +24,8 @@ from bayesmix.effects import (
     resolve_names,
     unknown_column,
 )
-from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, short, suggest
-from bayesmix.formula import Bar, Formula, parse_formula
+from bayesmix.errors import BayesmixError, DesignWarning, FormulaError, readable, short, suggest
+from bayesmix.formula import Bar, Formula, check_text, parse_formula
 from bayesmix.frames import Frame, open_frame, plain_series, row_values
 from bayesmix.responsechecks import check_response, check_right_side
 from bayesmix.responses import TRIALS_IN_ARRAY, Response, learn_response, read_response
@@ -601,9 +601,12 @@ def make_design(
     >>> design.at(data.head(3)).groups[0].codes
     array([0, 0, 0])
     """
-    formula = parse_formula(formula) if isinstance(formula, str) else formula
-    one_of("missing", missing, ("drop", "raise"))
+    if not isinstance(formula, Formula):
+        check_text(formula)
     opened = open_frame(data, "data")
+    if not isinstance(formula, Formula):
+        formula = parse_formula(formula, columns=opened.header.columns, namespace=namespace)
+    one_of("missing", missing, ("drop", "raise"))
 
     response_side, common_side = read_response(formula.response), read_side(formula.common)
     bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
@@ -612,6 +615,10 @@ def make_design(
     bars, repeated = _distinct_bars(formula)
 
     frame, columns = _used_columns(formula, sides, opened, weights)
+    if columns.keys() <= {_WEIGHTS}:
+        raise FormulaError(
+            "The formula uses no column of the data. Name the response: y ~ x.", formula.text
+        )
     keep, dropped = _complete_rows(columns, len(frame), missing)
     rows = np.flatnonzero(keep).astype(np.int64, copy=False)
     index = frame.index if not dropped else frame.index[keep]
@@ -688,7 +695,7 @@ def make_design(
     ordered = _default_contrasts((common, *effects.values()), columns)
     mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
     checked = check_design(design, family, columns, names)
-    notes = (*dropped, *repeated, *ordered, *checked, *mistaken)
+    notes = tuple(map(readable, (*dropped, *repeated, *ordered, *checked, *mistaken)))
     for note in notes:
         warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
     return dataclasses.replace(design, notes=notes)
@@ -833,15 +840,21 @@ def _finite(
     for label, column in zip(labels, array.reshape(len(array), -1).T, strict=True):
         bad = ~np.isfinite(column)
         if bad.any():
-            count = int(bad.sum())
+            count, shown = int(bad.sum()), short(label)
+            hint = (
+                " A logarithm (np.log and its kin) needs values above 0; np.log1p(x) takes 0."
+                if "log" in label
+                else ""
+            )
             if count == len(bad):
                 raise BayesmixError(
-                    f"{what}'{label}' is infinite or not a number in all {count} rows. "
-                    "Check its values, or leave it out."
+                    f"{what}'{shown}' is infinite or not a number in all {count} rows. "
+                    f"Check its values, or leave it out.{hint}"
                 )
             raise BayesmixError(
-                f"{what}'{label}' is infinite or not a number in {count} of {len(bad)} rows (first "
+                f"{what}'{shown}' is infinite or not a number in {count} of {len(bad)} rows (first "
                 f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
+                f"{hint}"
             )
     return _read_only(array)
 
@@ -879,7 +892,7 @@ def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
     notes = {}
     for bar in formula.bars:
         correlated = bar.correlated or bar.effects == "1"
-        key = (bar.effects, frozenset(bar.factor), correlated, bar.diagonal)
+        key = (bar.effects, frozenset(bar.factor), correlated, bar.diagonal and not correlated)
         if key in bars:
             notes[key] = (
                 f"{bar} is in the formula twice (a/b stands for a and a:b). It is used once; "

@@ -11,24 +11,26 @@ import functools
 import importlib
 import itertools
 import operator
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from formulae import model_description
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.advice import ADVICE
 from bayesmix.calls import MethodCall, nodes, rebuild
 from bayesmix.columns import listed
 from bayesmix.contrasts import CONTRASTS
-from bayesmix.errors import BayesmixError, FormulaError, short, suggest
+from bayesmix.errors import BayesmixError, FormulaError, closest, short, suggest
 from bayesmix.evaluation import components, evaluate, evaluating, learn
-from bayesmix.formula import name_position
+from bayesmix.formula import is_function, name_position, quote
+from bayesmix.rfunctions import FUNCTIONS
+from bayesmix.terms import is_equal, read_model
 from bayesmix.transforms import SPLINES, forget_data, outside_knots, set_transforms
 
 if TYPE_CHECKING:
@@ -139,7 +141,7 @@ def read_side(text: str) -> Side:
     FormulaError
         formulae cannot read it.
     """
-    model = _read(text, text)
+    model = _read(read_model, text, text)
     components: list[Any] = []
     for term in model.common_terms:
         parts = getattr(term, "components", [])
@@ -155,14 +157,11 @@ def read_side(text: str) -> Side:
     return Side(text, tuple(components), model)
 
 
-def _read(formula: str, text: str) -> Any:
+def _read(reader: Callable[[str], Any], formula: str, text: str) -> Any:
     try:
-        return model_description(formula)
+        return reader(formula)
     except Exception as error:
-        if isinstance(error, TypeError) and str(error).startswith("Interaction with"):
-            name = next((name for name in SPLINES if f"'{name}'" in str(error)), "bs")
-            raise _spline_in_interaction(name, text) from None
-        raise FormulaError(f"formulae cannot read this: {error}", text) from error
+        raise FormulaError(f"formulae cannot read this: {short(str(error))}", text) from error
 
 
 def _spline_in_interaction(name: str, text: str) -> FormulaError:
@@ -178,7 +177,8 @@ def resolve_names(
 ) -> Namespace:
     """Find everything that a formula names and that is not a column.
 
-    Columns come first, then formulae's own functions, then `namespace`, then ``np`` and ``pd``.
+    Columns come first, then formulae's own functions, then `namespace`, then R's functions, then
+    ``np`` and ``pd``.
 
     Parameters
     ----------
@@ -204,16 +204,17 @@ def resolve_names(
     prefixes = (name.partition(".")[0] for side in sides for name in side.functions)
     modules = {name for name in prefixes if _is_module({**_ALWAYS_KNOWN, **namespace}.get(name))}
     found = Namespace()
-    sources = ({**TRANSFORMS, **CONTRASTS}, namespace, _ALWAYS_KNOWN)
+    sources = ({**TRANSFORMS, **CONTRASTS}, namespace, FUNCTIONS, _ALWAYS_KNOWN)
     for side in sides:
         for component in side.components:
             rebuild(component, data.columns, modules)
         for name in side.functions:
             root = name.partition(".")[0]
-            source = next((source for source in sources if root in source), None)
-            if source is None or not callable(_attribute(source[root], name)):
-                raise _unknown_function(name, None if source is None else source[root], formula)
-            found[root] = source[root]
+            values = [source[root] for source in sources if root in source]
+            value = next((one for one in values if is_function(_attribute(one, name))), None)
+            if value is None:
+                raise _unknown_function(name, values[0] if values else None, formula)
+            found[root] = value
         for name in side.variables:
             if name not in data.columns:
                 known = () if name in side.terms else sources
@@ -240,9 +241,16 @@ def unknown_column(name: str, data: pd.DataFrame, formula: Formula) -> FormulaEr
     elif name in columns:
         hint = "Its name is not text: set data.columns = data.columns.map(str)."
     else:
-        hint = f"Did you mean '{same[0]}'?" if same else suggest(name, columns)
-    message = f"Unknown column '{name}'. Columns: {listed(columns, 20)}. {hint}".rstrip()
+        close = same or closest(name, columns)
+        hint = f"Did you mean {_as_typed(close[0])}?" if close else ""
+    shown = listed([short(column) for column in columns[:21]] + columns[21:], 20)
+    message = f"Unknown column '{short(name)}'. Columns: {shown}. {hint}".rstrip()
     return FormulaError(message, formula.text, _position(formula, name))
+
+
+def _as_typed(column: str) -> str:
+    """Write a column as it is typed, in backquotes or else in quotes."""
+    return short(column).join("``" if quote(column) != column else "''")
 
 
 def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
@@ -251,14 +259,17 @@ def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
         hint = suggest(name, (f"{prefix}.{option}" for option in dir(root)))
     elif name in SPLINES:
         hint = "It needs formulae 0.9 or later; bs() is in every version."
+    elif name in ADVICE:
+        hint = ADVICE[name]
     elif callable(getattr(np, last, None)):
         hint = f"Write np.{last}(...)."
     else:
         hint = suggest(name, TRANSFORMS) or (
-            f"formulae has {', '.join(sorted(TRANSFORMS))}; NumPy's are np.log, np.exp and so on; "
+            f"formulae has {', '.join(sorted(TRANSFORMS))}; log, exp, sqrt and so on are R's; "
+            "NumPy's are np.log, np.clip; "
             "a function of your own must be defined where the model is fitted."
         )
-    message = f"Unknown function '{name}'. {hint}".rstrip()
+    message = f"Unknown function '{short(name)}'. {hint}".rstrip()
     return FormulaError(message, formula.text, _position(formula, name))
 
 
@@ -366,9 +377,16 @@ def learn_effects(
     """
     columns = side.columns(frame.columns)
     environment = Environment([namespace])
+    learnt: dict[str, list[Any]] = {}
     for component in side.components:
+        known = learnt.setdefault(component.name, [])
+        same = next((one for one in known if is_equal(one, component)), None)
+        if same is not None and hasattr(component, "call"):
+            component.call = same.call  # a*log(x) has the call twice
+            continue
         set_transforms(component)
         learn(component, frame, environment)
+        known.append(component)
     evaluate(side.model, frame, environment)
     offsets = [term.components[0] for term in side.model.common_terms if term.kind == "offset"]
     terms = [term for term in side.model.common_terms if term.kind != "offset"]
@@ -413,7 +431,10 @@ def _check_labels(labels: Sequence[Sequence[str]], *, has_intercept: bool) -> No
         raise BayesmixError("No effect can be called 'Intercept'. Rename that column of the data.")
     if len(set(flat)) < len(flat):
         twice = next(label for label in flat if flat.count(label) > 1)
-        raise BayesmixError(f"Two effects are called '{twice}'. Rename a column of the data.")
+        raise BayesmixError(
+            f"Two effects are called '{twice}' (labels leave parentheses out). Rename a column of "
+            "the data, or make one of an expression before the fit."
+        )
 
 
 def _check_categories(term: Any) -> None:

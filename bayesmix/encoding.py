@@ -1,7 +1,7 @@
 """What encodes new data as those of the fit, as plain values and back.
 
 What a name of the formula stands for is decided here and not by the file: formulae's own functions,
-the elementwise functions of NumPy, what the user has given, and plain values of the file.
+the elementwise functions of NumPy and R, what the user has given, and plain values of the file.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from bayesmix.learnt import (
 from bayesmix.plain import Plain
 from bayesmix.records import checked, fields_of, mapping, record
 from bayesmix.responses import read_response
+from bayesmix.rfunctions import FUNCTIONS
 from bayesmix.states import is_value
 
 __all__ = ["NotGiven", "plain_encoder", "plain_names", "restore_encoder"]
@@ -293,6 +294,8 @@ def _plain_name(name: str, value: Any) -> dict[str, Plain]:
     own_name = getattr(value, "__name__", None)
     if _is_ufunc(own_name) and getattr(np, str(own_name)) is value:
         return {"is": "ufunc", "value": own_name}
+    if FUNCTIONS.get(name) is value:
+        return {"is": "R"}
     if is_value(value):
         return {"is": "value", "value": value}
     return {"is": "given"}
@@ -309,6 +312,8 @@ def _restore_names(
             root = name.partition(".")[0]
             if is_own(name):
                 names[root] = {**TRANSFORMS, **CONTRASTS}[name]
+            elif plain.get(root) == {"is": "R"} and root in FUNCTIONS:
+                names[root] = FUNCTIONS[root]
             elif root in given:
                 names[root] = given[root]
                 if not callable(attribute(given[root], name)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections.abc import Iterable
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "ConvergenceWarning",
     "DesignWarning",
     "FormulaError",
+    "closest",
+    "readable",
     "short",
     "suggest",
 ]
@@ -25,8 +28,25 @@ _LONGEST_LABEL = 60
 _MOST_SEARCHED = 5_000
 
 
+# Characters of one label that a message repeats.
+_LONGEST_RUN = 160
+# In quotes, the first of which has no letter before it, or without a space inside.
+_LONG_RUN = re.compile(
+    rf"(?:(?<=^')|(?<=[\s(\[{{=]'))[^'\n]{{{_LONGEST_RUN},}}(?=')|\S{{{_LONGEST_RUN},}}"
+)
+
+
 class BayesmixError(ValueError):
-    """Base of every error that bayesmix raises for bad input."""
+    """Base of every error that bayesmix raises for bad input.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to do; the middle of very long labels is left out.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(readable(message))
 
 
 class FormulaError(BayesmixError):
@@ -45,8 +65,8 @@ class FormulaError(BayesmixError):
     def __init__(self, message: str, text: str = "", position: int | None = None) -> None:
         self.text = text
         self.position = position
-        self.message = message
-        lines = [message]
+        self.message = readable(message)
+        lines = [self.message]
         if text:
             shown, at = _excerpt(text, position)
             lines.append(f"    {shown}")
@@ -102,12 +122,28 @@ def suggest(name: object, options: Iterable[str]) -> str:
     >>> suggest("ocasion", ["gpa", "occasion"])
     "Did you mean 'occasion'?"
     """
+    matches = closest(name, options)
+    return f"Did you mean '{matches[0]}'?" if matches else ""
+
+
+def closest(name: object, options: Iterable[str]) -> list[str]:
+    """Return the option that looks most like a name, in a list; none for very long names."""
     if not isinstance(name, str) or len(name) > _LONGEST_LABEL:
-        return ""
+        return []
     known = [str(option) for option in itertools.islice(options, _MOST_SEARCHED)]
     known = [option for option in known if len(option) <= _LONGEST_LABEL]
-    matches = difflib.get_close_matches(name, known, n=1)
-    return f"Did you mean '{matches[0]}'?" if matches else ""
+    return difflib.get_close_matches(name, known, n=1)
+
+
+def readable(message: str) -> str:
+    """Leave the middle of very long labels out of a message.
+
+    Examples
+    --------
+    >>> len(readable("x" * 3000))
+    160
+    """
+    return _LONG_RUN.sub(lambda match: short(match[0], _LONGEST_RUN), message)
 
 
 def short(text: object, limit: int = _LONGEST_LABEL) -> str:

@@ -15,6 +15,7 @@ from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyVariable
 
 from bayesmix.calls import Remembered, children, used_columns
+from bayesmix.coding import coded_terms
 from bayesmix.errors import BayesmixError
 from bayesmix.remembered import learn_calls
 from bayesmix.sizes import check_columns
@@ -55,9 +56,10 @@ def _evaluate(model: Any, frame: pd.DataFrame, environment: Environment) -> None
             if hasattr(component, "call"):
                 _check_values(component.name, component._intermediate_data)
     check_columns(model.common_terms, len(frame))
-    model.set_types = lambda *_: None  # what formulae would do again
-    model.eval(frame, environment)
-    del model.set_types
+    coded = list(coded_terms(model.common_terms))
+    for term, coding in coded:
+        term.set_data(coding)
+    model.common_terms = [term for term, _ in coded]
     for component in (part for term in model.common_terms for part in components(term)):
         learn_range(component, frame, environment)
 

@@ -19,7 +19,7 @@ from scipy.special import betaln, expit, gammaln, log_expit, log_ndtr, logit, nd
 
 from bayesmix.arguments import shown
 from bayesmix.errors import BayesmixError, suggest
-from bayesmix.formula import _quote
+from bayesmix.formula import quote
 
 __all__ = ["FAMILIES", "LINKS", "Family", "Link", "family", "get_family", "nearest_whole"]
 
@@ -488,7 +488,7 @@ def _bernoulli_check(name: str, y: Array, trials: Array | None, labels: Labels) 
         shown = ", ".join(f"{value:.8g}" for value in other[:5])
         level = f"{values[-1]:g}" if values.size == 2 else "level"
         column = "column" if "(" in name else name
-        quoted = _quote(column)
+        quoted = quote(column)
         one = f"{column}['{level}']" if quoted == column else f"I({quoted} == {level})"
         share = values[0] >= 0 and values[-1] <= 1
         more = "proportions of successes" if share else "counts of successes"

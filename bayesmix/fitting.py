@@ -17,7 +17,6 @@ import pandas as pd
 from bayesmix import predict, tables
 from bayesmix.design import Design, make_design
 from bayesmix.families import Family, get_family
-from bayesmix.formula import parse_formula
 from bayesmix.priors import LKJ, Prior, resolve_priors
 from bayesmix.report import Summary, summarise
 from bayesmix.spec import ModelSpec
@@ -628,7 +627,7 @@ def _prepare(
 ) -> ModelSpec:
     resolved = get_family(family)
     design = make_design(
-        parse_formula(formula),
+        formula,
         data,
         family=resolved,
         weights=weights,

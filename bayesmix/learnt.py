@@ -14,7 +14,7 @@ import numpy as np
 from formulae.categorical import ContrastMatrix
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
-from formulae.terms.terms import Intercept, Term
+from formulae.terms.terms import Intercept
 
 from bayesmix.archive import Damaged, require
 from bayesmix.calls import FunctionCall, Remembered, nodes
@@ -24,6 +24,7 @@ from bayesmix.plain import Plain
 from bayesmix.records import checked, fields_of, mapping, record
 from bayesmix.responses import Response
 from bayesmix.states import plain_state, restore_state
+from bayesmix.terms import NamedTerm
 from bayesmix.transforms import set_transforms
 
 __all__ = [
@@ -104,7 +105,7 @@ def restore_effects(
                 terms.append(Intercept())
             case {"kind": "numeric" | "categoric" | "interaction" as kind, "components": [*parts]}:
                 require(parts, "a term has no parts")
-                terms.append(Term(*map(restored, parts)))
+                terms.append(NamedTerm(*map(restored, parts)))
                 terms[-1].kind = kind
             case _:
                 raise Damaged("a term of an unknown kind")

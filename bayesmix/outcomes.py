@@ -12,7 +12,7 @@ from formulae.categorical import CategoricalBox
 
 from bayesmix.columns import listed
 from bayesmix.errors import BayesmixError, short
-from bayesmix.formula import _quote
+from bayesmix.formula import quote
 from bayesmix.spelling import label_of
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ def _against_others(column: str, labels: Sequence[str]) -> str:
     label = next((label for label in reversed(labels) if not {"'", '"'} & set(label)), None)
     if label is None:
         return "make a column of True and False"
-    quoted = _quote(column)
-    shown = short(label)
+    quoted, shown = quote(column), short(label)
     return f"write {column}['{shown}']" if quoted == column else f"write I({quoted} == '{shown}')"
 
 

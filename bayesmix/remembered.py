@@ -22,6 +22,7 @@ from formulae.terms.call_resolver import LazyCall, LazyVariable
 from bayesmix.calls import FunctionCall, Remembered, children, used_columns
 from bayesmix.errors import BayesmixError
 from bayesmix.limits import check_arguments
+from bayesmix.rfunctions import FUNCTIONS
 
 __all__ = ["learn_calls"]
 
@@ -99,6 +100,8 @@ def _learn(node: Any, rows: _Rows, *, inside: bool) -> BayesmixError | None:
 def _is_elementwise(node: Any, environment: Any) -> bool:
     function = node.function(environment)
     if getattr(function, "__stateful_transform__", False):
+        return True
+    if any(function is one for one in FUNCTIONS.values()):
         return True
     return isinstance(function, np.ufunc) and function.signature is None
 

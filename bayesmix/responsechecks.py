@@ -11,7 +11,7 @@ import pandas as pd
 
 from bayesmix.effects import Side
 from bayesmix.errors import BayesmixError, FormulaError
-from bayesmix.formula import _quote
+from bayesmix.formula import quote
 from bayesmix.responses import TRIALS_IN_ARRAY, Response
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def check_response(
             )
         if fractions.any():
             in_array = response.weights == TRIALS_IN_ARRAY
-            trials_name = "trials" if in_array else _quote(response.weights)
+            trials_name = "trials" if in_array else quote(response.weights)
             is_call = hasattr(response._component, "call")
-            share_name = response.name if is_call else _quote(response.name)
+            share_name = response.name if is_call else quote(response.name)
             rounded = f"p(np.round({share_name} * {trials_name}), {trials_name})"
             row = int(fractions.argmax())
             raise BayesmixError(

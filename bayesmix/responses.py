@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from formulae import model_description
 from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
+from formulae.terms import Variable
 
 from bayesmix.calls import nodes
 from bayesmix.columns import listed
 from bayesmix.effects import _PROPORTIONS, Namespace, Side, _read
-from bayesmix.errors import BayesmixError, FormulaError, suggest
+from bayesmix.errors import BayesmixError, suggest
 from bayesmix.evaluation import evaluating, learn, not_numeric
 from bayesmix.families import nearest_whole
+from bayesmix.formula import response_level
 from bayesmix.outcomes import coded, equals, is_categorical, is_text, labels_of, not_numbers
 from bayesmix.spelling import label_of
 from bayesmix.transforms import forget_data, set_transforms
@@ -56,13 +59,9 @@ def read_response(text: str) -> Side:
     FormulaError
         formulae cannot read it.
     """
-    response = _read(f"{text} ~ 1", text).response
-    if response is None:  # of a name in backquotes with a level
-        raise FormulaError(
-            "formulae cannot read this level of a column. Write I(`column` == 'level').", text
-        )
-    term = response.term
-    return Side(text, tuple(term.components))
+    if (subset := response_level(text)) is not None:  # formulae reads it of plain names only
+        return Side(text, (Variable(*subset, is_response=True),))
+    return Side(text, tuple(_read(model_description, f"{text} ~ 1", text).response.term.components))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -194,7 +194,6 @@ def replace_variables(formula: Formula, replacements: Mapping[str, str]) -> Form
     y ~ 1 + center(x) + z + center(x):z + I(center(x)**2) + np.log(x) + (1 + center(x) || g)
     """
     known = {_unquoted(name): text for name, text in replacements.items()}
-    # formulae fails on I(center(x)**2) beside I(z**2), since it compares the two.
     for inside in (True, False):
         common = read_sum(formula.common)
         if _closed_under_shifts(common, known):

@@ -202,7 +202,8 @@ def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
 
 
 def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> MixedFit:
-    formula = parse_formula(checked(content.get("formula"), str, "the formula"))
+    text = checked(content.get("formula"), str, "the formula")
+    formula = parse_formula(text, namespace=given)
     plain_design = mapping(content.get("design"), "the design")
     n = len(checked(plain_design.get("y"), np.typing.NDArray[np.float64], "the response"))
     encoder = restore_encoder(content.get("encoder"), formula, content.get("names"), given, n)

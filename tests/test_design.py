@@ -792,7 +792,7 @@ ERRORS = {
     "y ~ x + (1 | gg)": "Unknown column 'gg'",
     "y ~ x + (Z | g)": "Did you mean 'z'?",
     "y ~ scale(xx)": "Unknown column 'xx'",
-    "y ~ log(x)": "Unknown function 'log'. Write np.log(...)",
+    "y ~ clip(x)": "Unknown function 'clip'. Write np.clip(...)",
     "y ~ np.lgo(x)": "Did you mean 'np.log'?",
     "y ~ scal(x)": "Did you mean 'scale'?",
     "y ~ mine(x)": "Unknown function 'mine'",

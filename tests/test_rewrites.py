@@ -97,6 +97,8 @@ CENTRED = {
         "y ~ 1 + center(np.log(x)) + (1 + center(np.log(x)) || g)"
     ),
     "y ~ `my x` + I(`my x`**2)": "y ~ 1 + center(`my x`) + I(center(`my x`)**2)",
+    # formulae cannot read the second power centred beside a third.
+    "y ~ x + I(x**2) + z + I(z**2)": "y ~ 1 + center(x) + I(center(x)**2) + z + I(z**2)",
 }
 
 
