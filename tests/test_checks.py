@@ -118,7 +118,9 @@ OFFERS = {
     "y ~ poly(t, 7) + (1 | t)": [(FREE, "y ~ 1 + poly(t, 7)")],
     "count ~ site + (1 | site)": [(FREE, "count ~ 1 + site")],
     "y ~ site + (1 | arm) + (1 | t)": [(FREE, "y ~ 1 + site + (1 | t)")],
+    "y ~ site + s + (s | site)": [(FREE,)],  # (0 + s | site) has the intercepts in it
     # The same groups under two names.
+    "y ~ s + (1 | g) + (s | site)": [(SAME, "y ~ 1 + s + (1 + s | site)")],
     "y ~ x + (1 | g) + (1 | site)": [(SAME, "y ~ 1 + x + (1 | g)")],
     "y ~ x + (1 | site/place)": [(SAME, "y ~ 1 + x + (1 | site)")],
     "y ~ x + (1 | g) + (x || place)": [(SAME, "y ~ 1 + x + (1 | g) + (0 + x | place)")],
