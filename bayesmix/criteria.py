@@ -598,7 +598,7 @@ class _Units:
         if isinstance(group, str):
             if group not in terms:
                 raise BayesmixError(
-                    f"group='{group}' is no grouping factor of '{design.formula.text}', which has "
+                    f"group={shown(group)} is no grouping factor of '{design.formula.text}', which has "
                     f"{_listed(design) or 'none'}. {suggest(group, terms)}".rstrip()
                 )
             term = terms[group]
