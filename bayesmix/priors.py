@@ -24,7 +24,7 @@ from bayesmix.arguments import as_number, shown
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
 from bayesmix.interrupts import import_whole
-from bayesmix.magnitudes import check_sizes, root_mean_weight, sd, spread
+from bayesmix.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
 
 if TYPE_CHECKING:
     import pandas as pd
