@@ -91,6 +91,8 @@ def shape_of(values: object, n_rows: int) -> tuple[int, ...]:
     be endless.
     """
     shape = getattr(values, "shape", None)
+    if getattr(getattr(values, "dtype", None), "names", None) is not None:
+        return ()  # a structured array: several values in each row
     if isinstance(shape, tuple):
         return shape
     if isinstance(values, str | bytes | bytearray | Mapping | Set):

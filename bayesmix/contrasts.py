@@ -96,7 +96,7 @@ class Poly(_Contrast):
             (given,) = given
         try:
             self.scores = np.asarray(given, dtype=np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise _bad_scores(given, "they are not numbers") from None
         if scores is not None and args:
             raise _bad_scores(given, "they are given twice")

@@ -598,8 +598,8 @@ class _Units:
         if isinstance(group, str):
             if group not in terms:
                 raise BayesmixError(
-                    f"group='{group}' is no grouping factor of '{design.formula.text}', which has "
-                    f"{_listed(design) or 'none'}. {suggest(group, terms)}".rstrip()
+                    f"group={shown(group)} is no grouping factor of '{design.formula.text}', which "
+                    f"has {_listed(design) or 'none'}. {suggest(group, terms)}".rstrip()
                 )
             term = terms[group]
             units = cls(group, term.dim, term.levels, term.codes, True)

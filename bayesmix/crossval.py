@@ -579,7 +579,7 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
         term = _factor(name, value, design)
         return term.levels[term.codes]
     column: Any = row_values(value)
-    if not isinstance(value, pd.Series) and len(column) == design.n_rows:
+    if not isinstance(value, pd.Series) and shape_of(column, design.n_rows) == (design.n_rows,):
         return cast(npt.ArrayLike, column)  # in the order of the rows, whatever their labels
     value = column
     if isinstance(value, pd.Series) and not value.index.equals(design.index):

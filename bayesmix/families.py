@@ -382,7 +382,7 @@ def _numeric(what: str, values: npt.ArrayLike, labels: Labels = None) -> Array:
             if array.dtype.kind != "O" or any(isinstance(value, str) for value in array.ravel()):
                 raise TypeError
             array = array.astype(np.float64)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             shown = ", ".join(map(str, dict.fromkeys(array.ravel()[:100].tolist())))
             shown = shown if len(shown) <= 60 else f"{shown[:57]}..."
             remedy = (

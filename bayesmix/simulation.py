@@ -501,7 +501,7 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
         value = value.loc[effects, effects]
     try:
         matrix = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise BayesmixError(
             f"The correlations of '{factor}' must be numbers; got {shown(value)}."
         ) from None
