@@ -11,7 +11,7 @@ import pandas as pd
 from formulae.categorical import CategoricalBox
 
 from bayesmix.columns import listed
-from bayesmix.errors import BayesmixError
+from bayesmix.errors import BayesmixError, short
 from bayesmix.formula import _quote
 from bayesmix.spelling import label_of
 
@@ -92,7 +92,7 @@ def not_numbers(
             f"probability of one against the others {one}"
         )
     elif len(labels) == 2:
-        message = f"{holds}, not numbers. For the probability of '{labels[1]}' pass "
+        message = f"{holds}, not numbers. For the probability of '{short(labels[1])}' pass "
         message += "family='bernoulli'"
     else:
         message = f"{holds}, not numbers. For the probability of one of them {one}"
@@ -108,7 +108,8 @@ def _against_others(column: str, labels: Sequence[str]) -> str:
     if label is None:
         return "make a column of True and False"
     quoted = _quote(column)
-    return f"write {column}['{label}']" if quoted == column else f"write I({quoted} == '{label}')"
+    shown = short(label)
+    return f"write {column}['{shown}']" if quoted == column else f"write I({quoted} == '{shown}')"
 
 
 def _mostly_numbers(labels: Sequence[str]) -> bool:
