@@ -163,7 +163,8 @@ def compare_correlation(
     fit : MixedFit
         A model with correlated effects.
     eta : sequence of float
-        LKJ priors to try; larger ones hold correlations closer to zero.
+        LKJ priors to try; larger ones hold correlations closer to zero, those of the effects where
+        the columns of a block are at their means (see `fit.priors`).
     logo : bool, optional
         Whether to leave groups out, too. By default where that needs no refits; elsewhere it
         takes two refits for each group.
@@ -376,9 +377,10 @@ def _about_correlations(table: pd.DataFrame) -> str:
     p = max(row["p_positive"], 1 - row["p_positive"])
     sign = "positive" if row["p_positive"] > 0.5 else "negative"
     how = "clearly" if p > 0.975 else "probably" if p > 0.9 else "perhaps"
+    verdict = f"is {how} {sign}" if p > 0.75 else "may be of either sign"
     what = f"The correlation of {row['effect_1']} and {row['effect_2']} by {row['group_var']}"
     return (
-        f"{what} is {how} {sign} (mean {row['value']:.2f}, 95 % interval {row['lower_2.5']:.2f} "
+        f"{what} {verdict} (mean {row['value']:.2f}, 95 % interval {row['lower_2.5']:.2f} "
         f"to {row['upper_97.5']:.2f}, P(r > 0) = {row['p_positive']:.2f})"
     )
 
