@@ -926,13 +926,14 @@ def _repeated_effect(label: str, first: Bar, second: Bar) -> BayesmixError:
     one, other = read_sum(first.effects), read_sum(second.effects)
     both = dataclasses.replace(one.plus(other.terms), intercept=one.intercept or other.intercept)
     correlated, without = (
-        dataclasses.replace(first, effects=str(both), correlated=correlated)
+        dataclasses.replace(first, effects=str(both), correlated=correlated, diagonal=False)
         for correlated in (True, False)
     )
     rewrite = f"Write {correlated} for correlated effects, {without} without."
     return BayesmixError(
-        f"{what} varies by '{factor}' in two bars, {first} and {second}, and the data cannot tell "
-        f"them apart; x in a bar stands for 1 + x. {rewrite}"
+        f"{what} varies by '{factor}' in two bars, {short(str(first), 160)} and "
+        f"{short(str(second), 160)}, and the data cannot tell them apart; x in a bar stands for "
+        f"1 + x. {rewrite}"
     )
 
 

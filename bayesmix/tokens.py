@@ -33,7 +33,7 @@ _TOKEN = re.compile(
     r"|(?P<string>'[^']*'|\"[^\"]*\")"
     r"|(?P<quoted>`[^`]*`)"
     r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3}(?!\w))?L?(?!\w))"
-    r"|(?P<package>[^\W\d][\w.]*:::?(?=[^\W\d]))"  # R's package::function
+    r"|(?P<package>[^\W\d][\w.]*:::?(?=[^\W\d][\w.]*\s*\(|contr\.))"  # R's package::function
     rf"|(?P<name>{_NAME})"
     r"|(?P<dot>\.(?![\w.]))"
     r"|(?P<operator>\*\*|\^|%in%|\|\||==|!=|<=|>=|//|[-+*/:,=~<>()\[\]{}|])"

@@ -247,6 +247,7 @@ BAD = [
     ("y ~ .", "y ~ ", ["'.'", "y ~ a + b"]),
     ("y ~ . - x", "y ~ ", ["'.'"]),
     ("y ~ data$x", "y ~ data", ["'$'"]),
+    ("y ~ z::w", "y ~ z:", ["Nothing stands"]),
     ("y ~ x & z", "y ~ x ", ["'&'", "a:b"]),
     ("y ~ x \u2212 z", "y ~ x ", ["minus"]),
     ("y ~ x @ z", "y ~ x ", ["'@'", "backquotes"]),
