@@ -358,6 +358,10 @@ def _sentence(table: pd.DataFrame, models: pd.DataFrame, *, trusted: bool = True
     return f"{_about_correlations(table)}; {_about_prediction(models, trusted=trusted)}."
 
 
+# A prior interval beyond this leaves nothing to be found out.
+_SETTLED = 0.9
+
+
 def _about_correlations(table: pd.DataFrame) -> str:
     """Name the one correlation, or how many of several are clearly not zero."""
     rows: list[dict[str, Any]] = table.to_dict("records")  # type: ignore[assignment]
@@ -378,6 +382,11 @@ def _about_correlations(table: pd.DataFrame) -> str:
     sign = "positive" if row["p_positive"] > 0.5 else "negative"
     how = "clearly" if p > 0.975 else "probably" if p > 0.9 else "perhaps"
     verdict = f"is {how} {sign}" if p > 0.75 else "may be of either sign"
+    if row["prior_2.5"] > _SETTLED or row["prior_97.5"] < -_SETTLED:
+        verdict = (
+            f"is {sign} by where {row['effect_2']} is zero, far from the data: its prior says so "
+            "too"
+        )
     what = f"The correlation of {row['effect_1']} and {row['effect_2']} by {row['group_var']}"
     return (
         f"{what} {verdict} (mean {row['value']:.2f}, 95 % interval {row['lower_2.5']:.2f} "

@@ -9,6 +9,7 @@ other rows; this is tried on a part of the rows.
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -84,6 +85,9 @@ def _taken(frame: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
 def _learn(node: Any, rows: _Rows, *, inside: bool) -> BayesmixError | None:
     """Learn a node and what is in it; `inside` a function whose values will be tried."""
     is_function = isinstance(node, FunctionCall) and not _is_elementwise(node, rows.environment)
+    if isinstance(node, LazyVariable) and node.name not in rows.whole.columns:
+        value = node.eval(rows.whole, rows.environment)
+        return _not_of_columns(node) if _is_of_rows(value, rows) else None
     problems = [_learn(child, rows, inside=inside or is_function) for child in children(node)]
     problem = next((one for one in problems if one is not None), None)
     if not isinstance(node, LazyCall):
@@ -109,7 +113,9 @@ def _is_elementwise(node: Any, environment: Any) -> bool:
 def _learn_function(node: Any, rows: _Rows, problem: BayesmixError | None) -> BayesmixError | None:
     if not used_columns(node, rows.whole.columns):
         first, second = (node.eval(rows.whole, rows.environment) for _ in range(2))
-        return problem if _same(first, second) else _by_chance(node)
+        if not _same(first, second):
+            return _by_chance(node)
+        return _not_of_columns(node) if _is_of_rows(first, rows) else problem
     with _quiet():
         try:
             values = rows.value(node)
@@ -123,11 +129,18 @@ def _learn_function(node: Any, rows: _Rows, problem: BayesmixError | None) -> Ba
     n = len(rows.sample)
     if values is not None and (_size(values) != n or _has_fixed_size(node, rows, n)):
         value = node.eval(rows.whole, rows.environment)
+        if _is_of_rows(value, rows):
+            return _not_of_columns(node)
         node.stateful_transform = Remembered(_plain(value))
         return None
     if problem is not None:
         return problem
     return _other_rows(node, rows, values)
+
+
+def _is_of_rows(value: Any, rows: _Rows) -> bool:
+    """Tell whether a value that no column has made has an entry for each row of the fit."""
+    return len(rows.whole) > 1 and _size(value) == len(rows.whole)
 
 
 def _has_fixed_size(node: Any, rows: _Rows, n: int) -> bool:
@@ -240,13 +253,25 @@ def _quiet() -> Iterator[None]:
 
 def _depends(node: Any, what: str) -> BayesmixError:
     names = [part.name for part in children(node) if isinstance(part, LazyVariable)]
-    column = f"data['new'] = {node.callee}(data['{names[0]}'])" if names else "data['new'] = ..."
+    column = "data['new'] = ..."
+    if names:
+        known = "|".join(map(re.escape, names))
+        written = re.sub(rf"(?<![\w.'\"])({known})(?![\w.(='\"])", r"data['\1']", str(node))
+        column = f"data['new'] = {written}"
     if "." in node.callee and names and node.callee.startswith(f"{names[0]}."):
         column = f"data['new'] = data['{names[0]}']{node.callee[len(names[0]) :]}()"
     return BayesmixError(
         f"'{node}' {what}, so that new rows would not be coded as the rows of the fit. Write "
         "center(x) or scale(x), or a function that returns one number, such as np.mean(x): these "
         f"are remembered from the fit. Or make a column before: {column}."
+    )
+
+
+def _not_of_columns(node: Any) -> BayesmixError:
+    return BayesmixError(
+        f"'{node}' has a value for each row but is not made of columns of the data, so that other "
+        "rows would have none. Put it into the data before the fit, data['new'] = ..., and write "
+        "that name."
     )
 
 

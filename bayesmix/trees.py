@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.archive import Damaged, require
+from bayesmix.centring import sd_variable
 from bayesmix.model import coordinates, variable_dims
 from bayesmix.plain import Plain
 from bayesmix.records import checked, mapping
@@ -127,8 +128,11 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
         needed |= {"beta": dims["beta"]}
     for term in spec.design.groups:
         needed |= {f"sd_{term.factor}": dims[f"sd_{term.factor}"]}
+        needed |= {sd_variable(spec, term): dims[sd_variable(spec, term)]}
         if len(spec.partial_correlations(term)):
-            needed |= {f"cor_{term.factor}": dims[f"cor_{term.factor}"]}
+            needed |= {
+                f"{kind}_{term.factor}": dims[f"{kind}_{term.factor}"] for kind in ("cor", "lkj")
+            }
         summaries = tree.children.get("group_effects")
         u = f"u_{term.factor}"
         if summaries is None or u not in summaries.dataset:

@@ -153,7 +153,8 @@ def prior_columns(spec: ModelSpec, term: GroupTerm) -> np.ndarray:
     Z = np.array(term.Z)
     if term.effects[block[0]] == "Intercept" and not own:
         beside = list(block[1:])
-        Z[:, beside] -= Z[:, beside].mean(axis=0)
+        means = Z.mean(axis=0) if term.means is None else term.means  # those of all rows
+        Z[:, beside] -= means[beside]
     return Z
 
 
