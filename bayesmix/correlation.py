@@ -381,7 +381,7 @@ def _about_correlations(table: pd.DataFrame) -> str:
     p = max(row["p_positive"], 1 - row["p_positive"])
     sign = "positive" if row["p_positive"] > 0.5 else "negative"
     how = "clearly" if p > 0.975 else "probably" if p > 0.9 else "perhaps"
-    verdict = f"is {how} {sign}" if p > 0.75 else "may be of either sign"
+    verdict = f"is {how} {sign}" if p > 0.75 else "is of uncertain sign"
     if row["prior_2.5"] > _SETTLED or row["prior_97.5"] < -_SETTLED:
         verdict = (
             f"is {sign} by where {row['effect_2']} is zero, far from the data: its prior says so "

@@ -30,9 +30,11 @@ _MOST_SEARCHED = 5_000
 
 # Characters of one label that a message repeats.
 _LONGEST_RUN = 160
+# Formulas that warnings offer have at most 500 characters, and must be whole.
+_LONGEST_QUOTE = 600
 # In quotes, the first of which has no letter before it, or without a space inside.
 _LONG_RUN = re.compile(
-    rf"(?:(?<=^')|(?<=[\s(\[{{=]'))[^'\n]{{{_LONGEST_RUN},}}(?=')|\S{{{_LONGEST_RUN},}}"
+    rf"(?:(?<=^')|(?<=[\s(\[{{=]'))[^'\n]{{{_LONGEST_QUOTE},}}(?=')|\S{{{_LONGEST_RUN},}}"
 )
 
 

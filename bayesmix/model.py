@@ -71,7 +71,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
     >>> data = bm.load_dataset("sleepstudy")
     >>> model = bm.prepare("Reaction ~ Days + (Days | Subject)", data).build()
     >>> sorted(variable.name for variable in model.free_RVs)[:3]
-    ['Intercept_centred', 'lkj_Subject', 'sd_Subject']
+    ['Intercept_centred', 'centred_sd_Subject', 'lkj_Subject']
     """
     import_whole("pymc")
     import pymc as pm

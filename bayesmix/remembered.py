@@ -85,7 +85,8 @@ def _taken(frame: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
 def _learn(node: Any, rows: _Rows, *, inside: bool) -> BayesmixError | None:
     """Learn a node and what is in it; `inside` a function whose values will be tried."""
     is_function = isinstance(node, FunctionCall) and not _is_elementwise(node, rows.environment)
-    if isinstance(node, LazyVariable) and node.name not in rows.whole.columns:
+    # A function may look values up in an array: whether it takes them by row will be tried.
+    if isinstance(node, LazyVariable) and not inside and node.name not in rows.whole.columns:
         value = node.eval(rows.whole, rows.environment)
         return _not_of_columns(node) if _is_of_rows(value, rows) else None
     problems = [_learn(child, rows, inside=inside or is_function) for child in children(node)]

