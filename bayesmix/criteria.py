@@ -22,7 +22,7 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from bayesmix.arguments import shape_of, shown, true_or_false, whole_number
-from bayesmix.crossval import _results, _seeds, logo_by_refit
+from bayesmix.crossval import _results, _seeds, check_executor, logo_by_refit
 from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
 from bayesmix.exact import exact_obstacle, marginal_of
@@ -269,6 +269,7 @@ def loo(
     from bayesmix.elpd import ELPDDataLOO
 
     true_or_false("reloo", reloo)
+    check_executor(executor)
     integrate = _integrates(fit.spec, integrated)
     n = fit.spec.design.n_rows
     if subsample is not None:

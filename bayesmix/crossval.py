@@ -534,6 +534,11 @@ def logo_by_refit(
 
 def _check_run(executor: object, progressbar: object) -> None:
     true_or_false("progressbar", progressbar)
+    check_executor(executor)
+
+
+def check_executor(executor: object) -> None:
+    """Raise for what cannot run refits."""
     if executor is not None and not isinstance(executor, Executor):
         hint = "client.get_executor()" if hasattr(executor, "get_executor") else "None"
         raise BayesmixError(

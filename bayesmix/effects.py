@@ -49,7 +49,11 @@ __all__ = [
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
 
-_ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd}
+_ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd, "pi": np.pi}
+# NumPy's functions that give one number, which is remembered from the fit.
+REDUCTIONS = frozenset(
+    {"mean", "median", "std", "var", "min", "max", "sum", "prod", "ptp", "quantile", "percentile"}
+)
 _PROPORTIONS = ("p", "prop", "proportion")
 
 
@@ -256,13 +260,17 @@ def _as_typed(column: str) -> str:
 def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
     prefix, _, last = name.rpartition(".")
     if root is not None and prefix:
-        hint = suggest(name, (f"{prefix}.{option}" for option in dir(root)))
+        hint = suggest(name, (f"{prefix}.{o}" for o in dir(root) if f"{prefix}.{o}" != name))
+        if isinstance(getattr(np, last, None), np.ufunc):
+            hint = f"Write np.{last}(...)."
     elif name in SPLINES:
         hint = "It needs formulae 0.9 or later; bs() is in every version."
     elif name in ADVICE:
         hint = ADVICE[name]
-    elif callable(getattr(np, last, None)):
+    elif isinstance(getattr(np, last, None), np.ufunc) or last in REDUCTIONS:
         hint = f"Write np.{last}(...)."
+    elif callable(getattr(np, last, None)):
+        hint = f"NumPy's {last} looks at all rows: make the column in the data first and name it."
     else:
         hint = suggest(name, TRANSFORMS) or (
             f"formulae has {', '.join(sorted(TRANSFORMS))}; log, exp, sqrt and so on are R's; "

@@ -98,7 +98,8 @@ def not_numbers(
         message = f"{holds}, not numbers. For the probability of one of them {one}"
         message += " with family='bernoulli'"
     if _mostly_numbers(labels):
-        message += f"; make numbers of text with pd.to_numeric(data['{column}'])"
+        message += f"; make numbers of text with pd.to_numeric(data['{column}'], "
+        message += "errors='coerce')"
     return BayesmixError(f"{message}.")
 
 
