@@ -50,9 +50,11 @@ type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]
 
 _ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd, "pi": np.pi}
-# NumPy's functions that give one number, which is remembered from the fit.
-REDUCTIONS = frozenset(
+# NumPy's functions, beside its ufuncs, that can stand in a formula: they give one number, which is
+# remembered from the fit, or work on each row alone.
+_OF_NUMPY = frozenset(
     {"mean", "median", "std", "var", "min", "max", "sum", "prod", "ptp", "quantile", "percentile"}
+    | {"clip", "where", "round", "nan_to_num", "interp", "digitize", "isin"}
 )
 _PROPORTIONS = ("p", "prop", "proportion")
 
@@ -267,7 +269,7 @@ def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
         hint = "It needs formulae 0.9 or later; bs() is in every version."
     elif name in ADVICE:
         hint = ADVICE[name]
-    elif isinstance(getattr(np, last, None), np.ufunc) or last in REDUCTIONS:
+    elif isinstance(getattr(np, last, None), np.ufunc) or last in _OF_NUMPY:
         hint = f"Write np.{last}(...)."
     elif callable(getattr(np, last, None)):
         hint = f"NumPy's {last} looks at all rows: make the column in the data first and name it."

@@ -176,7 +176,7 @@ def test_rows_without_a_response_are_dropped():
         ("same", "gaussian", ["'same'", "(Y)", "same value"]),
         ("use", "gaussian", ["(N, Y)", "probability of 'Y' pass family='bernoulli'"]),
         ("use", "poisson", ["(N, Y)", "family='bernoulli'"]),
-        ("digits", "gaussian", ["pd.to_numeric(data['digits'])"]),
+        ("digits", "gaussian", ["pd.to_numeric(data['digits'], errors='coerce')"]),
         ("k", "bernoulli", ["holds 2 too", "k['2']"]),
         ("prop", "bernoulli", ["family='binomial'", "weights='<column of the trials>'"]),
         ("p(use, n)", "binomial", ["successes of 'p(use, n)' are text"]),
