@@ -30,6 +30,7 @@ def test_formulas_mean_what_they_say(count, least):
         ("y ~ f*a - f", 6, 1),
         ("y ~ f/x - 1", 6, 0),
         ("y ~ (x + z + f)^2 + offset(w)", 10, 4),
+        ("log(w) ~ .", 1 + 1 + 2 + 1 + 3 + 6 + 8 + 1, 9),
         ("y ~ x*poly(z, 2) %in% f", 1 + 1 + 6 + 6, 2),
     ],
 )

@@ -225,6 +225,8 @@ class Reader:
         start = self.i
         if self.peek("("):
             return self.parentheses(adds, "")
+        if self.peek("."):
+            return self.others()
         if kind == "name" and self.tokens[self.i + 1][1] == "(":
             value = self.call()
         elif self.peek("{"):
@@ -242,6 +244,22 @@ class Reader:
         if matrix.ndim == 0:
             raise UnknownFunction("one value")
         return {frozenset([Atom(key, matrix.reshape(len(matrix), -1))])}
+
+    def others(self):
+        """Read a dot: the columns that are neither in the response nor right of a bar."""
+        self.i += 1
+        place, elsewhere, right = self.i, set(), True
+        for kind, text in self.tokens:
+            right = text in ("|", "||") or (right and text not in (")", "~"))
+            if right and kind in ("name", "quoted"):
+                elsewhere.add(text.strip("`"))
+        terms = set()
+        for name in self.frame.columns.difference(elsewhere):
+            self.tokens[place - 1 : place] = [("quoted", f"`{name}`")]
+            self.i = place - 1
+            terms |= self.atom(True)
+        self.tokens[place - 1 : place] = [("op", ".")]
+        return terms
 
     def parentheses(self, adds, structure):
         """Read a sum in parentheses, or a bar."""
