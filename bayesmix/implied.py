@@ -21,7 +21,7 @@ type FloatArray = npt.NDArray[np.float64]
 
 DRAWS = 20_000
 # Draws of a kernel density: its cost goes with them, its shape hardly.
-KERNELS = 2_000
+KERNELS = 5_000
 NEAREST_ONE = 1 - 1e-12
 
 
@@ -39,18 +39,18 @@ class ImpliedPrior:
     is_correlation: bool
 
     def density(self, x: npt.ArrayLike) -> FloatArray:
-        """Estimate the density, by kernels on the log scale or on that of atanh."""
+        """Estimate the density by kernels: reflected at zero, or on the scale of atanh."""
         from scipy.stats import gaussian_kde
 
         x = np.asarray(x, dtype=np.float64)
-        forward, slope = (np.arctanh, 1 - x**2) if self.is_correlation else (np.log, x)
-        draws = (
-            np.clip(self.draws, -NEAREST_ONE, NEAREST_ONE) if self.is_correlation else self.draws
-        )
+        draws = self.draws[:: len(self.draws) // KERNELS]
+        if not self.is_correlation:
+            values = 2 * gaussian_kde(np.concatenate([draws, -draws]))(np.ravel(x))
+            return np.where(x < 0, 0.0, values.reshape(x.shape))
+        kernels = gaussian_kde(np.arctanh(np.clip(draws, -NEAREST_ONE, NEAREST_ONE)))
         with np.errstate(divide="ignore", invalid="ignore"):
-            kernels = gaussian_kde(forward(draws[:: len(draws) // KERNELS]))
-            values = kernels(forward(np.ravel(x))).reshape(x.shape) / slope
-        return np.where(slope > 0, values, 0.0)
+            values = kernels(np.arctanh(np.ravel(x))).reshape(x.shape) / (1 - x**2)
+        return np.where(np.abs(x) < 1, values, 0.0)
 
     def quantile(self, p: npt.ArrayLike) -> FloatArray:
         """Estimate quantiles."""
