@@ -77,9 +77,12 @@ class CalibrationDesign:
 
     def spec(self, y: FloatArray | None = None) -> ModelSpec:
         """The model; a response that is given does not move the defaults of its priors."""
-        spec = bm.prepare(
-            self.formula, self.frame(), priors=dict(self.priors), weights=self.weights
-        )
+        with warnings.catch_warnings():
+            # As many effects as rows: calibration does not mind.
+            warnings.simplefilter("ignore", bm.DesignWarning)
+            spec = bm.prepare(
+                self.formula, self.frame(), priors=dict(self.priors), weights=self.weights
+            )
         if y is None:
             return spec
         return dataclasses.replace(spec, design=dataclasses.replace(spec.design, y=y))
