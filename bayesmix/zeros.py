@@ -129,10 +129,8 @@ def _message(design: Design, far: list[_FarColumn], products: dict[str, _FarColu
         why.append(f"the model of the group effects of {_quoted(factors)} depends on {zero}")
     if products:
         labels = tuple(dict.fromkeys(product.factor for product in products.values()))
-        why.append(f"so does the default prior of {listed(map(repr, labels), 3)}")
-    reason = (
-        " and ".join(why).replace("so does", f"{zero} moves", 1) if not far else ", and ".join(why)
-    )
+        moves = "so does" if why else f"{zero} moves"
+        why.append(f"{moves} the default prior of {listed(map(repr, labels), 3)}")
     centred = _centred(design, columns)
     remedy = (
         "Make a centred column in the data first and use that."
@@ -143,7 +141,8 @@ def _message(design: Design, far: list[_FarColumn], products: dict[str, _FarColu
         remedy += (
             " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
         )
-    return f"{listed(map(str, columns.values()))} {verb} far from zero, and {reason}. {remedy}"
+    named, reasons = listed(map(str, columns.values())), ", and ".join(why)
+    return f"{named} {verb} far from zero, and {reasons}. {remedy}"
 
 
 def _quoted(names: tuple[str, ...]) -> str:
