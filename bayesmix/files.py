@@ -43,7 +43,7 @@ _KINDS = (
 
 
 def as_path(path: object) -> Path:
-    """Return a path of text, and raise for anything that cannot be one.
+    """Return a path of text, ``~`` being the home; raise for anything that cannot be one.
 
     Parameters
     ----------
@@ -57,7 +57,8 @@ def as_path(path: object) -> Path:
     Raises
     ------
     BayesmixError
-        It is neither text nor a `pathlib.Path`, is empty, or has characters that no path can have.
+        It is neither text nor a `pathlib.Path`, is empty, is that of a folder, or has characters
+        that no path can have.
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
@@ -74,7 +75,9 @@ def as_path(path: object) -> Path:
         raise BayesmixError(
             f"{_shown(text)} has a character that file systems cannot write. Take it out."
         ) from None
-    return Path(text)
+    if text.endswith(tuple(filter(None, (os.sep, os.altsep)))):
+        raise BayesmixError(f"{_shown(text)} is the name of a folder. Give the path of a file.")
+    return Path(os.path.expanduser(text))
 
 
 @contextlib.contextmanager

@@ -48,12 +48,24 @@ def test_what_is_no_path(path):
 
 @pytest.mark.parametrize(
     ("path", "reason"),
-    [("", "path is empty"), ("a\0b", "null character"), ("a\ud800", "file systems cannot write")],
+    [
+        ("", "path is empty"),
+        ("a\0b", "null character"),
+        ("a\ud800", "file systems cannot write"),
+        ("fits" + os.sep, "name of a folder"),
+    ],
 )
 def test_text_that_is_no_path(path, reason):
     with pytest.raises(bm.BayesmixError, match=reason) as caught:
         as_path(path)
     str(caught.value).encode()
+
+
+def test_the_home_of_the_user(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert as_path("~/a.fit") == tmp_path / "a.fit"
+    assert as_path("a~b") == Path("a~b")
 
 
 class OfBytes:
