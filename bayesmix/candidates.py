@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.columns import encode_column
 from bayesmix.dependence import Gram, dependent_columns, gram_matrix
 from bayesmix.effects import Effects, Namespace, learn_effects, read_side, resolve_names
@@ -19,12 +19,11 @@ from bayesmix.formula import Formula
 from bayesmix.rewrites import LONGEST, bars_of, is_readable, quoted
 
 if TYPE_CHECKING:
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["Candidates"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 _ENOUGH = 50_000
 _CONTINUOUS = 5_000

@@ -13,9 +13,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
-from bayesmix.design import Design, GroupTerm
+from bayesmix.arrays import FloatArray
+from bayesmix.design import Design
+from bayesmix.groupterm import GroupTerm
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ __all__ = [
     "sd_and_cor",
     "sd_variable",
 ]
-
-type FloatArray = npt.NDArray[np.float64]
 
 
 def effects_as_written(centre: FloatArray, effects: FloatArray) -> FloatArray:

@@ -6,8 +6,8 @@ from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.candidates import Candidates
 from bayesmix.columns import listed
 from bayesmix.dependence import Gram, dependent_columns
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_design", "redundant_columns", "response_among_columns"]
 
-type FloatArray = npt.NDArray[np.float64]
 type Term = tuple[str, ...]
 type Checked = tuple[list[str], Draft]
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arrays import IntArray
 from bayesmix.errors import BayesmixError, short, suggest
 from bayesmix.frames import plain_index, plain_series
 from bayesmix.spelling import check_labels, find_label, label_of, plain_text
@@ -35,7 +36,6 @@ __all__ = [
     "listed",
 ]
 
-type IntArray = npt.NDArray[np.int64]
 type Columns = Mapping[str, pd.Series[Any]]
 
 # Rows for each value from which on fractions are codes.

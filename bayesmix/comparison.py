@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +12,7 @@ import pandas as pd
 
 from bayesmix.arguments import one_of, shown
 from bayesmix.criteria import Facts, logo
-from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
+from bayesmix.errors import BayesmixError, ComparisonWarning, suggest, warn
 from bayesmix.report import Summary
 from bayesmix.verdicts import caution, doubts, in_words, remedy
 
@@ -189,11 +188,7 @@ def _compare(
     from_fits = not any(map(_is_result, models.values()))
     table = _table(results, facts, criterion, from_fits)
     if table.attrs["caution"]:
-        warnings.warn(
-            table.attrs["caution"],
-            ComparisonWarning,
-            skip_file_prefixes=(os.path.dirname(__file__),),
-        )
+        warn(table.attrs["caution"], ComparisonWarning)
     return table
 
 

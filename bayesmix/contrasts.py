@@ -7,15 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from formulae.categorical import ENCODINGS, ContrastMatrix, Encoding
 
+from bayesmix.arrays import FloatArray
 from bayesmix.columns import listed
 from bayesmix.errors import BayesmixError
 
 __all__ = ["CONTRASTS", "Diff", "Helmert", "Poly", "ordered_note"]
-
-type FloatArray = npt.NDArray[np.float64]
 
 
 class _Contrast(Encoding):  # type: ignore[misc]

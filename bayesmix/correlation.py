@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import warnings
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ import pandas as pd
 from scipy.stats import beta
 
 from bayesmix.arguments import as_number, few, shown, true_or_false
+from bayesmix.arrays import FloatArray
 from bayesmix.criteria import logo, loo
-from bayesmix.design import GroupTerm
-from bayesmix.errors import BayesmixError, ComparisonWarning
+from bayesmix.errors import BayesmixError, ComparisonWarning, warn
 from bayesmix.exact import exact_obstacle
+from bayesmix.groupterm import GroupTerm
 from bayesmix.implied import ImpliedPrior, implied_priors
 from bayesmix.priors import LKJ
 from bayesmix.report import Summary
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Correlation", "CorrelationComparison", "compare_correlation", "correlations"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 LEVEL = 0.95
 # A column whose mean is so many sds from zero is not centred.
@@ -233,7 +232,7 @@ def compare_correlation(
     cautions = _cautions(criteria, others)
     if cautions:
         text = " ".join(cautions)
-        warnings.warn(text, ComparisonWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+        warn(text, ComparisonWarning)
     return CorrelationComparison(
         sentence=_sentence(table, models, trusted=not cautions),
         models=models,

@@ -9,8 +9,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
@@ -22,9 +20,10 @@ from scipy.special import logsumexp
 from threadpoolctl import threadpool_limits
 
 from bayesmix.arguments import shape_of, shown, true_or_false, whole_number
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.crossval import _results, _seeds, check_executor, logo_by_refit
 from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, ComparisonWarning, suggest
+from bayesmix.errors import BayesmixError, ComparisonWarning, suggest, warn
 from bayesmix.exact import exact_obstacle, marginal_of
 from bayesmix.integrated import group_densities, row_densities, theta_of
 from bayesmix.matching import DENSITIES, matched
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["GOOD_P_WAIC", "Facts", "conditional_densities", "logo", "loo", "waic"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 # Numbers in one block of draws by rows: 64 MB.
 BLOCK = 1 << 23
@@ -779,7 +776,7 @@ def _enough_draws(S: int, *, at_least: int) -> None:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, ComparisonWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+    warn(text, ComparisonWarning)
 
 
 # --- facts ----------------------------------------------------------------------------------------

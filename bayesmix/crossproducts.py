@@ -6,14 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.design import Design
 
 __all__ = ["CrossBlocks", "CrossProducts", "cross_products", "within_levels"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 1 << 18
 

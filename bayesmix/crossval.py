@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import threading
 import time
 import warnings
@@ -24,13 +23,16 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from bayesmix.arguments import generator, seed, shape_of, shown, true_or_false, whole_number
-from bayesmix.design import Design, Encoder, GroupTerm
-from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest
+from bayesmix.arrays import FloatArray, IntArray
+from bayesmix.design import Design, Encoder
+from bayesmix.errors import BayesmixError, ConvergenceWarning, suggest, warn
 from bayesmix.exact import exact_obstacle
 from bayesmix.frames import row_values
+from bayesmix.groupterm import GroupTerm
 from bayesmix.heldout import log_joint_predictive, log_predictive
+from bayesmix.options import SampleOptions
 from bayesmix.priors import resolve_priors
-from bayesmix.sampling import SampleOptions, _progress, _signs_of_life, sample
+from bayesmix.sampling import _progress, _signs_of_life, sample
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FoldJob", "FoldResult", "folds", "kfold", "logo_by_refit", "run_fold"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 # The split where no seed is given: the same for all models of the same rows.
 SPLIT_SEED = 20_260_806
@@ -711,11 +711,10 @@ def _elpd_data(
     uncertain = {result.name: result.messages for result in results if result.messages}
     if uncertain:
         each = "; ".join(f"{name}: {', '.join(messages)}" for name, messages in uncertain.items())
-        warnings.warn(
+        warn(
             f"The draws of {len(uncertain)} of {len(results)} folds should not be trusted yet. "
             f"{each}.",
             ConvergenceWarning,
-            skip_file_prefixes=(os.path.dirname(__file__),),
         )
     if np.isnan(elpd_i.values).any():
         raise AssertionError("a fold left rows out")

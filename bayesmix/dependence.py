@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import solve_triangular
 
+from bayesmix.arrays import FloatArray
+
 __all__ = ["Gram", "dependent_columns", "gram_matrix"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 _CHUNK = 65_536
 _BLOCK = 64

@@ -12,19 +12,19 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.formula import Bar, Formula
 from bayesmix.rewrites import LONGEST, Sum, bars_of, is_readable, read_sum, replace_bars
 
 if TYPE_CHECKING:
     from bayesmix.candidates import Candidates
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
     from bayesmix.effects import Effects
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["Draft", "EffectTerm", "first_draft", "offer", "written_terms"]
 
-type FloatArray = npt.NDArray[np.float64]
 type Term = tuple[str, ...]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.design import Design
 from bayesmix.spec import ModelSpec
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Draws", "linear_predictor"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
 # machine.

@@ -16,13 +16,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
 from bayesmix.advice import ADVICE
+from bayesmix.arrays import FloatArray
 from bayesmix.calls import MethodCall, nodes, rebuild
 from bayesmix.columns import listed
 from bayesmix.contrasts import CONTRASTS
@@ -46,8 +46,6 @@ __all__ = [
     "unknown_column",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 _ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd, "pi": np.pi}
 # NumPy's functions, beside its ufuncs, that can stand in a formula: they give one number, which is

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import os
 import re
+import warnings
 from collections.abc import Iterable
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "readable",
     "short",
     "suggest",
+    "warn",
 ]
 
 
@@ -176,3 +179,12 @@ def short(text: object, limit: int = _LONGEST_LABEL) -> str:
         half = (limit - 3) // 2
         shown = f"{shown[: limit - 3 - half]}...{shown[-half:]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown)
+
+
+# Ends with a separator: a folder beside it may begin with the same letters.
+_PACKAGE = os.path.join(os.path.dirname(__file__), "")
+
+
+def warn(text: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's code that called into the package."""
+    warnings.warn(text, category, skip_file_prefixes=(_PACKAGE,))

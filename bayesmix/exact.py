@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from bayesmix.arrays import FloatArray
 from bayesmix.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.crossproducts import cross_products
 from bayesmix.design import Design
@@ -30,7 +31,6 @@ __all__ = [
     "sample_exact",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Floating-point operations of one step of all short chains: above the first, long chains are
 # preferred where the proposal is good; above the second there is no other way.

@@ -18,12 +18,12 @@ import numpy.typing as npt
 from scipy.special import betaln, expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
 from bayesmix.arguments import shown
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.formula import quote
 
 __all__ = ["FAMILIES", "LINKS", "Family", "Link", "family", "get_family", "nearest_whole"]
 
-type Array = npt.NDArray[np.float64]
 type Auxiliary = Mapping[str, Any]
 type Labels = Sequence[Any] | npt.NDArray[Any] | None
 
@@ -125,7 +125,7 @@ class Family:
     _parameters: Callable[[Any, Auxiliary, Any, Any], dict[str, Any]]
     _log_density: Callable[[Any, Any, Link, Auxiliary, Any, Any], Any]
     _draw: Callable[[np.random.Generator, Any, Auxiliary, Any, Any], Any]
-    _check: Callable[[str, Array, Array | None, Labels], None]
+    _check: Callable[[str, FloatArray, FloatArray | None, Labels], None]
 
     def __repr__(self) -> str:
         """Return the text that `get_family` reads."""
@@ -140,7 +140,7 @@ class Family:
         """Whether the linear predictor has the unit of the response (identity link)."""
         return self.link == "identity"
 
-    def inverse_link(self, eta: npt.ArrayLike) -> Array:
+    def inverse_link(self, eta: npt.ArrayLike) -> FloatArray:
         """Compute the mean of the response, or the probability of a success.
 
         Parameters
@@ -185,7 +185,7 @@ class Family:
         auxiliary: Auxiliary | None = None,
         weights: Any = None,
         trials: Any = None,
-    ) -> Array:
+    ) -> FloatArray:
         """Compute the log density (or log probability) of each response, stable in the tails.
 
         Parameters
@@ -207,7 +207,7 @@ class Family:
         y, eta = np.asarray(y, dtype=np.float64), np.asarray(eta, dtype=np.float64)
         return np.asarray(self._log_density(y, eta, LINKS[self.link], auxiliary, weights, trials))
 
-    def expectation(self, eta: npt.ArrayLike, trials: Any = None) -> Array:
+    def expectation(self, eta: npt.ArrayLike, trials: Any = None) -> FloatArray:
         """Compute the expected response: inverse link, times the trials where there are some.
 
         Parameters
@@ -232,7 +232,7 @@ class Family:
         auxiliary: Auxiliary | None = None,
         weights: Any = None,
         trials: Any = None,
-    ) -> Array:
+    ) -> FloatArray:
         """Draw one response for each element of the linear predictor.
 
         Parameters
@@ -344,7 +344,7 @@ class Family:
         return given
 
 
-def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> Array:
+def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> FloatArray:
     """Replace numbers that are whole but for rounding error by the whole number.
 
     Parameters
@@ -374,7 +374,7 @@ def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> Array:
     return numbers
 
 
-def _numeric(what: str, values: npt.ArrayLike, labels: Labels = None) -> Array:
+def _numeric(what: str, values: npt.ArrayLike, labels: Labels = None) -> FloatArray:
     """Float64 copy of finite numbers; text, categories and infinities are errors."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
@@ -412,7 +412,7 @@ def _rows(bad: npt.NDArray[np.bool_], labels: Labels = None) -> str:
     return f"not so in {where.size} {rows} ({place} {shown})"
 
 
-def _check_counts(what: str, values: Array, labels: Labels) -> None:
+def _check_counts(what: str, values: FloatArray, labels: Labels) -> None:
     if (values < 0).any():
         negative = values < 0
         raise BayesmixError(
@@ -453,7 +453,7 @@ def _gaussian_draw(
     return rng.normal(mu, _residual_sd(auxiliary, weights))
 
 
-def _gaussian_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
+def _gaussian_check(name: str, y: FloatArray, trials: FloatArray | None, labels: Labels) -> None:
     if np.ptp(y) == 0:
         raise BayesmixError(
             f"Response {name!r} is constant (every row is {y[0]:g}), so there is nothing to "
@@ -481,7 +481,7 @@ def _bernoulli_draw(
     return rng.random(np.shape(mu)) < mu
 
 
-def _bernoulli_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
+def _bernoulli_check(name: str, y: FloatArray, trials: FloatArray | None, labels: Labels) -> None:
     values = np.unique(y)
     other = values[(values != 0) & (values != 1)]
     if other.size:
@@ -530,7 +530,7 @@ def _binomial_draw(
     return rng.binomial(np.asarray(trials).astype(np.int64), mu)
 
 
-def _binomial_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
+def _binomial_check(name: str, y: FloatArray, trials: FloatArray | None, labels: Labels) -> None:
     assert trials is not None
     if trials.shape != y.shape:
         raise BayesmixError(
@@ -577,7 +577,7 @@ def _poisson_draw(
     return np.where(mu > _LARGEST_POISSON_MEAN, np.round(mu), drawn)
 
 
-def _poisson_check(name: str, y: Array, trials: Array | None, labels: Labels) -> None:
+def _poisson_check(name: str, y: FloatArray, trials: FloatArray | None, labels: Labels) -> None:
     _check_counts(f"Response {name!r} of family 'poisson'", y, labels)
     if not y.any():
         raise BayesmixError(

@@ -17,8 +17,9 @@ from bayesmix.rewrites import LONGEST, add_terms, remove_terms
 
 if TYPE_CHECKING:
     from bayesmix.candidates import Candidates
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
     from bayesmix.formula import Formula
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["few_levels"]
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix import predict, tables
-from bayesmix.design import Design, make_design
+from bayesmix.design import Design
 from bayesmix.families import Family, get_family
+from bayesmix.make import make_design
 from bayesmix.priors import LKJ, Prior, resolve_priors
 from bayesmix.report import Summary, summarise
 from bayesmix.spec import ModelSpec
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
         ELPDDataLOOSubsample,
         ELPDDataWAIC,
     )
-    from bayesmix.sampling import SampleOptions
+    from bayesmix.options import SampleOptions
 
 __all__ = ["MixedFit", "fit", "prepare"]
 
@@ -166,7 +167,7 @@ def fit(
     >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
     >>> fit.ranef().head()  # doctest: +SKIP
     """
-    from bayesmix.sampling import SampleOptions
+    from bayesmix.options import SampleOptions
 
     options = SampleOptions(
         method=method,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.columns import listed
 from bayesmix.dependence import Gram, dependent_columns
 from bayesmix.drafts import Draft, EffectTerm, offer, written_terms
@@ -20,8 +20,9 @@ from bayesmix.rewrites import quoted
 
 if TYPE_CHECKING:
     from bayesmix.candidates import Candidates
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
     from bayesmix.families import Family
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = [
     "effects_of_the_population",
@@ -31,7 +32,6 @@ __all__ = [
     "same_groups",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
 type Checked = tuple[list[str], Draft]
 
 

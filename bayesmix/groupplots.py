@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.arguments import one_of
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError
 from bayesmix.panels import (
     BLUE,
@@ -29,12 +30,11 @@ from bayesmix.tables import selected
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmix.design import GroupTerm
     from bayesmix.fitting import MixedFit
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["plot_ranef", "plot_shrinkage", "plot_trends"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Parts of the estimated distribution of the groups inside its contours.
 CONTOURS = (0.5, 0.9)

@@ -12,9 +12,11 @@ from scipy import sparse
 from scipy.special import logsumexp, ndtri
 
 from bayesmix.arguments import generator
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.centring import centred_design
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
 from bayesmix.draws import Draws, linear_predictor
+from bayesmix.groupterm import GroupTerm
 from bayesmix.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["log_joint_predictive", "log_predictive"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 # Points at which an effect of an unseen level is integrated out, for each draw.
 POINTS = 32

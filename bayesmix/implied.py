@@ -10,14 +10,14 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.centring import scale_as_written, sd_and_cor
-from bayesmix.design import GroupTerm
+from bayesmix.groupterm import GroupTerm
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import draw_from
 
 __all__ = ["ImpliedPrior", "implied_priors"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 DRAWS = 20_000
 # Draws of a kernel density: its cost goes with them, its shape hardly.

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg, optimize, special
 
+from bayesmix.arrays import FloatArray
+
 __all__ = [
     "Learnt",
     "Mixture",
@@ -25,7 +27,6 @@ __all__ = [
     "short_chains",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
 type LogDensity = Callable[[FloatArray], FloatArray]
 
 DEGREES_OF_FREEDOM = 5.0

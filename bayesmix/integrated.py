@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.centring import centred_design, centred_scale
 from bayesmix.crossproducts import cross_products, within_levels
 from bayesmix.design import Design
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["group_densities", "row_densities", "theta_of"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 type Pattern = tuple[tuple[int, int], ...]
 
 # Numbers in the largest array that is yielded, in those of one batch, in what is kept between

@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGEST", "SMALLEST", "check_sizes", "mean", "root_mean_weight", "sd", "spread"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Tables and diagnostics square what is reported, and deviations of it that are a part of it.
 SMALLEST, LARGEST = 1e-140, 1e140

@@ -12,16 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import linalg, sparse
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.crossproducts import CrossBlocks, CrossProducts
 from bayesmix.theta import Theta
 
 __all__ = ["Effects", "MarginalModel", "cholesky", "factorise", "marginal_model"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 LARGEST_BATCH = 1 << 21
 CACHE_SIZE = 1 << 14

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logsumexp
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.exact import marginal_of
 from bayesmix.integrated import group_densities
 from bayesmix.spec import ModelSpec
@@ -22,8 +23,6 @@ from bayesmix.theta import Theta, ThetaSpace
 
 __all__ = ["DENSITIES", "matched"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 type LogDensity = Callable[[FloatArray], FloatArray]
 
 # Maps that are tried, and the Pareto k at which a group is done.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.centring import sd_variable
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
+from bayesmix.groupterm import GroupTerm
 from bayesmix.interrupts import import_whole
 from bayesmix.priors import Prior, vectorise
 from bayesmix.spec import ModelSpec

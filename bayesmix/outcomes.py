@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from formulae.categorical import CategoricalBox
 
+from bayesmix.arrays import IntArray
 from bayesmix.columns import listed
 from bayesmix.errors import BayesmixError, short
 from bayesmix.formula import quote
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from bayesmix.families import Family
 
 __all__ = ["coded", "equals", "is_categorical", "is_text", "labels_of", "not_numbers"]
-
-type IntArray = npt.NDArray[np.int64]
 
 
 def is_categorical(values: Any) -> bool:

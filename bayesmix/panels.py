@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.arguments import few, shown
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError, suggest
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ __all__ = [
     "scale_of",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Okabe & Ito's colours, which differ in lightness as well.
 BLUE, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#7F7F7F"

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import generator, whole_number
+from bayesmix.arrays import FloatArray
 from bayesmix.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.errors import BayesmixError
 from bayesmix.implied import implied_priors
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_compare", "plot_correlation", "plot_ppc", "plot_trace", "plot_varcorr"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Parameters that plot_trace shows unasked, and draws of a chain that a line has.
 MOST_TRACES, MOST_POINTS = 12, 1000

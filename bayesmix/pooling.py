@@ -12,24 +12,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, log_ndtr
 
 from bayesmix import tables
+from bayesmix.arrays import BoolArray, FloatArray, IntArray
 from bayesmix.errors import BayesmixError
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
     from bayesmix.families import Family
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["no_pooling", "shrinkage"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
-type BoolArray = npt.NDArray[np.bool_]
 
 # Part of a column that the columns before it must leave over, for it to count as another one.
 _SMALLEST_PART = 1e-10

@@ -9,21 +9,20 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import names_of, one_of, seed, true_or_false
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.columns import distinct_levels, listed
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
 from bayesmix.draws import Draws, linear_predictor
-from bayesmix.errors import BayesmixError, DesignWarning, suggest
+from bayesmix.errors import BayesmixError, DesignWarning, suggest, warn
 from bayesmix.frames import Frame
+from bayesmix.groupterm import GroupTerm
 from bayesmix.responsechecks import missing_trials
 from bayesmix.spec import ModelSpec
 from bayesmix.tables import summarised
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["epred", "linpred", "predict"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 type Seed = int | np.random.Generator | None
 
 GROUPS = ("conditional", "population")
@@ -417,7 +414,7 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
             "label of a grouping factor is a new level with new_levels='population', and leaving "
             "the factor out of groups= needs none."
         )
-        warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+        warn(note, DesignWarning)
     return ~incomplete
 
 

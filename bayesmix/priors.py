@@ -21,6 +21,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from bayesmix.arguments import as_number, shown
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES, LINKS, Family
 from bayesmix.interrupts import import_whole
@@ -29,11 +30,10 @@ from bayesmix.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
 if TYPE_CHECKING:
     import pandas as pd
 
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["LKJ", "Prior", "PriorSet", "resolve_priors", "vectorise", "without_correlations"]
-
-type Array = npt.NDArray[np.float64]
 
 
 # The common distributions: what PyMC calls them, what SciPy calls them.
@@ -254,7 +254,7 @@ class Prior:
         """Whether the density has a finite integral, so that it can be drawn from."""
         return self.distribution not in _IMPROPER
 
-    def log_density(self, x: npt.ArrayLike) -> Array:
+    def log_density(self, x: npt.ArrayLike) -> FloatArray:
         """Compute the log density; minus infinity outside the support.
 
         Parameters
@@ -280,7 +280,9 @@ class Prior:
             return np.where(x < 0, -np.inf, math.log(2) + law.logpdf(x))
         return np.asarray(law.logpdf(x), dtype=np.float64)
 
-    def draw(self, rng: np.random.Generator, size: int | tuple[int, ...] | None = None) -> Array:
+    def draw(
+        self, rng: np.random.Generator, size: int | tuple[int, ...] | None = None
+    ) -> FloatArray:
         """Draw from the prior.
 
         Parameters
@@ -367,7 +369,7 @@ class LKJ:
         return f"LKJ(eta={self.eta:g})"
 
 
-def vectorise(priors: Sequence[Prior]) -> tuple[str, dict[str, Array]] | None:
+def vectorise(priors: Sequence[Prior]) -> tuple[str, dict[str, FloatArray]] | None:
     """Put priors that differ in their numbers only into one distribution with array parameters.
 
     Parameters
@@ -923,7 +925,7 @@ def _location(design: Design, family: Family) -> float:
     return float(LINKS[family.link].function(average)) - (0.0 if offset is None else mean(offset))
 
 
-def _population_defaults(X: Array, location: float, scale: float, cells: bool) -> list[Prior]:
+def _population_defaults(X: FloatArray, location: float, scale: float, cells: bool) -> list[Prior]:
     """Priors of the columns except the intercept; `cells` looks for one intercept per cell."""
     spreads = np.array([spread(column) for column in X.T])
     is_cell = np.zeros(X.shape[1], dtype=bool)
@@ -948,7 +950,7 @@ def _intercept_like(group: GroupTerm) -> list[bool]:
     return found
 
 
-def _cell_columns(X: Array) -> list[int]:
+def _cell_columns(X: FloatArray) -> list[int]:
     """Find the first run of neighbouring 0/1 columns that sum to one in every row."""
     binary = ((X == 0) | (X == 1)).all(axis=0)
     for start in range(X.shape[1]):

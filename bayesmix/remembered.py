@@ -20,6 +20,7 @@ import pandas as pd
 from formulae.categorical import CategoricalBox
 from formulae.terms.call_resolver import LazyCall, LazyVariable
 
+from bayesmix.arrays import IntArray
 from bayesmix.calls import FunctionCall, Remembered, children, used_columns
 from bayesmix.errors import BayesmixError
 from bayesmix.limits import check_arguments
@@ -27,7 +28,6 @@ from bayesmix.rfunctions import FUNCTIONS
 
 __all__ = ["learn_calls"]
 
-type IntArray = npt.NDArray[np.int64]
 
 # Rows on which functions are tried, and how many of them stand in a part.
 _SAMPLE = 1000

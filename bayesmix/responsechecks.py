@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arrays import FloatArray
 from bayesmix.effects import Side
 from bayesmix.errors import BayesmixError, FormulaError
 from bayesmix.formula import quote
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from bayesmix.formula import Formula
 
 __all__ = ["check_response", "check_right_side", "missing_trials"]
-
-type FloatArray = npt.NDArray[np.float64]
 
 
 def check_response(

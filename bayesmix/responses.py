@@ -10,13 +10,13 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from formulae import model_description
 from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
 from formulae.terms import Variable
 
+from bayesmix.arrays import FloatArray
 from bayesmix.calls import nodes
 from bayesmix.columns import listed
 from bayesmix.effects import _PROPORTIONS, Namespace, Side, _read
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TRIALS_IN_ARRAY", "Response", "learn_response", "read_response"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 TRIALS_IN_ARRAY = "weights="
 """Stands for the column of the trials where the weights came as an array."""

@@ -12,15 +12,14 @@ import dataclasses
 import math
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.design import Design
 from bayesmix.magnitudes import root_mean_weight, sd, spread
 from bayesmix.theta import Theta
 
 __all__ = ["ORDINARY_TO_EXACT", "ORDINARY_TO_NUTS", "Units"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Sizes whose base-2 logarithm is within these have the unit one.
 ORDINARY_TO_EXACT, ORDINARY_TO_NUTS = 32, 16

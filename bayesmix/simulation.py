@@ -19,10 +19,11 @@ from bayesmix.centring import (
     sd_and_cor,
 )
 from bayesmix.columns import learn_factor
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import Family, get_family
 from bayesmix.frames import open_frame
+from bayesmix.groupterm import GroupTerm
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame

@@ -14,7 +14,8 @@ from bayesmix.rewrites import LONGEST, add_terms, read_sum, remove_terms
 
 if TYPE_CHECKING:
     from bayesmix.candidates import Candidates
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = ["slopes_without_population_effect"]
 

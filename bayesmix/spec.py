@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.arguments import shown
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
 from bayesmix.errors import BayesmixError
 from bayesmix.families import Family
+from bayesmix.groupterm import GroupTerm
 from bayesmix.priors import LKJ, PriorSet, resolve_priors, without_correlations
 
 if TYPE_CHECKING:

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.archive import Archive, Damaged, require
-from bayesmix.design import Design, Encoder, GroupTerm
+from bayesmix.design import Design, Encoder
 from bayesmix.errors import BayesmixError
 from bayesmix.families import Family
 from bayesmix.formula import Formula
+from bayesmix.groupterm import GroupTerm
 from bayesmix.labels import plain_labels, restore_index
 from bayesmix.plain import Plain
 from bayesmix.priors import LKJ, Prior, PriorSet, _check_prior, resolve_priors
 from bayesmix.records import checked, fields_of, mapping, record
 
 if TYPE_CHECKING:
-    from bayesmix.sampling import SampleOptions
+    from bayesmix.options import SampleOptions
 
 __all__ = [
     "check_sizes",
@@ -213,7 +214,7 @@ def _restore_prior(stored: Plain) -> Prior | LKJ:
 
 def restore_options(stored: Plain) -> SampleOptions:
     """Put the options of sampling together."""
-    from bayesmix.sampling import SampleOptions
+    from bayesmix.options import SampleOptions
 
     stored = mapping(stored, "the options")
     checked(stored.get("random_seed"), int, "the seed")

@@ -17,13 +17,15 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.arguments import as_number, few, one_of, shown, true_or_false
+from bayesmix.arrays import FloatArray
 from bayesmix.errors import BayesmixError, suggest
 from bayesmix.families import FAMILIES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from bayesmix.design import Design, GroupTerm
+    from bayesmix.design import Design
+    from bayesmix.groupterm import GroupTerm
 
 __all__ = [
     "coef",
@@ -40,7 +42,6 @@ __all__ = [
     "varcorr",
 ]
 
-type Array = npt.NDArray[np.float64]
 
 # Draws of group effects copied at a time: 64 MB, whatever the number of levels.
 _CHUNK_SIZE = 8_000_000
@@ -59,12 +60,12 @@ class _Interval(NamedTuple):
 class _Marginals(NamedTuple):
     """Summaries of k quantities, each of shape (k,)."""
 
-    mean: Array
-    sd: Array
-    lower: Array
-    upper: Array
+    mean: FloatArray
+    sd: FloatArray
+    lower: FloatArray
+    upper: FloatArray
 
-    def columns(self, interval: _Interval) -> dict[str, Array]:
+    def columns(self, interval: _Interval) -> dict[str, FloatArray]:
         lower, upper = interval.names("lower", "upper")
         return {"value": self.mean, "se": self.sd, lower: self.lower, upper: self.upper}
 
@@ -430,7 +431,7 @@ def find_typical(
     return typical if probabilities is None else typical.assign(probs=_text(labels))
 
 
-def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, Array]:
+def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray]:
     """Collect the draws of each parameter, the effects of single levels left out.
 
     Parameters
@@ -459,7 +460,7 @@ def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, Array]:
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
-def summarised(draws: Array, ci_level: float) -> dict[str, Array]:
+def summarised(draws: FloatArray, ci_level: float) -> dict[str, FloatArray]:
     """Summarise draws of any quantities.
 
     Parameters
@@ -508,7 +509,7 @@ def diagnostics(design: Design, posterior: xr.Dataset) -> pd.DataFrame:
     draws = parameter_draws(design, posterior)
     shape = (len(draws), posterior.sizes["chain"], posterior.sizes["draw"])
     stacked = np.array(list(draws.values())).reshape(shape)
-    figures: dict[str, Array] = {
+    figures: dict[str, FloatArray] = {
         name: np.full(len(draws), np.nan) for name in ("r_hat", "ess_bulk", "ess_tail")
     }
     varies = np.isfinite(stacked).all(axis=(1, 2)) & (np.ptp(stacked, axis=(1, 2)) > 0)
@@ -566,7 +567,7 @@ def _level_marginals(
     effect: str,
     interval: _Interval,
     *,
-    add: Array | None,
+    add: FloatArray | None,
 ) -> _Marginals:
     """Summarise one effect in every level: the only place that reads draws of group effects."""
     if f"u_{term.factor}" not in posterior or "statistic" in posterior[f"u_{term.factor}"].dims:
@@ -608,7 +609,7 @@ def _kept_marginals(
     return _Marginals(*(np.asarray(column, dtype=np.float64) for column in columns))
 
 
-def _summarise(draws: Array, interval: _Interval) -> _Marginals:
+def _summarise(draws: FloatArray, interval: _Interval) -> _Marginals:
     """Summarise each row of draws (k, S); the draws are used up: they may be reordered."""
     k, n_draws = draws.shape
     mean = draws.mean(axis=1)
@@ -618,18 +619,18 @@ def _summarise(draws: Array, interval: _Interval) -> _Marginals:
     return _Marginals(mean, sd, lower, upper)
 
 
-def _flat(values: xr.DataArray, *dims: str) -> Array:
+def _flat(values: xr.DataArray, *dims: str) -> FloatArray:
     """Copy draws to an array of `dims` and, last, all chains together."""
     ordered = values.transpose(*dims, "chain", "draw").values
     copy = np.array(ordered, dtype=np.float64, order="C", copy=True)
     return copy.reshape(*copy.shape[:-2], -1)
 
 
-def _draws(posterior: xr.Dataset, name: str, *dims: str) -> Array:
+def _draws(posterior: xr.Dataset, name: str, *dims: str) -> FloatArray:
     return _flat(posterior[name], *dims)
 
 
-def _beta(design: Design, posterior: xr.Dataset) -> Array:
+def _beta(design: Design, posterior: xr.Dataset) -> FloatArray:
     """Draws of the population effects (p, S); a model may have none."""
     if not len(design.terms):
         return np.empty((0, _n_draws(posterior)))
@@ -646,7 +647,7 @@ def _auxiliary(posterior: xr.Dataset) -> list[str]:
     return [name for name in names if name in posterior]
 
 
-def _correlations(term: GroupTerm, posterior: xr.Dataset) -> Iterator[tuple[int, int, Array]]:
+def _correlations(term: GroupTerm, posterior: xr.Dataset) -> Iterator[tuple[int, int, FloatArray]]:
     """Yield the two positions and the draws (S,) of each correlation that is estimated."""
     pairs = [(i, j) for block in term.blocks for i in block for j in block if i < j]
     if pairs:
@@ -655,7 +656,7 @@ def _correlations(term: GroupTerm, posterior: xr.Dataset) -> Iterator[tuple[int,
             yield i, j, draws[i, j]
 
 
-def _closest(values: Array, target: float) -> int:
+def _closest(values: FloatArray, target: float) -> int:
     """Position of the first value closest to the target.
 
     The median of an even number of levels is as far from the one as from the other of the two in
@@ -665,9 +666,9 @@ def _closest(values: Array, target: float) -> int:
     return int(np.argmax(distance <= distance.min() + 1e-9 * np.abs(values).max()))
 
 
-def _proportions(variances: Array) -> Array:
+def _proportions(variances: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares: Array = variances / variances.sum(axis=0)
+        shares: FloatArray = variances / variances.sum(axis=0)
     return shares
 
 

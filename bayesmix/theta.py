@@ -10,13 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, log_expit
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.priors import Prior
 from bayesmix.spec import ModelSpec, PartialCorrelations
 
 __all__ = ["Theta", "ThetaSpace", "draw_from"]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 # Standard deviations beyond exp(+-25) times the scale of the data are numerically 0 or infinite.
 FURTHEST = 25.0

@@ -8,12 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from formulae.categorical import CategoricalBox
 from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.arrays import FloatArray, IntArray
 from bayesmix.calls import nodes
 
 __all__ = [
@@ -26,8 +26,6 @@ __all__ = [
     "set_transforms",
 ]
 
-type FloatArray = npt.NDArray[np.float64]
-type IntArray = npt.NDArray[np.int64]
 
 CATEGORICAL = ("C", "S", "T")
 SPLINES = ("bs", "cr", "cc", "tp")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.arrays import IntArray
 from bayesmix.errors import BayesmixError, short
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
     "neither_numbers_nor_text",
 ]
 
-type IntArray = npt.NDArray[np.int64]
 
 # What to do with a column of a kind that is neither numbers nor text; {} is the column.
 _REMEDIES = {

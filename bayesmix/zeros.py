@@ -10,23 +10,21 @@ size of their columns, which grows with the distance of the zero while their eff
 from __future__ import annotations
 
 import dataclasses
-import os
 import re
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from bayesmix.arrays import FloatArray
 from bayesmix.columns import listed
-from bayesmix.design import Design, GroupTerm
-from bayesmix.errors import DesignWarning
+from bayesmix.design import Design
+from bayesmix.errors import DesignWarning, warn
+from bayesmix.groupterm import GroupTerm
 from bayesmix.priors import PriorSet
 from bayesmix.rewrites import add_terms, read_sum, replace_variables
 
 __all__ = ["warn_of_zeros"]
 
-type FloatArray = npt.NDArray[np.float64]
 
 # Sample sds between zero and the mean from which on a zero is far from the data.
 FAR = 3.0
@@ -71,7 +69,7 @@ def warn_of_zeros(design: Design, priors: PriorSet) -> Design:
     if not far and not products:
         return design
     note = _message(design, far, products)
-    warnings.warn(note, DesignWarning, skip_file_prefixes=(os.path.dirname(__file__),))
+    warn(note, DesignWarning)
     return dataclasses.replace(design, notes=(*design.notes, note))
 
 

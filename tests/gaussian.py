@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import linalg
 
 import bayesmix as bm
-from bayesmix.design import GroupTerm
+from bayesmix.groupterm import GroupTerm
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import Theta
 

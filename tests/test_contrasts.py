@@ -11,9 +11,10 @@ import pytest
 
 import bayesmix as bm
 from bayesmix.contrasts import CONTRASTS, Diff, Helmert, Poly
-from bayesmix.design import Design, make_design
+from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, DesignWarning
 from bayesmix.families import get_family
+from bayesmix.make import make_design
 
 LEVELS = ["a", "b", "c", "d"]
 HELMERT = [[-1, -1, -1], [1, -1, -1], [0, 2, -1], [0, 0, 3]]

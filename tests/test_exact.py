@@ -25,7 +25,8 @@ from bayesmix.independence import (
     long_chains,
     short_chains,
 )
-from bayesmix.sampling import SampleOptions, sample
+from bayesmix.options import SampleOptions
+from bayesmix.sampling import sample
 from bayesmix.spec import ModelSpec
 from bayesmix.theta import ThetaSpace
 from cases import BY_ID

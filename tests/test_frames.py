@@ -16,7 +16,7 @@ import xarray as xr
 
 import bayesmix as bm
 from bayesmix.frames import open_frame, plain_series
-from bayesmix.sampling import SampleOptions
+from bayesmix.options import SampleOptions
 from bayesmix.spelling import find_label, label_of
 from bayesmix.textnumbers import numbers_as_text
 from fuzzing.frames import run

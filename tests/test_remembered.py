@@ -12,9 +12,10 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.design import Design, make_design
+from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, DesignWarning
 from bayesmix.families import get_family
+from bayesmix.make import make_design
 
 N = 60
 

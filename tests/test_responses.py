@@ -15,8 +15,8 @@ import xarray as xr
 import bayesmix as bm
 from bayesmix.families import nearest_whole
 from bayesmix.model import variable_dims
+from bayesmix.options import SampleOptions
 from bayesmix.priors import resolve_priors
-from bayesmix.sampling import SampleOptions
 
 CHAINS, DRAWS, N = 2, 30, 96
 

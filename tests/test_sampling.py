@@ -22,7 +22,8 @@ import xarray as xr
 import bayesmix as bm
 from bayesmix import sampling
 from bayesmix.model import coordinates, variable_dims
-from bayesmix.sampling import SampleOptions, convergence_messages
+from bayesmix.options import SampleOptions
+from bayesmix.sampling import convergence_messages
 from bayesmix.spec import ModelSpec
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"

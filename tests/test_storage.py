@@ -22,11 +22,11 @@ import xarray as xr
 
 import bayesmix as bm
 from bayesmix.archive import Archive
-from bayesmix.design import make_design
+from bayesmix.make import make_design
 from bayesmix.model import variable_dims
+from bayesmix.options import SampleOptions
 from bayesmix.plain import Writer, decode
 from bayesmix.priors import resolve_priors
-from bayesmix.sampling import SampleOptions
 
 CHAINS, DRAWS = 2, 20
 HAS_SPLINES = "cr" in formulae.transforms.TRANSFORMS

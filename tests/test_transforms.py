@@ -13,9 +13,10 @@ import pytest
 
 import bayesmix as bm
 from bayesmix import sizes
-from bayesmix.design import Design, make_design
+from bayesmix.design import Design
 from bayesmix.errors import BayesmixError, DesignWarning
 from bayesmix.families import get_family
+from bayesmix.make import make_design
 
 FORMULAE = tuple(map(int, importlib.metadata.version("formulae").split(".")[:2]))
 NEWER = pytest.mark.skipif(FORMULAE < (0, 7), reason="formulae has bs alone")

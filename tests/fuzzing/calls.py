@@ -35,7 +35,8 @@ import numpy as np
 import pandas as pd
 
 import bayesmix as bm
-from bayesmix.design import Design, GroupTerm
+from bayesmix.design import Design
+from bayesmix.groupterm import GroupTerm
 from bayesmix.priors import PriorSet
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
