@@ -3,86 +3,86 @@
 Data goes one way. Each stage takes a finished, immutable value and returns another:
 
 ========================  ==========================================================
-`bayesmix.errors`         one base error, typed warnings
-`bayesmix.arguments`      checks of single arguments, in the same words everywhere
-`bayesmix.files`          paths that a user gives; files there whole or not at all
-`bayesmix.archive`        a zip of JSON and arrays, read without trust
-`bayesmix.plain`          plain values <-> JSON and arrays
-`bayesmix.records`        dataclasses <-> plain values, each field checked
-`bayesmix.labels`         pandas' indexes <-> plain values
-`bayesmix.interrupts`     Ctrl-C that waits for an import to end
-`bayesmix.waiting`        a sign of life where no bar can be drawn
-`bayesmix.advice`         what to write for functions that are not there
-`bayesmix.tokens`         text of a formula -> tokens, names
-`bayesmix.brackets`       tokens -> nested brackets, and back to text
-`bayesmix.margins`        order of terms: parts before wholes
-`bayesmix.expansion`      sums and products of terms, written out
-`bayesmix.bars`           bars -> effects that vary by a grouping factor
-`bayesmix.rwords`         R's words -> formulae's
-`bayesmix.rfunctions`     elementwise functions under R's names
+`bayesmix.base.errors`         one base error, typed warnings
+`bayesmix.base.arguments`      checks of single arguments, in the same words everywhere
+`bayesmix.storage.files`          paths that a user gives; files there whole or not at all
+`bayesmix.storage.archive`        a zip of JSON and arrays, read without trust
+`bayesmix.storage.plain`          plain values <-> JSON and arrays
+`bayesmix.storage.records`        dataclasses <-> plain values, each field checked
+`bayesmix.storage.labels`         pandas' indexes <-> plain values
+`bayesmix.base.interrupts`     Ctrl-C that waits for an import to end
+`bayesmix.base.waiting`        a sign of life where no bar can be drawn
+`bayesmix.formula.advice`         what to write for functions that are not there
+`bayesmix.formula.tokens`         text of a formula -> tokens, names
+`bayesmix.formula.brackets`       tokens -> nested brackets, and back to text
+`bayesmix.formula.margins`        order of terms: parts before wholes
+`bayesmix.formula.expansion`      sums and products of terms, written out
+`bayesmix.formula.bars`           bars -> effects that vary by a grouping factor
+`bayesmix.formula.rwords`         R's words -> formulae's
+`bayesmix.formula.rfunctions`     elementwise functions under R's names
 `bayesmix.response`       the left side of a formula
-`bayesmix.unquoted`       columns that need backquotes
-`bayesmix.formula`        an lme4 formula -> response, common part and bars
-`bayesmix.terms`          terms for formulae, read one factor at a time
-`bayesmix.coding`         contrasts or indicators, term by term
-`bayesmix.rewrites`       a formula with changes, as warnings offer it
-`bayesmix.splitting`      a formula rewritten as that of another model
-`bayesmix.families`       what the response may be: link, auxiliaries, density
-`bayesmix.frames`         the door for data frames of any library
-`bayesmix.spelling`       how a level is written, and which texts mean the same
-`bayesmix.values`         numbers, text, or neither
-`bayesmix.textnumbers`    text that was meant as numbers
-`bayesmix.columns`        categories and levels, learnt from a column
-`bayesmix.contrasts`      contrasts of categories by name
-`bayesmix.calls`          calls in a formula as trees
-`bayesmix.transforms`     formulae's transformations where they need help
-`bayesmix.sizes`          sizes of matrices, before they are made
-`bayesmix.limits`         arguments that the rows of the fit cannot carry
-`bayesmix.remembered`     functions of all rows: remembered, or refused
-`bayesmix.evaluation`     terms -> columns, with checks before and after
-`bayesmix.effects`        one side of a formula -> numbers, for old rows and new
-`bayesmix.outcomes`       text and categories as a response
-`bayesmix.responses`      the left side of a formula: response and trials
-`bayesmix.responsechecks` what a response cannot be
-`bayesmix.dependence`     columns that are made of others
-`bayesmix.candidates`     effects that another formula would have
-`bayesmix.drafts`         a formula on its way to a better one
-`bayesmix.groupchecks`    group effects that only priors tell from something else
-`bayesmix.slopes`         effects that vary round a mean of zero
-`bayesmix.fewlevels`      factors with few levels, as population effects
-`bayesmix.checks`         what probably was not meant
-`bayesmix.design`         formula + data -> arrays and names
-`bayesmix.magnitudes`     how large a column is, and what cannot be computed with
-`bayesmix.priors`         which prior stands on which parameter
-`bayesmix.zeros`          covariates whose zero is far from the data
-`bayesmix.spec`           design + family + priors: the whole model as plain data
-`bayesmix.centring`       group effects of centred columns, and as written
-`bayesmix.model`          the specification -> a joint PyMC model
-`bayesmix.tables`         posterior -> the tables that mixed-model users read
-`bayesmix.pooling`        what partial pooling did, group by group
-`bayesmix.rescaling`      a specification in other units, and back
-`bayesmix.sampling`       draws in one schema, convergence checked
-`bayesmix.report`         tables -> text and HTML
-`bayesmix.draws`          posterior -> arrays, the linear predictor of any rows
-`bayesmix.predict`        linear predictor, expected and new responses
-`bayesmix.heldout`        densities of rows that were not fitted
-`bayesmix.crossval`       k-fold cross-validation on any executor
-`bayesmix.elpd`           results of the criteria, as ArviZ's
-`bayesmix.criteria`       how well a model predicts: LOO, WAIC, leave one group out
-`bayesmix.verdicts`       differences of elpd in words, if they can be trusted
-`bayesmix.comparison`     models by how well they predict: a table
-`bayesmix.correlation`    whether group effects are correlated, and whether it matters
-`bayesmix.panels`         what all figures share
-`bayesmix.plots`          figures from tables
-`bayesmix.groupplots`     figures of single groups
+`bayesmix.formula.unquoted`       columns that need backquotes
+`bayesmix.formula.formula`        an lme4 formula -> response, common part and bars
+`bayesmix.formula.terms`          terms for formulae, read one factor at a time
+`bayesmix.formula.coding`         contrasts or indicators, term by term
+`bayesmix.formula.rewrites`       a formula with changes, as warnings offer it
+`bayesmix.formula.splitting`      a formula rewritten as that of another model
+`bayesmix.families.families`       what the response may be: link, auxiliaries, density
+`bayesmix.frames.frames`         the door for data frames of any library
+`bayesmix.frames.spelling`       how a level is written, and which texts mean the same
+`bayesmix.frames.values`         numbers, text, or neither
+`bayesmix.frames.textnumbers`    text that was meant as numbers
+`bayesmix.frames.columns`        categories and levels, learnt from a column
+`bayesmix.encoding.contrasts`      contrasts of categories by name
+`bayesmix.encoding.calls`          calls in a formula as trees
+`bayesmix.encoding.transforms`     formulae's transformations where they need help
+`bayesmix.encoding.sizes`          sizes of matrices, before they are made
+`bayesmix.encoding.limits`         arguments that the rows of the fit cannot carry
+`bayesmix.encoding.remembered`     functions of all rows: remembered, or refused
+`bayesmix.encoding.evaluation`     terms -> columns, with checks before and after
+`bayesmix.encoding.effects`        one side of a formula -> numbers, for old rows and new
+`bayesmix.encoding.outcomes`       text and categories as a response
+`bayesmix.encoding.responses`      the left side of a formula: response and trials
+`bayesmix.encoding.responsechecks` what a response cannot be
+`bayesmix.checks.dependence`     columns that are made of others
+`bayesmix.checks.candidates`     effects that another formula would have
+`bayesmix.checks.drafts`         a formula on its way to a better one
+`bayesmix.checks.groupchecks`    group effects that only priors tell from something else
+`bayesmix.checks.slopes`         effects that vary round a mean of zero
+`bayesmix.checks.fewlevels`      factors with few levels, as population effects
+`bayesmix.checks.checks`         what probably was not meant
+`bayesmix.design.design`         formula + data -> arrays and names
+`bayesmix.design.magnitudes`     how large a column is, and what cannot be computed with
+`bayesmix.priors.priors`         which prior stands on which parameter
+`bayesmix.preparation.zeros`          covariates whose zero is far from the data
+`bayesmix.model.spec`           design + family + priors: the whole model as plain data
+`bayesmix.model.centring`       group effects of centred columns, and as written
+`bayesmix.engines.model`          the specification -> a joint PyMC model
+`bayesmix.tables.tables`         posterior -> the tables that mixed-model users read
+`bayesmix.tables.pooling`        what partial pooling did, group by group
+`bayesmix.engines.rescaling`      a specification in other units, and back
+`bayesmix.engines.sampling`       draws in one schema, convergence checked
+`bayesmix.tables.report`         tables -> text and HTML
+`bayesmix.posterior.draws`          posterior -> arrays, the linear predictor of any rows
+`bayesmix.predictions.predict`        linear predictor, expected and new responses
+`bayesmix.predictions.heldout`        densities of rows that were not fitted
+`bayesmix.criteria.crossval`       k-fold cross-validation on any executor
+`bayesmix.criteria.elpd`           results of the criteria, as ArviZ's
+`bayesmix.criteria.criteria`       how well a model predicts: LOO, WAIC, leave one group out
+`bayesmix.criteria.verdicts`       differences of elpd in words, if they can be trusted
+`bayesmix.criteria.comparison`     models by how well they predict: a table
+`bayesmix.criteria.correlation`    whether group effects are correlated, and whether it matters
+`bayesmix.figures.panels`         what all figures share
+`bayesmix.figures.plots`          figures from tables
+`bayesmix.figures.groupplots`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
-`bayesmix.states`         the state of transformations <-> plain values
-`bayesmix.learnt`         what formulae has learnt <-> plain values
-`bayesmix.encoding`       what encodes new data <-> plain values
-`bayesmix.specs`          designs, priors and options <-> plain values
-`bayesmix.trees`          draws <-> plain values, checked against their model
-`bayesmix.storage`        a fit to one file and back
-`bayesmix.datasets`       example data
+`bayesmix.storage.states`         the state of transformations <-> plain values
+`bayesmix.storage.learnt`         what formulae has learnt <-> plain values
+`bayesmix.storage.encoding`       what encodes new data <-> plain values
+`bayesmix.storage.specs`          designs, priors and options <-> plain values
+`bayesmix.storage.trees`          draws <-> plain values, checked against their model
+`bayesmix.storage.storage`        a fit to one file and back
+`bayesmix.data.datasets`       example data
 `bayesmix.simulation`     grouped data from a known truth
 ========================  ==========================================================
 
@@ -98,23 +98,23 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bayesmix.comparison import Comparison, compare
-    from bayesmix.correlation import CorrelationComparison
-    from bayesmix.datasets import load_dataset
-    from bayesmix.errors import (
+    from bayesmix.base.errors import (
         BayesmixError,
         ComparisonWarning,
         ConvergenceWarning,
         DesignWarning,
         FormulaError,
     )
-    from bayesmix.families import Family, get_family
+    from bayesmix.criteria.comparison import Comparison, compare
+    from bayesmix.criteria.correlation import CorrelationComparison
+    from bayesmix.data.datasets import load_dataset
+    from bayesmix.families.families import Family, get_family
+    from bayesmix.figures.plots import plot_compare, plot_correlation
     from bayesmix.fitting import MixedFit, fit, prepare
-    from bayesmix.plots import plot_compare, plot_correlation
-    from bayesmix.priors import LKJ, Prior
+    from bayesmix.model.spec import ModelSpec
+    from bayesmix.priors.priors import LKJ, Prior
     from bayesmix.simulation import Simulation, simulate, simulate_from
-    from bayesmix.spec import ModelSpec
-    from bayesmix.storage import load
+    from bayesmix.storage.storage import load
 
 __version__ = "0.1.0"
 
@@ -145,26 +145,26 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "LKJ": "priors",
-    "BayesmixError": "errors",
-    "Comparison": "comparison",
-    "ComparisonWarning": "errors",
-    "ConvergenceWarning": "errors",
-    "CorrelationComparison": "correlation",
-    "DesignWarning": "errors",
-    "Family": "families",
-    "FormulaError": "errors",
+    "LKJ": "priors.priors",
+    "BayesmixError": "base.errors",
+    "Comparison": "criteria.comparison",
+    "ComparisonWarning": "base.errors",
+    "ConvergenceWarning": "base.errors",
+    "CorrelationComparison": "criteria.correlation",
+    "DesignWarning": "base.errors",
+    "Family": "families.families",
+    "FormulaError": "base.errors",
     "MixedFit": "fitting",
-    "ModelSpec": "spec",
-    "Prior": "priors",
+    "ModelSpec": "model.spec",
+    "Prior": "priors.priors",
     "Simulation": "simulation",
-    "compare": "comparison",
+    "compare": "criteria.comparison",
     "fit": "fitting",
-    "get_family": "families",
-    "load": "storage",
-    "load_dataset": "datasets",
-    "plot_compare": "plots",
-    "plot_correlation": "plots",
+    "get_family": "families.families",
+    "load": "storage.storage",
+    "load_dataset": "data.datasets",
+    "plot_compare": "figures.plots",
+    "plot_correlation": "figures.plots",
     "prepare": "fitting",
     "simulate": "simulation",
     "simulate_from": "simulation",

@@ -14,14 +14,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix import predict, tables
-from bayesmix.design import Design
-from bayesmix.families import Family, get_family
-from bayesmix.make import make_design
-from bayesmix.priors import LKJ, Prior, resolve_priors
-from bayesmix.report import Summary, summarise
-from bayesmix.spec import ModelSpec
-from bayesmix.zeros import warn_of_zeros
+from bayesmix.design.design import Design
+from bayesmix.families.families import Family, get_family
+from bayesmix.model.spec import ModelSpec
+from bayesmix.predictions import predict
+from bayesmix.preparation.make import make_design
+from bayesmix.preparation.zeros import warn_of_zeros
+from bayesmix.priors.priors import LKJ, Prior, resolve_priors
+from bayesmix.tables import tables
+from bayesmix.tables.report import Summary, summarise
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from narwhals.typing import IntoFrame
 
-    from bayesmix.correlation import CorrelationComparison
-    from bayesmix.elpd import (
+    from bayesmix.criteria.correlation import CorrelationComparison
+    from bayesmix.criteria.elpd import (
         ELPDDataLOGO,
         ELPDDataLOO,
         ELPDDataLOOSubsample,
         ELPDDataWAIC,
     )
-    from bayesmix.options import SampleOptions
+    from bayesmix.model.options import SampleOptions
 
 __all__ = ["MixedFit", "fit", "prepare"]
 
@@ -167,7 +168,7 @@ def fit(
     >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
     >>> fit.ranef().head()  # doctest: +SKIP
     """
-    from bayesmix.options import SampleOptions
+    from bayesmix.model.options import SampleOptions
 
     options = SampleOptions(
         method=method,
@@ -264,7 +265,7 @@ class MixedFit:
         )
 
     def fixef(self, *, ci_level: float = 0.95, exponentiate: bool = False) -> pd.DataFrame:
-        """Return population effects; see `bayesmix.tables.fixef`."""
+        """Return population effects; see `bayesmix.tables.tables.fixef`."""
         return tables.fixef(
             self.design, self.posterior, ci_level=ci_level, exponentiate=exponentiate
         )
@@ -272,7 +273,7 @@ class MixedFit:
     def varcorr(
         self, *, ci_level: float = 0.95, ci_scale: str = "sd", estimator: str = "mean"
     ) -> pd.DataFrame:
-        """Return variance components; see `bayesmix.tables.varcorr`."""
+        """Return variance components; see `bayesmix.tables.tables.varcorr`."""
         return tables.varcorr(
             self.design,
             self.posterior,
@@ -284,29 +285,29 @@ class MixedFit:
     def cor_re(
         self, *, long: bool = False, ci_level: float = 0.95
     ) -> dict[str, pd.DataFrame] | pd.DataFrame:
-        """Return correlations of the group effects; see `bayesmix.tables.cor_re`."""
+        """Return correlations of the group effects; see `bayesmix.tables.tables.cor_re`."""
         return tables.cor_re(self.design, self.posterior, long=long, ci_level=ci_level)
 
     def ranef(
         self, re: str | None = None, *, ci_level: float = 0.95, add_group_N: bool = False
     ) -> pd.DataFrame:
-        """Return group effects; see `bayesmix.tables.ranef`."""
+        """Return group effects; see `bayesmix.tables.tables.ranef`."""
         return tables.ranef(
             self.design, self.posterior, re=re, ci_level=ci_level, add_group_N=add_group_N
         )
 
     def coef(self, re: str | None = None, *, ci_level: float = 0.95) -> pd.DataFrame:
-        """Return population and group effects added; see `bayesmix.tables.coef`."""
+        """Return population and group effects added; see `bayesmix.tables.tables.coef`."""
         return tables.coef(self.design, self.posterior, re=re, ci_level=ci_level)
 
     def find_typical(
         self, re: str | None = None, *, probs: npt.ArrayLike | None = None
     ) -> pd.DataFrame:
-        """Return typical levels; see `bayesmix.tables.find_typical`."""
+        """Return typical levels; see `bayesmix.tables.tables.find_typical`."""
         return tables.find_typical(self.design, self.posterior, re=re, probs=probs)
 
     def diagnostics(self) -> pd.DataFrame:
-        """Return R-hat and effective sample sizes; see `bayesmix.tables.diagnostics`."""
+        """Return R-hat and effective sample sizes; see `bayesmix.tables.tables.diagnostics`."""
         return self._diagnostics.copy()
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -329,7 +330,7 @@ class MixedFit:
             The path exists, is none or no regular file, the system refuses it, or the fit holds a
             value that a file cannot hold.
         """
-        from bayesmix.storage import save
+        from bayesmix.storage.storage import save
 
         save(self, path, overwrite=overwrite)
 
@@ -343,8 +344,8 @@ class MixedFit:
         random_seed: int | np.random.Generator | None = None,
         progressbar: bool = True,
     ) -> ELPDData:
-        """Return the result of k-fold cross-validation; see `bayesmix.crossval.kfold`."""
-        from bayesmix.crossval import kfold
+        """Return the result of k-fold cross-validation; see `bayesmix.criteria.crossval.kfold`."""
+        from bayesmix.criteria.crossval import kfold
 
         return kfold(
             self,
@@ -364,14 +365,14 @@ class MixedFit:
         subsample: int | None = None,
         executor: Executor | None = None,
     ) -> ELPDDataLOO | ELPDDataLOOSubsample:
-        """Return the result of leaving one row out; see `bayesmix.criteria.loo`."""
-        from bayesmix.criteria import loo
+        """Return the result of leaving one row out; see `bayesmix.criteria.criteria.loo`."""
+        from bayesmix.criteria.criteria import loo
 
         return loo(self, integrated=integrated, reloo=reloo, subsample=subsample, executor=executor)
 
     def waic(self) -> ELPDDataWAIC:
-        """Return the WAIC, given the group effects; see `bayesmix.criteria.waic`."""
-        from bayesmix.criteria import waic
+        """Return the WAIC, given the group effects; see `bayesmix.criteria.criteria.waic`."""
+        from bayesmix.criteria.criteria import waic
 
         return waic(self)
 
@@ -383,16 +384,16 @@ class MixedFit:
         reloo: bool = False,
         executor: Executor | None = None,
     ) -> ELPDDataLOGO:
-        """Return the result of leaving one group out; see `bayesmix.criteria.logo`."""
-        from bayesmix.criteria import logo
+        """Return the result of leaving one group out; see `bayesmix.criteria.criteria.logo`."""
+        from bayesmix.criteria.criteria import logo
 
         return logo(self, group, refit=refit, reloo=reloo, executor=executor)
 
     def compare_correlation(
         self, *, eta: Sequence[float] = (1.0, 2.0, 4.0), logo: bool | None = None
     ) -> CorrelationComparison:
-        """Ask whether group effects are correlated; see `bayesmix.correlation`."""
-        from bayesmix.correlation import compare_correlation
+        """Ask whether group effects are correlated; see `bayesmix.criteria.correlation`."""
+        from bayesmix.criteria.correlation import compare_correlation
 
         return compare_correlation(self, eta=eta, logo=logo)
 
@@ -406,7 +407,7 @@ class MixedFit:
         draws: bool = False,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
-        """Predict the linear predictor; see `bayesmix.predict.linpred`.
+        """Predict the linear predictor; see `bayesmix.predictions.predict.linpred`.
 
         Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
         """
@@ -431,7 +432,7 @@ class MixedFit:
         draws: bool = False,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
-        """Predict the expected response; see `bayesmix.predict.epred`.
+        """Predict the expected response; see `bayesmix.predictions.predict.epred`.
 
         Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
         """
@@ -456,7 +457,7 @@ class MixedFit:
         draws: bool = False,
         random_seed: int | np.random.Generator | None = None,
     ) -> pd.DataFrame | xr.DataArray:
-        """Predict new responses; see `bayesmix.predict.predict`.
+        """Predict new responses; see `bayesmix.predictions.predict.predict`.
 
         Without `random_seed` the seed of the fit is taken, so that a call repeats its numbers.
         """
@@ -472,14 +473,14 @@ class MixedFit:
         )
 
     def no_pooling(self, re: str | None = None) -> pd.DataFrame:
-        """Return a regression of each group alone; see `bayesmix.pooling.no_pooling`."""
-        from bayesmix.pooling import no_pooling
+        """Return a regression of each group alone; see `bayesmix.tables.pooling.no_pooling`."""
+        from bayesmix.tables.pooling import no_pooling
 
         return no_pooling(self.design, self.spec.family, self.posterior, re=re)
 
     def shrinkage(self, re: str | None = None) -> pd.DataFrame:
-        """Return what partial pooling did; see `bayesmix.pooling.shrinkage`."""
-        from bayesmix.pooling import shrinkage
+        """Return what partial pooling did; see `bayesmix.tables.pooling.shrinkage`."""
+        from bayesmix.tables.pooling import shrinkage
 
         return shrinkage(self.design, self.spec.family, self.posterior, re=re)
 
@@ -491,8 +492,8 @@ class MixedFit:
         effects: Sequence[str] | str | None = None,
         ax: Axes | npt.NDArray[Any] | None = None,
     ) -> Axes | npt.NDArray[Any]:
-        """Draw what partial pooling did; see `bayesmix.groupplots.plot_shrinkage`."""
-        from bayesmix.groupplots import plot_shrinkage
+        """Draw what partial pooling did; see `bayesmix.figures.groupplots.plot_shrinkage`."""
+        from bayesmix.figures.groupplots import plot_shrinkage
 
         return plot_shrinkage(self, kind, re=re, effects=effects, ax=ax)
 
@@ -504,8 +505,8 @@ class MixedFit:
         ci_level: float = 0.95,
         ax: Axes | npt.NDArray[Any] | None = None,
     ) -> Axes | npt.NDArray[Any]:
-        """Draw the group effects in order; see `bayesmix.groupplots.plot_ranef`."""
-        from bayesmix.groupplots import plot_ranef
+        """Draw the group effects in order; see `bayesmix.figures.groupplots.plot_ranef`."""
+        from bayesmix.figures.groupplots import plot_ranef
 
         return plot_ranef(self, re, effects=effects, ci_level=ci_level, ax=ax)
 
@@ -516,14 +517,14 @@ class MixedFit:
         re: str | None = None,
         ax: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
-        """Draw a line for each group; see `bayesmix.groupplots.plot_trends`."""
-        from bayesmix.groupplots import plot_trends
+        """Draw a line for each group; see `bayesmix.figures.groupplots.plot_trends`."""
+        from bayesmix.figures.groupplots import plot_trends
 
         return plot_trends(self, effect, re=re, ax=ax)
 
     def plot_varcorr(self, *, ax: Axes | npt.NDArray[Any] | None = None) -> Axes | npt.NDArray[Any]:
-        """Draw sds and correlations with their priors; see `bayesmix.plots.plot_varcorr`."""
-        from bayesmix.plots import plot_varcorr
+        """Draw sds and correlations with their priors; see `bayesmix.figures.plots.plot_varcorr`."""
+        from bayesmix.figures.plots import plot_varcorr
 
         return plot_varcorr(self, ax=ax)
 
@@ -534,8 +535,8 @@ class MixedFit:
         random_seed: int | np.random.Generator | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Draw replicated data over the data; see `bayesmix.plots.plot_ppc`."""
-        from bayesmix.plots import plot_ppc
+        """Draw replicated data over the data; see `bayesmix.figures.plots.plot_ppc`."""
+        from bayesmix.figures.plots import plot_ppc
 
         return plot_ppc(self, draws=draws, random_seed=random_seed, ax=ax)
 
@@ -545,8 +546,8 @@ class MixedFit:
         *,
         ax: npt.NDArray[Any] | None = None,
     ) -> npt.NDArray[Any]:
-        """Draw the chains of each parameter; see `bayesmix.plots.plot_trace`."""
-        from bayesmix.plots import plot_trace
+        """Draw the chains of each parameter; see `bayesmix.figures.plots.plot_trace`."""
+        from bayesmix.figures.plots import plot_trace
 
         return plot_trace(self, parameters, ax=ax)
 
@@ -590,7 +591,7 @@ class MixedFit:
 
     @property
     def _sampling(self) -> dict[str, Any]:
-        from bayesmix.sampling import divergences
+        from bayesmix.engines.sampling import divergences
 
         table = self._diagnostics
         n_draws = self.posterior.sizes["chain"] * self.posterior.sizes["draw"]
@@ -640,7 +641,7 @@ def _prepare(
 
 
 def _sampled(spec: ModelSpec, options: SampleOptions) -> MixedFit:
-    from bayesmix.sampling import sample
+    from bayesmix.engines.sampling import sample
 
     return MixedFit(spec, sample(spec, options), options)
 

@@ -11,19 +11,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.arguments import as_number, as_whole_number, few, generator, one_of, shape_of, shown
-from bayesmix.centring import (
+from bayesmix.base.arguments import (
+    as_number,
+    as_whole_number,
+    few,
+    generator,
+    one_of,
+    shape_of,
+    shown,
+)
+from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.families.families import Family, get_family
+from bayesmix.frames.columns import learn_factor
+from bayesmix.frames.frames import open_frame
+from bayesmix.model.centring import (
     centred_scale,
     effects_as_written,
     scale_as_written,
     sd_and_cor,
 )
-from bayesmix.columns import learn_factor
-from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, suggest
-from bayesmix.families import Family, get_family
-from bayesmix.frames import open_frame
-from bayesmix.groupterm import GroupTerm
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame

@@ -10,9 +10,9 @@ import pandas as pd
 from scipy import linalg
 
 import bayesmix as bm
-from bayesmix.groupterm import GroupTerm
-from bayesmix.spec import ModelSpec
-from bayesmix.theta import Theta
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.engines.theta import Theta
+from bayesmix.model.spec import ModelSpec
 
 
 def frame() -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 import bayesmix as bm
-from bayesmix.spec import ModelSpec
+from bayesmix.model.spec import ModelSpec
 
 # Yields of Box & Tiao's (1973, section 5.1.2) simulated batches, as in lme4's Dyestuff2: the
 # estimated variance between batches is zero.

@@ -6,7 +6,7 @@ all, centre c and half width h
     mean = c,  quantile(p) = c + h (2 p - 1),  variance (ddof=1) = (2 h / (S - 1))^2 S (S + 1) / 12
 
 and different parameters are scrambled differently. The designs have the fields of
-`bayesmix.design.Design` that tables and reports read.
+`bayesmix.design.design.Design` that tables and reports read.
 """
 
 from __future__ import annotations

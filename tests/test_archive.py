@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bayesmix.archive import _ALWAYS, METADATA, Archive, Damaged, write_array, write_json
-from bayesmix.plain import decode
+from bayesmix.storage.archive import _ALWAYS, METADATA, Archive, Damaged, write_array, write_json
+from bayesmix.storage.plain import decode
 
 SAVED = {
     "numbers": np.arange(6.0).reshape(2, 3),

@@ -13,7 +13,7 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.centring import (
+from bayesmix.model.centring import (
     centred_design,
     centred_effects,
     effects_as_written,
@@ -347,7 +347,7 @@ def test_zeros_that_do_not_matter_are_passed_over():
 
 def test_priors_as_written_are_those_of_the_joint_model():
     """Sds and correlations as written, drawn here and by PyMC."""
-    from bayesmix.implied import implied_priors
+    from bayesmix.engines.implied import implied_priors
 
     spec = bm.prepare("y ~ x + (x | g)", shifted(simulated(5, 8), "t", 3.0))
     (term,) = spec.design.groups
@@ -367,7 +367,7 @@ def test_priors_as_written_are_those_of_the_joint_model():
 
 
 def test_fold_models_are_centred_as_the_whole():
-    from bayesmix.crossval import _fold_spec
+    from bayesmix.criteria.crossval import _fold_spec
 
     data = simulated(5, 8).assign(x=lambda d: d["t"] + 1)
     for priors in ({}, {"sd:g": HALF_NORMAL}):

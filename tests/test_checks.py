@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.dependence import dependent_columns, gram_matrix
+from bayesmix.checks.dependence import dependent_columns, gram_matrix
 from cases import CASES
 
 GROUPS, ROWS = 12, 8

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.criteria import Facts
-from bayesmix.errors import BayesmixError
+from bayesmix.base.errors import BayesmixError
+from bayesmix.criteria.criteria import Facts
 
 COLUMNS = [
     "K",
@@ -28,7 +28,7 @@ def result(values, *, kind="loo", k=None, facts=None, p_waic=None):
     """Make a result of known pointwise values."""
     import xarray as xr
 
-    from bayesmix.elpd import ELPDDataLOGO, ELPDDataLOO, ELPDDataWAIC
+    from bayesmix.criteria.elpd import ELPDDataLOGO, ELPDDataLOO, ELPDDataWAIC
 
     values = np.asarray(values, dtype=float)
     dim = "Subject" if kind == "logo" else "obs"
@@ -317,7 +317,7 @@ class TestNames:
         a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-slopes", draws=500)
         assert set(bm.compare(a, b).index) == {"model 1", "model 2"}
         assert list(bm.compare(result(rows() - 1), result(rows())).index) == ["model 2", "model 1"]
-        monkeypatch.setattr("bayesmix.comparison.LONGEST_NAME", 20)
+        monkeypatch.setattr("bayesmix.criteria.comparison.LONGEST_NAME", 20)
         other = fitted("sleepstudy-intercept")
         assert set(bm.compare(a, other).index) == {"model 1", "model 2"}
 

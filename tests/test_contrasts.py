@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.contrasts import CONTRASTS, Diff, Helmert, Poly
-from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, DesignWarning
-from bayesmix.families import get_family
-from bayesmix.make import make_design
+from bayesmix.base.errors import BayesmixError, DesignWarning
+from bayesmix.design.design import Design
+from bayesmix.encoding.contrasts import CONTRASTS, Diff, Helmert, Poly
+from bayesmix.families.families import get_family
+from bayesmix.preparation.make import make_design
 
 LEVELS = ["a", "b", "c", "d"]
 HELMERT = [[-1, -1, -1], [1, -1, -1], [0, 2, -1], [0, 0, 3]]

@@ -8,16 +8,16 @@ import pytest
 from scipy import integrate, stats
 
 import bayesmix as bm
-from bayesmix.correlation import (
+from bayesmix.base.errors import BayesmixError
+from bayesmix.criteria.correlation import (
     Correlation,
     _about_correlations,
     _about_prediction,
     _what_is_compared,
     correlations,
 )
-from bayesmix.criteria import loo
-from bayesmix.errors import BayesmixError
-from bayesmix.implied import implied_priors
+from bayesmix.criteria.criteria import loo
+from bayesmix.engines.implied import implied_priors
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ class TestTrust:
             k[:58] = 1.5
             return dataclasses.replace(result, pareto_k=k)
 
-        monkeypatch.setattr("bayesmix.correlation.loo", doubtful)
+        monkeypatch.setattr("bayesmix.criteria.correlation.loo", doubtful)
         with pytest.warns(bm.ComparisonWarning) as caught:
             result = fit.compare_correlation(eta=[1, 2], logo=False)
         assert len(caught) == 1

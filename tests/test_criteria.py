@@ -12,10 +12,10 @@ import xarray as xr
 from scipy.special import logsumexp
 
 import bayesmix as bm
-from bayesmix import criteria
-from bayesmix.criteria import Facts, conditional_densities
-from bayesmix.errors import BayesmixError, ComparisonWarning
-from bayesmix.integrated import group_densities, row_densities, theta_of
+from bayesmix.base.errors import BayesmixError, ComparisonWarning
+from bayesmix.criteria import criteria
+from bayesmix.criteria.criteria import Facts, conditional_densities
+from bayesmix.engines.integrated import group_densities, row_densities, theta_of
 
 
 def quietly(function, *args, **options):

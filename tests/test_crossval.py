@@ -18,11 +18,11 @@ from scipy import stats
 from threadpoolctl import threadpool_info
 
 import bayesmix as bm
-from bayesmix import crossval
-from bayesmix.crossval import FoldJob, folds, logo_by_refit, run_fold
-from bayesmix.exact import marginal_of
-from bayesmix.sampling import sample
-from bayesmix.theta import ThetaSpace
+from bayesmix.criteria import crossval
+from bayesmix.criteria.crossval import FoldJob, folds, logo_by_refit, run_fold
+from bayesmix.engines.exact import marginal_of
+from bayesmix.engines.sampling import sample
+from bayesmix.engines.theta import ThetaSpace
 from gaussian import CASES
 
 K = 3

@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, DesignWarning, FormulaError
-from bayesmix.families import get_family
-from bayesmix.formula import Formula, parse_formula
-from bayesmix.groupterm import GroupTerm
-from bayesmix.make import make_design
+from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError
+from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.families.families import get_family
+from bayesmix.formula.formula import Formula, parse_formula
+from bayesmix.preparation.make import make_design
 from cases import CASES
 
 FORMULAE = tuple(map(int, importlib.metadata.version("formulae").split(".")[:2]))

@@ -20,7 +20,7 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.options import SampleOptions
+from bayesmix.model.options import SampleOptions
 from posteriors import make_case
 
 N = 48

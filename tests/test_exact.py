@@ -13,10 +13,9 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix import marginal
-from bayesmix.centring import scale_as_written, sd_and_cor
-from bayesmix.exact import ExactDraws, marginal_of, sample_exact
-from bayesmix.independence import (
+from bayesmix.blocks import marginal
+from bayesmix.engines.exact import ExactDraws, marginal_of, sample_exact
+from bayesmix.engines.independence import (
     Learnt,
     Mixture,
     has_stuck,
@@ -25,10 +24,11 @@ from bayesmix.independence import (
     long_chains,
     short_chains,
 )
-from bayesmix.options import SampleOptions
-from bayesmix.sampling import sample
-from bayesmix.spec import ModelSpec
-from bayesmix.theta import ThetaSpace
+from bayesmix.engines.sampling import sample
+from bayesmix.engines.theta import ThetaSpace
+from bayesmix.model.centring import scale_as_written, sd_and_cor
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
 from cases import BY_ID
 from gaussian import CASES
 from hard_cases import HARD, walk

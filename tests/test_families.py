@@ -8,8 +8,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesmix.errors import BayesmixError
-from bayesmix.families import FAMILIES, LINKS, Family, family, get_family
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.families import FAMILIES, LINKS, Family, family, get_family
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from matplotlib.quiver import Quiver
 from scipy.stats import norm
 
 import bayesmix as bm
-from bayesmix import exact
-from bayesmix.errors import BayesmixError
-from bayesmix.implied import implied_priors
-from bayesmix.panels import BLUE, ORANGE, density
-from bayesmix.plots import _prior_density, plot_ppc, plot_trace, plot_varcorr
+from bayesmix.base.errors import BayesmixError
+from bayesmix.engines import exact
+from bayesmix.engines.implied import implied_priors
+from bayesmix.figures.panels import BLUE, ORANGE, density
+from bayesmix.figures.plots import _prior_density, plot_ppc, plot_trace, plot_varcorr
 from pictures import labels, texts_overlap
 
 pytestmark = pytest.mark.usefixtures("without_a_screen")
@@ -351,7 +351,7 @@ class TestRefusals:
                 fitted(case).plot_trends()
 
     def test_something_else_than_a_fit(self):
-        from bayesmix.groupplots import plot_ranef, plot_shrinkage, plot_trends
+        from bayesmix.figures.groupplots import plot_ranef, plot_shrinkage, plot_trends
 
         for draw in (plot_shrinkage, plot_ranef, plot_trends, plot_varcorr, plot_ppc, plot_trace):
             with pytest.raises(BayesmixError, match=f"{draw.__name__} takes a fit of"):
@@ -623,7 +623,7 @@ class TestTrace:
         assert [axis.get_title(loc="left") for axis in axes[:, 0]] == ["sigma", "beta:Days"]
 
     def test_of_many_parameters_those_that_agree_least(self, fitted, monkeypatch):
-        from bayesmix import plots
+        from bayesmix.figures import plots
 
         monkeypatch.setattr(plots, "MOST_TRACES", 2)
         fit = fitted("sleepstudy-slopes")

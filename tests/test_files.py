@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import bayesmix as bm
-from bayesmix import files
-from bayesmix.files import as_path, replaced_file
+from bayesmix.storage import files
+from bayesmix.storage.files import as_path, replaced_file
 
 ON_UNIX = pytest.mark.skipif(os.name != "posix", reason="modes and links are those of Unix")
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -235,7 +235,7 @@ def test_of_two_at_once_one_is_refused(way, tmp_path, monkeypatch):
 KILLED = """
 import os, signal
 from pathlib import Path
-from bayesmix import files
+from bayesmix.storage import files
 {change}
 with files.replaced_file(Path({path!r}), overwrite=True) as file:
     file.write(b"half")
@@ -289,7 +289,8 @@ def test_the_next_save_cleans_up_after_killed_ones_and_nobody_else(tmp_path, mon
 FULL = """
 import resource, sys
 from pathlib import Path
-from bayesmix import BayesmixError, files
+from bayesmix.storage import files
+from bayesmix import BayesmixError
 {change}
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from formulae import design_matrices
 
-from bayesmix.errors import BayesmixError, FormulaError
-from bayesmix.formula import Bar, Formula, name_position, names_in, parse_formula
+from bayesmix.base.errors import BayesmixError, FormulaError
+from bayesmix.formula.formula import Bar, Formula, name_position, names_in, parse_formula
 
 # text -> canonical form (response ~ common + bars, explicit intercepts, products written out)
 CASES = {

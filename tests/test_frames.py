@@ -15,10 +15,10 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.frames import open_frame, plain_series
-from bayesmix.options import SampleOptions
-from bayesmix.spelling import find_label, label_of
-from bayesmix.textnumbers import numbers_as_text
+from bayesmix.frames.frames import open_frame, plain_series
+from bayesmix.frames.spelling import find_label, label_of
+from bayesmix.frames.textnumbers import numbers_as_text
+from bayesmix.model.options import SampleOptions
 from fuzzing.frames import run
 from posteriors import make_case
 

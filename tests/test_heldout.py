@@ -13,9 +13,9 @@ from scipy import integrate, stats
 from scipy.special import logsumexp
 
 import bayesmix as bm
-from bayesmix.design import Design
-from bayesmix.heldout import log_joint_predictive, log_predictive
-from bayesmix.spec import ModelSpec
+from bayesmix.design.design import Design
+from bayesmix.model.spec import ModelSpec
+from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 from gaussian import CASES, theta_variables
 
 DRAWS = 6
@@ -125,7 +125,7 @@ def test_gaussian_densities_do_not_depend_on_the_batch(monkeypatch):
     kept, out = split(spec.design)
     train = dataclasses.replace(spec, design=spec.design.take(kept))
     whole = log_predictive(train, spec.design.take(out), posterior(spec))
-    monkeypatch.setattr("bayesmix.draws.BATCH", 1)
+    monkeypatch.setattr("bayesmix.posterior.draws.BATCH", 1)
     one_by_one = log_predictive(train, spec.design.take(out), posterior(spec))
     np.testing.assert_allclose(one_by_one, whole, rtol=1e-12)
 

@@ -12,13 +12,13 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix import integrated
-from bayesmix.centring import sd_variable
-from bayesmix.exact import marginal_of
-from bayesmix.integrated import group_densities, row_densities, theta_of
-from bayesmix.marginal import MarginalModel
-from bayesmix.spec import ModelSpec
-from bayesmix.theta import Theta, ThetaSpace
+from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.engines import integrated
+from bayesmix.engines.exact import marginal_of
+from bayesmix.engines.integrated import group_densities, row_densities, theta_of
+from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.model.centring import sd_variable
+from bayesmix.model.spec import ModelSpec
 from gaussian import CASES, DenseAlgebra, dense, frame
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")

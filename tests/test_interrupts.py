@@ -10,7 +10,7 @@ import types
 
 import pytest
 
-from bayesmix.interrupts import held_back, import_whole
+from bayesmix.base.interrupts import held_back, import_whole
 
 
 def test_an_interrupt_waits_for_the_end():

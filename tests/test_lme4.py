@@ -17,7 +17,7 @@ import pytest
 from arviz_stats.base import array_stats
 
 import bayesmix as bm
-from bayesmix.spec import ModelSpec
+from bayesmix.model.spec import ModelSpec
 from cases import BY_ID
 from lme4_comparison import fixed_effects, group_effects, group_sds, plain, residual_sd
 

@@ -9,11 +9,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesmix as bm
-from bayesmix.criteria import _pareto_smoothed
-from bayesmix.integrated import group_densities, theta_of
-from bayesmix.matching import matched
-from bayesmix.spec import ModelSpec
-from bayesmix.theta import Theta, ThetaSpace
+from bayesmix.criteria.criteria import _pareto_smoothed
+from bayesmix.engines.integrated import group_densities, theta_of
+from bayesmix.engines.matching import matched
+from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.model.spec import ModelSpec
 from gaussian import CASES
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")

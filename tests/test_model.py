@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.model import build_model, free_variables, observed_name
-from bayesmix.spec import ModelSpec, partial_correlations
+from bayesmix.engines.model import build_model, free_variables, observed_name
+from bayesmix.model.spec import ModelSpec, partial_correlations
 from cases import CASES, Case
 
 

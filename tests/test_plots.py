@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.errors import BayesmixError
+from bayesmix.base.errors import BayesmixError
 from pictures import texts_overlap
 
 pytestmark = pytest.mark.usefixtures("without_a_screen")

@@ -9,9 +9,9 @@ import xarray as xr
 from scipy.optimize import linprog, minimize
 
 import bayesmix as bm
-from bayesmix.errors import BayesmixError
-from bayesmix.families import FAMILIES
-from bayesmix.pooling import no_pooling, shrinkage
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.families import FAMILIES
+from bayesmix.tables.pooling import no_pooling, shrinkage
 
 COLUMNS = ["group_var", "effect", "group", "value", "se", "n"]
 SHRINKAGE = ["group_var", "effect", "group", "n", "no_pooling", "partial_pooling"]
@@ -486,7 +486,7 @@ class TestShrinkage:
         assert (table["partial_pooling"] < 0).sum() in {2, 3, 4}
 
     def test_effects_that_were_kept_as_summaries(self, monkeypatch):
-        from bayesmix import exact
+        from bayesmix.engines import exact
 
         formula, data = "Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy")
         complete = bm.fit(formula, data, random_seed=1, progressbar=False).shrinkage()

@@ -13,11 +13,11 @@ from scipy import stats
 from scipy.special import expit
 
 import bayesmix as bm
-from bayesmix import predict
-from bayesmix.design import Design
-from bayesmix.predict import epred, linpred
-from bayesmix.predict import predict as new_responses
-from bayesmix.spec import ModelSpec
+from bayesmix.design.design import Design
+from bayesmix.model.spec import ModelSpec
+from bayesmix.predictions import predict
+from bayesmix.predictions.predict import epred, linpred
+from bayesmix.predictions.predict import predict as new_responses
 from cases import BY_ID
 from gaussian import CASES, frame, theta_variables
 

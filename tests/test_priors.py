@@ -13,10 +13,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from bayesmix import priors as module
-from bayesmix.errors import BayesmixError
-from bayesmix.families import get_family
-from bayesmix.priors import (
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.families import get_family
+from bayesmix.priors import priors as module
+from bayesmix.priors.priors import (
     LKJ,
     Prior,
     PriorSet,

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.errors import DesignWarning
-from bayesmix.families import get_family
-from bayesmix.make import make_design
+from bayesmix.base.errors import DesignWarning
+from bayesmix.families.families import get_family
+from bayesmix.preparation.make import make_design
 
 CONTENT = json.loads(Path(__file__).with_name("r_formulas.json").read_text(encoding="utf-8"))
 CASES = CONTENT["cases"]

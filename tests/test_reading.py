@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.errors import BayesmixError, DesignWarning, FormulaError
-from bayesmix.families import get_family
-from bayesmix.formula import parse_formula
-from bayesmix.make import make_design
-from bayesmix.margins import margins_first
+from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError
+from bayesmix.families.families import get_family
+from bayesmix.formula.formula import parse_formula
+from bayesmix.formula.margins import margins_first
+from bayesmix.preparation.make import make_design
 
 ODD = ["body mass", "pre-score", "1st", "rate%", "a/b", "x[mm]", "dose (mg)", "y:z", "a+b", "a, b"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from bayesmix.archive import Damaged
-from bayesmix.records import checked, fields_of, record
+from bayesmix.storage.archive import Damaged
+from bayesmix.storage.records import checked, fields_of, record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,10 +12,10 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, DesignWarning
-from bayesmix.families import get_family
-from bayesmix.make import make_design
+from bayesmix.base.errors import BayesmixError, DesignWarning
+from bayesmix.design.design import Design
+from bayesmix.families.families import get_family
+from bayesmix.preparation.make import make_design
 
 N = 60
 

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesmix.errors import BayesmixError
-from bayesmix.report import Summary, summarise
+from bayesmix.base.errors import BayesmixError
+from bayesmix.tables.report import Summary, summarise
 from posteriors import CASES, Case, counts, pupils, regression, slopes
 
 SAMPLING = {

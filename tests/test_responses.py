@@ -13,10 +13,10 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.families import nearest_whole
-from bayesmix.model import variable_dims
-from bayesmix.options import SampleOptions
-from bayesmix.priors import resolve_priors
+from bayesmix.engines.model import variable_dims
+from bayesmix.families.families import nearest_whole
+from bayesmix.model.options import SampleOptions
+from bayesmix.priors.priors import resolve_priors
 
 CHAINS, DRAWS, N = 2, 30, 96
 

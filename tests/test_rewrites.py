@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.formula import parse_formula
-from bayesmix.rewrites import (
+from bayesmix.formula.formula import parse_formula
+from bayesmix.formula.rewrites import (
     Sum,
     add_terms,
     quoted,

@@ -20,11 +20,12 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix import sampling
-from bayesmix.model import coordinates, variable_dims
-from bayesmix.options import SampleOptions
-from bayesmix.sampling import convergence_messages
-from bayesmix.spec import ModelSpec
+from bayesmix.engines import sampling
+from bayesmix.tables import tables
+from bayesmix.engines.model import coordinates, variable_dims
+from bayesmix.engines.sampling import convergence_messages
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 CHAINS, DRAWS = 4, 500
@@ -589,8 +590,8 @@ def test_samplers_agree(data, by_nutpie, sampler):
         sampling.diagnostics(by_nutpie.design, by_nutpie.posterior).itertuples(),
         strict=True,
     )
-    ours = bm.tables.parameter_draws(other.design, other.posterior)
-    theirs = bm.tables.parameter_draws(by_nutpie.design, by_nutpie.posterior)
+    ours = tables.parameter_draws(other.design, other.posterior)
+    theirs = tables.parameter_draws(by_nutpie.design, by_nutpie.posterior)
     for mine, yours in figures:
         x, y = ours[mine.parameter], theirs[yours.parameter]
         error = np.sqrt(x.var() / mine.ess_bulk + y.var() / yours.ess_bulk)

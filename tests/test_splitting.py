@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.formula import Bar, parse_formula
-from bayesmix.splitting import with_bars
+from bayesmix.formula.formula import Bar, parse_formula
+from bayesmix.formula.splitting import with_bars
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::bayesmix.DesignWarning", "ignore::bayesmix.ConvergenceWarning"

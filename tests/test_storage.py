@@ -21,12 +21,12 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.archive import Archive
-from bayesmix.make import make_design
-from bayesmix.model import variable_dims
-from bayesmix.options import SampleOptions
-from bayesmix.plain import Writer, decode
-from bayesmix.priors import resolve_priors
+from bayesmix.engines.model import variable_dims
+from bayesmix.model.options import SampleOptions
+from bayesmix.preparation.make import make_design
+from bayesmix.priors.priors import resolve_priors
+from bayesmix.storage.archive import Archive
+from bayesmix.storage.plain import Writer, decode
 
 CHAINS, DRAWS = 2, 20
 HAS_SPLINES = "cr" in formulae.transforms.TRANSFORMS

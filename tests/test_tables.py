@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from bayesmix import tables
-from bayesmix.errors import BayesmixError
+from bayesmix.base.errors import BayesmixError
+from bayesmix.tables import tables
 from posteriors import (
     CASES,
     Case,

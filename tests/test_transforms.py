@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix import sizes
-from bayesmix.design import Design
-from bayesmix.errors import BayesmixError, DesignWarning
-from bayesmix.families import get_family
-from bayesmix.make import make_design
+from bayesmix.base.errors import BayesmixError, DesignWarning
+from bayesmix.design.design import Design
+from bayesmix.encoding import sizes
+from bayesmix.families.families import get_family
+from bayesmix.preparation.make import make_design
 
 FORMULAE = tuple(map(int, importlib.metadata.version("formulae").split(".")[:2]))
 NEWER = pytest.mark.skipif(FORMULAE < (0, 7), reason="formulae has bs alone")
@@ -156,7 +156,7 @@ def test_what_they_can_carry_works(term):
 
 @NEWER
 def test_a_thin_plate_spline_that_does_not_fit_into_the_memory_says_its_size(monkeypatch):
-    monkeypatch.setattr("bayesmix.limits.memory_limit", lambda: 10_000)
+    monkeypatch.setattr("bayesmix.encoding.limits.memory_limit", lambda: 10_000)
     with pytest.raises(BayesmixError, match=r"takes 100.0 KiB for 80 rows, of 9.8 KiB .*max_knots"):
         design("y ~ tp(x, df=4)", data())
 

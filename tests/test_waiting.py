@@ -9,12 +9,12 @@ import time
 import pytest
 
 import bayesmix as bm
-from bayesmix.waiting import heartbeat
+from bayesmix.base.waiting import heartbeat
 
 
 @pytest.fixture
 def soon(monkeypatch):
-    monkeypatch.setattr("bayesmix.waiting.FIRST", 0.05)
+    monkeypatch.setattr("bayesmix.base.waiting.FIRST", 0.05)
 
 
 def wait_for(capsys, words: str) -> str:

@@ -32,10 +32,10 @@ import xarray as xr
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix import exact, sampling
-from bayesmix.centring import sd_variable
-from bayesmix.spec import ModelSpec
-from bayesmix.tables import parameter_draws
+from bayesmix.engines import exact, sampling
+from bayesmix.model.centring import sd_variable
+from bayesmix.model.spec import ModelSpec
+from bayesmix.tables.tables import parameter_draws
 
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]

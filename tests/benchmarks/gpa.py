@@ -37,7 +37,7 @@ def answer(formula: str) -> Figures:
     import pandas as pd
 
     import bayesmix as bm
-    from bayesmix import exact, sampling
+    from bayesmix.engines import exact, sampling
 
     data = pd.read_csv(GPA)
     assert {arviz_stats, exact, sampling}

@@ -12,7 +12,7 @@ import warnings
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.pooling import no_pooling
+from bayesmix.tables.pooling import no_pooling
 
 
 def main() -> None:

@@ -35,9 +35,9 @@ import numpy as np
 import pandas as pd
 
 import bayesmix as bm
-from bayesmix.design import Design
-from bayesmix.groupterm import GroupTerm
-from bayesmix.priors import PriorSet
+from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.priors.priors import PriorSet
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzzing.hostile import VALUES

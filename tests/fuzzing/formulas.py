@@ -30,9 +30,9 @@ import pandas as pd
 if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bayesmix.errors import BayesmixError
-from bayesmix.families import get_family
-from bayesmix.make import make_design
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.families import get_family
+from bayesmix.preparation.make import make_design
 from fuzzing.algebra import UnknownFunction, Unread, read
 
 SECONDS = 2.0

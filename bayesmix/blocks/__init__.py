@@ -1,0 +1,1 @@
+"""Numerics of mixed models: a small matrix for each level."""

@@ -1,0 +1,1 @@
+"""What probably was not meant: messages with a formula to write instead."""

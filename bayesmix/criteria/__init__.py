@@ -1,0 +1,1 @@
+"""How well a model predicts, and which does better."""

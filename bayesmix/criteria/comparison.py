@@ -1,0 +1,461 @@
+"""Compare models by how well they predict: a table, best first, and what it means in words."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arguments import one_of, shown
+from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
+from bayesmix.criteria.criteria import Facts, logo
+from bayesmix.criteria.verdicts import caution, doubts, in_words, remedy
+from bayesmix.tables.report import Summary
+
+if TYPE_CHECKING:
+    from arviz_stats import ELPDData
+
+    from bayesmix.fitting import MixedFit
+
+__all__ = ["Comparison", "compare"]
+
+LEAST_WEIGHT = 1e-9
+# Characters of a formula that can be the name of a model in a table.
+LONGEST_NAME = 60
+
+NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
+KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
+QUESTIONS = {
+    "loo": "prediction of a new row of the groups in the data",
+    "waic": "prediction of a new row of the groups in the data, by an approximation to LOO",
+    "logo": "prediction of all rows of a new level of {group}",
+    "kfold": "prediction of held-out rows",
+}
+REFERENCE = "Sivula et al. (2025), https://doi.org/10.48550/arXiv.2008.10296"
+
+
+class Comparison(pd.DataFrame):
+    """The table of `compare`: a data frame that prints with a note on what it means.
+
+    Whatever is made of it is a plain data frame. ``attrs`` holds ``ic``, ``group`` (of logo),
+    ``n`` (rows, or groups), ``note`` and ``caution``: why the estimates cannot be trusted, which is
+    printed first; empty where they can.
+    """
+
+    @property
+    def _constructor(self) -> Any:
+        return pd.DataFrame
+
+    def _summary(self) -> Summary:
+        notes = tuple(f"{model}: {text}." for model, text in self["warning"].items() if text)
+        # What the chapter's table shows comes first, and what it has not stands by itself.
+        last = ["elpd", "se", "p"]
+        table = pd.DataFrame(self)
+        return Summary(
+            header=(self.attrs["title"],),
+            sections=(
+                ("Model comparison", table.drop(columns=["warning", *last])),
+                ("Expected log predictive density", table[last]),
+            ),
+            footer=(f"{self.attrs['note']} See {REFERENCE}.",),
+            alerts=((self.attrs["caution"], *notes) if self.attrs["caution"] else notes),
+        )
+
+    def __repr__(self) -> str:
+        """Return the table and its note as text."""
+        return repr(self._summary())
+
+    def _repr_html_(self) -> str:
+        return self._summary()._repr_html_()
+
+
+def compare(
+    *models: Mapping[str, MixedFit | ELPDData]
+    | Sequence[MixedFit | ELPDData]
+    | MixedFit
+    | ELPDData,
+    ic: str | None = None,
+    group: str | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare models of the same response by how well they predict.
+
+    Parameters
+    ----------
+    *models : MixedFit or ELPDData, or a mapping or list of these
+        Two or more fits, or results of `loo`, `waic`, `logo` or `kfold`. A mapping gives them
+        names; otherwise the names are the formulas where these differ, else ``model 1``,
+        ``model 2`` and so on.
+    ic : {"loo", "waic", "logo", "kfold"}, optional
+        The criterion. ``"loo"`` by default, or that of the results given.
+    group : str, optional
+        For ``"logo"``: the grouping factor whose levels are left out. It may be left out where
+        the models have one factor only. A model without it takes the groups of the others.
+    **options
+        For the criterion: those of `MixedFit.loo`, `MixedFit.logo` or `MixedFit.kfold`.
+
+    Returns
+    -------
+    Comparison
+        A data frame, best first, index ``Model``: ``K`` (number of population effects, variances,
+        correlations and auxiliary parameters), ``LOOIC`` (-2 elpd), ``Delta_LOOIC`` and
+        ``se_Delta`` (difference from the best, and its standard error), ``elpd``, ``se`` and ``p``
+        (effective number of parameters), ``weight`` (stacking), ``N_random_effects`` (levels
+        times effects) and ``warning``, empty where the estimate can be trusted. The names are
+        ``WAIC``, ``LOGOIC`` or ``KFOLDIC`` for another criterion. It prints with a note that says
+        in words what the difference means; where estimates cannot be trusted, that is said first,
+        and no model is judged by them.
+
+    Raises
+    ------
+    BayesmixError
+        For one model, different rows or responses, a fit compared with itself, mixed or unknown
+        criteria, an unknown option, or a group that is not there.
+
+    Warns
+    -----
+    ComparisonWarning
+        Estimates cannot be trusted: Pareto k or p_waic are too high in some rows, or refits did
+        not converge.
+
+    References
+    ----------
+    Sivula, Magnusson, Matamoros & Vehtari (2025), https://doi.org/10.48550/arXiv.2008.10296;
+    Yao, Vehtari, Simpson & Gelman (2018), Bayesian Analysis 13, 917-1007,
+    https://doi.org/10.1214/17-BA1091
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> slopes = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
+    >>> intercepts = bm.fit("Reaction ~ Days + (1 | Subject)", data)  # doctest: +SKIP
+    >>> bm.compare({"slopes": slopes, "intercepts": intercepts})  # doctest: +SKIP
+    >>> bm.compare(slopes, intercepts, ic="logo")  # doctest: +SKIP
+    """
+    return _compare(_named(models, options), ic, group, options)
+
+
+def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any]:
+    """Give names to models that came without: their formulas, or numbers."""
+    if not models and "models" in options:
+        models = (options.pop("models"),)
+    if len(models) == 1 and isinstance(models[0], Mapping):
+        return models[0]
+    if len(models) == 1 and isinstance(models[0], list | tuple):
+        models = tuple(models[0])
+    if any(isinstance(model, Mapping | list | tuple) for model in models):
+        raise BayesmixError(
+            "compare takes fits, or one list of fits, or one mapping of names to fits such as "
+            "{'a': fit_a, 'b': fit_b}; got several of these."
+        )
+    formulas = [_formula(model) for model in models]
+    short = all(formula and len(formula) <= LONGEST_NAME for formula in formulas)
+    if short and len(set(formulas)) == len(formulas):
+        return dict(zip(formulas, models, strict=True))
+    return {f"model {i}": model for i, model in enumerate(models, 1)}
+
+
+def _formula(model: Any) -> str:
+    from bayesmix.fitting import MixedFit
+
+    if isinstance(model, MixedFit):
+        return model.spec.design.formula.text
+    facts = Facts.read(model) if _is_result(model) and model.elpd_i is not None else None
+    return "" if facts is None else facts.formula
+
+
+def _compare(
+    models: Mapping[str, Any], ic: str | None, group: str | None, options: dict[str, Any]
+) -> Comparison:
+    criterion = _check_models(models, ic)
+    if group is not None and criterion != "logo":
+        raise BayesmixError(f"group={shown(group)} is for ic='logo', and ic is '{criterion}'.")
+    if any(not _is_result(model) for model in models.values()):
+        _check_options(criterion, options)
+    facts = {
+        name: Facts.read(model) if _is_result(model) else Facts.of(cast("MixedFit", model))
+        for name, model in models.items()
+    }
+    _check_same_data(facts)
+    results = _results(models, criterion, group, options)
+    _check_same_units(results)
+    facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
+    from_fits = not any(map(_is_result, models.values()))
+    table = _table(results, facts, criterion, from_fits)
+    if table.attrs["caution"]:
+        warn(table.attrs["caution"], ComparisonWarning)
+    return table
+
+
+def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
+    """Refuse an option that the criterion does not have."""
+    from bayesmix.fitting import MixedFit
+
+    taken = inspect.signature(getattr(MixedFit, criterion)).parameters
+    known = [name for name in taken if name not in ("self", "group")]
+    for name in options:
+        if name not in known:
+            raise BayesmixError(
+                f"Unknown option {name}={shown(options[name])} for ic='{criterion}'. Options: "
+                f"{', '.join([*known, 'ic', 'group'])}. {suggest(name, known)}".rstrip()
+            )
+
+
+def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
+    """Check what can be said before anything is computed; return the criterion."""
+    if ic is not None:
+        one_of("ic", ic, NAMES)
+    if len(models) < 2:
+        raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
+    from bayesmix.fitting import MixedFit
+
+    kinds = {}
+    for name, model in models.items():
+        if not isinstance(name, str):
+            raise BayesmixError(f"Names of models are text; got {shown(name)}.")
+        if _is_result(model):
+            kinds[name] = KINDS.get(model.kind, str(model.kind))
+            if hasattr(model, "subsample_size"):
+                raise BayesmixError(
+                    f"'{name}' is from a subsample of the rows. arviz_stats.compare compares such "
+                    "results, and knows the error of the subsample."
+                )
+            if model.elpd_i is None:
+                raise BayesmixError(f"'{name}' has no pointwise values. Compute it with them.")
+        elif not isinstance(model, MixedFit):
+            raise BayesmixError(
+                f"'{name}' is a {type(model).__name__}; give a fit, or a result of fit.loo(), "
+                "fit.waic(), fit.logo() or fit.kfold()."
+            )
+    names = list(models)
+    for i, name in enumerate(names):
+        for other in names[:i]:
+            if _same(models[name], models[other]):
+                raise BayesmixError(f"'{other}' and '{name}' are the same fit.")
+    if len(set(kinds.values())) > 1:
+        each = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items())
+        raise BayesmixError(f"The results are of different criteria: {each}. Give one criterion.")
+    wanted = next(iter(kinds.values()), "loo")
+    if ic is not None and kinds and ic != wanted:
+        raise BayesmixError(
+            f"ic='{ic}', but {', '.join(map(repr, kinds))}: results of {wanted}. Give "
+            f"ic='{wanted}', or the fits."
+        )
+    criterion = ic or wanted
+    one_of("ic", criterion, NAMES)
+    return criterion
+
+
+def _is_result(model: object) -> bool:
+    # By name, since ArviZ is imported when a criterion is asked for.
+    return any(cls.__name__ == "ELPDData" for cls in type(model).__mro__)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    if _is_result(a) and _is_result(b):
+        return np.array_equal(np.asarray(a.elpd_i), np.asarray(b.elpd_i))
+    return not _is_result(a) and not _is_result(b) and a.idata is b.idata
+
+
+def _check_same_data(facts: Mapping[str, Facts | None]) -> None:
+    known = {name: own for name, own in facts.items() if own is not None}
+    if not known:
+        return
+    first, *others = known
+    one = known[first]
+    for name in others:
+        other = known[name]
+        if one.n_rows != other.n_rows:
+            raise BayesmixError(
+                f"The models are of different rows: '{first}' has {one.n_rows}, '{name}' has "
+                f"{other.n_rows}. Fit both to the same rows, for example after "
+                "data.dropna(subset=[...]) with the columns of all formulas."
+            )
+        if one.values != other.values:
+            what = (
+                f"'{one.response}' and '{other.response}'"
+                if one.response != other.response
+                else f"'{one.response}' has other values"
+            )
+            raise BayesmixError(
+                f"The models are of different responses, or of the same rows in another order: "
+                f"{what} in '{first}' and '{name}'. Densities of different responses do not "
+                "compare."
+            )
+        if one.positions != other.positions and one.labels != other.labels:
+            raise BayesmixError(
+                f"The models are of different rows: those of '{first}' and '{name}' differ in "
+                "their positions and in their labels. Fit both to the same rows."
+            )
+
+
+def _results(
+    models: Mapping[str, Any], criterion: str, group: str | None, options: Mapping[str, Any]
+) -> dict[str, ELPDData]:
+    """Compute the criterion of each fit; warnings go into the table."""
+    fits = {name: model for name, model in models.items() if not _is_result(model)}
+    groups: dict[str, Any] = {}
+    if criterion == "logo" and fits:
+        groups = _groups(fits, group or _group_of(models))
+    if options and not fits:
+        raise BayesmixError(f"{next(iter(options))} is for fits; the models are results already.")
+    results: dict[str, ELPDData] = {}
+    for name, model in models.items():
+        if name not in fits:
+            results[name] = model
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ComparisonWarning)
+            results[name] = (
+                logo(model, groups[name], **options)
+                if criterion == "logo"
+                else getattr(model, criterion)(**options)
+            )
+    return results
+
+
+def _group_of(models: Mapping[str, Any]) -> str | None:
+    """Return the group of the results among the models."""
+    found = (getattr(model, "group", None) for model in models.values() if _is_result(model))
+    return next(filter(None, found), None)
+
+
+def _groups(fits: Mapping[str, MixedFit], group: str | None) -> dict[str, Any]:
+    """Return what to leave out of each fit: the factor, or its labels where a model has none."""
+    factors = {name: [term.factor for term in fit.spec.design.groups] for name, fit in fits.items()}
+    every = list(dict.fromkeys(factor for own in factors.values() for factor in own))
+    if group is None:
+        if len(every) != 1:
+            raise BayesmixError(
+                f"ic='logo' needs a group. Grouping factors: {', '.join(every) or 'none'}."
+            )
+        group = every[0]
+    if group not in every:
+        raise BayesmixError(
+            f"group={shown(group)} is no grouping factor of any of the models. Grouping factors: "
+            f"{', '.join(every) or 'none'}. {suggest(group, every)}".rstrip()
+        )
+    owner = next(fit for name, fit in fits.items() if group in factors[name])
+    term = next(term for term in owner.spec.design.groups if term.factor == group)
+    labels = pd.Series(pd.Categorical(term.levels[term.codes], list(term.levels)), name=group)
+    return {name: group if group in factors[name] else labels for name in fits}
+
+
+def _check_same_units(results: Mapping[str, ELPDData]) -> None:
+    """Check that the pointwise values belong to the same rows or groups, in the same order."""
+    (first, one), *others = results.items()
+    for name, other in others:
+        a, b = one.elpd_i, other.elpd_i
+        if getattr(one, "group", "") != getattr(other, "group", ""):
+            raise BayesmixError(
+                f"'{first}' leaves out {one.group}, and '{name}' {other.group}. Give one group."
+            )
+        if a.size != b.size:
+            raise BayesmixError(
+                f"The results are of different rows: '{first}' has {a.size}, '{name}' {b.size}."
+            )
+        folds = [elpd_i["fold"] for elpd_i in (a, b) if "fold" in elpd_i.coords]
+        if len(folds) == 2 and not np.array_equal(*folds):
+            raise BayesmixError(
+                f"'{first}' and '{name}' held out different folds. Compute both with the same k, "
+                "group_by, stratify_by and random_seed."
+            )
+
+
+def _table(
+    results: Mapping[str, ELPDData],
+    facts: Mapping[str, Facts | None],
+    criterion: str,
+    from_fits: bool,
+) -> Comparison:
+    weights, difference, se_difference = _against_best(results)
+    order = sorted(results, key=lambda name: -results[name].elpd)
+    name = NAMES[criterion]
+
+    def whole(field: str) -> list[Any]:
+        values = [getattr(facts[model], field, np.nan) for model in order]
+        return values
+
+    table = Comparison(
+        {
+            "K": whole("K"),
+            name: [-2 * results[model].elpd for model in order],
+            f"Delta_{name}": [2 * difference[model] for model in order],
+            "se_Delta": [2 * se_difference[model] for model in order],
+            "elpd": [float(results[model].elpd) for model in order],
+            "se": [float(results[model].se) for model in order],
+            "p": [float(results[model].p) for model in order],
+            "weight": [weights[model] for model in order],
+            "N_random_effects": whole("n_random_effects"),
+            "warning": pd.Series([doubts(results[model]) for model in order], dtype="str").array,
+        },
+        index=pd.Index(order, name="Model"),
+    )
+    group = getattr(results[order[0]], "group", "")
+    n = results[order[0]].elpd_i.size
+    units = f"{n} groups of {group}" if group else f"{n} rows"
+    table.attrs = {
+        "ic": criterion,
+        "group": group,
+        "n": n,
+        "title": f"{criterion.upper()}: {QUESTIONS[criterion].format(group=group)}; {units}",
+        "note": in_words(
+            order,
+            difference,
+            se_difference,
+            n,
+            "groups" if group else "rows",
+            [model for model in order if doubts(results[model])],
+        ),
+        "caution": caution(
+            {model: results[model] for model in order},
+            criterion.upper(),
+            remedy(results.values(), criterion, from_fits=from_fits),
+        ),
+    }
+    return table
+
+
+def _against_best(
+    results: Mapping[str, ELPDData],
+) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
+    """Stacking weights, and how much worse than the best each model is, with standard errors."""
+    import arviz_stats
+    import xarray as xr
+
+    pointwise = np.array([np.asarray(result.elpd_i, np.float64) for result in results.values()])
+    # Weights and differences do not change, and no density of a group underflows.
+    shifted = pointwise - pointwise.max(axis=0)
+
+    inputs = {
+        name: arviz_stats.ELPDData(
+            elpd=float(result.elpd),
+            se=float(result.se),
+            p=float(result.p),
+            n_samples=result.n_samples,
+            n_data_points=values.size,
+            scale="log",
+            warning=False,
+            good_k=None,
+            elpd_i=xr.DataArray(values, dims="unit"),
+        )
+        for (name, result), values in zip(results.items(), shifted, strict=True)
+    }
+    with warnings.catch_warnings():
+        # Of more than eleven models it tells that the best may be so by chance.
+        warnings.simplefilter("ignore")
+        frame = arviz_stats.compare(inputs, round_to="none")
+    weight = frame["weight"].astype(float)
+    return (
+        # What the optimiser leaves of zero is zero.
+        weight.where(weight > LEAST_WEIGHT, 0.0).to_dict(),
+        frame["elpd_diff"].astype(float).abs().to_dict(),
+        frame["dse"].astype(float).to_dict(),
+    )

@@ -1,0 +1,1 @@
+"""Formula and frame as arrays and names."""

@@ -1,0 +1,485 @@
+"""Formula and data to a `Design`: arrays and names, one `GroupTerm` per grouping factor."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.base.arguments import names_of, shown
+from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only, taken, unique
+from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, short, suggest, warn
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.encoding.effects import (
+    Effects,
+    unknown_column,
+)
+from bayesmix.encoding.responses import Response
+from bayesmix.encoding.transforms import extrapolation_note
+from bayesmix.formula.formula import Bar, Formula
+from bayesmix.formula.splitting import with_bars
+from bayesmix.frames.columns import Factor, apply_categories
+from bayesmix.frames.frames import Frame, open_frame
+from bayesmix.frames.values import listed
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["Design", "Encoder", "Grouping"]
+
+type Columns = dict[str, pd.Series[Any]]
+
+WEIGHTS_COLUMN = "weights="
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Design:
+    """What a formula makes of a data frame: arrays, names, and how to encode further rows.
+
+    Attributes
+    ----------
+    formula : Formula
+        The formula.
+    response : str
+        Name of the response, as formulae writes it.
+    y : ndarray of float64, shape (n,)
+        The response; the number of successes where there are `trials`; 0 and 1 for two levels;
+        NaN in new data without it.
+    X : ndarray of float64, shape (n, p)
+        Population effects.
+    terms : tuple of str, length p
+        Labels of the columns of `X`, ``"Intercept"`` first.
+    groups : tuple of GroupTerm
+        One per grouping factor, in the order of the formula.
+    rows : ndarray of int64, shape (n,)
+        Positions in the user's data of the rows that are kept.
+    index : Index, length n
+        Their labels.
+    offset, weights, trials : ndarray of float64, shape (n,), or None
+        Known part of the linear predictor, weights of the rows, number of binomial trials.
+    encoder : Encoder
+        Makes a design of new data.
+    notes : tuple of str
+        Texts of the DesignWarnings.
+    """
+
+    formula: Formula
+    response: str
+    y: FloatArray
+    X: FloatArray
+    terms: tuple[str, ...]
+    groups: tuple[GroupTerm, ...]
+    rows: IntArray
+    index: pd.Index[Any]
+    offset: FloatArray | None
+    weights: FloatArray | None
+    trials: FloatArray | None
+    encoder: Encoder
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows n."""
+        return len(self.y)
+
+    @property
+    def n_terms(self) -> int:
+        """Number of population effects p."""
+        return len(self.terms)
+
+    @property
+    def event(self) -> str:
+        """What a success of the response is, ``"use = 'Y'"``; empty if its name says it."""
+        return self.encoder.response.event
+
+    @property
+    def has_intercept(self) -> bool:
+        """Whether the first column of X is the intercept."""
+        return self.terms[:1] == ("Intercept",)
+
+    def at(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Design:
+        """Encode new data as the data of the fit were encoded.
+
+        Parameters
+        ----------
+        newdata : DataFrame
+            Of any library that `make_design` takes, with the columns of the formula. Those of the
+            response, its trials and the weights may be absent: then `y` is NaN, and `trials` and
+            `weights` are None.
+        groups : bool or list of str
+            Grouping factors to encode: all, none, or those named, such as ``["school"]`` or
+            ``["school:class"]``. Columns of the others are not needed.
+
+        Returns
+        -------
+        Design
+            The same terms and levels; an unseen level has code -1.
+
+        Raises
+        ------
+        BayesmixError
+            A column is missing or has missing values, a category was not in the fit, or `groups`
+            names what is no grouping factor of the formula.
+        """
+        return self.encoder.encode(newdata, groups=groups)
+
+    def take(self, rows: npt.ArrayLike) -> Design:
+        """Return the design of a subset of rows; all levels of all factors stay.
+
+        Parameters
+        ----------
+        rows : array_like of int or bool
+            Positions in this design, or one bool per row.
+        """
+        kept = positions(rows, self.n_rows)
+        return dataclasses.replace(
+            self,
+            y=read_only(self.y[kept]),
+            X=read_only(self.X[kept]),
+            groups=tuple(term.take(kept) for term in self.groups),
+            rows=read_only(self.rows[kept]),
+            index=self.index[kept],
+            offset=taken(self.offset, kept),
+            weights=taken(self.weights, kept),
+            trials=taken(self.trials, kept),
+        )
+
+    def uncorrelated(self) -> Design:
+        """Return the same design with every block of effects split into blocks of one.
+
+        Its formula is that of the new model: ``(x || g)`` for ``(x | g)``, and ``diag(f | g)``
+        where f is categorical, since ``||`` keeps the columns of a category together.
+        """
+
+        def split(bar: Bar) -> Bar:
+            spans = self.encoder.bars[bar.effects].spans
+            if max(len(span) for span in _spans(bar, self.encoder.bars[bar.effects])) == 1:
+                return bar
+            diagonal = max(map(len, spans)) > 1
+            return dataclasses.replace(bar, correlated=False, diagonal=diagonal)
+
+        formula = with_bars(self.formula, split)
+        groupings = tuple(
+            dataclasses.replace(grouping, bars=tuple(map(split, grouping.bars)), means=None)
+            for grouping in self.encoder.groupings
+        )
+        return dataclasses.replace(
+            self,
+            formula=formula,
+            groups=tuple(term.split() for term in self.groups),
+            encoder=dataclasses.replace(self.encoder, formula=formula, groupings=groupings),
+        )
+
+    def __repr__(self) -> str:
+        """Return the formula, the sizes and the names, not the arrays."""
+        lines = [f"Design: {self.formula.text}", f"{self.n_rows} rows; {', '.join(self.terms)}"]
+        return "\n".join([*lines, *map(repr, self.groups)])
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Grouping:
+    """A grouping factor with the bars that vary by it, and no rows.
+
+    Attributes
+    ----------
+    factor : Factor
+        The levels.
+    bars : tuple of Bar
+        Each brings its own effects; the one with the intercept first.
+    means : ndarray of float64, shape (q,), or None
+        Learnt from the rows of the fit; see `GroupTerm`.
+    """
+
+    factor: Factor
+    bars: tuple[Bar, ...]
+    means: FloatArray | None = None
+
+    def learn_means(self, term: GroupTerm) -> Grouping:
+        """Return the same grouping with the means of the columns beside an intercept."""
+        beside = list(term.intercept_block[1:])
+        if not beside:
+            return self
+        means = np.zeros(term.n_effects)
+        means[beside] = [term.Z[:, k].mean() for k in beside]
+        return dataclasses.replace(self, means=read_only(means))
+
+    def term(
+        self, codes: IntArray, effects: Mapping[str, Effects], matrices: Mapping[str, FloatArray]
+    ) -> GroupTerm:
+        """Put the effects of all bars next to each other, with their blocks."""
+        labels: list[str] = []
+        blocks: list[tuple[int, ...]] = []
+        for bar in self.bars:
+            one = effects[bar.effects]
+            blocks += [tuple(len(labels) + k for k in span) for span in _spans(bar, one)]
+            labels += one.labels
+        parts = [matrices[bar.effects] for bar in self.bars]
+        return GroupTerm(
+            factor=self.factor.name,
+            variables=self.factor.variables,
+            levels=self.factor.levels,
+            codes=read_only(codes),
+            effects=tuple(labels),
+            Z=read_only(parts[0] if len(parts) == 1 else np.hstack(parts)),
+            blocks=tuple(blocks),
+            means=self.means,
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Encoder:
+    """What was learnt from the rows of the fit, without the rows.
+
+    Attributes
+    ----------
+    formula : Formula
+    response : Response
+    common : Effects
+    bars : mapping of str to Effects
+        By `Bar.effects`.
+    groupings : tuple of Grouping
+        One per grouping factor.
+    categories : mapping of str to Index or None
+        Columns of the effects and the response; None for numbers.
+    weights : str or None
+        Column of the weights, if they are not the trials of the response.
+    """
+
+    formula: Formula
+    response: Response
+    common: Effects
+    bars: Mapping[str, Effects]
+    groupings: tuple[Grouping, ...]
+    categories: Mapping[str, pd.Index[Any] | None]
+    weights: str | None
+
+    def selected(self, groups: bool | Collection[str]) -> tuple[Grouping, ...]:
+        """Find the grouping factors to encode: all, none, or those named, in the formula's order.
+
+        The columns of a combination may be named in any order.
+        """
+        if isinstance(groups, bool | np.bool_):
+            return self.groupings if groups else ()
+        known = {grouping.factor.name: grouping.factor for grouping in self.groupings}
+        chosen = set()
+        for name in names_of("groups", groups):
+            parts = sorted(name.split(":"))
+            same = [own for own, factor in known.items() if sorted(factor.variables) == parts]
+            if name not in known and not same:
+                raise BayesmixError(
+                    f"groups: {shown(name)} is no grouping factor of "
+                    f"{shown(self.formula.text)}. Grouping factors: "
+                    f"{listed(known) or 'none'}. {suggest(name, known)}".rstrip()
+                )
+            chosen.add(name if name in known else same[0])
+        return tuple(g for g in self.groupings if g.factor.name in chosen)
+
+    def open(self, newdata: Any) -> Frame:
+        """Open new data of any library and read the columns that a design can use."""
+        names = self.effect_columns(self.groupings)
+        names += tuple(v for grouping in self.groupings for v in grouping.factor.variables)
+        names += (*self.response.columns, *self.response.trial_columns)
+        return open_frame(newdata, "newdata").read(
+            names if self.weights is None else (*names, self.weights)
+        )
+
+    def used_columns(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Columns:
+        """Find the columns of the effects and of the grouping factors in new data."""
+        frame = self.open(newdata)
+        groupings = self.selected(groups)
+        names = self.effect_columns(groupings)
+        for name in names:
+            if name not in frame.columns:
+                raise unknown_column(name, frame.header, self.formula)
+        for grouping in groupings:
+            for name in grouping.factor.variables:
+                if name not in frame.columns:
+                    raise self._unknown_factor(name, grouping, groupings, frame.header)
+        variables = (v for grouping in groupings for v in grouping.factor.variables)
+        return columns_of(frame, unique([*names, *variables]))
+
+    def effect_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
+        """List the columns of the population effects and of what varies by these factors."""
+        bars = self._bars(groupings).values()
+        return unique([*self.common.columns, *(c for one in bars for c in one.columns)])
+
+    def _bars(self, groupings: Iterable[Grouping]) -> dict[str, Effects]:
+        return {bar.effects: self.bars[bar.effects] for one in groupings for bar in one.bars}
+
+    def _unknown_factor(
+        self, name: str, grouping: Grouping, wanted: Iterable[Grouping], newdata: pd.DataFrame
+    ) -> FormulaError:
+        """Make the error for an absent column of a grouping factor: it need not be there."""
+        error = unknown_column(name, newdata, self.formula)
+        others = [one.factor.name for one in wanted if name not in one.factor.variables]
+        remedy = (
+            f"Leave the effects of '{grouping.factor.name}' out with groups={others!r}, or add the "
+            "column: a label that the fit did not have is a new level (new_levels='population' or "
+            "'sample' in predictions)."
+        )
+        return FormulaError(f"{error.message} {remedy}", error.text, error.position)
+
+    def encode(
+        self,
+        newdata: Any,
+        *,
+        groups: bool | Collection[str] = True,
+        missing_levels: bool = False,
+    ) -> Design:
+        """Make the design of new data; see `Design.at`.
+
+        With `missing_levels` a missing label of a grouping factor is a level that was not in the
+        fit, as in lme4.
+        """
+        newdata = self.open(newdata)
+        columns = self.used_columns(newdata, groups=groups)
+        groupings = self.selected(groups)
+        bars = self._bars(groupings)
+        effect_columns = {name: columns[name] for name in self.effect_columns(groupings)}
+        checked = effect_columns if missing_levels else columns
+        missing = {name: int(c.isna().sum()) for name, c in checked.items()}
+        if any(missing.values()):
+            raise BayesmixError(
+                f"newdata has missing values in {counts_of(missing)}. Drop those rows with "
+                "newdata.dropna(), or fill them in."
+            )
+        frame = self._frame(effect_columns, len(newdata))
+        matrices = {
+            text: finite(effects.matrix(frame), effects.labels, newdata.index)
+            for text, effects in bars.items()
+        }
+        notes = _outside((self.common, *bars.values()), frame)
+        return Design(
+            formula=self.formula,
+            response=self.response.name,
+            y=read_only(self._partly(newdata, self.response.columns, self.response.values)),
+            X=finite(self.common.matrix(frame), self.common.labels, newdata.index),
+            terms=self.common.labels,
+            groups=tuple(
+                grouping.term(grouping.factor.codes(columns), bars, matrices)
+                for grouping in groupings
+            ),
+            rows=read_only(np.arange(len(newdata), dtype=np.int64)),
+            index=newdata.index,
+            offset=offset_of(self.common, frame, newdata.index),
+            weights=self._weights(newdata),
+            trials=self._trials(newdata),
+            encoder=self,
+            notes=notes,
+        )
+
+    def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
+        encoded = {
+            name: apply_categories(name, column, self.categories[name])
+            for name, column in columns.items()
+        }
+        return pd.DataFrame(encoded, index=pd.RangeIndex(n_rows), copy=False)
+
+    def _partly(self, newdata: Frame, names: Sequence[str], compute: Any) -> FloatArray:
+        """Compute what new data may lack: NaN in the rows, or in all, where columns are missing."""
+        values = np.full(len(newdata), np.nan)
+        if all(name in newdata.columns for name in names):
+            columns = columns_of(newdata, names)
+            complete = np.ones(len(newdata), dtype=np.bool_)
+            for column in columns.values():
+                complete &= column.notna().to_numpy()
+            if complete.any():
+                present = {name: column[complete] for name, column in columns.items()}
+                values[complete] = compute(self._frame(present, int(complete.sum())))
+        return values
+
+    def _trials(self, newdata: Frame) -> FloatArray | None:
+        if not self.response.has_trials:
+            return None
+        trials = self._partly(newdata, self.response.trial_columns, self.response.trials)
+        bad = (trials < 0) | (np.isfinite(trials) & (trials != np.floor(trials)))
+        if bad.any():
+            raise BayesmixError(
+                f"The trials of '{self.response.name}' must be whole numbers of 0 or more; newdata "
+                f"has {trials[bad][0]:.12g} at index {newdata.index[int(bad.argmax())]}."
+            )
+        return None if np.isnan(trials).all() else read_only(trials)
+
+    def _weights(self, newdata: Frame) -> FloatArray | None:
+        if self.weights is None or self.weights not in newdata.columns:
+            return None
+        (column,) = columns_of(newdata, (self.weights,)).values()
+        check_weights_numeric(column)
+        if (column <= 0).any():
+            raise BayesmixError(
+                f"weights must be positive; column '{self.weights}' of newdata has "
+                f"{column[column <= 0].iloc[0]:g}."
+            )
+        return read_only(column.to_numpy(dtype=np.float64, copy=True))
+
+
+# --- rows and columns ---------------------------------------------------------------------------
+
+
+def columns_of(frame: Frame, names: Iterable[str]) -> Columns:
+    return {name: frame.series(name) for name in names}
+
+
+def check_weights_numeric(column: pd.Series[Any]) -> None:
+    is_complex = pd.api.types.is_complex_dtype(column.dtype)
+    if is_complex or not pd.api.types.is_numeric_dtype(column.dtype):
+        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
+
+
+def counts_of(counts: Mapping[str, int]) -> str:
+    names = {name: "weights" if name == WEIGHTS_COLUMN else f"'{name}'" for name in counts}
+    return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
+
+
+def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:
+    """Warn of rows outside the knots of splines."""
+    notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
+    for note in notes:
+        warn(note, DesignWarning)
+    return notes
+
+
+def offset_of(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
+    offset = effects.offset(frame)
+    return None if offset is None else finite(offset, ("offset",), index)
+
+
+def finite(
+    array: FloatArray, labels: Sequence[str], index: pd.Index[Any], what: str = ""
+) -> FloatArray:
+    """Return a vector or a matrix with labelled columns, read-only, if all of it is finite."""
+    for label, column in zip(labels, array.reshape(len(array), -1).T, strict=True):
+        bad = ~np.isfinite(column)
+        if bad.any():
+            count, shown = int(bad.sum()), short(label)
+            hint = (
+                " A logarithm (np.log and its kin) needs values above 0; np.log1p(x) takes 0."
+                if "log" in label
+                else ""
+            )
+            if count == len(bad):
+                raise BayesmixError(
+                    f"{what}'{shown}' is infinite or not a number in all {count} rows. "
+                    f"Check its values, or leave it out.{hint}"
+                )
+            raise BayesmixError(
+                f"{what}'{shown}' is infinite or not a number in {count} of {len(bad)} rows (first "
+                f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
+                f"{hint}"
+            )
+    return read_only(array)
+
+
+# --- bars ---------------------------------------------------------------------------------------
+
+
+def _spans(bar: Bar, effects: Effects) -> tuple[tuple[int, ...], ...]:
+    """Tell which columns of a bar are correlated with one another."""
+    every = tuple(range(len(effects.labels)))
+    if bar.diagonal:
+        return tuple((k,) for k in every)
+    return (every,) if bar.correlated else tuple(map(tuple, effects.spans))

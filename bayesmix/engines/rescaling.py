@@ -1,0 +1,170 @@
+"""A specification in units of its own, and a posterior of it in the user's numbers.
+
+NUTS starts within 1 of the centre of every prior and learns the size of each parameter as it goes,
+which takes it too long, or for ever, where the size is 1e10. It samples the specification in units
+of the data instead (`bayesmix.engines.scaling`); parameters, data and free variables are then as if the
+model of the user's numbers had been sampled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.base.errors import BayesmixError
+from bayesmix.engines.model import free_variables, observed_name
+from bayesmix.engines.scaling import Units
+from bayesmix.model.centring import sd_variable
+from bayesmix.model.spec import ModelSpec
+from bayesmix.priors.priors import LKJ, Prior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["rescaled", "with_numbers_of"]
+
+# Power of the unit by which each parameter of a distribution is divided, 0 for those not named.
+_POWERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "Normal": {"mu": 1, "sigma": 1, "tau": -2},
+        "StudentT": {"mu": 1, "sigma": 1, "lam": -2},
+        "Cauchy": {"alpha": 1, "beta": 1},
+        "Laplace": {"mu": 1, "b": 1},
+        "Logistic": {"mu": 1, "s": 1},
+        "Gumbel": {"mu": 1, "beta": 1},
+        "Uniform": {"lower": 1, "upper": 1},
+        "TruncatedNormal": {"mu": 1, "sigma": 1, "lower": 1, "upper": 1},
+        "HalfNormal": {"sigma": 1, "tau": -2},
+        "HalfCauchy": {"beta": 1},
+        "HalfStudentT": {"sigma": 1, "lam": -2},
+        "Exponential": {"scale": 1, "lam": -1},
+        "Gamma": {"beta": -1, "mu": 1, "sigma": 1},
+        "InverseGamma": {"beta": 1, "mu": 1, "sigma": 1},
+        "Weibull": {"beta": 1},
+        "Pareto": {"m": 1},
+        "Flat": {},
+        "HalfFlat": {},
+    }
+)
+
+
+def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
+    """Return the same model in other units.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    units : Units
+
+    Returns
+    -------
+    ModelSpec
+        The same object where all units are one.
+
+    Raises
+    ------
+    BayesmixError
+        A prior of a parameter whose unit is not one does not change with the unit.
+    """
+    if units.are_one:
+        return spec
+    design = spec.design
+    of_path = {"Intercept": units.response}
+    of_path |= {f"beta:{t}": unit for t, unit in zip(design.terms, units.beta, strict=True)}
+    for term, unit in zip(design.groups, units.Z, strict=True):
+        for effect, own in zip(term.effects, unit, strict=True):
+            of_path[f"sd:{term.factor}:{effect}"] = units.response / own
+    if spec.family.on_response_scale:
+        of_path["sigma"] = units.response * units.root_weight
+    leaves = tuple(
+        leaf
+        if isinstance(leaf.prior, LKJ)
+        else dataclasses.replace(
+            leaf, prior=_in_unit(leaf.path, leaf.prior, of_path.get(leaf.path, 1.0))
+        )
+        for leaf in spec.priors.leaves
+    )
+    return ModelSpec(
+        units.design(design), spec.family, dataclasses.replace(spec.priors, leaves=leaves)
+    )
+
+
+def _in_unit(path: str, prior: Prior, unit: float) -> Prior:
+    """Return the prior of a parameter divided by a unit."""
+    if unit == 1:
+        return prior
+    given = prior.parameters
+    if prior.distribution == "LogNormal":
+        return Prior("LogNormal", **(given | {"mu": given["mu"] - math.log(unit)}))
+    if prior.distribution not in _POWERS:
+        raise BayesmixError(
+            f"NUTS needs the numbers of {path!r} in another unit, and its prior, {prior}, has "
+            "none. Rescale the response or the column, or take a prior with a scale, such as "
+            "Normal, HalfNormal, Exponential or Gamma."
+        )
+    powers = _POWERS[prior.distribution]
+    return Prior(
+        prior.distribution,
+        **{name: value / unit ** powers.get(name, 0) for name, value in given.items()},
+    )
+
+
+def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.DataTree:
+    """Return draws of the rescaled specification in the numbers of the user.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        As the user gave it.
+    units : Units
+    idata : DataTree
+        Draws of ``rescaled(spec, units)``, in the posterior schema.
+
+    Returns
+    -------
+    DataTree
+        Log densities of ``sample_stats`` are those of the rescaled model.
+    """
+    if units.are_one:
+        return idata
+    design = spec.design
+    posterior = idata["posterior"].dataset
+    draws = {name: posterior[name].to_numpy() for name in spec.family.auxiliary}
+    if spec.family.on_response_scale and "sigma" in draws:
+        draws["sigma"] = draws["sigma"] * (units.response * units.root_weight)
+    if design.n_terms:
+        draws["beta"] = posterior["beta"].to_numpy() * units.beta
+    else:
+        draws["beta"] = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], 0))
+    for term, unit in zip(design.groups, units.Z, strict=True):
+        for name in {f"sd_{term.factor}", sd_variable(spec, term), f"u_{term.factor}"}:
+            draws[name] = posterior[name].to_numpy() * (units.response / unit)
+        draws[f"zeta_{term.factor}"] = posterior[f"zeta_{term.factor}"].to_numpy()
+        if len(spec.partial_correlations(term)):
+            draws[f"partial_{term.factor}"] = 2 * posterior[f"lkj_{term.factor}"].to_numpy() - 1
+    values = draws | free_variables(spec, draws)
+    numbers = {
+        name: posterior[name].copy(data=values[name]) for name in posterior if name in values
+    }
+    changed = {"posterior": posterior.assign(numbers)}
+    constant = {"X": design.X, "offset": design.offset, "weights": design.weights}
+    constant |= {f"Z_{term.factor}": term.Z for term in design.groups}
+    for group, own in (
+        ("observed_data", {observed_name(design): design.y}),
+        ("constant_data", constant),
+    ):
+        changed[group] = _with(idata[group].dataset, own)
+    groups = {name: idata[name].dataset for name in idata.children}
+    return idata.from_dict(groups | changed)
+
+
+def _with(data: xr.Dataset, values: Mapping[str, Any]) -> xr.Dataset:
+    """Replace the numbers of the variables that have others."""
+    return data.assign(
+        {name: data[name].copy(data=value) for name, value in values.items() if name in data}
+    )

@@ -1,0 +1,1 @@
+"""What the response may be."""

@@ -1,0 +1,534 @@
+"""Figures of single groups: what partial pooling did, effects in order, a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bayesmix.base.arguments import one_of
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.figures.panels import (
+    BLUE,
+    GREY,
+    ORANGE,
+    choose,
+    clean,
+    density,
+    has_groups,
+    is_fit,
+    legend_above,
+    make_axes,
+    returned,
+    scale_of,
+)
+from bayesmix.tables.tables import selected
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from bayesmix.design.groupterm import GroupTerm
+    from bayesmix.fitting import MixedFit
+
+__all__ = ["plot_ranef", "plot_shrinkage", "plot_trends"]
+
+
+# Parts of the estimated distribution of the groups inside its contours.
+CONTOURS = (0.5, 0.9)
+# Levels up to which each is named beside its arrow, or has a tick of its own below a density.
+NAMED, TICKED = 25, 100
+# Quartile ranges beyond the quartiles from which on an own regression is far out.
+_FENCE = 4
+# Where a name may stand beside its point, the best first.
+_BESIDE = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+# Points of type below which a name cannot be read.
+SMALLEST_TYPE = 5.0
+
+
+def plot_shrinkage(
+    fit: MixedFit,
+    kind: str | None = None,
+    *,
+    re: str | None = None,
+    effects: Sequence[str] | str | None = None,
+    ax: Axes | npt.NDArray[Any] | None = None,
+) -> Axes | npt.NDArray[Any]:
+    """Draw what partial pooling did to the groups; the numbers are those of ``fit.shrinkage()``.
+
+    Parameters
+    ----------
+    fit : MixedFit
+    kind : {"plane", "density"}, optional
+        ``"plane"``: in the plane of two effects, an arrow for each group from its own regression
+        to its estimate by the mixed model, the population, and contours that hold 50 and 90 % of
+        the estimated distribution of the groups (a normal distribution with the posterior means
+        of the sds and of the correlation). ``"density"``: for each effect the density of the
+        estimates over the groups, own regressions against mixed model. By default the plane for
+        two effects, and densities otherwise.
+    re : str, optional
+        The grouping factor; by default the one with the most effects.
+    effects : str or sequence of str, optional
+        Effects to draw, two of them for the plane: by default the first two there, and all for
+        densities.
+    ax : Axes or array of Axes, optional
+        Where to draw: one Axes for the plane, one for each effect for densities.
+
+    Returns
+    -------
+    Axes or ndarray of Axes
+
+    Raises
+    ------
+    BayesmixError
+        There are no groups, an argument is not one of the allowed, or the plane has not two
+        effects.
+
+    Notes
+    -----
+    A group that cannot be fitted alone is a cross at its mixed-model estimate. Of own regressions
+    far out, as groups of two rows have them, the view leaves out what would press the rest
+    together, and the legend counts the arrows that start outside.
+
+    Examples
+    --------
+    >>> fit.plot_shrinkage()  # doctest: +SKIP
+    >>> fit.plot_shrinkage("density", effects="Days")  # doctest: +SKIP
+    """
+    is_fit("plot_shrinkage", fit)
+    has_groups("plot_shrinkage", fit)
+    if kind is not None:
+        one_of("kind", kind, ("plane", "density"))
+    (term,) = (
+        [max(fit.design.groups, key=lambda one: one.n_effects)]
+        if re is None
+        else selected(fit.design, re)
+    )
+    chosen = choose("effects", effects, term.effects)
+    if kind == "plane" and effects is None:
+        chosen = chosen[:2]
+    if kind is None:
+        kind = "plane" if len(chosen) == 2 else "density"
+    groups = _Groups.of(fit, term, chosen)
+    if kind == "density":
+        return _densities(fit, groups, ax)
+    if len(chosen) != 2:
+        raise BayesmixError(
+            f"kind='plane' is a plane of two effects; got {', '.join(chosen)}. Choose two of "
+            f"{', '.join(term.effects)} with effects=[...], or take kind='density'."
+        )
+    return _plane(fit, groups, ax)
+
+
+def plot_ranef(
+    fit: MixedFit,
+    re: str | None = None,
+    *,
+    effects: Sequence[str] | str | None = None,
+    ci_level: float = 0.95,
+    ax: Axes | npt.NDArray[Any] | None = None,
+) -> Axes | npt.NDArray[Any]:
+    """Draw the group effects with their intervals, in order; the numbers are ``fit.ranef()``.
+
+    Parameters
+    ----------
+    fit : MixedFit
+    re : str, optional
+        One grouping factor; all of them by default.
+    effects : str or sequence of str, optional
+        Effects to draw; all of them by default.
+    ci_level : float
+        Probability inside the intervals.
+    ax : Axes or array of Axes, optional
+        Where to draw, one for each effect.
+
+    Returns
+    -------
+    Axes or ndarray of Axes
+        One Axes for one effect, else an array with one for each, in the order of the table.
+
+    Raises
+    ------
+    BayesmixError
+        There are no groups, or an argument is not one of the allowed.
+
+    Notes
+    -----
+    Levels are named where there is room for legible type. Intervals without 0 are blue.
+
+    Examples
+    --------
+    >>> fit.plot_ranef()  # doctest: +SKIP
+    """
+    is_fit("plot_ranef", fit)
+    has_groups("plot_ranef", fit)
+    terms = selected(fit.design, re)
+    known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
+    chosen = choose("effects", effects, known)
+    panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
+    table = fit.ranef(re=re, ci_level=ci_level)
+    lower, upper = table.columns[-2:]
+    most = max(term.n_levels for term, _ in panels)
+    height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
+    axes = make_axes(ax, len(panels), width=4.4, height=height)
+    for (term, effect), axis in zip(panels, axes, strict=True):
+        own = table[(table["group_var"] == term.factor) & (table["effect"] == effect)]
+        own = own.sort_values("value", kind="stable")
+        places = np.arange(len(own))
+        clear = ((own[lower] > 0) | (own[upper] < 0)).to_numpy()
+        axis.axvline(0, color=GREY, lw=1, zorder=0)
+        room = axis.get_window_extent().height / axis.figure.dpi * 72 / len(own)
+        line, size = float(np.clip(0.6 * room, 0.3, 2.0)), float(np.clip(0.6 * room, 1.2, 5.0))
+        for part, color, label in ((clear, BLUE, "without 0"), (~clear, GREY, "with 0")):
+            if part.any():
+                axis.hlines(places[part], own[lower][part], own[upper][part], color=color, lw=line)
+                dots = color if len(own) <= TICKED else "black"
+                axis.plot(own["value"][part], places[part], "o", color=dots, ms=size, mew=0)
+                axis.plot([], [], "o-", color=color, mfc=dots, lw=1.5, ms=4, mew=0, label=label)
+        axis.set_ylim(-0.8, len(own) - 0.2)
+        axis.set_xlabel(f"{effect} by {term.factor}\n(difference from the population)")
+        _name_levels(axis, own["group"].tolist(), term.factor)
+        clean(axis)
+        legend_above(axis, f"{100 * ci_level:g} % interval")
+    return returned(axes, ax)
+
+
+def plot_trends(
+    fit: MixedFit,
+    effect: str | None = None,
+    *,
+    re: str | None = None,
+    ax: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]:
+    """Draw lines of the population, of each group's own regression, and of the mixed model.
+
+    The numbers are those of ``fit.fixef()``, ``fit.no_pooling()`` and ``fit.coef()``; above each
+    panel stands how many slopes are negative.
+
+    Parameters
+    ----------
+    fit : MixedFit
+    effect : str, optional
+        A numeric effect that varies by group; by default the first one.
+    re : str, optional
+        The grouping factor; by default the first that has such an effect.
+    ax : array of Axes, optional
+        Three Axes to draw into.
+
+    Returns
+    -------
+    ndarray of Axes, shape (3,)
+        Population, own regressions, mixed model.
+
+    Raises
+    ------
+    BayesmixError
+        No numeric effect varies by group, or an argument is not one of the allowed.
+
+    Notes
+    -----
+    Lines go over the range of the effect in the data, on the scale of the linear predictor; with
+    an identity link the data are dots in the first panel. All other effects and the offset are
+    held at their mean over the rows. The view holds the data and the mixed model, and cuts own
+    regressions that leave it.
+
+    Examples
+    --------
+    >>> fit.plot_trends("occasion")  # doctest: +SKIP
+    """
+    is_fit("plot_trends", fit)
+    has_groups("plot_trends", fit)
+    term, effect = _numeric_effect(fit, effect, re)
+    own = fit.no_pooling(re=term.factor)
+    mixed = fit.coef(re=term.factor)
+    shape = (term.n_effects, term.n_levels)
+    x = term.Z[:, term.effects.index(effect)]
+    population = fit.fixef().set_index("term")["value"]
+    twins = np.array([[population.get(name, 0.0)] for name in term.effects])
+    base = 0.0 if fit.design.offset is None else float(fit.design.offset.mean())
+    for name, column in zip(fit.design.terms, fit.design.X.T, strict=True):
+        base += 0.0 if name in term.effects else float(population[name] * column.mean())
+    panels = {
+        "Population": _lines(term, effect, twins, base, x),
+        "Own regressions": _lines(term, effect, own["value"].to_numpy().reshape(shape), base, x),
+        "Mixed model": _lines(term, effect, mixed["value"].to_numpy().reshape(shape), base, x),
+    }
+    axes = make_axes(ax, 3, width=3.6, height=4.2, sharex=True, sharey=True)
+    ends = np.array([x.min(), x.max()])
+    shown = [*panels["Population"].ravel(), *panels["Mixed model"].ravel()]
+    if fit.spec.family.on_response_scale:
+        _dots(axes[0], x, fit.design.y)
+        shown += [fit.design.y.min(), fit.design.y.max()]
+    low, high = float(np.min(shown)), float(np.max(shown))
+    for (name, lines), axis in zip(panels.items(), axes, strict=True):
+        lines = lines[np.isfinite(lines).all(axis=1)]
+        falls = lines[:, 1] < lines[:, 0]
+        if name == "Population":
+            slope = (lines[0, 1] - lines[0, 0]) / np.ptp(ends)
+            count, color = f"slope {slope:.3g}", "black"
+        else:
+            count, color = f"{falls.sum():,} of {len(lines):,} slopes negative", ORANGE
+            _bundle(axis, ends, lines[~falls], BLUE)
+            _bundle(axis, ends, lines[falls], ORANGE)
+        axis.plot(ends, panels["Population"][0], color="black", lw=2.2, label="population")
+        axis.set_title(name, loc="left", fontsize="medium", pad=20)
+        axis.text(0, 1.025, count, color=color, transform=axis.transAxes, va="bottom")
+        axis.set_xlabel(effect)
+        axis.set_xlim(*(ends + 0.03 * np.ptp(ends) * np.array([-1, 1])))
+        axis.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+        if len(places := np.unique(x)) <= 10 and (places == np.round(places)).all():
+            axis.set_xticks(places)
+        clean(axis)
+    axes[0].set_ylabel(scale_of(fit))
+    axes[0].legend(fontsize="small", loc="best", framealpha=0.9, edgecolor="none")
+    return np.array(axes)
+
+
+class _Groups(NamedTuple):
+    """Estimates of the chosen effects of one factor, each of shape (effects, J)."""
+
+    term: GroupTerm
+    effects: list[str]
+    own: FloatArray
+    mixed: FloatArray
+    population: FloatArray
+
+    @classmethod
+    def of(cls, fit: MixedFit, term: GroupTerm, effects: list[str]) -> _Groups:
+        table = fit.shrinkage(re=term.factor)
+        places = [term.effects.index(effect) for effect in effects]
+
+        def column(name: str) -> FloatArray:
+            values = table[name].to_numpy(dtype=np.float64)
+            return values.reshape(term.n_effects, term.n_levels)[places]
+
+        population = column("population")[:, 0]
+        return cls(term, effects, column("no_pooling"), column("partial_pooling"), population)
+
+
+def _plane(fit: MixedFit, groups: _Groups, ax: object) -> Axes:
+    term = groups.term
+    own, mixed, population = groups.own, groups.mixed, groups.population
+    (axes,) = make_axes(ax, 1, width=6.4, height=5.4)
+    alone = np.isfinite(own).all(axis=0)
+    n = int(alone.sum())
+    contours = _contours(fit, groups)
+    limits = [
+        _view(own[k, alone], np.concatenate([mixed[k], *(c[k] for c in contours)]))
+        for k in range(2)
+    ]
+    axes.set_xlim(*limits[0])
+    axes.set_ylim(*limits[1])
+    for part, curve, style in zip(CONTOURS, contours, ("-", (0, (4, 3))), strict=True):
+        label = f"{100 * part:g} % of groups"
+        axes.plot(*curve, color="#404040", lw=1.2, ls=style, label=label, zorder=5)
+    size = float(np.clip(40 / np.sqrt(max(n, 1)), 1.6, 5.5))
+    faint = float(np.clip(4 / np.sqrt(max(n, 1)), 0.12, 0.6))
+    if n:
+        axes.quiver(
+            *own[:, alone],
+            *(mixed - own)[:, alone],
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            width=float(np.clip(0.006 / n**0.2, 0.0016, 0.0035)),
+            headwidth=5,
+            headlength=6,
+            headaxislength=5.5,
+            minlength=0.1,
+            color=BLUE,
+            alpha=faint,
+            zorder=2,
+        )
+        (dots,) = axes.plot(*own[:, alone], "o", color=ORANGE, ms=size, mew=0, zorder=3)
+        dots.set_alpha(max(faint, 0.5))
+        axes.plot([], [], "o", color=ORANGE, ms=5, mew=0, label="own regression")
+    axes.plot([], [], "o", color=BLUE, ms=5, mew=0, label="mixed model")
+    axes.plot(*mixed[:, alone], "o", color=BLUE, ms=size, mew=0, alpha=max(faint, 0.6), zorder=4)
+    if n < term.n_levels:
+        label = f"mixed model only ({term.n_levels - n})"
+        axes.plot(*mixed[:, ~alone], "x", color=BLUE, ms=size + 1, label=label, zorder=4)
+    axes.plot(
+        *population, "D", color="black", mec="white", mew=1.2, ms=9, label="population", zorder=6
+    )
+    inside = np.all([(own[k] >= limits[k][0]) & (own[k] <= limits[k][1]) for k in range(2)], axis=0)
+    outside = int((alone & ~inside).sum())
+    if outside:
+        label = f"{outside} {'arrow starts' if outside == 1 else 'arrows start'} outside"
+        axes.plot([], [], " ", label=label)
+    axes.set_xlabel(_axis_label(fit, groups.effects[0]))
+    axes.set_ylabel(_axis_label(fit, groups.effects[1]))
+    clean(axes)
+    legend_above(axes, f"{term.n_levels:,} levels of {term.factor}")
+    if term.n_levels <= NAMED:
+        _name_points(
+            axes, own[:, alone], mixed[:, alone], contours, [str(x) for x in term.levels[alone]]
+        )
+    return axes
+
+
+def _contours(fit: MixedFit, groups: _Groups) -> list[FloatArray]:
+    """Ellipses (2, k) of the estimated distribution of the groups."""
+    term = groups.term
+    first, second = (term.effects.index(effect) for effect in groups.effects)
+    table = fit.varcorr()
+    sd = table["sd"][table["group"] == term.factor].to_numpy(dtype=np.float64)
+    matrices = fit.cor_re()
+    assert isinstance(matrices, dict)
+    r = float(matrices[term.factor].to_numpy()[first, second])
+    angle = np.linspace(0, 2 * np.pi, 181)
+    circle = np.array([np.cos(angle), np.sin(angle)])
+    shape = np.array([[sd[first], 0.0], [r * sd[second], np.sqrt(1 - r**2) * sd[second]]])
+    center = groups.population[:, np.newaxis]
+    return [center + np.sqrt(-2 * np.log1p(-part)) * (shape @ circle) for part in CONTOURS]
+
+
+def _view(own: FloatArray, rest: FloatArray) -> tuple[float, float]:
+    """Limits that hold all of the rest, and own estimates but the few that are far out."""
+    low, high = float(rest.min()), float(rest.max())
+    if len(own):
+        lower, upper = np.quantile(own, [0.25, 0.75])
+        reach = _FENCE * (upper - lower)
+        near = own[(own >= min(low, lower - reach)) & (own <= max(high, upper + reach))]
+        low, high = min(low, float(near.min())), max(high, float(near.max()))
+    margin = 0.05 * ((high - low) or 1.0)
+    return low - margin, high + margin
+
+
+def _densities(fit: MixedFit, groups: _Groups, ax: object) -> Axes | npt.NDArray[Any]:
+    axes = make_axes(ax, len(groups.effects), width=4.3, height=3.5)
+    ticked = groups.term.n_levels <= TICKED
+    for k, axis in enumerate(axes):
+        own, mixed = groups.own[k][np.isfinite(groups.own[k])], groups.mixed[k]
+        low, high = _view(own, mixed)
+        seen = own[(own >= low) & (own <= high)]
+        x, y = density(seen)
+        y = y * (len(seen) / max(len(own), 1))
+        curves: list[tuple[FloatArray, FloatArray, str, Any, str]] = [
+            (x, y, ORANGE, (0, (5, 2)), "own regressions"),
+            (*density(mixed), BLUE, "-", "mixed model"),
+        ]
+        top = max(float(y.max(initial=0.0)) for _, y, *_ in curves) or 1.0
+        for x, y, color, style, label in curves:
+            axis.fill_between(x, y, color=color, alpha=0.15, lw=0)
+            axis.plot(x, y, color=color, lw=2, ls=style, label=label)
+            tails = x[y > 0.01 * top]
+            low, high = min([low, *tails[:1]]), max([high, *tails[-1:]])
+        if ticked:
+            for values, color, place in ((seen, ORANGE, -0.035), (mixed, BLUE, -0.08)):
+                places = np.full(len(values), place * top)
+                axis.plot(values, places, "|", color=color, ms=6, mew=1, alpha=0.7)
+        axis.axvline(groups.population[k], color="black", lw=1.2, label="population", zorder=0)
+        axis.set_xlim(low, high)
+        axis.set_ylim(-0.11 * top if ticked else 0, 1.06 * top)
+        axis.set_xlabel(_axis_label(fit, groups.effects[k]))
+        clean(axis)
+    axes[0].set_ylabel(f"Density over {groups.term.n_levels:,} levels\nof {groups.term.factor}")
+    legend_above(axes[0])
+    return returned(axes, ax)
+
+
+def _numeric_effect(fit: MixedFit, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:
+    """Find the factor and the numeric effect to draw lines over."""
+    terms = selected(fit.design, re)
+    found = [
+        (term, name)
+        for term in terms
+        for k, name in enumerate(term.effects)
+        if name != "Intercept" and "[" not in name and np.ptp(term.Z[:, k]) > 0
+    ]
+    names = list(dict.fromkeys(name for _, name in found))
+    if not found:
+        where = " or ".join(term.factor for term in terms)
+        raise BayesmixError(
+            f"No numeric effect varies by {where} in '{fit.design.formula.text}', so that there "
+            "are no lines to compare. Take plot_ranef or plot_shrinkage."
+        )
+    (chosen,) = choose("effect", names[0] if effect is None else effect, names)
+    return next((term, name) for term, name in found if name == chosen)
+
+
+def _lines(
+    term: GroupTerm, effect: str, values: FloatArray, base: float, x: FloatArray
+) -> FloatArray:
+    """Both ends of the line of each group (J, 2), other effects at their mean."""
+    k = term.effects.index(effect)
+    means = term.Z.mean(axis=0)
+    means[k] = 0.0
+    level = base + means @ np.where(means[:, np.newaxis] == 0, 0.0, values)
+    return np.stack([level + values[k] * x.min(), level + values[k] * x.max()], axis=1)
+
+
+def _bundle(axis: Axes, ends: FloatArray, lines: FloatArray, color: str) -> None:
+    from matplotlib.collections import LineCollection
+
+    segments = [np.column_stack([ends, line]) for line in lines]
+    alpha = float(np.clip(6 / np.sqrt(len(segments) or 1), 0.15, 0.8))
+    if color == ORANGE:
+        alpha = max(alpha, 0.5)
+    width = float(np.clip(12 / np.sqrt(len(segments) or 1), 0.6, 1.6))
+    axis.add_collection(LineCollection(segments, colors=color, alpha=alpha, linewidths=width))
+
+
+def _dots(axis: Axes, x: FloatArray, y: FloatArray) -> None:
+    size = float(np.clip(60 / np.sqrt(len(x)), 2.0, 4.0))
+    alpha = float(np.clip(12 / np.sqrt(len(x)), 0.08, 0.5))
+    axis.plot(x, y, "o", color=GREY, ms=size, mew=0, alpha=alpha, rasterized=len(x) > 5000)
+    axis.plot([], [], "o", color=GREY, ms=4, mew=0, alpha=0.7, label="data")
+
+
+def _axis_label(fit: MixedFit, effect: str) -> str:
+    per = "" if effect == "Intercept" or "[" in effect else " per unit"
+    return f"{effect} ({scale_of(fit)}{per})"
+
+
+def _name_levels(axis: Axes, labels: list[str], factor: str) -> None:
+    """Name each level at the side where type of a legible size fits."""
+    inches = axis.get_window_extent().height / axis.figure.dpi
+    size = min(9.0, 0.8 * 72 * inches / len(labels))
+    if size >= SMALLEST_TYPE:
+        axis.set_yticks(np.arange(len(labels)), labels, fontsize=size)
+        axis.set_ylabel(factor)
+    else:
+        axis.set_yticks([])
+        axis.set_ylabel(f"{len(labels):,} levels of {factor}, in order")
+
+
+def _name_points(
+    axes: Axes, own: FloatArray, mixed: FloatArray, curves: list[FloatArray], names: list[str]
+) -> None:
+    """Name points where there is room beside them, and leave the other names out."""
+    from matplotlib.transforms import Bbox
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    frame, point = axes.get_window_extent(), figure.dpi / 72
+    arrows = np.concatenate([own + share * (mixed - own) for share in np.linspace(0, 1, 9)], axis=1)
+    taken = [
+        Bbox.from_bounds(x - 3 * point, y - 3 * point, 6 * point, 6 * point)
+        for x, y in axes.transData.transform(arrows.T)
+    ]
+    lines = axes.transData.transform(np.concatenate(curves, axis=1).T)
+    for name, (x, y) in zip(names, axes.transData.transform(own.T), strict=True):
+        text = axes.text(0, 0, name, fontsize=7.5, color="#404040", transform=None)
+        text.set_in_layout(False)
+        size = text.get_window_extent()
+        free = []
+        for dx, dy in _BESIDE:
+            left = x + 5 * point * dx + size.width * (dx - 1) / 2
+            bottom = y + 5 * point * dy + size.height * (dy - 1) / 2
+            box = Bbox.from_bounds(left, bottom, size.width, size.height)
+            inside = frame.contains(box.x0, box.y0) and frame.contains(box.x1, box.y1)
+            if inside and not any(box.overlaps(other) for other in taken):
+                free.append(box)
+        if not free:
+            text.remove()
+            continue
+        best = min(free, key=lambda box: box.count_contains(lines))
+        taken.append(best)
+        text.set_transform(axes.transData)
+        at = axes.transData.inverted().transform((best.x0 - size.x0, best.y0 - size.y0))
+        text.set_position((at[0], at[1]))

@@ -1,0 +1,1 @@
+"""Text to formula: no data is seen here."""

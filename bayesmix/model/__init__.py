@@ -1,0 +1,1 @@
+"""Design, family and priors: a whole model as plain data."""

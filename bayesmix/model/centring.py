@@ -1,0 +1,137 @@
+"""Group effects with the other columns of their block at their means, and as written.
+
+A covariate's zero is arbitrary, and the intercept of ``(year | g)`` stands where it is. The
+default prior of such a block is therefore that of the block with its other columns centred,
+``Z~ = Z - m`` for the columns beside the intercept. The same model has effects ``u~ = T u`` with
+``T = [[1, m'], [0, I]]``, so that ``u_0 = u~_0 - m' u~_k`` and ``u_k = u~_k``. All computing is
+done with ``Z~``, where nothing cancels; what is reported are the effects as written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = [
+    "centred_design",
+    "centred_effects",
+    "centred_scale",
+    "effects_as_written",
+    "scale_as_written",
+    "sd_and_cor",
+    "sd_variable",
+]
+
+
+def effects_as_written(centre: FloatArray, effects: FloatArray) -> FloatArray:
+    """Return ``u = T^-1 u~``.
+
+    Parameters
+    ----------
+    centre : ndarray, shape (q,)
+        `ModelSpec.centre` of the factor; zero for the intercept.
+    effects : ndarray, shape (..., q)
+        Effects of the centred columns, ``u~``.
+
+    Returns
+    -------
+    ndarray, shape (..., q)
+    """
+    return _moved(effects, -centre)
+
+
+def centred_effects(centre: FloatArray, effects: FloatArray) -> FloatArray:
+    """Return ``u~ = T u``: the inverse of `effects_as_written`."""
+    return _moved(effects, centre)
+
+
+def scale_as_written(centre: FloatArray, scale: FloatArray) -> FloatArray:
+    """Return ``T^-1 L`` of shape (..., q, q), a square root of the covariance as written."""
+    return np.swapaxes(_moved(np.swapaxes(scale, -1, -2), -centre), -1, -2)
+
+
+def _moved(effects: FloatArray, by: FloatArray) -> FloatArray:
+    if not by.any():
+        return effects
+    moved = np.array(effects)
+    moved[..., 0] += effects @ by
+    return moved
+
+
+def sd_and_cor(scale: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the sds (..., q) and correlations (..., q, q) of effects with ``Sigma = L L'``."""
+    sd = np.sqrt((scale**2).sum(axis=-1))
+    factor = scale / np.where(sd > 0, sd, 1.0)[..., None]
+    cor = np.clip(factor @ np.swapaxes(factor, -1, -2), -1.0, 1.0)
+    each = np.arange(cor.shape[-1])
+    cor[..., each, each] = 1.0
+    return sd, cor
+
+
+def centred_design(spec: ModelSpec, design: Design | None = None) -> Design:
+    """Return a design with the columns of group effects as their priors see them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    design : Design, optional
+        Rows with the same columns; those of the model by default.
+
+    Returns
+    -------
+    Design
+        The same object where nothing is centred.
+    """
+    design = spec.design if design is None else design
+    if not any(spec.centre(term).any() for term in design.groups):
+        return design
+    groups = (
+        dataclasses.replace(term, Z=term.Z - spec.centre(term), means=None)
+        for term in design.groups
+    )
+    return dataclasses.replace(design, groups=tuple(groups))
+
+
+def sd_variable(spec: ModelSpec, term: GroupTerm) -> str:
+    """Name the variable of the posterior that holds the sds that have a prior."""
+    return f"centred_sd_{term.factor}" if spec.is_centred(term) else f"sd_{term.factor}"
+
+
+def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> FloatArray:
+    """Read a square root of the covariance of the effects of the centred columns.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    term : GroupTerm
+        One of its grouping factors.
+    posterior : Dataset
+        Draws by whichever method.
+
+    Returns
+    -------
+    ndarray, shape (S, q, q)
+        ``diag(sd) chol(R)`` of each draw, chain after chain; with `scale_as_written` that of the
+        effects as written.
+    """
+
+    def flat(name: str) -> FloatArray:
+        values = posterior[name].transpose("chain", "draw", ...).to_numpy().astype(np.float64)
+        return values.reshape(-1, *values.shape[2:])
+
+    pairs = spec.partial_correlations(term)
+    root = np.eye(term.n_effects)
+    if len(pairs):
+        root = pairs.cholesky(2 * flat(f"lkj_{term.factor}") - 1, term.n_effects)
+    return flat(sd_variable(spec, term))[..., None] * root

@@ -1,0 +1,1 @@
+"""A specification with its draws, and what is read from them."""

@@ -1,0 +1,122 @@
+"""Posterior to arrays of draws, and the linear predictor of any rows from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.design.design import Design
+from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Draws", "linear_predictor"]
+
+
+# Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
+# machine.
+BATCH = 1 << 21
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of all parameters, chains after one another.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (S, p)
+    auxiliary : dict of str to ndarray, shape (S,)
+    scale : dict of str to ndarray, shape (S, q, q)
+        By factor, square roots of Sigma, of the effects as written.
+    u : dict of str to ndarray, shape (S, J, q)
+        By factor; lacks a factor whose draws were not kept.
+    """
+
+    beta: FloatArray
+    auxiliary: dict[str, FloatArray]
+    scale: dict[str, FloatArray]
+    u: dict[str, FloatArray]
+
+    @classmethod
+    def of(cls, spec: ModelSpec, posterior: xr.Dataset) -> Draws:
+        """Read them from the variables of the posterior schema."""
+
+        def flat(name: str, *dims: str) -> FloatArray:
+            values = posterior[name].transpose("chain", "draw", *dims).to_numpy()
+            return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
+
+        auxiliary = {name: flat(name) for name in spec.family.auxiliary}
+        n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        beta = flat("beta", "term") if spec.design.n_terms else np.zeros((n_draws, 0))
+        scale, u = {}, {}
+        for term in spec.design.groups:
+            root = centred_scale(spec, term, posterior)
+            scale[term.factor] = scale_as_written(spec.centre(term), root)
+            name = f"u_{term.factor}"
+            if name in posterior and "draw" in posterior[name].dims:
+                u[term.factor] = flat(name, term.dim, term.effect_dim)
+        return cls(beta, auxiliary, scale, u)
+
+    def centred(self, spec: ModelSpec) -> Draws:
+        """Return the draws of effects of the columns of `bayesmix.model.centring.centred_design`."""
+        centres = {term.factor: spec.centre(term) for term in spec.design.groups}
+        return dataclasses.replace(
+            self,
+            scale={
+                factor: scale_as_written(-centres[factor], scale)
+                for factor, scale in self.scale.items()
+            },
+            u={factor: centred_effects(centres[factor], u) for factor, u in self.u.items()},
+        )
+
+    def __len__(self) -> int:
+        return len(self.beta)
+
+    def __getitem__(self, batch: slice) -> Draws:
+        return Draws(
+            self.beta[batch],
+            {name: values[batch] for name, values in self.auxiliary.items()},
+            {name: values[batch] for name, values in self.scale.items()},
+            {name: values[batch] for name, values in self.u.items()},
+        )
+
+    def batches(self, size: int) -> Iterator[Draws]:
+        """Yield as many draws at once as keep arrays of `size` numbers per draw small."""
+        step = max(1, BATCH // max(size, 1))
+        for start in range(0, len(self), step):
+            yield self[start : start + step]
+
+
+def linear_predictor(
+    design: Design, draws: Draws, without: Mapping[str, npt.NDArray[np.bool_]]
+) -> FloatArray:
+    """Compute the linear predictor of each row and draw.
+
+    Parameters
+    ----------
+    design : Design
+        Any rows; an unseen level counts 0.
+    draws : Draws
+    without : mapping of str to ndarray of bool, shape (n,)
+        By factor, the rows in which its effects are left out.
+
+    Returns
+    -------
+    ndarray, shape (S, n)
+    """
+    eta = draws.beta @ design.X.T
+    if design.offset is not None:
+        eta += design.offset
+    for term in design.groups:
+        left_out = without.get(term.factor, np.zeros(design.n_rows, dtype=np.bool_))
+        if not left_out.all():
+            kept = dataclasses.replace(term, codes=np.where(left_out, -1, term.codes))
+            eta += kept.dot(draws.u[term.factor])
+    return eta

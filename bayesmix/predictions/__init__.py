@@ -1,0 +1,1 @@
+"""Rows old and new: predictions and densities."""

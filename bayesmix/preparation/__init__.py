@@ -1,0 +1,1 @@
+"""From formula, data and priors to a model that is complete but not sampled."""

@@ -1,0 +1,1 @@
+"""Which prior stands on which parameter."""

@@ -1,0 +1,1 @@
+"""A fit to one file and back."""

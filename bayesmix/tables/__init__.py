@@ -1,0 +1,1 @@
+"""The tables that mixed-model users read, as frames, text and HTML."""
