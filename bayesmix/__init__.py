@@ -97,6 +97,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from bayesmix.base.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from bayesmix.base.errors import (
         BayesmixError,
@@ -110,13 +112,10 @@ if TYPE_CHECKING:
     from bayesmix.data.datasets import load_dataset
     from bayesmix.families.families import Family, get_family
     from bayesmix.figures.plots import plot_compare, plot_correlation
-    from bayesmix.fitting import MixedFit, fit, prepare
+    from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.priors import LKJ, Prior
     from bayesmix.simulation import Simulation, simulate, simulate_from
-    from bayesmix.storage.storage import load
-
-__version__ = "0.1.0"
 
 __all__ = [
     "LKJ",
@@ -161,7 +160,7 @@ _MODULE_OF = {
     "compare": "criteria.comparison",
     "fit": "fitting",
     "get_family": "families.families",
-    "load": "storage.storage",
+    "load": "fitting",
     "load_dataset": "data.datasets",
     "plot_compare": "figures.plots",
     "plot_correlation": "figures.plots",

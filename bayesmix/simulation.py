@@ -32,11 +32,10 @@ from bayesmix.model.centring import (
     scale_as_written,
     sd_and_cor,
 )
+from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
-
-    from bayesmix.fitting import MixedFit
 
 __all__ = ["Simulation", "simulate", "simulate_from"]
 
@@ -272,7 +271,7 @@ def simulate(
 
 
 def simulate_from(
-    fit: MixedFit,
+    fit: Fitted,
     data: IntoFrame | None = None,
     *,
     parameters: str = "mean",
@@ -285,7 +284,7 @@ def simulate_from(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
         A fit.
     data : DataFrame, optional
         Of any library, as in `bayesmix.fit`. Covariates and grouping factors of the study to
@@ -323,9 +322,7 @@ def simulate_from(
     (180, 3)
     >>> bm.fit(simulation.formula, simulation.data).varcorr()  # doctest: +SKIP
     """
-    from bayesmix.fitting import MixedFit
-
-    if not isinstance(fit, MixedFit):
+    if not isinstance(fit, Fitted):
         raise BayesmixError(f"simulate_from takes a fit; got {type(fit).__name__}.")
     one_of("parameters", parameters, ("mean", "draw"))
     rng = generator(random_seed)

@@ -10,8 +10,8 @@ import pandas as pd
 from scipy import linalg
 
 import bayesmix as bm
+from bayesmix.blocks.theta import Theta
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.engines.theta import Theta
 from bayesmix.model.spec import ModelSpec
 
 

@@ -19,6 +19,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+import bayesmix as bm
+from bayesmix.model.options import SampleOptions
+
 CHAINS, DRAWS = 2, 100
 S = CHAINS * DRAWS
 
@@ -90,6 +93,15 @@ class Case:
     posterior: xr.Dataset
     truth: dict[str, tuple[float, float]] = field(default_factory=dict)
     family: Any = None
+    notes: tuple[str, ...] = ()
+    method: str = "nuts"
+    seconds: float = 12.34
+
+    @property
+    def idata(self) -> xr.DataTree:
+        tree = xr.DataTree.from_dict({"posterior": self.posterior})
+        tree.attrs.update(method=self.method, seconds=self.seconds)
+        return tree
 
 
 def gaussian_family() -> Any:
@@ -252,3 +264,10 @@ def regression() -> Case:
 
 
 CASES = {"slopes": slopes, "pupils": pupils, "counts": counts, "regression": regression}
+
+
+def fit_of(spec: Any, posterior: xr.Dataset, random_seed: int = 1) -> bm.MixedFit:
+    """A fit from draws that were set by hand."""
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    tree.attrs.update(messages="[]", method="marginal", seconds=0.1)
+    return bm.MixedFit(spec, tree, SampleOptions(random_seed=random_seed))

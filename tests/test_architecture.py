@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -13,117 +14,57 @@ import bayesmix as bm
 
 PACKAGE = Path(bm.__file__).parent
 
-# A module may import those before it.
-STAGES = (
-    "errors",
-    "arguments",
-    "files",
-    "archive",
-    "plain",
-    "records",
-    "labels",
-    "interrupts",
-    "waiting",
-    "advice",
-    "tokens",
-    "brackets",
-    "margins",
-    "expansion",
-    "bars",
-    "rwords",
-    "rfunctions",
-    "leftside",
-    "unquoted",
+# A folder may import those before it, and so may a file beside the folders.
+FLOORS = (
+    "base",
     "formula",
-    "terms",
-    "coding",
-    "rewrites",
-    "splitting",
     "families",
     "frames",
-    "spelling",
-    "values",
-    "textnumbers",
-    "columns",
-    "contrasts",
-    "calls",
-    "transforms",
-    "sizes",
-    "limits",
-    "remembered",
-    "evaluation",
-    "effects",
-    "outcomes",
-    "responses",
-    "responsechecks",
-    "dependence",
-    "candidates",
-    "drafts",
-    "groupchecks",
-    "slopes",
-    "fewlevels",
-    "checks",
-    "design",
-    "magnitudes",
-    "priors",
-    "zeros",
-    "spec",
-    "centring",
-    "model",
-    "crossproducts",
-    "theta",
-    "implied",
-    "scaling",
-    "marginal",
-    "independence",
-    "exact",
-    "integrated",
-    "matching",
-    "tables",
-    "pooling",
-    "rescaling",
-    "sampling",
-    "report",
-    "draws",
-    "predict",
-    "heldout",
-    "crossval",
-    "elpd",
-    "criteria",
-    "verdicts",
-    "comparison",
-    "correlation",
-    "panels",
-    "plots",
-    "groupplots",
-    "fitting",
-    "states",
-    "learnt",
     "encoding",
-    "specs",
-    "trees",
+    "design",
+    "checks",
+    "priors",
+    "model",
+    "preparation",
+    "blocks",
+    "posterior",
+    "tables",
+    "engines",
+    "predictions",
+    "criteria",
+    "figures",
     "storage",
-    "datasets",
     "simulation",
+    "fitting",
+    "data",
+    "__init__",
+)
+MODULES = tuple(
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.parent == PACKAGE or path.name != "__init__.py"
 )
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
-PYMC_DOORS = {"priors", "model", "sampling"}
+PYMC_DOORS = {"priors.priors", "engines.model", "engines.sampling"}
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
-ARVIZ_DOORS = {"elpd"}
+ARVIZ_DOORS = {"criteria.elpd"}
 
 
-def tree(module: str) -> ast.Module:
-    return ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
+def floor(module: str) -> int:
+    return FLOORS.index(module.partition(".")[0])
+
+
+def parsed(module: str) -> ast.Module:
+    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def imported(node: ast.AST) -> list[str]:
     match node:
         case ast.Import(names=names):
             return [alias.name for alias in names]
-        case ast.ImportFrom(module="bayesmix", names=names):
-            return [f"bayesmix.{alias.name}" for alias in names]
-        case ast.ImportFrom(module=str(module), level=0):
-            return [module]
+        case ast.ImportFrom(module=str(module), names=names, level=0):
+            return [module, *(f"{module}.{alias.name}" for alias in names)]
     return []
 
 
@@ -141,6 +82,38 @@ def imports(node: ast.AST, *, deferred: bool) -> set[str]:
     return found
 
 
+def arrows(module: str, tree: ast.AST) -> set[str]:
+    """Modules of the package that a module names in any import: deferred, or for types only."""
+    named = {name for node in ast.walk(tree) for name in imported(node)}
+    inside = {name.removeprefix("bayesmix.") for name in named if name.startswith("bayesmix.")}
+    return inside & set(MODULES) - {module}
+
+
+def upward(module: str, tree: ast.AST) -> set[str]:
+    return {other for other in arrows(module, tree) if floor(other) > floor(module)}
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    """Return the modules of a circle, if there is one."""
+    sorter = graphlib.TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def private_names(tree: ast.AST) -> list[str]:
+    """Names of other modules that these keep to themselves."""
+    return [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("bayesmix")
+        for alias in node.names
+        if alias.name.startswith("_") and not alias.name.startswith("__")
+    ]
+
+
 def in_fresh_python(code: str) -> str:
     result = subprocess.run(
         [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
@@ -154,33 +127,50 @@ def loaded_by(statement: str) -> set[str]:
     return {name.partition(".")[0] for name in output.split()}
 
 
-def test_every_module_is_a_stage():
-    modules = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
-    assert modules == set(STAGES)
-    assert not list(PACKAGE.glob("*/**/*.py")), "the package is flat"
+def test_every_folder_has_its_floor():
+    assert {module.partition(".")[0] for module in MODULES} == set(FLOORS)
 
 
-@pytest.mark.parametrize("module", STAGES)
-def test_imports_only_earlier_stages(module):
-    own = {
-        name.partition(".")[2].partition(".")[0]
-        for name in imports(tree(module), deferred=False)
-        if name.partition(".")[0] == "bayesmix"
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module):
+    tree = parsed(module)
+    assert not upward(module, tree)
+    assert not private_names(tree)
+
+
+def test_no_circle_of_files():
+    assert not circle({module: arrows(module, parsed(module)) for module in MODULES})
+
+
+def test_what_these_tests_would_see():
+    """An import up, a circle and a private name, however they are written."""
+    for text in (
+        "from bayesmix.tables import report",
+        "def f():\n    from bayesmix.tables.report import Summary",
+        "if TYPE_CHECKING:\n    from bayesmix.tables.report import Summary",
+        "import bayesmix.tables.report",
+    ):
+        assert upward("design.design", ast.parse(text)) == {"tables.report"}
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
+    assert private_names(ast.parse("from bayesmix.design.design import _x"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arviz_enters_by_one_door(module):
+    assert not imports(parsed(module), deferred=False) & {
+        f"bayesmix.{name}" for name in ARVIZ_DOORS
     }
-    later = own - set(STAGES[: STAGES.index(module)])
-    assert not later
-    assert not own & ARVIZ_DOORS
 
 
-@pytest.mark.parametrize("module", sorted(set(STAGES) - ARVIZ_DOORS))
+@pytest.mark.parametrize("module", sorted(set(MODULES) - ARVIZ_DOORS))
 def test_heavy_libraries_are_imported_when_first_needed(module):
-    roots = {name.partition(".")[0] for name in imports(tree(module), deferred=False)}
+    roots = {name.partition(".")[0] for name in imports(parsed(module), deferred=False)}
     assert roots - set(sys.stdlib_module_names) - {"bayesmix"} <= LIBRARIES
 
 
-@pytest.mark.parametrize("module", sorted(set(STAGES) - PYMC_DOORS))
+@pytest.mark.parametrize("module", sorted(set(MODULES) - PYMC_DOORS))
 def test_pymc_enters_by_few_doors(module):
-    roots = {name.partition(".")[0] for name in imports(tree(module), deferred=True)}
+    roots = {name.partition(".")[0] for name in imports(parsed(module), deferred=True)}
     assert not roots & {"pymc", "pytensor", "nutpie", "numba"}
 
 
@@ -206,7 +196,7 @@ def test_public_names_exist():
 
 
 def test_type_checkers_see_the_same_names():
-    hints = next(node for node in tree("__init__").body if is_type_checking(node))
+    hints = next(node for node in parsed("__init__").body if is_type_checking(node))
     seen = {
         alias.name: node.module.removeprefix("bayesmix.")
         for node in hints.body

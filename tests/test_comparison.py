@@ -8,7 +8,7 @@ import pytest
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.criteria.criteria import Facts
+from bayesmix.criteria.facts import Facts
 
 COLUMNS = [
     "K",

@@ -13,10 +13,11 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.theta import Theta
 from bayesmix.engines import integrated
 from bayesmix.engines.exact import marginal_of
 from bayesmix.engines.integrated import group_densities, row_densities, theta_of
-from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from gaussian import CASES, DenseAlgebra, dense, frame

@@ -9,10 +9,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayesmix as bm
+from bayesmix.blocks.theta import Theta
 from bayesmix.criteria.criteria import _pareto_smoothed
 from bayesmix.engines.integrated import group_densities, theta_of
 from bayesmix.engines.matching import matched
-from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 from gaussian import CASES
 

@@ -12,6 +12,7 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.families import FAMILIES
 from bayesmix.tables.pooling import no_pooling, shrinkage
+from posteriors import fit_of
 
 COLUMNS = ["group_var", "effect", "group", "value", "se", "n"]
 SHRINKAGE = ["group_var", "effect", "group", "n", "no_pooling", "partial_pooling"]
@@ -28,7 +29,7 @@ def prepared(formula, data, **options):
 
 def own(spec, posterior=None, **options):
     empty = xr.Dataset() if posterior is None else posterior
-    return no_pooling(spec.design, spec.family, empty, **options)
+    return no_pooling(fit_of(spec, empty), **options)
 
 
 def wide(table, column="value"):
@@ -175,16 +176,19 @@ class TestLeastSquares:
 
     def test_a_level_without_rows_and_rows_without_a_level(self):
         data = unbalanced(7, groups=10)
-        design = prepared("y ~ x + (x | g)", data).design
+        spec = prepared("y ~ x + (x | g)", data)
+        design = spec.design
         kept = design.take(design.groups[0].codes != 4)
-        table = no_pooling(kept, FAMILIES["gaussian"], xr.Dataset())
+        table = no_pooling(fit_of(dataclasses.replace(spec, design=kept), xr.Dataset()))
         gone = table[table["group"] == design.groups[0].levels[4]]
         assert (gone["n"] == 0).all()
         assert gone[["value", "se"]].isna().all(axis=None)
         (term,) = design.groups
         codes = np.where(term.codes == 4, -1, term.codes)
         unseen = dataclasses.replace(design, groups=(dataclasses.replace(term, codes=codes),))
-        pd.testing.assert_frame_equal(no_pooling(unseen, FAMILIES["gaussian"], xr.Dataset()), table)
+        pd.testing.assert_frame_equal(
+            no_pooling(fit_of(dataclasses.replace(spec, design=unseen), xr.Dataset())), table
+        )
 
     def test_a_model_without_groups_has_an_empty_table(self, fitted):
         fit = fitted("sleepstudy-no-groups")
@@ -402,7 +406,7 @@ class TestShrinkage:
         np.testing.assert_allclose(back, table["partial_pooling"], rtol=1e-10)
         assert 0 < table["shrinkage"].median() < 1
         assert (table["n"] == 10).all()
-        pd.testing.assert_frame_equal(shrinkage(fit.design, fit.spec.family, fit.posterior), table)
+        pd.testing.assert_frame_equal(shrinkage(fit), table)
 
     def test_is_that_of_the_algebra_for_intercepts(self, fitted):
         fit = fitted("penicillin-crossed")
@@ -452,7 +456,7 @@ class TestShrinkage:
             },
             coords={"g": ["a", "b"], "g_effect": ["Intercept"]},
         )
-        table = shrinkage(spec.design, spec.family, posterior)
+        table = shrinkage(fit_of(spec, posterior))
         assert np.isnan(table["shrinkage"][0])
         assert table["shrinkage"][1] == pytest.approx(1 - 0.1 / 0.25)
 

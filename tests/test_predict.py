@@ -16,14 +16,27 @@ import bayesmix as bm
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.predictions import predict
-from bayesmix.predictions.predict import epred, linpred
-from bayesmix.predictions.predict import predict as new_responses
 from cases import BY_ID
 from gaussian import CASES, frame, theta_variables
+from posteriors import fit_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
 COLUMNS = ["value", "se", "lower_2.5", "upper_97.5"]
+
+
+def linpred(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
+    return predict.linpred(fit_of(spec, draws), *rows, **options)
+
+
+def epred(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
+    return predict.epred(fit_of(spec, draws), *rows, **options)
+
+
+def new_responses(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
+    return predict.predict(fit_of(spec, draws), *rows, **options)
+
+
 QUANTITIES = {"linpred": linpred, "epred": epred, "predict": new_responses}
 
 

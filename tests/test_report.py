@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.tables.report import Summary, summarise
+from bayesmix.tables.report import Summary, sampling_line
+from bayesmix.tables.report import summary as summary_of
 from posteriors import CASES, Case, counts, pupils, regression, slopes
 
 SAMPLING = {
@@ -24,8 +25,8 @@ SAMPLING = {
 }
 
 
-def of(case: Case, **options: Any) -> Summary:
-    return summarise(case.design, case.family, case.posterior, **options)
+def of(case: Case, notes: list[str] | None = None, **options: Any) -> Summary:
+    return summary_of(dataclasses.replace(case, notes=tuple(notes or ())), **options)
 
 
 def section(text: str, title: str) -> str:
@@ -34,7 +35,7 @@ def section(text: str, title: str) -> str:
 
 
 def test_whole_text():
-    summary = of(slopes(), cor_re=True, cor_fe=True, sampling=SAMPLING, notes=["2 rows left out."])
+    summary = of(slopes(), cor_re=True, cor_fe=True, notes=["2 rows left out."])
     assert repr(summary) == (
         """\
 Reaction ~ Days + (1 + Days | Subject)
@@ -156,10 +157,15 @@ def test_without_groups_or_population_effects():
     assert text.splitlines()[1] == "gaussian family, identity link; 20 rows"
     case = slopes()
     design = dataclasses.replace(case.design, terms=())
-    text = repr(summarise(design, case.family, case.posterior.drop_vars("beta"), cor_fe=True))
+    text = repr(
+        of(
+            dataclasses.replace(case, design=design, posterior=case.posterior.drop_vars("beta")),
+            cor_fe=True,
+        )
+    )
     assert "Fixed Effects" not in text
     case = regression()
-    text = repr(summarise(case.design, case.family, case.posterior.drop_vars("sigma")))
+    text = repr(of(dataclasses.replace(case, posterior=case.posterior.drop_vars("sigma"))))
     assert "Variance Components" not in text
 
 
@@ -213,9 +219,8 @@ def long_labels() -> Case:
 
 def test_text_fits_80_columns():
     notes = ["a very long note about the design " * 5]
-    divergent = SAMPLING | {"divergences": 12}
     for case in [make() for make in CASES.values()] + [long_labels()]:
-        text = repr(of(case, cor_re=True, cor_fe=True, sampling=divergent, notes=notes))
+        text = repr(of(case, cor_re=True, cor_fe=True, notes=notes))
         assert max(map(len, text.splitlines())) <= 80
 
 
@@ -240,24 +245,23 @@ class Facts:
     divergences: int = 1
 
 
+NAN = float("nan")
+
+
 @pytest.mark.parametrize(
     ("sampling", "line"),
     [
-        (SAMPLING | {"divergences": 12, "seconds": 99.94}, "12 divergences, 99.9 s"),
-        (SAMPLING | {"divergences": None, "seconds": None}, "smallest bulk ESS 1234"),
-        (Facts(), "Exact, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s"),
-        ({"method": "nuts"}, "NUTS"),
-        ({"seconds": 3.0}, "3.0 s"),
+        ({"divergences": 12, "seconds": 99.94}, "12 divergences, 99.9 s"),
+        ({"ess_bulk": NAN, "r_hat": NAN}, "NUTS, 4 chains x 1000 draws: 12.3 s"),
+        (
+            {"method": "marginal", "chains": 1, "draws": 1, "r_hat": NAN, "ess_bulk": NAN}
+            | {"divergences": 1, "seconds": 214.6},
+            "Exact, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s",
+        ),
     ],
 )
-def test_sampling_line(sampling: Any, line: str):
-    assert of(slopes(), sampling=sampling).footer[0].endswith(line)
-
-
-@pytest.mark.parametrize("sampling", [None, {}])
-def test_without_sampling(sampling: Any):
-    assert of(slopes(), sampling=sampling).footer == ()
-    assert repr(of(slopes(), sampling=sampling)).splitlines()[-1].startswith("Days")
+def test_sampling_line(sampling: dict[str, Any], line: str):
+    assert sampling_line(**SAMPLING | sampling).endswith(line)
 
 
 def test_long_warnings_are_wrapped():
@@ -306,9 +310,7 @@ def read(html: str) -> Reader:
 
 @pytest.mark.parametrize("case_id", CASES)
 def test_html_has_the_cells_of_the_text(case_id: str):
-    summary = of(
-        CASES[case_id](), cor_re=True, cor_fe=True, sampling=SAMPLING, notes=["Look here."]
-    )
+    summary = of(CASES[case_id](), cor_re=True, cor_fe=True, notes=["Look here."])
     html, text = summary._repr_html_(), repr(summary)
     lines = [line.split() for line in text.splitlines()]
     for row in read(html).rows:
@@ -334,9 +336,7 @@ def test_html_escapes_names():
     design = dataclasses.replace(
         case.design, text=f"y ~ <script>alert(1)</script> | {nasty}", groups=(term,)
     )
-    summary = summarise(
-        design, case.family, case.posterior, cor_re=True, notes=["<img src=x>"], sampling=SAMPLING
-    )
+    summary = of(dataclasses.replace(case, design=design), cor_re=True, notes=["<img src=x>"])
     html = summary._repr_html_()
     reader = read(html)
     assert not {tag for tag, _ in reader.tags} & {"b", "i", "script", "img"}

@@ -14,7 +14,8 @@ import pytest
 import xarray as xr
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.tables import tables
+from bayesmix.posterior import diagnostics, parameters
+from bayesmix.tables import components, groups, population
 from posteriors import (
     CASES,
     Case,
@@ -32,15 +33,18 @@ from posteriors import (
 GROUP_COLUMNS = ["group_var", "effect", "group", "value", "se", "lower_2.5", "upper_97.5"]
 
 COLUMNS: dict[str, tuple[Callable[..., Any], list[str]]] = {
-    "fixef": (tables.fixef, ["term", "value", "se", "lower_2.5", "upper_97.5"]),
+    "fixef": (population.fixef, ["term", "value", "se", "lower_2.5", "upper_97.5"]),
     "varcorr": (
-        tables.varcorr,
+        components.varcorr,
         ["group", "effect", "variance", "sd", "sd_2.5", "sd_97.5", "var_prop"],
     ),
-    "ranef": (tables.ranef, GROUP_COLUMNS),
-    "coef": (tables.coef, GROUP_COLUMNS),
-    "find_typical": (tables.find_typical, GROUP_COLUMNS),
-    "diagnostics": (tables.diagnostics, ["parameter", "r_hat", "ess_bulk", "ess_tail"]),
+    "ranef": (groups.ranef, GROUP_COLUMNS),
+    "coef": (groups.coef, GROUP_COLUMNS),
+    "find_typical": (groups.find_typical, GROUP_COLUMNS),
+    "diagnostics": (
+        diagnostics.diagnostics,
+        ["parameter", "r_hat", "ess_bulk", "ess_tail"],
+    ),
 }
 
 
@@ -62,6 +66,14 @@ def summary(values: list[float], lower: float = 0.025, upper: float = 0.975) -> 
     ]
 
 
+def with_posterior(case: Case, posterior: xr.Dataset) -> Case:
+    return dataclasses.replace(case, posterior=posterior)
+
+
+def with_design(case: Case, design: DesignStandIn, posterior: xr.Dataset) -> Case:
+    return dataclasses.replace(case, design=design, posterior=posterior)
+
+
 def flat(array: xr.DataArray) -> list[float]:
     return [float(x) for chain in array.values for x in chain]
 
@@ -77,7 +89,7 @@ def close(actual: Any, expected: Any) -> None:
 def test_columns_and_index(name: str, case_id: str):
     case = CASES[case_id]()
     function, columns = COLUMNS[name]
-    table = function(case.design, case.posterior)
+    table = function(case)
     assert list(table.columns) == columns
     assert isinstance(table.index, pd.RangeIndex)
     assert table.index.equals(pd.RangeIndex(len(table)))
@@ -101,13 +113,15 @@ def test_columns_and_index(name: str, case_id: str):
 )
 def test_interval_names(ci_level: float, lower: str, upper: str):
     case = pupils()
-    arguments = case.design, case.posterior
-    for function in (tables.fixef, tables.ranef, tables.coef, tables.find_typical):
+    arguments = (case,)
+    for function in (population.fixef, groups.ranef, groups.coef, groups.find_typical):
         table = function(*arguments, ci_level=ci_level)
         assert list(table.columns)[-2:] == [f"lower_{lower}", f"upper_{upper}"]
-    long = tables.cor_re(*arguments, long=True, ci_level=ci_level)
+    long = components.cor_re(*arguments, long=True, ci_level=ci_level)
     assert list(long.columns)[-2:] == [f"lower_{lower}", f"upper_{upper}"]
-    posterior = tables.varcorr(*arguments, ci_level=ci_level, ci_scale="var", estimator="posterior")
+    posterior = components.varcorr(
+        *arguments, ci_level=ci_level, ci_scale="var", estimator="posterior"
+    )
     assert list(posterior.columns)[4:] == [
         f"var_{lower}",
         f"var_{upper}",
@@ -122,18 +136,18 @@ def test_interval_names(ci_level: float, lower: str, upper: str):
 def test_bad_ci_level(name: str, ci_level: Any):
     case = slopes()
     with pytest.raises(BayesmixError, match=r"ci_level=.*above 0 and below 1"):
-        getattr(tables, name)(case.design, case.posterior, ci_level=ci_level)
+        COLUMNS[name][0](case, ci_level=ci_level)
 
 
 def test_ci_level_in_percent_gets_a_hint():
     case = slopes()
     with pytest.raises(BayesmixError, match=r"Did you mean 0\.95\?"):
-        tables.fixef(case.design, case.posterior, ci_level=95)
+        population.fixef(case, ci_level=95)
 
 
 def test_fixef_in_closed_form():
     case = slopes()
-    table = tables.fixef(case.design, case.posterior, ci_level=0.9)
+    table = population.fixef(case, ci_level=0.9)
     assert table["term"].tolist() == ["Intercept", "Days"]
     for row, label in zip(table.itertuples(index=False), case.design.terms, strict=True):
         centre, half = case.truth[f"beta:{label}"]
@@ -148,7 +162,7 @@ def test_fixef_in_closed_form():
 
 def test_fixef_exponentiates_the_draws():
     case = counts()
-    table = tables.fixef(case.design, case.posterior, exponentiate=True)
+    table = population.fixef(case, exponentiate=True)
     for row in table.itertuples(index=False):
         draws = flat(case.posterior["beta"].sel(term=row.term))
         close(row[1:], summary([math.exp(x) for x in draws]))
@@ -157,12 +171,12 @@ def test_fixef_exponentiates_the_draws():
 def test_fixef_exponentiates_without_a_warning_where_it_overflows():
     case = slopes()
     huge = case.posterior.assign(beta=case.posterior["beta"] * 100)
-    assert np.isinf(tables.fixef(case.design, huge, exponentiate=True)["value"][0])
+    assert np.isinf(population.fixef(with_posterior(case, huge), exponentiate=True)["value"][0])
 
 
 def test_varcorr_in_closed_form():
     case = slopes()
-    table = tables.varcorr(case.design, case.posterior)
+    table = components.varcorr(case)
     assert table["group"].tolist() == ["Subject", "Subject", "Residual"]
     assert table["effect"].tolist() == ["Intercept", "Days", ""]
     close(table["sd"], [27, 6.5, 26])
@@ -174,8 +188,8 @@ def test_varcorr_in_closed_form():
 
 def test_varcorr_interval_of_the_variance():
     case = slopes()
-    of_sd = tables.varcorr(case.design, case.posterior)
-    of_variance = tables.varcorr(case.design, case.posterior, ci_scale="var")
+    of_sd = components.varcorr(case)
+    of_variance = components.varcorr(case, ci_scale="var")
     columns = ["group", "effect", "variance", "sd", "var_2.5", "var_97.5", "var_prop"]
     assert list(of_variance.columns) == columns
     close(of_variance["var_2.5"], of_sd["sd_2.5"] ** 2)
@@ -185,8 +199,8 @@ def test_varcorr_interval_of_the_variance():
 
 def test_varcorr_posterior_means():
     case = pupils()
-    table = tables.varcorr(case.design, case.posterior, estimator="posterior")
-    mean = tables.varcorr(case.design, case.posterior)
+    table = components.varcorr(case, estimator="posterior")
+    mean = components.varcorr(case)
     variables = [
         case.posterior["sd_school"].isel(school_effect=0),
         case.posterior["sd_school"].isel(school_effect=1),
@@ -217,7 +231,7 @@ def test_varcorr_posterior_means():
 @pytest.mark.parametrize("estimator", ["mean", "posterior"])
 def test_var_prop_sums_to_one(case_id: str, estimator: str):
     case = CASES[case_id]()
-    table = tables.varcorr(case.design, case.posterior, estimator=estimator)
+    table = components.varcorr(case, estimator=estimator)
     close(table["var_prop"].sum(), 1)
 
 
@@ -231,12 +245,12 @@ def test_var_prop_sums_to_one(case_id: str, estimator: str):
 def test_varcorr_bad_option(option: str, value: str, message: str):
     case = slopes()
     with pytest.raises(BayesmixError, match=message):
-        tables.varcorr(case.design, case.posterior, **{option: value})
+        components.varcorr(case, **{option: value})
 
 
 def test_cor_re_has_every_factor():
     case = pupils()
-    matrices = tables.cor_re(case.design, case.posterior)
+    matrices = components.cor_re(case)
     assert list(matrices) == ["school", "school:term"]
     school = matrices["school"]
     effects = ["Intercept", "ses[mid]", "age"]
@@ -255,13 +269,16 @@ def test_cor_re_of_a_block_out_of_order():
     truth |= {f"u:school:{e}:{v}": (0.0, 1.0) for e in term.effects for v in term.levels}
     truth |= {"cor:school:Intercept:age": (0.25, 0.5)}
     case = make_case(design, truth, None)
-    close(tables.cor_re(design, case.posterior)["school"], [[1, 0, 0.25], [0, 1, 0], [0.25, 0, 1]])
-    assert "cor:school:Intercept:age" in tables.parameter_draws(design, case.posterior)
+    close(
+        components.cor_re(with_design(case, design, case.posterior))["school"],
+        [[1, 0, 0.25], [0, 1, 0], [0.25, 0, 1]],
+    )
+    assert "cor:school:Intercept:age" in parameters.parameter_draws(design, case.posterior)
 
 
 def test_cor_re_long():
     case = pupils()
-    table = tables.cor_re(case.design, case.posterior, long=True, ci_level=0.8)
+    table = components.cor_re(case, long=True, ci_level=0.8)
     columns = ["group_var", "effect_1", "effect_2", "value", "se", "lower_10", "upper_90"]
     assert list(table.columns) == columns
     assert table.iloc[:, :3].to_numpy().tolist() == [["school", "Intercept", "ses[mid]"]]
@@ -271,14 +288,14 @@ def test_cor_re_long():
 @pytest.mark.parametrize("case_id", ["counts", "regression"])
 def test_cor_re_long_without_any(case_id: str):
     case = CASES[case_id]()
-    table = tables.cor_re(case.design, case.posterior, long=True)
+    table = components.cor_re(case, long=True)
     assert len(table) == 0
     assert list(table.columns)[:4] == ["group_var", "effect_1", "effect_2", "value"]
 
 
 def test_cor_fe():
     case = pupils()
-    table = tables.cor_fe(case.design, case.posterior)
+    table = population.cor_fe(case)
     first, second = (flat(case.posterior["beta"].isel(term=i)) for i in (0, 1))
     expected = statistics.correlation(first, second)
     close(table, [[1, expected], [expected, 1]])
@@ -289,7 +306,7 @@ def test_cor_fe_of_a_fixed_parameter():
     case = slopes()
     beta = case.posterior["beta"].copy()
     beta[..., 1] = 0.1
-    table = tables.cor_fe(case.design, case.posterior.assign(beta=beta))
+    table = population.cor_fe(case.assign(beta=beta))
     assert np.isnan(table.iloc[0, 1])
     close(np.diag(table), [1, 1])
 
@@ -297,7 +314,7 @@ def test_cor_fe_of_a_fixed_parameter():
 @pytest.mark.parametrize("case_id", ["slopes", "pupils", "counts"])
 def test_ranef_in_closed_form(case_id: str):
     case = CASES[case_id]()
-    table = tables.ranef(case.design, case.posterior)
+    table = groups.ranef(case)
     expected = [
         (term.factor, effect, level)
         for term in case.design.groups
@@ -313,24 +330,24 @@ def test_ranef_in_closed_form(case_id: str):
 
 def test_ranef_counts_rows():
     case = pupils()
-    table = tables.ranef(case.design, case.posterior, add_group_N=True)
+    table = groups.ranef(case, add_group_N=True)
     assert list(table.columns) == [*GROUP_COLUMNS, "n"]
     assert table["n"].tolist() == [4, 2] * 3 + [3, 1, 2]
-    pd.testing.assert_frame_equal(table[GROUP_COLUMNS], tables.ranef(case.design, case.posterior))
-    assert list(tables.ranef(*no_groups(), add_group_N=True).columns) == [*GROUP_COLUMNS, "n"]
+    pd.testing.assert_frame_equal(table[GROUP_COLUMNS], groups.ranef(case))
+    assert list(groups.ranef(*no_groups(), add_group_N=True).columns) == [*GROUP_COLUMNS, "n"]
 
 
 def no_groups() -> tuple[DesignStandIn, xr.Dataset]:
     case = regression()
-    return case.design, case.posterior
+    return (case,)
 
 
-@pytest.mark.parametrize("function", [tables.ranef, tables.coef, tables.find_typical])
+@pytest.mark.parametrize("function", [groups.ranef, groups.coef, groups.find_typical])
 def test_re_picks_one_factor(function: Callable[..., pd.DataFrame]):
     case = pupils()
-    everything = function(case.design, case.posterior)
+    everything = function(case)
     for factor in ("school", "school:term"):
-        table = function(case.design, case.posterior, re=factor)
+        table = function(case, re=factor)
         expected = everything[everything["group_var"] == factor].reset_index(drop=True)
         pd.testing.assert_frame_equal(table, expected)
     with pytest.raises(
@@ -338,7 +355,7 @@ def test_re_picks_one_factor(function: Callable[..., pd.DataFrame]):
         match=r"Unknown grouping factor re='shool'\. Grouping factors: school, school:term\. "
         r"Did you mean 'school'\?",
     ):
-        function(case.design, case.posterior, re="shool")
+        function(case, re="shool")
     with pytest.raises(BayesmixError, match="no grouping factor"):
         function(*no_groups(), re="school")
 
@@ -346,7 +363,7 @@ def test_re_picks_one_factor(function: Callable[..., pd.DataFrame]):
 @pytest.mark.parametrize("case_id", ["slopes", "pupils", "counts"])
 def test_coef_adds_draws(case_id: str):
     case = CASES[case_id]()
-    table = tables.coef(case.design, case.posterior, ci_level=0.8)
+    table = groups.coef(case, ci_level=0.8)
     population = {term: flat(case.posterior["beta"].sel(term=term)) for term in case.design.terms}
     rows = iter(table.itertuples(index=False))
     for term in case.design.groups:
@@ -364,14 +381,14 @@ def test_coef_adds_draws(case_id: str):
 
 def test_coef_of_an_effect_without_population_twin():
     case = pupils()
-    coefficients = tables.coef(case.design, case.posterior).query("effect == 'age'")
-    deviations = tables.ranef(case.design, case.posterior).query("effect == 'age'")
+    coefficients = groups.coef(case).query("effect == 'age'")
+    deviations = groups.ranef(case).query("effect == 'age'")
     pd.testing.assert_frame_equal(coefficients, deviations)
 
 
 def test_find_typical_of_the_average():
     case = slopes()
-    table = tables.find_typical(case.design, case.posterior)
+    table = groups.find_typical(case)
     assert table[["effect", "group"]].to_numpy().tolist() == [["Intercept", "310"], ["Days", "330"]]
     close(table["value"], [-1.5, -4.5])
     close(table["se"], [even_sd(22), even_sd(3.5)])
@@ -379,7 +396,7 @@ def test_find_typical_of_the_average():
 
 def test_find_typical_of_quantiles():
     case = slopes()
-    table = tables.find_typical(case.design, case.posterior, probs=[0, 0.29, 0.5, 1])
+    table = groups.find_typical(case, probs=[0, 0.29, 0.5, 1])
     # Means of Intercept: -40, -1.5, 2.25, 24; of Days: -8.5, -5.5, -4.5, 9.
     assert table["group"].tolist() == ["309", "310", "308", "330", "309", "310", "310", "308"]
     assert table["probs"].tolist() == ["0%", "29%", "50%", "100%"] * 2
@@ -392,12 +409,12 @@ def test_find_typical_of_quantiles():
 @pytest.mark.parametrize("values", [[0.1, 0.3], [0.3, 0.1]])
 def test_the_first_of_two_equally_close(values: list[float]):
     assert abs(0.1 - 0.2) != abs(0.3 - 0.2)
-    assert tables._closest(np.array(values), 0.2) == 0
+    assert groups._closest(np.array(values), 0.2) == 0
 
 
 def test_find_typical_takes_one_number():
     case = slopes()
-    table = tables.find_typical(case.design, case.posterior, probs=0.025)
+    table = groups.find_typical(case, probs=0.025)
     assert table["probs"].tolist() == ["2.5%", "2.5%"]
 
 
@@ -405,11 +422,11 @@ def test_find_typical_takes_one_number():
 def test_find_typical_bad_probs(probs: Any):
     case = slopes()
     with pytest.raises(BayesmixError, match=r"probs=.*probabilities from 0 to 1"):
-        tables.find_typical(case.design, case.posterior, probs=probs)
+        groups.find_typical(case, probs=probs)
 
 
 def test_find_typical_without_groups():
-    assert len(tables.find_typical(*no_groups(), probs=[0.5])) == 0
+    assert len(groups.find_typical(*no_groups(), probs=[0.5])) == 0
 
 
 @pytest.mark.parametrize("case_id", CASES)
@@ -417,17 +434,17 @@ def test_nothing_changes_the_posterior(case_id: str):
     case = CASES[case_id]()
     before = case.posterior.copy(deep=True)
     for function in (
-        tables.fixef,
-        tables.varcorr,
-        tables.cor_re,
-        tables.cor_fe,
-        tables.ranef,
-        tables.coef,
-        tables.find_typical,
-        tables.diagnostics,
+        population.fixef,
+        components.varcorr,
+        components.cor_re,
+        population.cor_fe,
+        groups.ranef,
+        groups.coef,
+        groups.find_typical,
+        diagnostics.diagnostics,
     ):
-        function(case.design, case.posterior)
-    tables.varcorr(case.design, case.posterior, estimator="posterior")
+        function(case)
+    components.varcorr(case, estimator="posterior")
     xr.testing.assert_identical(case.posterior, before)
 
 
@@ -441,8 +458,8 @@ def one_level() -> Case:
 def test_a_single_level_is_copied_before_it_is_summarised():
     case = one_level()
     before = case.posterior.copy(deep=True)
-    close(tables.coef(case.design, case.posterior)["value"], [1.5])
-    close(tables.ranef(case.design, case.posterior)["value"], [0.5])
+    close(groups.coef(case)["value"], [1.5])
+    close(groups.ranef(case)["value"], [0.5])
     xr.testing.assert_identical(case.posterior, before)
 
 
@@ -457,23 +474,35 @@ def test_chunks_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatch, chunk: in
     posterior = xr.Dataset(
         {"u_g": (("chain", "draw", "g", "g_effect"), u), "beta": (("chain", "draw", "term"), beta)}
     )
-    expected = tables.coef(design, posterior)
-    monkeypatch.setattr(tables, "_CHUNK_SIZE", chunk)
-    pd.testing.assert_frame_equal(tables.coef(design, posterior), expected, check_exact=True)
+    case = Case(design, posterior)
+    expected = groups.coef(case)
+    monkeypatch.setattr(groups, "_CHUNK_SIZE", chunk)
+    pd.testing.assert_frame_equal(
+        groups.coef(case),
+        expected,
+        check_exact=True,
+    )
 
 
 def test_order_of_dims_does_not_matter():
     case = pupils()
     turned = case.posterior.transpose(..., "draw", "chain")
-    for function in (tables.fixef, tables.varcorr, tables.coef, tables.diagnostics):
+    for function in (
+        population.fixef,
+        components.varcorr,
+        groups.coef,
+        diagnostics.diagnostics,
+    ):
         pd.testing.assert_frame_equal(
-            function(case.design, turned), function(case.design, case.posterior), check_exact=True
+            function(with_posterior(case, turned)),
+            function(case),
+            check_exact=True,
         )
 
 
 def test_parameter_draws():
     case = pupils()
-    draws = tables.parameter_draws(case.design, case.posterior)
+    draws = parameters.parameter_draws(case.design, case.posterior)
     assert list(draws) == [
         "beta:Intercept",
         "beta:ses[mid]",
@@ -497,7 +526,7 @@ def test_diagnostics_are_those_of_arviz():
     from arviz_stats import ess, rhat
 
     case = slopes()
-    table = tables.diagnostics(case.design, case.posterior).set_index("parameter")
+    table = diagnostics.parameter_diagnostics(case.design, case.posterior).set_index("parameter")
     for label, variable in {
         "beta:Days": case.posterior["beta"].sel(term="Days"),
         "cor:Subject:Intercept:Days": case.posterior["cor_Subject"][..., 0, 1],
@@ -511,7 +540,7 @@ def test_diagnostics_are_those_of_arviz():
 def test_diagnostics_see_chains_that_disagree():
     case = slopes()
     sigma = case.posterior["sigma"] + xr.DataArray([0.0, 50.0], dims="chain")
-    table = tables.diagnostics(case.design, case.posterior.assign(sigma=sigma))
+    table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(sigma=sigma))
     by_name = table.set_index("parameter")
     assert by_name.loc["sigma", "r_hat"] > 1.5
     assert by_name.drop("sigma")["r_hat"].max() < 1.01
@@ -524,7 +553,7 @@ def test_diagnostics_of_what_cannot_be_judged():
     beta[0, 3, 1] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = tables.diagnostics(case.design, case.posterior.assign(beta=beta))
+        table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(beta=beta))
     missing = table.set_index("parameter").isna().all(axis=1)
     assert missing[missing].index.tolist() == ["beta:Intercept", "beta:Days"]
 
@@ -532,7 +561,7 @@ def test_diagnostics_of_what_cannot_be_judged():
 def test_diagnostics_of_chains_that_are_stuck():
     case = slopes()
     sigma = xr.zeros_like(case.posterior["sigma"]) + xr.DataArray([1.0, 2.0], dims="chain")
-    table = tables.diagnostics(case.design, case.posterior.assign(sigma=sigma))
+    table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(sigma=sigma))
     assert table.set_index("parameter").loc["sigma", "r_hat"] > 1e3
 
 
@@ -542,38 +571,43 @@ def test_few_draws_do_not_raise(chains: int, draws: int):
     for make in CASES.values():
         case = make()
         posterior = case.posterior.isel(chain=slice(chains), draw=slice(draws))
-        table = tables.diagnostics(case.design, posterior)
+        table = diagnostics.parameter_diagnostics(case.design, posterior)
         assert table["r_hat"].isna().all() == (chains == 1 or draws < 4)
         assert table["ess_bulk"].isna().all() == (draws < 4)
-        for function in (tables.fixef, tables.varcorr, tables.ranef, tables.coef):
-            result = function(case.design, posterior)
+        for function in (population.fixef, components.varcorr, groups.ranef, groups.coef):
+            result = function(with_posterior(case, posterior))
             if "se" in result and len(result):
                 assert result["se"].isna().all() == (chains * draws == 1)
-        tables.cor_re(case.design, posterior, long=True)
-        tables.cor_fe(case.design, posterior)
+        components.cor_re(with_posterior(case, posterior), long=True)
+        population.cor_fe(with_posterior(case, posterior))
 
 
 def test_a_model_without_population_effects():
     case = slopes()
     design = dataclasses.replace(case.design, terms=())
     posterior = case.posterior.drop_vars("beta")
-    assert len(tables.fixef(design, posterior)) == 0
-    assert list(tables.fixef(design, posterior).columns) == COLUMNS["fixef"][1]
-    assert tables.cor_fe(design, posterior).shape == (0, 0)
-    pd.testing.assert_frame_equal(
-        tables.coef(design, posterior), tables.ranef(case.design, case.posterior)
+    assert len(population.fixef(with_design(case, design, posterior))) == 0
+    assert (
+        list(population.fixef(with_design(case, design, posterior)).columns) == COLUMNS["fixef"][1]
     )
-    assert tables.diagnostics(design, posterior)["parameter"][0] == "sd:Subject:Intercept"
+    assert population.cor_fe(with_design(case, design, posterior)).shape == (0, 0)
+    pd.testing.assert_frame_equal(
+        groups.coef(with_design(case, design, posterior)), groups.ranef(case)
+    )
+    assert (
+        diagnostics.parameter_diagnostics(design, posterior)["parameter"][0]
+        == "sd:Subject:Intercept"
+    )
 
 
 def test_a_posterior_without_sd_or_residual():
     case = regression()
     posterior = case.posterior.drop_vars("sigma")
-    assert len(tables.varcorr(case.design, posterior)) == 0
-    assert len(tables.varcorr(case.design, posterior, estimator="posterior")) == 0
+    assert len(components.varcorr(with_posterior(case, posterior))) == 0
+    assert len(components.varcorr(with_posterior(case, posterior), estimator="posterior")) == 0
 
 
 def test_numbers_are_not_rounded():
     case = counts()
-    value = tables.fixef(case.design, case.posterior)["se"][0]
+    value = population.fixef(case)["se"][0]
     assert value != round(value, 6)

@@ -16,7 +16,7 @@ from scipy import linalg, sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossBlocks, CrossProducts
-from bayesmix.engines.theta import Theta
+from bayesmix.blocks.theta import Theta
 
 __all__ = ["Effects", "MarginalModel", "cholesky", "factorise", "marginal_model"]
 

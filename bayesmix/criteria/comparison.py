@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,14 +12,15 @@ import pandas as pd
 
 from bayesmix.base.arguments import one_of, shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
-from bayesmix.criteria.criteria import Facts, logo
+from bayesmix.criteria.criteria import logo, loo, waic
+from bayesmix.criteria.crossval import kfold
+from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.verdicts import caution, doubts, in_words, remedy
+from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.report import Summary
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
-
-    from bayesmix.fitting import MixedFit
 
 __all__ = ["Comparison", "compare"]
 
@@ -28,6 +29,12 @@ LEAST_WEIGHT = 1e-9
 LONGEST_NAME = 60
 
 NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
+CRITERIA: dict[str, Callable[..., ELPDData]] = {
+    "loo": loo,
+    "waic": waic,
+    "logo": logo,
+    "kfold": kfold,
+}
 KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
 QUESTIONS = {
     "loo": "prediction of a new row of the groups in the data",
@@ -74,10 +81,7 @@ class Comparison(pd.DataFrame):
 
 
 def compare(
-    *models: Mapping[str, MixedFit | ELPDData]
-    | Sequence[MixedFit | ELPDData]
-    | MixedFit
-    | ELPDData,
+    *models: Mapping[str, Fitted | ELPDData] | Sequence[Fitted | ELPDData] | Fitted | ELPDData,
     ic: str | None = None,
     group: str | None = None,
     **options: Any,
@@ -86,7 +90,7 @@ def compare(
 
     Parameters
     ----------
-    *models : MixedFit or ELPDData, or a mapping or list of these
+    *models : Fitted or ELPDData, or a mapping or list of these
         Two or more fits, or results of `loo`, `waic`, `logo` or `kfold`. A mapping gives them
         names; otherwise the names are the formulas where these differ, else ``model 1``,
         ``model 2`` and so on.
@@ -161,9 +165,7 @@ def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any
 
 
 def _formula(model: Any) -> str:
-    from bayesmix.fitting import MixedFit
-
-    if isinstance(model, MixedFit):
+    if isinstance(model, Fitted):
         return model.spec.design.formula.text
     facts = Facts.read(model) if _is_result(model) and model.elpd_i is not None else None
     return "" if facts is None else facts.formula
@@ -178,7 +180,7 @@ def _compare(
     if any(not _is_result(model) for model in models.values()):
         _check_options(criterion, options)
     facts = {
-        name: Facts.read(model) if _is_result(model) else Facts.of(cast("MixedFit", model))
+        name: Facts.read(model) if _is_result(model) else Facts.of(cast("Fitted", model))
         for name, model in models.items()
     }
     _check_same_data(facts)
@@ -194,10 +196,8 @@ def _compare(
 
 def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
     """Refuse an option that the criterion does not have."""
-    from bayesmix.fitting import MixedFit
-
-    taken = inspect.signature(getattr(MixedFit, criterion)).parameters
-    known = [name for name in taken if name not in ("self", "group")]
+    taken = inspect.signature(CRITERIA[criterion]).parameters
+    known = [name for name in taken if name not in ("fit", "group")]
     for name in options:
         if name not in known:
             raise BayesmixError(
@@ -212,8 +212,6 @@ def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
         one_of("ic", ic, NAMES)
     if len(models) < 2:
         raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
-    from bayesmix.fitting import MixedFit
-
     kinds = {}
     for name, model in models.items():
         if not isinstance(name, str):
@@ -227,7 +225,7 @@ def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
                 )
             if model.elpd_i is None:
                 raise BayesmixError(f"'{name}' has no pointwise values. Compute it with them.")
-        elif not isinstance(model, MixedFit):
+        elif not isinstance(model, Fitted):
             raise BayesmixError(
                 f"'{name}' is a {type(model).__name__}; give a fit, or a result of fit.loo(), "
                 "fit.waic(), fit.logo() or fit.kfold()."
@@ -316,7 +314,7 @@ def _results(
             results[name] = (
                 logo(model, groups[name], **options)
                 if criterion == "logo"
-                else getattr(model, criterion)(**options)
+                else CRITERIA[criterion](model, **options)
             )
     return results
 
@@ -327,7 +325,7 @@ def _group_of(models: Mapping[str, Any]) -> str | None:
     return next(filter(None, found), None)
 
 
-def _groups(fits: Mapping[str, MixedFit], group: str | None) -> dict[str, Any]:
+def _groups(fits: Mapping[str, Fitted], group: str | None) -> dict[str, Any]:
     """Return what to leave out of each fit: the factor, or its labels where a model has none."""
     factors = {name: [term.factor for term in fit.spec.design.groups] for name, fit in fits.items()}
     every = list(dict.fromkeys(factor for own in factors.values() for factor in own))

@@ -20,15 +20,14 @@ from bayesmix.criteria.verdicts import SMALL_DIFFERENCE, caution, remedy
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact import exact_obstacle
 from bayesmix.engines.implied import ImpliedPrior, implied_priors
-from bayesmix.engines.sampling import sample
+from bayesmix.engines.refits import refitted
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
 from bayesmix.priors.priors import LKJ
 from bayesmix.tables.report import Summary
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
-
-    from bayesmix.fitting import MixedFit
 
 __all__ = ["Correlation", "CorrelationComparison", "compare_correlation", "correlations"]
 
@@ -144,7 +143,7 @@ class CorrelationComparison:
 
 
 def compare_correlation(
-    fit: MixedFit, *, eta: Sequence[float] = (1.0, 2.0, 4.0), logo: bool | None = None
+    fit: Fitted, *, eta: Sequence[float] = (1.0, 2.0, 4.0), logo: bool | None = None
 ) -> CorrelationComparison:
     """Compare a model with correlated group effects with the same model without correlations.
 
@@ -159,7 +158,7 @@ def compare_correlation(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
         A model with correlated effects.
     eta : sequence of float
         LKJ priors to try; larger ones hold correlations closer to zero, those of the effects where
@@ -201,7 +200,7 @@ def compare_correlation(
     with_logo = exact_obstacle(fit.spec) is None if logo is None else logo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ComparisonWarning)
-        split = _refit(fit, fit.spec.uncorrelated())
+        split = refitted(fit, fit.spec.uncorrelated())
         own_loo, split_loo = loo(fit), loo(split)
         criteria = [("LOO", own_loo, split_loo)]
         others = []
@@ -245,12 +244,12 @@ def compare_correlation(
     )
 
 
-def correlations(fit: MixedFit) -> tuple[Correlation, ...]:
+def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     """Collect draws and prior of every correlation that a fit estimates.
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
 
     Returns
     -------
@@ -296,21 +295,17 @@ def _correlated(spec: ModelSpec) -> list[GroupTerm]:
     return [term for term in spec.design.groups if any(len(block) > 1 for block in term.blocks)]
 
 
-def _refit(fit: MixedFit, spec: ModelSpec) -> MixedFit:
-    return dataclasses.replace(fit, spec=spec, idata=sample(spec, fit.options))
-
-
-def _with_eta(fit: MixedFit, eta: float) -> MixedFit:
+def _with_eta(fit: Fitted, eta: float) -> Fitted:
     """Refit with another LKJ prior; the fit itself where it has that prior."""
     terms = _correlated(fit.spec)
     if all(fit.spec.priors.cor[term.factor].eta == eta for term in terms):
         return fit
     priors = fit.spec.priors.replace({f"cor:{term.factor}": LKJ(eta) for term in terms})
-    return _refit(fit, dataclasses.replace(fit.spec, priors=priors))
+    return refitted(fit, dataclasses.replace(fit.spec, priors=priors))
 
 
 def _logos(
-    fit: MixedFit, split: MixedFit, terms: Iterable[GroupTerm]
+    fit: Fitted, split: Fitted, terms: Iterable[GroupTerm]
 ) -> list[tuple[str, ELPDData, ELPDData]]:
     """Leave the levels of each factor out, with both models."""
     # Refits without the few groups that importance sampling cannot do take seconds.

@@ -7,8 +7,6 @@ ever whole.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
@@ -22,20 +20,22 @@ from threadpoolctl import threadpool_limits
 from bayesmix.base.arguments import shape_of, shown, true_or_false, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
-from bayesmix.criteria.crossval import _results, _seeds, check_executor, logo_by_refit
+from bayesmix.blocks.theta import Theta
+from bayesmix.criteria.crossval import check_executor, fold_results, fold_seeds, logo_by_refit
+from bayesmix.criteria.facts import Facts
 from bayesmix.design.design import Design
 from bayesmix.engines.exact import exact_obstacle, marginal_of
 from bayesmix.engines.integrated import group_densities, row_densities, theta_of
 from bayesmix.engines.matching import DENSITIES, matched
-from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.spec import ModelSpec
-from bayesmix.tables.tables import parameter_draws
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import parameter_draws
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     import xarray as xr
-    from arviz_stats import ELPDData
 
     from bayesmix.criteria.elpd import (
         ELPDDataLOGO,
@@ -43,9 +43,7 @@ if TYPE_CHECKING:
         ELPDDataLOOSubsample,
         ELPDDataWAIC,
     )
-    from bayesmix.fitting import MixedFit
-
-__all__ = ["GOOD_P_WAIC", "Facts", "conditional_densities", "logo", "loo", "waic"]
+__all__ = ["GOOD_P_WAIC", "conditional_densities", "logo", "loo", "waic"]
 
 
 # Numbers in one block of draws by rows: 64 MB.
@@ -132,7 +130,7 @@ def _flat(values: xr.DataArray, *dims: str) -> FloatArray:
     return array.reshape(-1, *array.shape[2:])
 
 
-def _conditional_blocks(fit: MixedFit) -> Iterator[tuple[slice, FloatArray]]:
+def _conditional_blocks(fit: Fitted) -> Iterator[tuple[slice, FloatArray]]:
     """Yield rows and their log densities, some rows at a time."""
     posterior = fit.posterior
     step = max(1, BLOCK // (posterior.sizes["chain"] * posterior.sizes["draw"]))
@@ -159,7 +157,7 @@ class _Theta:
     note: str
 
     @classmethod
-    def of(cls, fit: MixedFit) -> _Theta:
+    def of(cls, fit: Fitted) -> _Theta:
         posterior = fit.idata["posterior"].dataset
         theta = theta_of(fit.spec, posterior)
         draws = parameter_draws(fit.spec.design, posterior)
@@ -193,7 +191,7 @@ def _relative_ess(draws: Iterable[FloatArray]) -> float:
 
 
 def loo(
-    fit: MixedFit,
+    fit: Fitted,
     *,
     integrated: bool | None = None,
     reloo: bool = False,
@@ -212,7 +210,7 @@ def loo(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     integrated : bool, optional
         True for the integrated version, which needs a Gaussian model with Normal priors on the
         population effects; False for the conditional one. By default the first where it is
@@ -312,7 +310,7 @@ def loo(
     )
 
 
-def _subsampled(fit: MixedFit, size: int, integrate: bool, reloo: bool) -> ELPDDataLOOSubsample:
+def _subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDDataLOOSubsample:
     """Leave out a subsample of the rows, and estimate the sum over all of them."""
     import xarray as xr
 
@@ -400,7 +398,7 @@ def _slices(n: int, step: int) -> Iterator[slice]:
         yield slice(start, min(start + step, n))
 
 
-def waic(fit: MixedFit) -> ELPDDataWAIC:
+def waic(fit: Fitted) -> ELPDDataWAIC:
     """Compute the widely applicable information criterion, given the group effects.
 
     ``elpd_i`` is the log of the mean density of the row less ``p_waic_i``, the variance of its log
@@ -408,7 +406,7 @@ def waic(fit: MixedFit) -> ELPDDataWAIC:
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
 
     Returns
     -------
@@ -464,7 +462,7 @@ def waic(fit: MixedFit) -> ELPDDataWAIC:
 
 
 def logo(
-    fit: MixedFit,
+    fit: Fitted,
     group: str | npt.ArrayLike,
     *,
     refit: bool | None = None,
@@ -480,7 +478,7 @@ def logo(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     group : str or array_like, shape (n,)
         A grouping factor of the model; or, where nothing is refitted, one label for each row of
         the fit.
@@ -676,7 +674,7 @@ def _pareto_smoothed(
 
 
 def _matched(
-    fit: MixedFit,
+    fit: Fitted,
     values: _Pointwise,
     draws: _Theta,
     pool: ThreadPoolExecutor,
@@ -704,7 +702,7 @@ def _matched(
 
 
 def _refitted(
-    fit: MixedFit,
+    fit: Fitted,
     values: _Pointwise,
     good_k: float,
     note: str,
@@ -719,10 +717,10 @@ def _refitted(
     codes = np.arange(fit.spec.design.n_rows) if units is None else units.codes
     fold = np.zeros(len(values.k), dtype=np.int64)
     fold[bad] = np.arange(len(bad)) + 1
-    results = _results(
+    results = fold_results(
         fit,
         fold[codes],
-        _seeds(None, fit.options)[1],
+        fold_seeds(None, fit.options)[1],
         executor,
         fit.options.progressbar,
         None if units is None else list(units.levels[bad]),
@@ -780,59 +778,3 @@ def _warn(text: str) -> None:
 
 
 # --- facts ----------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True)
-class Facts:
-    """What must agree between models that are compared, and what the table tells of each.
-
-    They travel with a result among the ``attrs`` of its ``elpd_i``, as text.
-    """
-
-    formula: str
-    response: str
-    n_rows: int
-    K: int
-    n_random_effects: int
-    values: str
-    positions: str
-    labels: str
-    group: str = ""
-
-    @classmethod
-    def of(cls, fit: MixedFit) -> Facts:
-        """Collect the facts of a fit."""
-        spec = fit.spec
-        design = spec.design
-        y = [design.y] if design.trials is None else [design.y, design.trials]
-        correlations = sum(
-            len(block) * (len(block) - 1) // 2 for term in design.groups for block in term.blocks
-        )
-        return cls(
-            formula=design.formula.text,
-            response=design.response,
-            n_rows=design.n_rows,
-            K=design.n_terms
-            + sum(term.n_effects for term in design.groups)
-            + correlations
-            + len(spec.family.auxiliary),
-            n_random_effects=sum(term.n_levels * term.n_effects for term in design.groups),
-            values=_hash(np.concatenate(y)),
-            positions=_hash(design.rows),
-            labels=_hash(pd.util.hash_pandas_object(design.index, index=False).to_numpy()),
-        )
-
-    @classmethod
-    def read(cls, elpd: ELPDData) -> Facts | None:
-        """Find the facts that travel with a result; None if it came without."""
-        text = elpd.elpd_i.attrs.get("bayesmix")
-        return None if text is None else cls(**json.loads(text))
-
-    @property
-    def attrs(self) -> dict[str, str]:
-        """What `read` reads."""
-        return {"bayesmix": json.dumps(dataclasses.asdict(self))}
-
-
-def _hash(values: npt.NDArray[Any]) -> str:
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]

@@ -13,7 +13,7 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, as_completed
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,21 +25,22 @@ from threadpoolctl import threadpool_limits
 from bayesmix.base.arguments import generator, seed, shape_of, shown, true_or_false, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, suggest, warn
+from bayesmix.base.progress import late_progress
+from bayesmix.criteria.facts import Facts
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact import exact_obstacle
-from bayesmix.engines.sampling import _progress, _signs_of_life, sample
+from bayesmix.engines.sampling import sample
 from bayesmix.frames.frames import row_values
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors.priors import resolve_priors
 
 if TYPE_CHECKING:
     import xarray as xr
     from arviz_stats.utils import ELPDData
-
-    from bayesmix.fitting import MixedFit
 
 __all__ = ["FoldJob", "FoldResult", "folds", "kfold", "logo_by_refit", "run_fold"]
 
@@ -357,7 +358,7 @@ def _jobs(
 
 
 def kfold(
-    fit: MixedFit,
+    fit: Fitted,
     k: int = 10,
     *,
     group_by: str | npt.ArrayLike | None = None,
@@ -386,7 +387,7 @@ def kfold(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
         Its method, draws, chains and further options serve the refits.
     k : int
         Number of folds; as many as rows give exact leave-one-out.
@@ -445,7 +446,7 @@ def kfold(
 
     _check_run(executor, progressbar)
     design = fit.spec.design
-    split, sampling = _seeds(random_seed, fit.options)
+    split, sampling = fold_seeds(random_seed, fit.options)
     fold = folds(
         design.n_rows,
         k,
@@ -453,7 +454,7 @@ def kfold(
         stratify_by=_column("stratify_by", stratify_by, design),
         random_seed=split,
     )
-    results = _results(fit, fold, sampling, executor, progressbar)
+    results = fold_results(fit, fold, sampling, executor, progressbar)
     elpd_i = np.full(design.n_rows, np.nan)
     for result in results:
         elpd_i[result.rows] = result.elpd_i
@@ -465,7 +466,7 @@ def kfold(
 
 
 def logo_by_refit(
-    fit: MixedFit,
+    fit: Fitted,
     group: str,
     *,
     executor: Executor | None = None,
@@ -482,7 +483,7 @@ def logo_by_refit(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
         Any family and method; one refit for each level.
     group : str
         A grouping factor of the model.
@@ -516,8 +517,8 @@ def logo_by_refit(
     term = _factor("group", group, design)
     if term.n_levels < 2:
         raise BayesmixError(f"'{group}' has one level only, and none would be left to fit.")
-    sampling = _seeds(random_seed, fit.options)[1]
-    results = _results(fit, term.codes + 1, sampling, executor, progressbar, list(term.levels))
+    sampling = fold_seeds(random_seed, fit.options)[1]
+    results = fold_results(fit, term.codes + 1, sampling, executor, progressbar, list(term.levels))
     elpd_i = np.full(term.n_levels, np.nan)
     own_i = np.full(term.n_levels, np.nan)
     rng = np.random.default_rng([seed(fit.options.random_seed), 2])
@@ -547,7 +548,7 @@ def check_executor(executor: object) -> None:
         )
 
 
-def _seeds(
+def fold_seeds(
     random_seed: int | np.random.Generator | None, options: SampleOptions
 ) -> tuple[np.random.Generator, np.random.SeedSequence]:
     """Return the generator of the split and the seeds of the folds."""
@@ -597,8 +598,8 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
     return value
 
 
-def _results(
-    fit: MixedFit,
+def fold_results(
+    fit: Fitted,
     fold: IntArray,
     seeds: np.random.SeedSequence,
     executor: Executor | None,
@@ -615,14 +616,15 @@ def _run(
 ) -> list[FoldResult]:
     """Run all jobs, in the order of their numbers; the first that fails ends the rest."""
     results: list[FoldResult] = []
-    with _late_progress(progressbar) as report:
+    what = "Fitting the folds"
+    with late_progress(progressbar, what) as report:
         if executor is None:
             for job in jobs:
                 try:
                     results.append(run_fold(job))
                 except Exception as error:
                     raise _failure(job, n_jobs, error) from error
-                report(len(results) / n_jobs)
+                report(what, len(results) / n_jobs)
             return results
         pending: dict[Any, FoldJob] = {}
         try:
@@ -645,7 +647,7 @@ def _run(
                 except Exception as error:
                     raise _failure(job, n_jobs, error) from error
                 del pending[future]
-                report(len(results) / n_jobs)
+                report(what, len(results) / n_jobs)
         except BrokenExecutor as error:
             done = {result.number for result in results}
             left = [str(number) for number in range(1, n_jobs + 1) if number not in done]
@@ -672,41 +674,10 @@ def _failure(job: FoldJob, n_jobs: int, error: Exception) -> BayesmixError:
     return BayesmixError(f"F{job.name[1:]} of {n_jobs} failed: {text}")
 
 
-@contextlib.contextmanager
-def _late_progress(progressbar: bool) -> Iterator[Callable[[float], None]]:
-    """Show a bar for what takes longer than a second, where a bar can be drawn."""
-    start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        shown: dict[str, Any] = {}
-
-        def report(share: float) -> None:
-            if "tell" in shown:
-                shown["tell"](f"Fitting the folds, {100 * share:.0f} %")
-            if "tell" in shown or time.perf_counter() - start < 1:
-                return
-            if "bar" not in shown:
-                options = SampleOptions(progressbar=progressbar)
-                if not stack.enter_context(_progress(options)):
-                    shown["tell"] = stack.enter_context(
-                        _signs_of_life(options, "Fitting the folds")
-                    )
-                    return
-                from rich.progress import Progress
-
-                shown["bar"] = stack.enter_context(Progress())
-                shown["task"] = shown["bar"].add_task("Fitting the folds", total=1.0)
-            shown["bar"].update(shown["task"], completed=share)
-
-        yield report
-
-
 def _elpd_data(
-    elpd_i: xr.DataArray, p_i: FloatArray, fit: MixedFit, results: Sequence[FoldResult]
+    elpd_i: xr.DataArray, p_i: FloatArray, fit: Fitted, results: Sequence[FoldResult]
 ) -> ELPDData:
     from arviz_stats.utils import ELPDDataLOOKFold
-
-    # What `bayesmix.compare` must know of the model travels with every result.
-    from bayesmix.criteria.criteria import Facts
 
     uncertain = {result.name: result.messages for result in results if result.messages}
     if uncertain:
@@ -727,6 +698,7 @@ def _elpd_data(
         scale="log",
         warning=bool(uncertain),
         good_k=None,
+        # What `bayesmix.compare` must know of the model travels with every result.
         elpd_i=elpd_i.assign_attrs(Facts.of(fit).attrs),
         n_folds=len(results),
         p_kfold_i=elpd_i.copy(data=p_i),

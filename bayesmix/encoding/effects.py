@@ -54,7 +54,7 @@ _OF_NUMPY = frozenset(
     {"mean", "median", "std", "var", "min", "max", "sum", "prod", "ptp", "quantile", "percentile"}
     | {"clip", "where", "round", "nan_to_num", "interp", "digitize", "isin"}
 )
-_PROPORTIONS = ("p", "prop", "proportion")
+PROPORTIONS = ("p", "prop", "proportion")
 
 
 # --- names --------------------------------------------------------------------------------------
@@ -145,7 +145,7 @@ def read_side(text: str) -> Side:
     FormulaError
         formulae cannot read it.
     """
-    model = _read(read_model, text, text)
+    model = read_by(read_model, text, text)
     components: list[Any] = []
     for term in model.common_terms:
         parts = getattr(term, "components", [])
@@ -155,13 +155,13 @@ def read_side(text: str) -> Side:
                 raise _spline_in_interaction(spline, text)
             if "offset" in calls:
                 raise FormulaError("An offset cannot be in an interaction: add it alone.", text)
-        if proportion := next((name for name in calls if name in _PROPORTIONS), None):
+        if proportion := next((name for name in calls if name in PROPORTIONS), None):
             raise FormulaError(f"{proportion}() is a binomial response, left of '~'.", text)
         components.extend(parts)
     return Side(text, tuple(components), model)
 
 
-def _read(reader: Callable[[str], Any], formula: str, text: str) -> Any:
+def read_by(reader: Callable[[str], Any], formula: str, text: str) -> Any:
     try:
         return reader(formula)
     except Exception as error:

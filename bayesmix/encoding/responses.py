@@ -19,7 +19,7 @@ from formulae.terms import Variable
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.encoding.calls import nodes
-from bayesmix.encoding.effects import _PROPORTIONS, Namespace, Side, _read
+from bayesmix.encoding.effects import PROPORTIONS, Namespace, Side, read_by
 from bayesmix.encoding.evaluation import evaluating, learn, not_numeric
 from bayesmix.encoding.outcomes import (
     coded,
@@ -67,7 +67,9 @@ def read_response(text: str) -> Side:
     """
     if (subset := response_level(text)) is not None:  # formulae reads it of plain names only
         return Side(text, (Variable(*subset, is_response=True),))
-    return Side(text, tuple(_read(model_description, f"{text} ~ 1", text).response.term.components))
+    return Side(
+        text, tuple(read_by(model_description, f"{text} ~ 1", text).response.term.components)
+    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -310,7 +312,7 @@ def _is_binary(response: Response, frame: pd.DataFrame) -> bool:
 
 
 def _has_trials(component: Any) -> bool:
-    return hasattr(component, "call") and component.call.callee in _PROPORTIONS
+    return hasattr(component, "call") and component.call.callee in PROPORTIONS
 
 
 def _trials(component: Any) -> tuple[Any, Any]:

@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.blocks.marginal import Effects, MarginalModel, marginal_model
+from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import LARGEST, SMALLEST
 from bayesmix.engines.independence import (
@@ -25,7 +26,7 @@ from bayesmix.engines.independence import (
     short_chains,
 )
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
-from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.model.spec import ModelSpec
 

@@ -2,7 +2,8 @@
 
 Given theta the response of a Gaussian model is jointly normal, so that the density of a row or of a
 group given all other rows is closed. Everything here is for specifications without an obstacle
-(`bayesmix.engines.exact.exact_obstacle`), whichever method sampled theta, and takes a batch of S thetas.
+(`bayesmix.engines.exact.exact_obstacle`), whichever method sampled theta, and takes a batch of S
+thetas.
 
 Let ``a_i`` be what row i multiplies the effects with, ``h_i = w_i a_i' Cov(effects | y) a_i /
 sigma^2`` its leverage and ``e_i`` its residual at the posterior mean of the effects. Then
@@ -28,9 +29,9 @@ from scipy import sparse
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import cross_products, within_levels
 from bayesmix.blocks.marginal import MarginalModel, cholesky, factorise, marginal_model
+from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.engines.exact import Marginal, marginal_of
-from bayesmix.engines.theta import Theta
 from bayesmix.model.centring import centred_design, centred_scale
 from bayesmix.model.spec import ModelSpec
 

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.theta import Theta
 from bayesmix.engines.exact import marginal_of
 from bayesmix.engines.integrated import group_densities
-from bayesmix.engines.theta import Theta, ThetaSpace
+from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 
 __all__ = ["DENSITIES", "matched"]

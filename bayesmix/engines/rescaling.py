@@ -2,8 +2,8 @@
 
 NUTS starts within 1 of the centre of every prior and learns the size of each parameter as it goes,
 which takes it too long, or for ever, where the size is 1e10. It samples the specification in units
-of the data instead (`bayesmix.engines.scaling`); parameters, data and free variables are then as if the
-model of the user's numbers had been sampled.
+of the data instead (`bayesmix.engines.scaling`); parameters, data and free variables are then as
+if the model of the user's numbers had been sampled.
 """
 
 from __future__ import annotations

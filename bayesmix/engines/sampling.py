@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
 import inspect
 import json
 import logging
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -21,7 +19,8 @@ import pandas as pd
 from bayesmix.base.arguments import at_most, seed, whole_number
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, suggest, warn
 from bayesmix.base.interrupts import import_whole
-from bayesmix.base.waiting import heartbeat
+from bayesmix.base.progress import bars, late_progress, say, signs_of_life
+from bayesmix.base.version import __version__
 from bayesmix.engines.exact import STATISTICS, ExactDraws, exact_obstacle, sample_exact
 from bayesmix.engines.model import (
     build_model,
@@ -34,13 +33,13 @@ from bayesmix.engines.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.model.options import MOST_DRAWS, SampleOptions
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 from bayesmix.priors.priors import Prior
-from bayesmix.tables.tables import diagnostics
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["convergence_messages", "divergences", "sample", "sample_prior"]
+__all__ = ["convergence_messages", "sample", "sample_prior"]
 
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
@@ -122,9 +121,31 @@ def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
 
 
 def sample_prior(
-    spec: ModelSpec, draws: int, *, random_seed: int | np.random.Generator | None = None
+    spec: ModelSpec, draws: int = 1000, *, random_seed: int | np.random.Generator | None = None
 ) -> xr.DataTree:
-    """Draw from the prior and the prior predictive; see `ModelSpec.sample_prior`."""
+    """Draw parameters and data from the prior, for a prior predictive check.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : int
+        Number of draws.
+    random_seed : int, Generator or None
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    DataTree
+        Groups ``prior`` (the variables of the posterior schema) and ``prior_predictive``
+        (the response), dims ``chain, draw`` first.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", data)
+    >>> prior = spec.sample_prior(50, random_seed=1)  # doctest: +SKIP
+    """
     import_whole("pymc")
     import pymc as pm
 
@@ -166,7 +187,7 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
     """
     posterior = idata["posterior"].dataset
     chains = posterior.sizes["chain"]
-    table = diagnostics(spec.design, posterior)
+    table = parameter_diagnostics(spec.design, posterior)
     messages = []
     diverged = divergences(idata)
     if diverged:
@@ -199,14 +220,14 @@ def _exact(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     import xarray as xr
 
     try:
-        with _late_progress(options) as report:
+        with late_progress(options.progressbar, f"Sampling {_size(options)}") as show:
             drawn = sample_exact(
                 spec,
                 draws=options.draws,
                 chains=options.chains,
                 cores=options.cores,
                 random_seed=seed(options.random_seed),
-                report=report,
+                report=lambda stage, share: show(STAGES[stage], share),
             )
     except FloatingPointError as error:
         raise BayesmixError(_IMPOSSIBLE) from error
@@ -278,31 +299,6 @@ def _constant_data(spec: ModelSpec, obs: xr.DataArray) -> xr.Dataset:
     return xr.Dataset(values, coords={dim: coords[dim] for dim in dims if dim in coords})
 
 
-@contextlib.contextmanager
-def _late_progress(options: SampleOptions) -> Iterator[Callable[[str, float], None]]:
-    """Show a bar for what takes longer than a second, where a bar can be drawn."""
-    start = time.perf_counter()
-    with contextlib.ExitStack() as stack:
-        shown: dict[str, Any] = {}
-
-        def report(stage: str, share: float) -> None:
-            if "tell" in shown:
-                shown["tell"](f"{STAGES[stage]}, {100 * min(share, 1.0):.0f} %")
-            if "tell" in shown or time.perf_counter() - start < 1:
-                return
-            if "bar" not in shown:
-                if not stack.enter_context(_progress(options)):
-                    shown["tell"] = stack.enter_context(_signs_of_life(options, STAGES[stage]))
-                    return
-                from rich.progress import Progress
-
-                shown["bar"] = stack.enter_context(Progress())
-                shown["task"] = shown["bar"].add_task(stage, total=1.0)
-            shown["bar"].update(shown["task"], description=STAGES[stage], completed=min(share, 1.0))
-
-        yield report
-
-
 def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     import_whole("pymc")
     import pymc as pm
@@ -317,13 +313,12 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     )
     units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
     model = build_model(rescaled(spec, units))
-    quiet = dataclasses.replace(options, progressbar=False)
     with (
         contextlib.ExitStack() as stack,
         _quiet_libraries(),
         _options_refused(options),
         _sampler_failures(sampler, options),
-        _progress(options) as progressbar,
+        bars(options.progressbar, f"Sampling {_size(options)}") as progressbar,
         threadpool_limits(1, user_api="blas"),
         # With fast-math, code from the disk cache rounds otherwise than code compiled just now,
         # so that a seed would not repeat the numbers of the first fit.
@@ -331,10 +326,10 @@ def _nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         model,
     ):
         # Not beside chains in processes of their own: a process with threads should not fork.
-        alive = options if sampler != "pymc" or cores == 1 else quiet
-        stack.enter_context(_signs_of_life(alive, f"Sampling {_size(options)} by {sampler}"))
+        alive = options.progressbar and (sampler != "pymc" or cores == 1)
+        stack.enter_context(signs_of_life(alive, f"Sampling {_size(options)} by {sampler}"))
         if progressbar:
-            _say("Compiling the model ...")
+            say("Compiling the model ...")
         # blackjax needs a further package for its bar, and prints to stdout.
         progressbar = progressbar and sampler != "blackjax"
         idata = pm.sample(
@@ -371,8 +366,6 @@ def _finish(
     if messages:
         text = "; ".join(messages) + "."
         warn(text, ConvergenceWarning)
-    from bayesmix import __version__
-
     idata.attrs.update(
         bayesmix_version=__version__,
         formula=spec.design.formula.text,
@@ -438,14 +431,6 @@ def _complete_draws(idata: xr.DataTree) -> xr.DataTree:
     )
 
 
-def divergences(idata: xr.DataTree) -> int:
-    """Count the draws that diverged; 0 for a method that cannot diverge."""
-    stats = idata.get("sample_stats")
-    if stats is None or "diverging" not in stats.dataset:
-        return 0
-    return int(stats.dataset["diverging"].sum())
-
-
 @contextlib.contextmanager
 def _options_refused(options: SampleOptions) -> Iterator[None]:
     """Name the sampler's options where the sampler fails on them."""
@@ -506,51 +491,8 @@ def _sampler_failures(sampler: str, options: SampleOptions | None = None) -> Ite
         ) from error
 
 
-@contextlib.contextmanager
-def _signs_of_life(options: SampleOptions, what: str) -> Iterator[Callable[[str], None]]:
-    """Write a line now and then where progress is wanted and no bar can be drawn."""
-    from rich.console import Console
-
-    console = Console()
-    has_bar = console.is_jupyter or console.is_terminal or "marimo" in sys.modules
-    if has_bar or not options.progressbar:
-        yield lambda text: None
-        return
-    with heartbeat(what) as tell:
-        yield tell
-
-
-@contextlib.contextmanager
-def _progress(options: SampleOptions) -> Iterator[bool]:
-    """Tell PyMC whether it can draw its bars here, and show a line in their place if it cannot.
-
-    Rich draws in a notebook through ipywidgets only, and outside of a terminal its last frame
-    would end up in the output of a script.
-    """
-    if not options.progressbar:
-        yield False
-        return
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_jupyter:
-        yield console.is_terminal or "marimo" in sys.modules
-    elif importlib.util.find_spec("ipywidgets"):
-        yield True
-    else:
-        _say(f"Sampling {_size(options)} (for a progress bar, install ipywidgets)")
-        yield False
-
-
 def _size(options: SampleOptions) -> str:
     return f"{options.chains} chains x {options.draws} draws"
-
-
-def _say(line: str) -> None:
-    """Show a line above the bars; never on stdout, which belongs to the user's script."""
-    from rich.console import Console
-
-    Console(stderr=True, highlight=False).print(line)
 
 
 @contextlib.contextmanager

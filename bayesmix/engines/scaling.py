@@ -14,9 +14,9 @@ import math
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import root_mean_weight, sd, spread
-from bayesmix.engines.theta import Theta
 
 __all__ = ["ORDINARY_TO_EXACT", "ORDINARY_TO_NUTS", "Units"]
 

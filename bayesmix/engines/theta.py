@@ -10,39 +10,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betaln, log_expit
 
-from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.arrays import FloatArray
+from bayesmix.blocks.theta import Theta
 from bayesmix.model.spec import ModelSpec, PartialCorrelations
 from bayesmix.priors.priors import Prior
 
-__all__ = ["Theta", "ThetaSpace", "draw_from"]
+__all__ = ["ThetaSpace", "draw_from"]
 
 
 # Standard deviations beyond exp(+-25) times the scale of the data are numerically 0 or infinite.
 FURTHEST = 25.0
 # Priors by so much away from the scale of the data do not say where to look for the mode.
 FAR = 5.0
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Theta:
-    """A batch of B values of theta, in the form in which the density needs them.
-
-    Attributes
-    ----------
-    scale : tuple of ndarray, shape (B, q, q)
-        ``diag(sd) chol(R)`` of each factor, lower triangular.
-    sigma : ndarray, shape (B,)
-        Residual sd.
-    """
-
-    scale: tuple[FloatArray, ...]
-    sigma: FloatArray
-
-    def __len__(self) -> int:
-        return len(self.sigma)
-
-    def __getitem__(self, batch: slice | IntArray) -> Theta:
-        return Theta(tuple(scale[batch] for scale in self.scale), self.sigma[batch])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -25,14 +25,16 @@ from bayesmix.figures.panels import (
     returned,
     scale_of,
 )
-from bayesmix.tables.tables import selected
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.tables.components import correlation_matrices, varcorr
+from bayesmix.tables.groups import coef, ranef, selected
+from bayesmix.tables.pooling import no_pooling, shrinkage
+from bayesmix.tables.population import fixef
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesmix.design.groupterm import GroupTerm
-    from bayesmix.fitting import MixedFit
-
 __all__ = ["plot_ranef", "plot_shrinkage", "plot_trends"]
 
 
@@ -49,7 +51,7 @@ SMALLEST_TYPE = 5.0
 
 
 def plot_shrinkage(
-    fit: MixedFit,
+    fit: Fitted,
     kind: str | None = None,
     *,
     re: str | None = None,
@@ -60,7 +62,7 @@ def plot_shrinkage(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     kind : {"plane", "density"}, optional
         ``"plane"``: in the plane of two effects, an arrow for each group from its own regression
         to its estimate by the mixed model, the population, and contours that hold 50 and 90 % of
@@ -123,7 +125,7 @@ def plot_shrinkage(
 
 
 def plot_ranef(
-    fit: MixedFit,
+    fit: Fitted,
     re: str | None = None,
     *,
     effects: Sequence[str] | str | None = None,
@@ -134,7 +136,7 @@ def plot_ranef(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     re : str, optional
         One grouping factor; all of them by default.
     effects : str or sequence of str, optional
@@ -168,7 +170,7 @@ def plot_ranef(
     known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
     chosen = choose("effects", effects, known)
     panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
-    table = fit.ranef(re=re, ci_level=ci_level)
+    table = ranef(fit, re=re, ci_level=ci_level)
     lower, upper = table.columns[-2:]
     most = max(term.n_levels for term, _ in panels)
     height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
@@ -196,7 +198,7 @@ def plot_ranef(
 
 
 def plot_trends(
-    fit: MixedFit,
+    fit: Fitted,
     effect: str | None = None,
     *,
     re: str | None = None,
@@ -209,7 +211,7 @@ def plot_trends(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     effect : str, optional
         A numeric effect that varies by group; by default the first one.
     re : str, optional
@@ -241,11 +243,11 @@ def plot_trends(
     is_fit("plot_trends", fit)
     has_groups("plot_trends", fit)
     term, effect = _numeric_effect(fit, effect, re)
-    own = fit.no_pooling(re=term.factor)
-    mixed = fit.coef(re=term.factor)
+    own = no_pooling(fit, re=term.factor)
+    mixed = coef(fit, re=term.factor)
     shape = (term.n_effects, term.n_levels)
     x = term.Z[:, term.effects.index(effect)]
-    population = fit.fixef().set_index("term")["value"]
+    population = fixef(fit).set_index("term")["value"]
     twins = np.array([[population.get(name, 0.0)] for name in term.effects])
     base = 0.0 if fit.design.offset is None else float(fit.design.offset.mean())
     for name, column in zip(fit.design.terms, fit.design.X.T, strict=True):
@@ -296,8 +298,8 @@ class _Groups(NamedTuple):
     population: FloatArray
 
     @classmethod
-    def of(cls, fit: MixedFit, term: GroupTerm, effects: list[str]) -> _Groups:
-        table = fit.shrinkage(re=term.factor)
+    def of(cls, fit: Fitted, term: GroupTerm, effects: list[str]) -> _Groups:
+        table = shrinkage(fit, re=term.factor)
         places = [term.effects.index(effect) for effect in effects]
 
         def column(name: str) -> FloatArray:
@@ -308,7 +310,7 @@ class _Groups(NamedTuple):
         return cls(term, effects, column("no_pooling"), column("partial_pooling"), population)
 
 
-def _plane(fit: MixedFit, groups: _Groups, ax: object) -> Axes:
+def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
     term = groups.term
     own, mixed, population = groups.own, groups.mixed, groups.population
     (axes,) = make_axes(ax, 1, width=6.4, height=5.4)
@@ -369,13 +371,13 @@ def _plane(fit: MixedFit, groups: _Groups, ax: object) -> Axes:
     return axes
 
 
-def _contours(fit: MixedFit, groups: _Groups) -> list[FloatArray]:
+def _contours(fit: Fitted, groups: _Groups) -> list[FloatArray]:
     """Ellipses (2, k) of the estimated distribution of the groups."""
     term = groups.term
     first, second = (term.effects.index(effect) for effect in groups.effects)
-    table = fit.varcorr()
+    table = varcorr(fit)
     sd = table["sd"][table["group"] == term.factor].to_numpy(dtype=np.float64)
-    matrices = fit.cor_re()
+    matrices = correlation_matrices(fit.design, fit.posterior)
     assert isinstance(matrices, dict)
     r = float(matrices[term.factor].to_numpy()[first, second])
     angle = np.linspace(0, 2 * np.pi, 181)
@@ -397,7 +399,7 @@ def _view(own: FloatArray, rest: FloatArray) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _densities(fit: MixedFit, groups: _Groups, ax: object) -> Axes | npt.NDArray[Any]:
+def _densities(fit: Fitted, groups: _Groups, ax: object) -> Axes | npt.NDArray[Any]:
     axes = make_axes(ax, len(groups.effects), width=4.3, height=3.5)
     ticked = groups.term.n_levels <= TICKED
     for k, axis in enumerate(axes):
@@ -430,7 +432,7 @@ def _densities(fit: MixedFit, groups: _Groups, ax: object) -> Axes | npt.NDArray
     return returned(axes, ax)
 
 
-def _numeric_effect(fit: MixedFit, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:
+def _numeric_effect(fit: Fitted, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:
     """Find the factor and the numeric effect to draw lines over."""
     terms = selected(fit.design, re)
     found = [
@@ -479,7 +481,7 @@ def _dots(axis: Axes, x: FloatArray, y: FloatArray) -> None:
     axis.plot([], [], "o", color=GREY, ms=4, mew=0, alpha=0.7, label="data")
 
 
-def _axis_label(fit: MixedFit, effect: str) -> str:
+def _axis_label(fit: Fitted, effect: str) -> str:
     per = "" if effect == "Intercept" or "[" in effect else " per unit"
     return f"{effect} ({scale_of(fit)}{per})"
 

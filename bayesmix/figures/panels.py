@@ -11,11 +11,10 @@ import numpy.typing as npt
 from bayesmix.base.arguments import few, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from bayesmix.fitting import MixedFit
 
 __all__ = [
     "BLUE",
@@ -43,9 +42,7 @@ _BINS = 1024
 
 def is_fit(name: str, fit: object) -> None:
     """Raise unless a figure was given a fit."""
-    from bayesmix.fitting import MixedFit
-
-    if not isinstance(fit, MixedFit):
+    if not isinstance(fit, Fitted):
         raise BayesmixError(f"{name} takes a fit of bm.fit(...); got {type(fit).__name__}.")
 
 
@@ -209,7 +206,7 @@ def choose(name: str, chosen: object, known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-def has_groups(name: str, fit: MixedFit) -> None:
+def has_groups(name: str, fit: Fitted) -> None:
     """Raise unless a fit has a grouping factor to draw."""
     if not fit.design.groups:
         raise BayesmixError(
@@ -217,7 +214,7 @@ def has_groups(name: str, fit: MixedFit) -> None:
         )
 
 
-def scale_of(fit: MixedFit) -> str:
+def scale_of(fit: Fitted) -> str:
     """Name the scale of the linear predictor."""
     family = fit.spec.family
     response = fit.design.response

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -30,13 +31,14 @@ from bayesmix.figures.panels import (
     make_axes,
     returned,
 )
+from bayesmix.posterior.diagnostics import diagnostics
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import parameter_draws
 from bayesmix.predictions.predict import predict
-from bayesmix.tables.tables import parameter_draws
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmix.fitting import MixedFit
     from bayesmix.priors.priors import Prior
 
 __all__ = ["plot_compare", "plot_correlation", "plot_ppc", "plot_trace", "plot_varcorr"]
@@ -113,13 +115,13 @@ def plot_compare(table: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_correlation(
-    result: CorrelationComparison | MixedFit, *, ax: Axes | npt.NDArray[Any] | None = None
+    result: CorrelationComparison | Fitted, *, ax: Axes | npt.NDArray[Any] | None = None
 ) -> Axes | npt.NDArray[Any]:
     """Draw the prior and the posterior density of each correlation of group effects.
 
     Parameters
     ----------
-    result : CorrelationComparison or MixedFit
+    result : CorrelationComparison or Fitted
         From `MixedFit.compare_correlation`, or a fit with correlated effects.
     ax : Axes or array of Axes, optional
         Where to draw, one for each correlation; a new figure by default.
@@ -169,13 +171,13 @@ def plot_correlation(
 
 
 def plot_varcorr(
-    fit: MixedFit, *, ax: Axes | npt.NDArray[Any] | None = None
+    fit: Fitted, *, ax: Axes | npt.NDArray[Any] | None = None
 ) -> Axes | npt.NDArray[Any]:
     """Draw prior and posterior of the sds and correlations.
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     ax : Axes or array of Axes, optional
         Where to draw, one for each parameter; a new figure by default.
 
@@ -239,7 +241,7 @@ def plot_varcorr(
 
 
 def plot_ppc(
-    fit: MixedFit,
+    fit: Fitted,
     *,
     draws: int = 50,
     random_seed: int | np.random.Generator | None = None,
@@ -249,7 +251,7 @@ def plot_ppc(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     draws : int
         Number of replications, each from one draw of the posterior, groups as in the data.
     random_seed : int, Generator or None
@@ -324,7 +326,7 @@ def plot_ppc(
 
 
 def plot_trace(
-    fit: MixedFit,
+    fit: Fitted,
     parameters: Sequence[str] | str | None = None,
     *,
     ax: npt.NDArray[Any] | None = None,
@@ -333,7 +335,7 @@ def plot_trace(
 
     Parameters
     ----------
-    fit : MixedFit
+    fit : Fitted
     parameters : str or sequence of str, optional
         Labels as in ``fit.diagnostics()``. By default all of them, or of more than 12 those with
         the largest R-hat.
@@ -356,7 +358,7 @@ def plot_trace(
     """
     is_fit("plot_trace", fit)
     draws = parameter_draws(fit.design, fit.posterior)
-    table = fit.diagnostics().set_index("parameter")
+    table = diagnostics(fit).set_index("parameter")
     if parameters is None and len(draws) > MOST_TRACES:
         worst = set(table["r_hat"].nlargest(MOST_TRACES).index)
         chosen = [label for label in draws if label in worst]
@@ -388,7 +390,7 @@ def plot_trace(
     return np.array(axes).reshape(-1, 2)
 
 
-def _prior_densities(fit: MixedFit) -> dict[str, Callable[[FloatArray], FloatArray]]:
+def _prior_densities(fit: Fitted) -> dict[str, Callable[[FloatArray], FloatArray]]:
     """Map the label of each sd, correlation and auxiliary parameter to its prior density."""
     priors = fit.spec.priors
     found: dict[str, Callable[[FloatArray], FloatArray]] = {}
@@ -421,7 +423,7 @@ def _sd_view(values: FloatArray) -> tuple[float, float]:
     return low, high + 0.1 * (high - low)
 
 
-def _component_label(fit: MixedFit, label: str) -> str:
+def _component_label(fit: Fitted, label: str) -> str:
     """Say what an sd or a correlation is of."""
     for term in fit.design.groups:
         for i, effect in enumerate(term.effects):
@@ -440,7 +442,7 @@ def _support(label: str) -> tuple[float, float]:
     return (-1.0, 1.0) if label.startswith("cor:") else (0.0, np.inf)
 
 
-def _replicated(fit: MixedFit, draws: int, rng: np.random.Generator) -> FloatArray:
+def _replicated(fit: Fitted, draws: int, rng: np.random.Generator) -> FloatArray:
     """Draw the response of all rows (draws, n), each time from one draw of the posterior."""
     import xarray as xr
 
@@ -452,7 +454,8 @@ def _replicated(fit: MixedFit, draws: int, rng: np.random.Generator) -> FloatArr
     chain, draw = (xr.DataArray(place, dims="chosen") for place in places)
     chosen = posterior.isel(chain=chain, draw=draw).drop_vars(["chain", "draw"], errors="ignore")
     chosen = chosen.rename(chosen="draw").expand_dims("chain")
-    replicated = predict(fit.spec, chosen, draws=True, random_seed=rng)
+    part = dataclasses.replace(fit, idata=xr.DataTree.from_dict({"posterior": chosen}))
+    replicated = predict(part, draws=True, random_seed=rng)
     assert isinstance(replicated, xr.DataArray)
     return np.asarray(replicated.transpose("chain", "draw", "obs").to_numpy()[0], dtype=np.float64)
 
@@ -471,9 +474,7 @@ def _delta(table: object) -> str:
 def _draws_of(result: object) -> tuple[Correlation, ...]:
     if isinstance(result, CorrelationComparison):
         return result.draws
-    from bayesmix.fitting import MixedFit
-
-    if not isinstance(result, MixedFit):
+    if not isinstance(result, Fitted):
         raise BayesmixError(
             f"plot_correlation takes a fit or fit.compare_correlation(); got "
             f"{type(result).__name__}."

@@ -17,8 +17,6 @@ from bayesmix.priors.priors import LKJ, PriorSet, resolve_priors, without_correl
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pymc as pm
-    import xarray as xr
 
 __all__ = ["ModelSpec", "PartialCorrelations", "partial_correlations"]
 
@@ -158,46 +156,12 @@ class ModelSpec:
         """
         design = self.design.uncorrelated()
         edits = without_correlations(self.priors.edits)
-        return ModelSpec(design, self.family, resolve_priors(design, self.family, edits))
+        priors = resolve_priors(design, self.family, edits)
+        return dataclasses.replace(self, design=design, priors=priors)
 
     def prior_table(self) -> pd.DataFrame:
         """Return ``parameter, prior``, one row per parameter, defaults written out."""
         return self.priors.table()
-
-    def build(self) -> pm.Model:
-        """Return the joint PyMC model (see `bayesmix.engines.model.build_model`)."""
-        from bayesmix.engines.model import build_model
-
-        return build_model(self)
-
-    def sample_prior(
-        self, draws: int = 1000, *, random_seed: int | np.random.Generator | None = None
-    ) -> xr.DataTree:
-        """Draw parameters and data from the prior, for a prior predictive check.
-
-        Parameters
-        ----------
-        draws : int
-            Number of draws.
-        random_seed : int, Generator or None
-            The same seed gives the same draws.
-
-        Returns
-        -------
-        DataTree
-            Groups ``prior`` (the variables of the posterior schema) and ``prior_predictive``
-            (the response), dims ``chain, draw`` first.
-
-        Examples
-        --------
-        >>> import bayesmix as bm
-        >>> data = bm.load_dataset("sleepstudy")
-        >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", data)
-        >>> prior = spec.sample_prior(50, random_seed=1)  # doctest: +SKIP
-        """
-        from bayesmix.engines.sampling import sample_prior
-
-        return sample_prior(self, draws, random_seed=random_seed)
 
     def __repr__(self) -> str:
         """Return the formula, the sizes and the priors as text."""

@@ -65,7 +65,7 @@ class Draws:
         return cls(beta, auxiliary, scale, u)
 
     def centred(self, spec: ModelSpec) -> Draws:
-        """Return the draws of effects of the columns of `bayesmix.model.centring.centred_design`."""
+        """Return the draws of effects of the columns of `centring.centred_design`."""
         centres = {term.factor: spec.centre(term) for term in spec.design.groups}
         return dataclasses.replace(
             self,

@@ -25,7 +25,8 @@ from bayesmix.frames.columns import distinct_levels, listed
 from bayesmix.frames.frames import Frame
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
-from bayesmix.tables.tables import summarised
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.summaries import summarised
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,8 +45,7 @@ _MOST_SEARCHED = 1000
 
 
 def linpred(
-    spec: ModelSpec,
-    posterior: xr.Dataset,
+    fit: Fitted,
     newdata: pd.DataFrame | None = None,
     *,
     groups: str | Collection[str] = "conditional",
@@ -58,11 +58,7 @@ def linpred(
 
     Parameters
     ----------
-    spec : ModelSpec
-        The model with the rows of the fit.
-    posterior : xarray.Dataset
-        Draws of ``beta``, ``sd_<factor>``, ``cor_<factor>``, ``u_<factor>`` and the auxiliary
-        parameters.
+    fit : Fitted
     newdata : DataFrame, optional
         Rows to predict; those of the fit by default. It needs the columns of the formula, the
         response left out, and is never changed. Categories and transformations are those of the
@@ -86,8 +82,8 @@ def linpred(
     draws : bool
         Return all draws instead of a summary.
     random_seed : int, Generator or None
-        The same seed gives the same numbers. A method of a fit takes the seed of that fit, so
-        that a call repeats its numbers, and a new level has the same effects in every call.
+        The same seed gives the same numbers. By default the seed of the fit, so that a call
+        repeats its numbers, and a new level has the same effects in every call.
 
     Returns
     -------
@@ -124,19 +120,17 @@ def linpred(
     return _predicted(
         "linpred",
         lambda rows, parameters, eta: eta,
-        _rows(spec, newdata, groups, new_levels),
-        spec,
-        posterior,
+        _rows(fit.spec, newdata, groups, new_levels),
+        fit,
         new_levels=new_levels,
         ci_level=ci_level,
         draws=draws,
-        seed=seed(random_seed),
+        seed=_seed(fit, random_seed),
     )
 
 
 def epred(
-    spec: ModelSpec,
-    posterior: xr.Dataset,
+    fit: Fitted,
     newdata: pd.DataFrame | None = None,
     *,
     groups: str | Collection[str] = "conditional",
@@ -149,7 +143,7 @@ def epred(
 
     Parameters
     ----------
-    spec, posterior, newdata, groups, new_levels, ci_level, draws, random_seed
+    fit, newdata, groups, new_levels, ci_level, draws, random_seed
         As in `linpred`. For the binomial family `newdata` needs the number of trials.
 
     Returns
@@ -180,24 +174,22 @@ def epred(
     """
 
     def expected(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
-        return spec.family.expectation(eta, _column(rows.trials))
+        return fit.family.expectation(eta, _column(rows.trials))
 
     return _predicted(
         "epred",
         expected,
-        _rows(spec, newdata, groups, new_levels, trials=True),
-        spec,
-        posterior,
+        _rows(fit.spec, newdata, groups, new_levels, trials=True),
+        fit,
         new_levels=new_levels,
         ci_level=ci_level,
         draws=draws,
-        seed=seed(random_seed),
+        seed=_seed(fit, random_seed),
     )
 
 
 def predict(
-    spec: ModelSpec,
-    posterior: xr.Dataset,
+    fit: Fitted,
     newdata: pd.DataFrame | None = None,
     *,
     groups: str | Collection[str] = "conditional",
@@ -210,7 +202,7 @@ def predict(
 
     Parameters
     ----------
-    spec, posterior, newdata, groups, new_levels, ci_level, draws, random_seed
+    fit, newdata, groups, new_levels, ci_level, draws, random_seed
         As in `linpred`. For the binomial family `newdata` needs the number of trials; after a fit
         with weights, the column of the weights.
 
@@ -241,24 +233,27 @@ def predict(
     --------
     >>> fit.predict(ci_level=0.9)  # doctest: +SKIP
     """
-    own_seed = seed(random_seed)
+    own_seed = _seed(fit, random_seed)
     rng = _generator(own_seed, "response")
 
     def drawn(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
         weights, trials = _column(rows.weights), _column(rows.trials)
-        return spec.family.draw(rng, eta, parameters.auxiliary, weights, trials)
+        return fit.family.draw(rng, eta, parameters.auxiliary, weights, trials)
 
     return _predicted(
         "predict",
         drawn,
-        _rows(spec, newdata, groups, new_levels, trials=True, weights=True),
-        spec,
-        posterior,
+        _rows(fit.spec, newdata, groups, new_levels, trials=True, weights=True),
+        fit,
         new_levels=new_levels,
         ci_level=ci_level,
         draws=draws,
         seed=own_seed,
     )
+
+
+def _seed(fit: Fitted, random_seed: Seed) -> int:
+    return seed(fit.options.random_seed if random_seed is None else random_seed)
 
 
 def _column(values: FloatArray | None) -> FloatArray | None:
@@ -269,8 +264,7 @@ def _predicted(
     name: str,
     quantity: Callable[[Design, Draws, FloatArray], FloatArray],
     rows: _Rows,
-    spec: ModelSpec,
-    posterior: xr.Dataset,
+    fit: Fitted,
     *,
     new_levels: str,
     ci_level: float,
@@ -287,7 +281,8 @@ def _predicted(
     new = {} if new_levels == "population" else _new_levels(rows)
     if new and new_levels == "error":
         raise _unknown_levels(rows.design, new)
-    parameters = Draws.of(spec, posterior)
+    posterior = fit.posterior
+    parameters = Draws.of(fit.spec, posterior)
     _check_kept(rows.design, parameters)
     n_draws = len(parameters)
     kept = np.full((n_draws if draws else len(columns), len(rows.index)), np.nan)

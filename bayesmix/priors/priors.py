@@ -996,7 +996,7 @@ def _read_edits(
                 f"The prior of {path!r} is given twice, as {path!r} and as its short form. "
                 "Give one of them."
             )
-        _check_prior(path, prior)
+        check_prior(path, prior)
         edits[path] = prior
     return edits
 
@@ -1063,7 +1063,7 @@ def _closest(given: object, nodes: Iterable[str]) -> str:
     return f"Did you mean '{options[matches[0]]}'?" if matches else ""
 
 
-def _check_prior(path: str, prior: object) -> None:
+def check_prior(path: str, prior: object) -> None:
     """Raise unless the type and the support of a prior suit the parameters of its path."""
     root = path.partition(":")[0]
     if root == "cor":

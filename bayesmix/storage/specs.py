@@ -16,7 +16,7 @@ from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.families import Family
 from bayesmix.formula.formula import Formula
-from bayesmix.priors.priors import LKJ, Prior, PriorSet, _check_prior, resolve_priors
+from bayesmix.priors.priors import LKJ, Prior, PriorSet, check_prior, resolve_priors
 from bayesmix.storage.archive import Archive, Damaged, require
 from bayesmix.storage.labels import plain_labels, restore_index
 from bayesmix.storage.plain import Plain
@@ -189,7 +189,7 @@ def restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     for leaf, one in zip(priors.leaves, leaves, strict=True):
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
         for each in dict.fromkeys((default, prior)):
-            _check_prior(leaf.path, each)
+            check_prior(leaf.path, each)
         # Absent in files of format 1, in which no block was centred.
         is_centred = checked(one.get("is_centred", False), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")

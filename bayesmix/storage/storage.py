@@ -25,10 +25,11 @@ from formulae import __version__ as formulae_version
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.version import __version__
 from bayesmix.families.families import get_family
-from bayesmix.fitting import MixedFit
 from bayesmix.formula.formula import parse_formula
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
 from bayesmix.storage.archive import METADATA, Archive, require, write_json
 from bayesmix.storage.encoding import NotGiven, plain_encoder, plain_names, restore_encoder
 from bayesmix.storage.files import as_path, regular_file, replaced_file, system_errors
@@ -44,17 +45,34 @@ from bayesmix.storage.specs import (
 )
 from bayesmix.storage.trees import plain_tree, restore_tree
 
-__all__ = ["load", "save"]
+__all__ = ["read", "save"]
 
 _FORMAT = "bayesmix fit"
 # 2: a correlated block may be centred; what format 1 lacks has the default of its field.
 _FORMAT_VERSION = 2
 
 
-def save(fit: MixedFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a fit to one file; see `MixedFit.save`."""
-    from bayesmix import __version__
+def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write the fit to one file, for `bayesmix.load`.
 
+    The file holds the draws, the arrays of the design, the priors and the options; not the
+    data frame, and no pickle.
+
+    Parameters
+    ----------
+    fit : Fitted
+    path : str or path
+        The file; any suffix.
+    overwrite : bool
+        Replace a file that exists. Until the new one is complete, the old one stays; its mode
+        passes on. A symbolic link stays one, and the file that it leads to is written.
+
+    Raises
+    ------
+    BayesmixError
+        The path exists, is none or no regular file, the system refuses it, or the fit holds a
+        value that a file cannot hold.
+    """
     true_or_false("overwrite", overwrite)
     content = _plain_fit(fit)
     with (
@@ -71,36 +89,8 @@ def save(fit: MixedFit, path: str | os.PathLike[str], *, overwrite: bool = False
         write_json(archive, metadata)
 
 
-def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = None) -> MixedFit:
-    """Read a fit that `MixedFit.save` has written.
-
-    Loading runs no code from the file, so that a file from someone else is safe to open.
-
-    Parameters
-    ----------
-    path : str or path
-        The file.
-    namespace : mapping, optional
-        Functions and values that the formula uses and that are neither formulae's own nor NumPy's
-        elementwise functions: ``{"f": f}``. A file does not hold functions.
-
-    Returns
-    -------
-    MixedFit
-        Its tables, its model and its encoding of new data are those of the fit that was saved.
-
-    Raises
-    ------
-    BayesmixError
-        The file does not exist or cannot be read, is none of bayesmix, is damaged, claims to hold
-        more than it can, was written by a later version, or its formula uses a function that
-        `namespace` does not have.
-
-    Examples
-    --------
-    >>> import bayesmix as bm
-    >>> fit = bm.load("sleepstudy.fit")  # doctest: +SKIP
-    """
+def read(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = None) -> Fitted:
+    """Read a fit that `save` has written; see `bayesmix.load`."""
     source = as_path(path)
     if not isinstance(namespace, Mapping | None):
         raise BayesmixError(
@@ -137,8 +127,6 @@ def _not_ours(source: Path) -> _NotReadable:
 
 def _read_metadata(archive: Archive, source: Path, metadata: dict[str, Any]) -> None:
     """Read what stands above the content, into `metadata`."""
-    from bayesmix import __version__
-
     read = archive.json()
     if not isinstance(read, dict) or read.get("format") != _FORMAT:
         raise _not_ours(source)
@@ -187,7 +175,7 @@ def _damaged(source: Path, metadata: Mapping[str, Any], error: Exception) -> Bay
 # --- a fit as plain values ----------------------------------------------------------------------
 
 
-def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
+def _plain_fit(fit: Fitted) -> dict[str, Plain]:
     spec = fit.spec
     return {
         "formula": spec.design.formula.text,
@@ -201,7 +189,7 @@ def _plain_fit(fit: MixedFit) -> dict[str, Plain]:
     }
 
 
-def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> MixedFit:
+def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> Fitted:
     text = checked(content.get("formula"), str, "the formula")
     formula = parse_formula(text, namespace=given)
     plain_design = mapping(content.get("design"), "the design")
@@ -215,4 +203,4 @@ def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> MixedFi
     priors = restore_priors(content.get("priors"), design, family)
     spec = ModelSpec(design, family, priors)
     options = restore_options(content.get("options"))
-    return MixedFit(spec, restore_tree(content.get("idata"), spec), options)
+    return Fitted(spec, restore_tree(content.get("idata"), spec), options)

@@ -3,7 +3,7 @@
 A group's own regression explains its rows by the effects of the bar and by nothing else. What the
 model says beside the effects of the bar is taken off first, at its posterior mean: the offset,
 and population terms without a twin among the effects. So both estimates of a group, its own and
-the mixed model's (`bayesmix.tables.tables.coef`), are of the same quantity. Where every population term
+the mixed model's (`coef`), are of the same quantity. Where every population term
 varies by group, as in ``y ~ x + (1 + x | g)``, the regressions depend on the data alone.
 """
 
@@ -17,11 +17,11 @@ from scipy.special import expit, log_ndtr
 
 from bayesmix.base.arrays import BoolArray, FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.tables import tables
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.tables.groups import coef, ranef, selected
+from bayesmix.tables.population import fixef
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
     from bayesmix.families.families import Family
@@ -43,18 +43,14 @@ _SMALLEST_INFORMATION = 1e-13
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
-def no_pooling(
-    design: Design, family: Family, posterior: xr.Dataset, *, re: str | None = None
-) -> pd.DataFrame:
+def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     """Fit a regression to each group alone, all groups at once.
 
     Parameters
     ----------
-    design : Design
-    family : Family
-        Gaussian: weighted least squares. Others: maximum likelihood.
-    posterior : xarray.Dataset
-        Draws of ``beta``; read only where a population term does not vary by the group.
+    fit : Fitted
+        Gaussian: weighted least squares. Other families: maximum likelihood. Draws of ``beta`` are
+        read only where a population term does not vary by the group.
     re : str, optional
         One grouping factor; all of them by default.
 
@@ -74,7 +70,7 @@ def no_pooling(
     The regression of a group has the columns of its bar, Z, and as its response what is left of
     the linear predictor: y less the offset and less ``x' E(beta)`` over the population terms
     without a twin in the bar (another label; the offset of the likelihood in a generalised
-    model). Effects of other grouping factors stay in, as they do in `bayesmix.tables.tables.coef`: with
+    model). Effects of other grouping factors stay in, as they do in `coef`: with
     crossed factors both describe a level on its own.
 
     ``value`` is NaN where the rows of the group do not determine the effect: a slope from rows at
@@ -100,19 +96,18 @@ def no_pooling(
 
     Examples
     --------
-    >>> import xarray as xr
     >>> import bayesmix as bm
-    >>> from bayesmix.tables.pooling import no_pooling
-    >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy"))
-    >>> no_pooling(spec.design, spec.family, xr.Dataset()).head(3).round(2)
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, random_seed=1)
+    >>> fit.no_pooling().head(3).round(2)
       group_var     effect group   value     se   n
     0   Subject  Intercept   308  244.19  28.08  10
     1   Subject  Intercept   309  205.05   5.22  10
     2   Subject  Intercept   310  203.48   7.24  10
     """
     parts = []
-    for term in tables.selected(design, re):
-        value, se, n = _regressions(design, family, term, _known(design, term, posterior))
+    for term in selected(fit.design, re):
+        value, se, n = _regressions(fit.design, fit.family, term, _known(fit, term))
         labels = [str(level) for level in term.levels]
         parts += [
             pd.DataFrame(
@@ -129,21 +124,16 @@ def no_pooling(
         ]
     if parts:
         return pd.concat(parts, ignore_index=True)
-    empty = tables.ranef(design, posterior, add_group_N=True)
+    empty = ranef(fit, add_group_N=True)
     return empty[["group_var", "effect", "group", "value", "se", "n"]]
 
 
-def shrinkage(
-    design: Design, family: Family, posterior: xr.Dataset, *, re: str | None = None
-) -> pd.DataFrame:
+def shrinkage(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     """Compare each group's own regression with its estimate by the mixed model.
 
     Parameters
     ----------
-    design : Design
-    family : Family
-    posterior : xarray.Dataset
-        Draws of ``beta`` and ``u_<factor>``, or what is kept of them.
+    fit : Fitted
     re : str, optional
         One grouping factor; all of them by default.
 
@@ -152,7 +142,7 @@ def shrinkage(
     pandas.DataFrame
         ``group_var, effect, group, n, no_pooling, partial_pooling, population, shrinkage``, in
         the order of factor, effect, level. ``no_pooling`` is the value of `no_pooling`,
-        ``partial_pooling`` that of `bayesmix.tables.tables.coef`, and ``population`` the posterior mean
+        ``partial_pooling`` that of `coef`, and ``population`` the posterior mean
         of the population effect, 0 where the effect has no twin among the population terms.
 
     Raises
@@ -190,9 +180,9 @@ def shrinkage(
     --------
     >>> fit.shrinkage().groupby("effect")["shrinkage"].median()  # doctest: +SKIP
     """
-    own = no_pooling(design, family, posterior, re=re)
-    partial = tables.coef(design, posterior, re=re)["value"].to_numpy()
-    fixed = tables.fixef(design, posterior).set_index("term")["value"]
+    own = no_pooling(fit, re)
+    partial = coef(fit, re)["value"].to_numpy()
+    fixed = fixef(fit).set_index("term")["value"]
     population = own["effect"].map(fixed).fillna(0.0).to_numpy(dtype=np.float64)
     value = own["value"].to_numpy()
     way = value - population
@@ -211,12 +201,13 @@ def shrinkage(
     )
 
 
-def _known(design: Design, term: GroupTerm, posterior: xr.Dataset) -> FloatArray:
+def _known(fit: Fitted, term: GroupTerm) -> FloatArray:
     """Add up the offset and the population terms that do not vary by the factor."""
+    design = fit.design
     known = np.zeros(design.n_rows) if design.offset is None else design.offset.copy()
     others = [name not in term.effects for name in design.terms]
     if any(others):
-        population = tables.fixef(design, posterior)["value"].to_numpy()
+        population = fixef(fit)["value"].to_numpy()
         known += design.X[:, others] @ population[others]
     return known
 

@@ -6,22 +6,24 @@ import dataclasses
 import html
 import math
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false, whole_number
-from bayesmix.tables import tables
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import number_of_draws
+from bayesmix.tables.components import correlation_matrices, varcorr
+from bayesmix.tables.population import cor_fe as correlation_of_terms
+from bayesmix.tables.population import fixef
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
-    from bayesmix.design.design import Design
-    from bayesmix.families.families import Family
-
-__all__ = ["Summary", "summarise"]
+__all__ = ["Summary", "sampling_line", "summary"]
 
 _WIDTH = 80
 _MOST_DECIMALS = 6
@@ -145,48 +147,27 @@ class Summary:
             yield _as_strings(title, frame, int(self.digits))
 
 
-def summarise(
-    design: Design,
-    family: Family,
-    posterior: xr.Dataset,
-    *,
-    ci: bool = True,
-    cor_re: bool = False,
-    cor_fe: bool = False,
-    digits: int = 2,
-    ci_level: float = 0.95,
-    sampling: Mapping[str, Any] | Any = None,
-    notes: Sequence[str] = (),
+def summary(
+    fit: Fitted, *, ci: bool = True, cor_re: bool = False, cor_fe: bool = False, digits: int = 2
 ) -> Summary:
-    """Put the summary of a fit together.
+    """Show variance components, fixed effects and one line on the sampling.
 
     Parameters
     ----------
-    design : Design
-        Formula, terms and grouping factors.
-    family : Family
-        Its name and link are shown.
-    posterior : xarray.Dataset
-        Draws.
+    fit : Fitted
     ci : bool
-        Show intervals.
+        Show the 95 % intervals.
     cor_re, cor_fe : bool
         Show the correlations of the group effects, of the population effects.
     digits : int
-        Decimals shown.
-    ci_level : float
-        Probability inside the intervals.
-    sampling : mapping or dataclass, optional
-        What is known of ``method``, ``chains``, ``draws``, ``r_hat`` (the worst), ``ess_bulk``
-        (the smallest), ``seconds`` and ``divergences``.
-    notes : sequence of str
-        Shown as warnings at the end.
+        Decimals shown; the tables themselves are never rounded.
 
     Returns
     -------
     Summary
-        Sections: variance components, correlations of random effects if asked for (one for each
-        factor that has any), fixed effects, correlations of fixed effects if asked for.
+        Prints as text and shows as HTML in a notebook. Sections: variance components, correlations
+        of random effects if asked for (one for each factor that has any), fixed effects,
+        correlations of fixed effects if asked for.
 
     Raises
     ------
@@ -195,88 +176,99 @@ def summarise(
     """
     for name, value in {"ci": ci, "cor_re": cor_re, "cor_fe": cor_fe}.items():
         true_or_false(name, value)
-    varcorr = tables.varcorr(design, posterior, ci_level=ci_level)
-    fixef = tables.fixef(design, posterior, ci_level=ci_level)
+    components, population = varcorr(fit), fixef(fit)
     if not ci:
-        varcorr = varcorr[["group", "effect", "variance", "sd", "var_prop"]]
-        fixef = fixef[["term", "value", "se"]]
+        components = components[["group", "effect", "variance", "sd", "var_prop"]]
+        population = population[["term", "value", "se"]]
     sections = []
-    if len(varcorr):
-        sections.append(("Variance Components", varcorr))
+    if len(components):
+        sections.append(("Variance Components", components))
     if cor_re:
-        sections += _correlation_sections(design, posterior)
-    if len(fixef):
-        sections.append(("Fixed Effects", fixef))
+        sections += _correlation_sections(fit)
+    if len(population):
+        sections.append(("Fixed Effects", population))
         if cor_fe:
-            sections.append(("Correlation of Fixed Effects", tables.cor_fe(design, posterior)))
+            sections.append(("Correlation of Fixed Effects", correlation_of_terms(fit)))
     return Summary(
-        header=(design.formula.text, _facts(design, family)),
+        header=(fit.design.formula.text, _facts(fit)),
         sections=tuple(sections),
-        footer=_sampling_lines(sampling),
-        warnings=tuple(str(note) for note in notes),
+        footer=(_sampling_line(fit), *_summarised_effects(fit)),
+        warnings=fit.notes,
         digits=digits,
     )
 
 
-def _correlation_sections(design: Design, posterior: xr.Dataset) -> list[tuple[str, pd.DataFrame]]:
+def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
     title = "Correlation of Random Effects"
-    matrices = tables.correlation_matrices(design, posterior)
+    matrices = correlation_matrices(fit.design, fit.posterior)
     correlated = [
-        term.factor for term in design.groups if any(len(block) > 1 for block in term.blocks)
+        term.factor for term in fit.design.groups if any(len(block) > 1 for block in term.blocks)
     ]
     if not correlated:
         return [(title, pd.DataFrame())]
-    if len(design.groups) == 1:
+    if len(fit.design.groups) == 1:
         return [(title, matrices[correlated[0]])]
     return [(f"{title}, {factor}", matrices[factor]) for factor in correlated]
 
 
-def _facts(design: Design, family: Family) -> str:
+def _facts(fit: Fitted) -> str:
+    design = fit.design
     levels = [_count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
     rows = _count(design.n_rows, "row")
     event = f"probability of {design.event}; " if design.event else ""
-    return f"{family.name} family, {family.link} link; {event}" + ", ".join([rows, *levels])
+    family = f"{fit.family.name} family, {fit.family.link} link"
+    return f"{family}; {event}" + ", ".join([rows, *levels])
 
 
-def _sampling_lines(sampling: Mapping[str, Any] | Any) -> tuple[str, ...]:
-    """Say in one line how it was sampled, and what of it is not kept; no word of the unknown."""
-    if sampling is None:
-        return ()
-    if not isinstance(sampling, Mapping):
-        names = [field.name for field in dataclasses.fields(sampling)]
-        sampling = {name: getattr(sampling, name) for name in names}
-    known = {
-        name: value
-        for name, value in sampling.items()
-        if value is not None and not (isinstance(value, float) and math.isnan(value))
-    }
-    what = []
-    if "method" in known:
-        what.append(
-            {"nuts": "NUTS", "marginal": "Exact"}.get(known["method"], str(known["method"]))
-        )
-    if "chains" in known and "draws" in known:
-        what.append(f"{_count(known['chains'], 'chain')} x {_count(known['draws'], 'draw')}")
-    figures = []
-    if "r_hat" in known:
-        figures.append(f"worst R-hat {known['r_hat']:.3f}")
-    elif known.get("chains") == 1:
-        figures.append("no R-hat of one chain")
-    if "ess_bulk" in known:
-        figures.append(f"smallest bulk ESS {known['ess_bulk']:.0f}")
-    if known.get("divergences"):
-        figures.append(_count(known["divergences"], "divergence"))
-    if "seconds" in known:
-        seconds = known["seconds"]
-        figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")
-    line = ": ".join(", ".join(part) for part in (what, figures) if part)
-    return (
-        *((line,) if line else ()),
-        *(
-            f"Effects of {factor}: kept as mean, sd and quantiles; draws take {size:.1f} GB"
-            for factor, size in known.get("summarised", {}).items()
-        ),
+def _sampling_line(fit: Fitted) -> str:
+    table = parameter_diagnostics(fit.design, fit.posterior)
+    return sampling_line(
+        method=fit.idata.attrs["method"],
+        chains=fit.posterior.sizes["chain"],
+        draws=fit.posterior.sizes["draw"],
+        r_hat=float(table["r_hat"].max()),
+        ess_bulk=float(table["ess_bulk"].min()),
+        divergences=divergences(fit.idata),
+        seconds=float(fit.idata.attrs["seconds"]),
     )
+
+
+def sampling_line(
+    *,
+    method: str,
+    chains: int,
+    draws: int,
+    r_hat: float,
+    ess_bulk: float,
+    divergences: int,
+    seconds: float,
+) -> str:
+    """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
+    what = {"nuts": "NUTS", "marginal": "Exact"}[method]
+    figures = []
+    if not math.isnan(r_hat):
+        figures.append(f"worst R-hat {r_hat:.3f}")
+    elif chains == 1:
+        figures.append("no R-hat of one chain")
+    if not math.isnan(ess_bulk):
+        figures.append(f"smallest bulk ESS {ess_bulk:.0f}")
+    if divergences:
+        figures.append(_count(divergences, "divergence"))
+    figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")
+    size = f"{_count(chains, 'chain')} x {_count(draws, 'draw')}"
+    return f"{what}, {size}: {', '.join(figures)}"
+
+
+def _summarised_effects(fit: Fitted) -> Iterator[str]:
+    """Say of which factors the draws are not kept, and what they would take."""
+    n_draws = number_of_draws(fit.posterior)
+    for term in fit.design.groups:
+        if f"u_{term.factor}" not in fit.idata["posterior"]:
+            size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
+            yield (
+                f"Effects of {term.factor}: kept as mean, sd and quantiles; draws take "
+                f"{size:.1f} GB"
+            )
 
 
 def _count(number: int, noun: str) -> str:

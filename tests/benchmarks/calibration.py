@@ -35,7 +35,7 @@ import bayesmix as bm
 from bayesmix.engines import exact, sampling
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
-from bayesmix.tables.tables import parameter_draws
+from bayesmix.posterior.parameters import parameter_draws
 
 type FloatArray = npt.NDArray[np.float64]
 type IntArray = npt.NDArray[np.int64]

@@ -1,0 +1,75 @@
+"""What of two models must agree before their results are compared."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    from arviz_stats import ELPDData
+
+__all__ = ["Facts"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What must agree between models that are compared, and what the table tells of each.
+
+    They travel with a result among the ``attrs`` of its ``elpd_i``, as text.
+    """
+
+    formula: str
+    response: str
+    n_rows: int
+    K: int
+    n_random_effects: int
+    values: str
+    positions: str
+    labels: str
+    group: str = ""
+
+    @classmethod
+    def of(cls, fit: Fitted) -> Facts:
+        """Collect the facts of a fit."""
+        spec = fit.spec
+        design = spec.design
+        y = [design.y] if design.trials is None else [design.y, design.trials]
+        correlations = sum(
+            len(block) * (len(block) - 1) // 2 for term in design.groups for block in term.blocks
+        )
+        return cls(
+            formula=design.formula.text,
+            response=design.response,
+            n_rows=design.n_rows,
+            K=design.n_terms
+            + sum(term.n_effects for term in design.groups)
+            + correlations
+            + len(spec.family.auxiliary),
+            n_random_effects=sum(term.n_levels * term.n_effects for term in design.groups),
+            values=_hash(np.concatenate(y)),
+            positions=_hash(design.rows),
+            labels=_hash(pd.util.hash_pandas_object(design.index, index=False).to_numpy()),
+        )
+
+    @classmethod
+    def read(cls, elpd: ELPDData) -> Facts | None:
+        """Find the facts that travel with a result; None if it came without."""
+        text = elpd.elpd_i.attrs.get("bayesmix")
+        return None if text is None else cls(**json.loads(text))
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """What `read` reads."""
+        return {"bayesmix": json.dumps(dataclasses.asdict(self))}
+
+
+def _hash(values: npt.NDArray[Any]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]

@@ -1,0 +1,73 @@
+"""Whether draws can be trusted: R-hat, effective sample sizes, divergences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import parameter_draws
+from bayesmix.posterior.summaries import text_column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmix.design.design import Design
+
+__all__ = ["divergences", "parameter_diagnostics"]
+
+
+def diagnostics(fit: Fitted) -> pd.DataFrame:
+    """Judge the draws of each parameter: R-hat and effective sample sizes.
+
+    Parameters
+    ----------
+    fit : Fitted
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``parameter, r_hat, ess_bulk, ess_tail``, one row for each parameter, the effects of single
+        levels left out: the rank-normalised split R-hat, and the effective sample sizes for the
+        centre and for the 5 % and 95 % quantiles. NaN where there is nothing to judge: a parameter
+        that does not vary, draws that are not finite, fewer than four draws, and for R-hat a
+        single chain.
+
+    References
+    ----------
+    Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021). Rank-normalization, folding, and
+    localization: an improved R-hat. Bayesian Analysis 16, 667-718.
+    https://doi.org/10.1214/20-BA1221
+    """
+    return parameter_diagnostics(fit.design, fit.posterior)
+
+
+def parameter_diagnostics(design: Design, posterior: xr.Dataset) -> pd.DataFrame:
+    """Judge the draws before there is a fit; see `diagnostics`."""
+    draws = parameter_draws(design, posterior)
+    shape = (len(draws), posterior.sizes["chain"], posterior.sizes["draw"])
+    stacked = np.array(list(draws.values())).reshape(shape)
+    figures: dict[str, FloatArray] = {
+        name: np.full(len(draws), np.nan) for name in ("r_hat", "ess_bulk", "ess_tail")
+    }
+    varies = np.isfinite(stacked).all(axis=(1, 2)) & (np.ptp(stacked, axis=(1, 2)) > 0)
+    if varies.any():
+        from arviz_stats.base import array_stats
+
+        kept = stacked[varies]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            figures["r_hat"][varies] = array_stats.rhat(kept)
+            figures["ess_bulk"][varies] = array_stats.ess(kept, method="bulk")
+            figures["ess_tail"][varies] = array_stats.ess(kept, method="tail", prob=(0.05, 0.95))
+    return pd.DataFrame({"parameter": text_column(list(draws)), **figures})
+
+
+def divergences(idata: xr.DataTree) -> int:
+    """Count the draws that diverged; 0 for a method that cannot diverge."""
+    stats = idata.get("sample_stats")
+    if stats is None or "diverging" not in stats.dataset:
+        return 0
+    return int(stats.dataset["diverging"].sum())

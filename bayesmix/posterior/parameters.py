@@ -1,0 +1,97 @@
+"""Draws of parameters as arrays by label, and whether they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.families import FAMILIES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmix.design.design import Design
+    from bayesmix.design.groupterm import GroupTerm
+
+__all__ = [
+    "auxiliary_names",
+    "beta_draws",
+    "correlation_draws",
+    "draws_of",
+    "flat",
+    "number_of_draws",
+    "parameter_draws",
+]
+
+
+def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray]:
+    """Collect the draws of each parameter, the effects of single levels left out.
+
+    Parameters
+    ----------
+    design : Design
+    posterior : xarray.Dataset
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (chain, draw)
+        Labelled like the paths of the priors: ``beta:Days``, ``sd:Subject:Days``,
+        ``cor:Subject:Intercept:Days``, ``sigma``; population effects first, then for each
+        grouping factor its sds and correlations, then the auxiliary parameters.
+    """
+    shape = posterior.sizes["chain"], posterior.sizes["draw"]
+    draws = dict(
+        zip((f"beta:{term}" for term in design.terms), beta_draws(design, posterior), strict=True)
+    )
+    for term in design.groups:
+        sd = draws_of(posterior, f"sd_{term.factor}", term.effect_dim)
+        draws |= {f"sd:{term.factor}:{e}": x for e, x in zip(term.effects, sd, strict=True)}
+        for i, j, values in correlation_draws(term, posterior):
+            draws[f"cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
+    for name in auxiliary_names(posterior):
+        draws[name] = draws_of(posterior, name)
+    return {label: values.reshape(shape) for label, values in draws.items()}
+
+
+def flat(values: xr.DataArray, *dims: str) -> FloatArray:
+    """Copy draws to an array of `dims` and, last, all chains together."""
+    ordered = values.transpose(*dims, "chain", "draw").values
+    copy = np.array(ordered, dtype=np.float64, order="C", copy=True)
+    return copy.reshape(*copy.shape[:-2], -1)
+
+
+def draws_of(posterior: xr.Dataset, name: str, *dims: str) -> FloatArray:
+    """Copy the draws of one variable, as `flat` does."""
+    return flat(posterior[name], *dims)
+
+
+def beta_draws(design: Design, posterior: xr.Dataset) -> FloatArray:
+    """Draws of the population effects (p, S); a model may have none."""
+    if not len(design.terms):
+        return np.empty((0, number_of_draws(posterior)))
+    return draws_of(posterior, "beta", "term")
+
+
+def number_of_draws(posterior: xr.Dataset) -> int:
+    """Count the draws of all chains together."""
+    return int(posterior.sizes["chain"] * posterior.sizes["draw"])
+
+
+def auxiliary_names(posterior: xr.Dataset) -> list[str]:
+    """Auxiliary parameters: the posterior also holds the joint model's free variables."""
+    names = dict.fromkeys(name for family in FAMILIES.values() for name in family.auxiliary)
+    return [name for name in names if name in posterior]
+
+
+def correlation_draws(
+    term: GroupTerm, posterior: xr.Dataset
+) -> Iterator[tuple[int, int, FloatArray]]:
+    """Yield the two positions and the draws (S,) of each correlation that is estimated."""
+    pairs = [(i, j) for block in term.blocks for i in block for j in block if i < j]
+    if pairs:
+        draws = draws_of(posterior, f"cor_{term.factor}", term.effect_dim, term.effect_dim_bis)
+        for i, j in pairs:
+            yield i, j, draws[i, j]

@@ -1,0 +1,37 @@
+"""Everything but the sampling: formula, data and priors to a specification."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from bayesmix.families.families import Family, get_family
+from bayesmix.model.spec import ModelSpec
+from bayesmix.preparation.make import make_design
+from bayesmix.preparation.zeros import warn_of_zeros
+from bayesmix.priors.priors import LKJ, Prior, resolve_priors
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+__all__ = ["specification"]
+
+
+def specification(
+    formula: str,
+    data: IntoFrame,
+    family: str | Family,
+    priors: Mapping[str, Prior | LKJ] | None,
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+    namespace: Mapping[str, Any],
+) -> ModelSpec:
+    """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
+    resolved = get_family(family)
+    design = make_design(
+        formula, data, family=resolved, weights=weights, missing=missing, namespace=namespace
+    )
+    prior_set = resolve_priors(design, resolved, priors)
+    return ModelSpec(warn_of_zeros(design, prior_set), resolved, prior_set)

@@ -1,0 +1,182 @@
+"""Variance components and correlations of group effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arguments import one_of, true_or_false
+from bayesmix.base.arrays import FloatArray
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import correlation_draws, draws_of, number_of_draws
+from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmix.design.design import Design
+
+__all__ = ["cor_re", "correlation_matrices", "varcorr"]
+
+
+def varcorr(
+    fit: Fitted,
+    *,
+    ci_level: float = 0.95,
+    ci_scale: str = "sd",
+    estimator: str = "mean",
+) -> pd.DataFrame:
+    """Summarise the variance components.
+
+    Parameters
+    ----------
+    fit : Fitted
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+    ci_scale : {"sd", "var"}
+        Interval of the sd, or of the variance (its squares).
+    estimator : {"mean", "posterior"}
+        ``"mean"``, as ``mixedup::extract_vc`` for brms fits: ``variance`` is the square of the
+        posterior mean of the sd, and ``var_prop`` that variance over the sum of all of them.
+        ``"posterior"``: ``variance`` and ``var_prop`` are the posterior means of the variance and
+        of its share, and ``var_prop`` has an interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, effect, variance, sd, sd_2.5, sd_97.5, var_prop``, with ``var_2.5, var_97.5``
+        for ``ci_scale="var"``, and ``var_prop_2.5, var_prop_97.5`` besides for
+        ``estimator="posterior"``. One row for each group effect, in the order of factor and
+        effect; last a row ``Residual`` with an empty effect, where the family has a residual sd.
+        ``sd`` is the posterior mean of the sd.
+
+    Raises
+    ------
+    BayesmixError
+        If an argument is not one of the allowed.
+
+    Notes
+    -----
+    ``var_prop`` adds up the variances of all effects, whatever the scale of their covariates, and
+    leaves covariances out; it depends on where a covariate has its zero. Without a residual sd
+    the shares are those of the group effects alone. With weights, the residual variance is that
+    of a row with weight 1.
+    """
+    interval = interval_of(ci_level)
+    one_of("ci_scale", ci_scale, ("sd", "var"))
+    one_of("estimator", estimator, ("mean", "posterior"))
+    design, posterior = fit.design, fit.posterior
+    groups, effects, draws = [], [], []
+    for term in design.groups:
+        groups += [term.factor] * len(term.effects)
+        effects += list(term.effects)
+        draws.append(draws_of(posterior, f"sd_{term.factor}", term.effect_dim))
+    if "sigma" in posterior:
+        groups.append("Residual")
+        effects.append("")
+        draws.append(draws_of(posterior, "sigma")[np.newaxis])
+    sd = np.concatenate(draws) if draws else np.empty((0, number_of_draws(posterior)))
+    variances = sd**2
+    marginals = marginals_of(sd, interval)
+    share = None
+    if estimator == "posterior":
+        share = marginals_of(_proportions(variances), interval)
+        variance, var_prop = variances.mean(axis=1), share.mean
+    else:
+        variance = marginals.mean**2
+        var_prop = _proportions(variance)
+    power = 2 if ci_scale == "var" else 1
+    lower, upper = interval.names(ci_scale, ci_scale)
+    table = {
+        "group": text_column(groups),
+        "effect": text_column(effects),
+        "variance": variance,
+        "sd": marginals.mean,
+        lower: marginals.lower**power,
+        upper: marginals.upper**power,
+        "var_prop": var_prop,
+    }
+    if share is not None:
+        lower, upper = interval.names("var_prop", "var_prop")
+        table |= {lower: share.lower, upper: share.upper}
+    return pd.DataFrame(table)
+
+
+def cor_re(
+    fit: Fitted, *, long: bool = False, ci_level: float = 0.95
+) -> dict[str, pd.DataFrame] | pd.DataFrame:
+    """Summarise the correlations of the group effects.
+
+    Parameters
+    ----------
+    fit : Fitted
+    long : bool
+        One row for each correlation, with its interval, instead of matrices.
+    ci_level : float
+        Probability inside the interval, above 0 and below 1; for the long form.
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame, or pandas.DataFrame
+        Grouping factor -> effect x effect matrix of posterior means, for every grouping factor;
+        effects of different blocks are independent in the model and have a zero. Long:
+        ``group_var, effect_1, effect_2, value, se, lower_2.5, upper_97.5``, one row for each
+        correlation that the model estimates, none for the zeros between blocks.
+
+    Raises
+    ------
+    BayesmixError
+        If `ci_level` is not between 0 and 1.
+    """
+    interval = interval_of(ci_level)
+    true_or_false("long", long)
+    design, posterior = fit.design, fit.posterior
+    if not long:
+        return correlation_matrices(design, posterior)
+    factors, first, second, draws = [], [], [], []
+    for term in design.groups:
+        for i, j, values in correlation_draws(term, posterior):
+            factors.append(term.factor)
+            first.append(term.effects[i])
+            second.append(term.effects[j])
+            draws.append(values)
+    stacked = np.array(draws) if draws else np.empty((0, number_of_draws(posterior)))
+    return pd.DataFrame(
+        {
+            "group_var": text_column(factors),
+            "effect_1": text_column(first),
+            "effect_2": text_column(second),
+            **marginals_of(stacked, interval).columns(interval),
+        }
+    )
+
+
+def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.DataFrame]:
+    """Average the correlation matrices of the group effects over the draws.
+
+    Parameters
+    ----------
+    design : Design
+    posterior : xarray.Dataset
+
+    Returns
+    -------
+    dict of str to pandas.DataFrame
+        Grouping factor -> effect x effect, for every grouping factor.
+    """
+    matrices = {}
+    for term in design.groups:
+        matrix = np.eye(len(term.effects))
+        for i, j, values in correlation_draws(term, posterior):
+            matrix[i, j] = matrix[j, i] = values.mean()
+        effects = list(term.effects)
+        matrices[term.factor] = pd.DataFrame(matrix, index=effects, columns=effects)
+    return matrices
+
+
+def _proportions(variances: FloatArray) -> FloatArray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares: FloatArray = variances / variances.sum(axis=0)
+    return shares

@@ -1,0 +1,264 @@
+"""Effects and coefficients of single groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.base.arguments import as_number, few, shown, true_or_false
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
+from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from bayesmix.design.design import Design
+    from bayesmix.design.groupterm import GroupTerm
+
+__all__ = ["coef", "find_typical", "ranef", "selected"]
+
+
+# Draws of group effects copied at a time: 64 MB, whatever the number of levels.
+_CHUNK_SIZE = 8_000_000
+
+
+def ranef(
+    fit: Fitted,
+    re: str | None = None,
+    *,
+    ci_level: float = 0.95,
+    add_group_N: bool = False,
+) -> pd.DataFrame:
+    """Summarise the group effects: each level's deviation from the population.
+
+    Parameters
+    ----------
+    fit : Fitted
+    re : str, optional
+        One grouping factor; all of them by default.
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+    add_group_N : bool
+        Add ``n``, the number of rows of the data in each level.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group_var, effect, group, value, se, lower_2.5, upper_97.5`` and ``n`` if asked for, in
+        the order of factor, effect, level.
+
+    Raises
+    ------
+    BayesmixError
+        If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
+    """
+    true_or_false("add_group_N", add_group_N)
+    return _group_table(
+        fit.design, fit.posterior, re, ci_level, add_population=False, add_n=add_group_N
+    )
+
+
+def coef(fit: Fitted, re: str | None = None, *, ci_level: float = 0.95) -> pd.DataFrame:
+    """Summarise each level's coefficients: population effect plus the level's deviation.
+
+    Parameters
+    ----------
+    fit : Fitted
+    re : str, optional
+        One grouping factor; all of them by default.
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group_var, effect, group, value, se, lower_2.5, upper_97.5``, in the order of factor,
+        effect, level. The draws are added before they are summarised, so that ``se`` and the
+        interval count how the two depend on each other.
+
+    Raises
+    ------
+    BayesmixError
+        If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
+
+    Notes
+    -----
+    An effect belongs to the population term of the same label; where there is none, the
+    population counts 0. With several grouping factors each one is added to the population on its
+    own, as in lme4's ``coef``: a row describes a level that is average in all other factors.
+    """
+    return _group_table(fit.design, fit.posterior, re, ci_level, add_population=True, add_n=False)
+
+
+def find_typical(
+    fit: Fitted,
+    re: str | None = None,
+    *,
+    probs: npt.ArrayLike | None = None,
+    ci_level: float = 0.95,
+) -> pd.DataFrame:
+    """Find the levels that stand for the average, or for quantiles, of each group effect.
+
+    Parameters
+    ----------
+    fit : Fitted
+    re : str, optional
+        One grouping factor; all of them by default.
+    probs : float or sequence of float, optional
+        Probabilities, 0 to 1. By default the average level is looked for.
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of `ranef`: for each effect the level whose posterior mean is closest to zero,
+        which is the population's average. With `probs`, for each effect and probability the level
+        closest to that quantile of the levels' posterior means, and a column ``probs`` that names
+        it, such as ``25%``. Of several levels equally close, the first.
+
+    Raises
+    ------
+    BayesmixError
+        If `re` is not a grouping factor of the model, or `probs` or `ci_level` out of range.
+    """
+    probabilities = None if probs is None else _probabilities(probs)
+    table = ranef(fit, re, ci_level=ci_level)
+    rows, labels = [], []
+    for _, block in table.groupby(["group_var", "effect"], sort=False):
+        values = block["value"].to_numpy()
+        targets = [0.0] if probabilities is None else np.quantile(values, probabilities).tolist()
+        rows += [block.index[_closest(values, target)] for target in targets]
+        if probabilities is not None:
+            labels += [f"{100 * p:.10g}%" for p in probabilities]
+    typical = table.loc[rows].reset_index(drop=True)
+    return typical if probabilities is None else typical.assign(probs=text_column(labels))
+
+
+def _group_table(
+    design: Design,
+    posterior: xr.Dataset,
+    re: str | None,
+    ci_level: float,
+    *,
+    add_population: bool,
+    add_n: bool,
+) -> pd.DataFrame:
+    interval = interval_of(ci_level)
+    population = {}
+    if add_population:
+        population = dict(zip(design.terms, beta_draws(design, posterior), strict=True))
+    parts = []
+    for term in selected(design, re):
+        counts = np.bincount(term.codes[term.codes >= 0], minlength=len(term.levels))
+        for effect in term.effects:
+            marginals = _level_marginals(
+                posterior, term, effect, interval, add=population.get(effect)
+            )
+            part = {
+                "group_var": text_column([term.factor] * len(term.levels)),
+                "effect": text_column([effect] * len(term.levels)),
+                "group": text_column(term.levels),
+                **marginals.columns(interval),
+            }
+            parts.append(pd.DataFrame(part | ({"n": counts} if add_n else {})))
+    if parts:
+        return pd.concat(parts, ignore_index=True)
+    nothing = np.empty(0)
+    labels = {name: text_column([]) for name in ("group_var", "effect", "group")}
+    columns = Marginals(nothing, nothing, nothing, nothing).columns(interval)
+    return pd.DataFrame(
+        {**labels, **columns, **({"n": np.empty(0, dtype=np.int64)} if add_n else {})}
+    )
+
+
+def _level_marginals(
+    posterior: xr.Dataset,
+    term: GroupTerm,
+    effect: str,
+    interval: Interval,
+    *,
+    add: FloatArray | None,
+) -> Marginals:
+    """Summarise one effect in every level: the only place that reads draws of group effects."""
+    if f"u_{term.factor}" not in posterior or "statistic" in posterior[f"u_{term.factor}"].dims:
+        return _kept_marginals(posterior, term, effect, interval, with_population=add is not None)
+    u = posterior[f"u_{term.factor}"].isel({term.effect_dim: term.effects.index(effect)})
+    step = max(1, _CHUNK_SIZE // number_of_draws(posterior))
+    parts = []
+    for start in range(0, len(term.levels), step):
+        chunk = u.isel({term.dim: slice(start, start + step)})
+        draws = flat(chunk, term.dim)
+        if add is not None:
+            draws += add
+        parts.append(marginals_of(draws, interval))
+    return Marginals(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+
+
+def _kept_marginals(
+    posterior: xr.Dataset,
+    term: GroupTerm,
+    effect: str,
+    interval: Interval,
+    *,
+    with_population: bool,
+) -> Marginals:
+    """Read what was kept of a factor whose draws were too large to keep."""
+    name = f"coef_{term.factor}" if with_population else f"u_{term.factor}"
+    kept = posterior[name].sel({term.effect_dim: effect})
+    wanted = [f"{interval.lower:g}", f"{interval.upper:g}"]
+    known = [str(label) for label in kept["statistic"].values]
+    if any(label not in known for label in wanted):
+        quantiles = np.array([float(label) for label in known if label not in ("mean", "sd")])
+        levels = ", ".join(f"{1 - 2 * q:g}" for q in quantiles[quantiles < 0.5])
+        raise BayesmixError(
+            f"ci_level={interval.upper - interval.lower:g} is not among the intervals that were "
+            f"kept of '{term.factor}', whose {term.n_levels} levels are too many to keep their "
+            f"draws. Available: {levels}."
+        )
+    columns = (kept.sel(statistic=label).values for label in ("mean", "sd", *wanted))
+    return Marginals(*(np.asarray(column, dtype=np.float64) for column in columns))
+
+
+def _closest(values: FloatArray, target: float) -> int:
+    """Position of the first value closest to the target.
+
+    The median of an even number of levels is as far from the one as from the other of the two in
+    the middle: the last bits of their means should not decide.
+    """
+    distance = np.abs(values - target)
+    return int(np.argmax(distance <= distance.min() + 1e-9 * np.abs(values).max()))
+
+
+def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
+    """Return the grouping factor that was asked for, or all of them for None."""
+    if re is None:
+        return design.groups
+    terms = {term.factor: term for term in design.groups}
+    if not terms:
+        raise BayesmixError(f"re={shown(re)} is not usable: this model has no grouping factor.")
+    if not isinstance(re, str) or re not in terms:
+        raise BayesmixError(
+            f"Unknown grouping factor re={shown(re)}. Grouping factors: {', '.join(terms)}. "
+            f"{suggest(re, terms)}".rstrip()
+        )
+    return [terms[re]]
+
+
+def _probabilities(probs: Any) -> list[float]:
+    values = few("probs", probs)
+    numbers = [as_number(value) for value in values]
+    usable = [number for number in numbers if number is not None and 0 <= number <= 1]
+    if not values or len(usable) < len(values):
+        raise BayesmixError(
+            f"probs={shown(probs)} is not usable: give one or more probabilities from 0 to 1, "
+            "such as [0.25, 0.5, 0.75]."
+        )
+    return usable

@@ -1,0 +1,81 @@
+"""Population effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arguments import true_or_false
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import beta_draws
+from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["cor_fe", "fixef"]
+
+
+def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) -> pd.DataFrame:
+    """Summarise the population effects.
+
+    Parameters
+    ----------
+    fit : Fitted
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+    exponentiate : bool
+        Summarise ``exp(beta)``: odds ratios with a logit link, rate ratios with a log link.
+        The draws are transformed before they are summarised, so that ``value`` is the posterior
+        mean of the ratio, which is larger than the exponential of the mean.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``term, value, se, lower_2.5, upper_97.5``, one row for each column of X, in that order.
+
+    Raises
+    ------
+    BayesmixError
+        If `ci_level` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, random_seed=1)
+    >>> fit.fixef(ci_level=0.9).round()
+            term  value   se  lower_5  upper_95
+    0  Intercept  251.0  7.0    239.0     263.0
+    1       Days   10.0  2.0      8.0      13.0
+    """
+    interval = interval_of(ci_level)
+    true_or_false("exponentiate", exponentiate)
+    beta = beta_draws(fit.design, fit.posterior)
+    with np.errstate(over="ignore", invalid="ignore"):
+        marginals = marginals_of(np.exp(beta) if exponentiate else beta, interval)
+    return pd.DataFrame({"term": text_column(fit.design.terms), **marginals.columns(interval)})
+
+
+def cor_fe(fit: Fitted) -> pd.DataFrame:
+    """Correlate the draws of the population effects.
+
+    Parameters
+    ----------
+    fit : Fitted
+
+    Returns
+    -------
+    pandas.DataFrame
+        Term x term: correlations of the draws of ``beta``, NaN with a term that does not vary.
+    """
+    beta = beta_draws(fit.design, fit.posterior)
+    centred = beta - beta.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1))
+    length[np.ptp(beta, axis=1) == 0] = np.nan
+    matrix = centred @ centred.T / np.outer(length, length)
+    np.fill_diagonal(matrix, 1.0)
+    terms = list(fit.design.terms)
+    return pd.DataFrame(matrix, index=terms, columns=terms)
