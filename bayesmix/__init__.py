@@ -53,7 +53,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.checks.checks`         what probably was not meant
 `bayesmix.design.design`         formula + data -> arrays and names
 `bayesmix.design.magnitudes`     how large a column is, and what cannot be computed with
-`bayesmix.priors.priors`         which prior stands on which parameter
+`bayesmix.priors.defaults`         which prior stands on which parameter
 `bayesmix.preparation.zeros`          covariates whose zero is far from the data
 `bayesmix.model.spec`           design + family + priors: the whole model as plain data
 `bayesmix.model.centring`       group effects of centred columns, and as written
@@ -114,7 +114,7 @@ if TYPE_CHECKING:
     from bayesmix.figures.plots import plot_compare, plot_correlation
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
-    from bayesmix.priors.priors import LKJ, Prior
+    from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.simulation import Simulation, simulate, simulate_from
 
 __all__ = [
@@ -144,7 +144,7 @@ __all__ = [
 ]
 
 _MODULE_OF = {
-    "LKJ": "priors.priors",
+    "LKJ": "priors.prior",
     "BayesmixError": "base.errors",
     "Comparison": "criteria.comparison",
     "ComparisonWarning": "base.errors",
@@ -155,7 +155,7 @@ _MODULE_OF = {
     "FormulaError": "base.errors",
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
-    "Prior": "priors.priors",
+    "Prior": "priors.prior",
     "Simulation": "simulation",
     "compare": "criteria.comparison",
     "fit": "fitting",

@@ -27,7 +27,7 @@ from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
-from bayesmix.priors.priors import LKJ, Prior
+from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population, report
 

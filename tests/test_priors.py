@@ -15,15 +15,11 @@ from scipy import stats
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.families import get_family
-from bayesmix.priors import priors as module
-from bayesmix.priors.priors import (
-    LKJ,
-    Prior,
-    PriorSet,
-    resolve_priors,
-    vectorise,
-    without_correlations,
-)
+from bayesmix.priors.defaults import _cell_columns, resolve_priors
+from bayesmix.priors.forms import FORMS, form_of
+from bayesmix.priors.prior import LKJ, Prior, vectorise
+from bayesmix.priors.priorset import PriorSet, without_correlations
+from bayesmix.priors.support import support_of
 
 GAUSSIAN, BERNOULLI, POISSON = (get_family(name) for name in ("gaussian", "bernoulli", "poisson"))
 HALF = Prior("HalfNormal", sigma=1)
@@ -83,9 +79,9 @@ GRID = np.array([-7.3, -0.4, 0.2, 0.7, 1.9, 2.6, 14.0])
 
 
 def test_every_parametrisation_has_a_row():
-    n_forms = sum(len(forms) for forms in module._COMMON.values())
+    n_forms = sum(len(forms) for forms in FORMS.values())
     names = [(law.prior.distribution, law.prior.parameters) for law in LAWS]
-    assert len({id(module._form_of(*pair)) for pair in names}) == n_forms
+    assert len({id(form_of(*pair)) for pair in names}) == n_forms
 
 
 @laws
@@ -113,7 +109,7 @@ def test_draws_follow_the_density(law):
 
 @laws
 def test_support(law):
-    support = module._support(law.prior)
+    support = support_of(law.prior)
     assert not support.discrete
     assert support.negative == (law.lower < 0)
     assert support.positive == (law.upper > 0)
@@ -123,7 +119,7 @@ def test_support(law):
     "name",
     [
         name
-        for name, forms in module._COMMON.items()
+        for name, forms in FORMS.items()
         if any(None not in form.arguments.values() for form in forms)
     ],
 )
@@ -455,7 +451,7 @@ def test_cell_means_beside_a_slope_get_the_prior_of_an_uncentred_intercept():
     ],
 )
 def test_cell_columns(X, found):
-    assert module._cell_columns(X) == found
+    assert _cell_columns(X) == found
 
 
 def test_indicators_in_a_model_with_an_intercept_are_slopes():
@@ -717,8 +713,8 @@ def test_priors_of_a_model_are_those_that_pymc_makes():
 
 def test_common_priors_do_not_import_pymc():
     code = (
-        "import sys; from bayesmix.priors import Prior, _support;"
-        "_support(Prior('HalfNormal', sigma=2)); Prior('Gamma', mu=1, sigma=2).log_density(1.0);"
+        "import sys; from bayesmix.priors.prior import Prior; from bayesmix.priors.support import support_of;"
+        "support_of(Prior('HalfNormal', sigma=2)); Prior('Gamma', mu=1, sigma=2).log_density(1.0);"
         "assert 'pymc' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

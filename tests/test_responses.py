@@ -16,7 +16,7 @@ import bayesmix as bm
 from bayesmix.engines.model import variable_dims
 from bayesmix.families.families import nearest_whole
 from bayesmix.model.options import SampleOptions
-from bayesmix.priors.priors import resolve_priors
+from bayesmix.priors.defaults import resolve_priors
 
 CHAINS, DRAWS, N = 2, 30, 96
 

@@ -24,7 +24,7 @@ import bayesmix as bm
 from bayesmix.engines.model import variable_dims
 from bayesmix.model.options import SampleOptions
 from bayesmix.preparation.make import make_design
-from bayesmix.priors.priors import resolve_priors
+from bayesmix.priors.defaults import resolve_priors
 from bayesmix.storage.archive import Archive
 from bayesmix.storage.plain import Writer, decode
 

@@ -23,7 +23,7 @@ from bayesmix.engines.implied import ImpliedPrior, implied_priors
 from bayesmix.engines.refits import refitted
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.priors.priors import LKJ
+from bayesmix.priors.prior import LKJ
 from bayesmix.tables.report import Summary
 
 if TYPE_CHECKING:

@@ -36,7 +36,7 @@ from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
-from bayesmix.priors.priors import resolve_priors
+from bayesmix.priors.defaults import resolve_priors
 
 if TYPE_CHECKING:
     import xarray as xr

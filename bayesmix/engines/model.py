@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,20 +12,12 @@ from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
-from bayesmix.priors.priors import Prior, vectorise
+from bayesmix.priors.prior import Prior, vectorise
 
 if TYPE_CHECKING:
     import pymc as pm
 
-__all__ = [
-    "build_model",
-    "compile_log_density",
-    "coordinates",
-    "draw_prior",
-    "free_variables",
-    "observed_name",
-    "variable_dims",
-]
+__all__ = ["build_model", "coordinates", "free_variables", "observed_name", "variable_dims"]
 
 _TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
 
@@ -137,38 +129,6 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
         if len(spec.partial_correlations(term)):
             free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
     return free
-
-
-def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
-    """Compile the log density of a prior that only PyMC knows, for arrays of any shape.
-
-    Parameters
-    ----------
-    prior : Prior
-
-    Returns
-    -------
-    callable
-        From values to log densities of the same shape.
-    """
-    import_whole("pymc")
-    import pymc as pm
-    import pytensor
-    import pytensor.tensor as pt
-
-    value = pt.vector("value", dtype="float64")
-    distribution = getattr(pm, prior.distribution).dist(**prior.parameters)
-    compiled = pytensor.function([value], pm.logp(distribution, value))
-    return lambda x: np.asarray(compiled(np.ravel(x))).reshape(np.shape(x))
-
-
-def draw_prior(prior: Prior, rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draw from a prior that only PyMC knows, shape (n,)."""
-    import_whole("pymc")
-    import pymc as pm
-
-    distribution = getattr(pm, prior.distribution).dist(**prior.parameters, shape=n)
-    return np.asarray(pm.draw(distribution, random_seed=rng))
 
 
 def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:

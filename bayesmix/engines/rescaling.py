@@ -21,7 +21,7 @@ from bayesmix.engines.model import free_variables, observed_name
 from bayesmix.engines.scaling import Units
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
-from bayesmix.priors.priors import LKJ, Prior
+from bayesmix.priors.prior import LKJ, Prior
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -34,7 +34,7 @@ from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.model.options import MOST_DRAWS, SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
-from bayesmix.priors.priors import Prior
+from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
     import xarray as xr

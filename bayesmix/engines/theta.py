@@ -13,7 +13,7 @@ from scipy.special import betaln, log_expit
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.theta import Theta
 from bayesmix.model.spec import ModelSpec, PartialCorrelations
-from bayesmix.priors.priors import Prior
+from bayesmix.priors.prior import Prior
 
 __all__ = ["ThetaSpace", "draw_from"]
 
@@ -172,7 +172,7 @@ class ThetaSpace:
 def _log_density(prior: Prior) -> Callable[[FloatArray], FloatArray]:
     if prior.has_log_density:
         return prior.log_density
-    from bayesmix.engines.model import compile_log_density
+    from bayesmix.priors.compiled import compile_log_density
 
     return compile_log_density(prior)
 
@@ -181,7 +181,7 @@ def draw_from(prior: Prior, rng: np.random.Generator, n: int) -> FloatArray:
     """Draw from any prior, by PyMC where it is not known here, shape (n,)."""
     if prior.has_log_density:
         return prior.draw(rng, n)
-    from bayesmix.engines.model import draw_prior
+    from bayesmix.priors.compiled import draw_prior
 
     return draw_prior(prior, rng, n)
 

@@ -39,7 +39,7 @@ from bayesmix.predictions.predict import predict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from bayesmix.priors.priors import Prior
+    from bayesmix.priors.prior import Prior
 
 __all__ = ["plot_compare", "plot_correlation", "plot_ppc", "plot_trace", "plot_varcorr"]
 
@@ -411,7 +411,7 @@ def _prior_density(prior: Prior, x: FloatArray) -> FloatArray:
     """Compute the density of a prior, by PyMC where there is no formula here."""
     if prior.has_log_density:
         return np.exp(prior.log_density(x))
-    from bayesmix.engines.model import compile_log_density
+    from bayesmix.priors.compiled import compile_log_density
 
     return np.asarray(np.exp(compile_log_density(prior)(x)))
 

@@ -13,7 +13,9 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.families import Family
-from bayesmix.priors.priors import LKJ, PriorSet, resolve_priors, without_correlations
+from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import LKJ
+from bayesmix.priors.priorset import PriorSet, without_correlations
 
 if TYPE_CHECKING:
     import pandas as pd

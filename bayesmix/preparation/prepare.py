@@ -11,7 +11,8 @@ from bayesmix.families.families import Family, get_family
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_design
 from bayesmix.preparation.zeros import warn_of_zeros
-from bayesmix.priors.priors import LKJ, Prior, resolve_priors
+from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import LKJ, Prior
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame

@@ -21,7 +21,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.formula.rewrites import add_terms, read_sum, replace_variables
 from bayesmix.frames.columns import listed
-from bayesmix.priors.priors import PriorSet
+from bayesmix.priors.priorset import PriorSet
 
 __all__ = ["warn_of_zeros"]
 

@@ -16,7 +16,10 @@ from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.families import Family
 from bayesmix.formula.formula import Formula
-from bayesmix.priors.priors import LKJ, Prior, PriorSet, check_prior, resolve_priors
+from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.priorset import PriorSet
+from bayesmix.priors.support import check_prior
 from bayesmix.storage.archive import Archive, Damaged, require
 from bayesmix.storage.labels import plain_labels, restore_index
 from bayesmix.storage.plain import Plain

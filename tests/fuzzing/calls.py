@@ -37,7 +37,7 @@ import pandas as pd
 import bayesmix as bm
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.priors.priors import PriorSet
+from bayesmix.priors.priorset import PriorSet
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from fuzzing.hostile import VALUES

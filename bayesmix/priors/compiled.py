@@ -1,0 +1,48 @@
+"""Densities and draws of priors that only PyMC knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.interrupts import import_whole
+from bayesmix.priors.prior import Prior
+
+if TYPE_CHECKING:
+    pass
+
+__all__ = ["compile_log_density", "draw_prior"]
+
+
+def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
+    """Compile the log density of a prior that only PyMC knows, for arrays of any shape.
+
+    Parameters
+    ----------
+    prior : Prior
+
+    Returns
+    -------
+    callable
+        From values to log densities of the same shape.
+    """
+    import_whole("pymc")
+    import pymc as pm
+    import pytensor
+    import pytensor.tensor as pt
+
+    value = pt.vector("value", dtype="float64")
+    distribution = getattr(pm, prior.distribution).dist(**prior.parameters)
+    compiled = pytensor.function([value], pm.logp(distribution, value))
+    return lambda x: np.asarray(compiled(np.ravel(x))).reshape(np.shape(x))
+
+
+def draw_prior(prior: Prior, rng: np.random.Generator, n: int) -> np.ndarray:
+    """Draw from a prior that only PyMC knows, shape (n,)."""
+    import_whole("pymc")
+    import pymc as pm
+
+    distribution = getattr(pm, prior.distribution).dist(**prior.parameters, shape=n)
+    return np.asarray(pm.draw(distribution, random_seed=rng))

@@ -1,0 +1,302 @@
+"""Priors of all parameters, and their edits by path."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bayesmix.base.arguments import shown
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.families import FAMILIES
+from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.support import check_prior
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["PriorSet", "without_correlations"]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One parameter: its place in the tree of paths, its default and the prior it has."""
+
+    node: tuple[str, ...]
+    default: Prior | LKJ = field(compare=False)
+    prior: Prior | LKJ
+    # Of the sd of an intercept: the effects that are correlated with it, and whether the prior is
+    # that of the block with their columns at their means, not at zero.
+    beside: tuple[str, ...] = field(default=(), compare=False)
+    is_centred: bool = False
+
+    @property
+    def path(self) -> str:
+        return ":".join(self.node)
+
+    @property
+    def kind(self) -> str:
+        return self.node[0]
+
+
+@dataclass(frozen=True, repr=False)
+class PriorSet:
+    """The priors of a model, one per parameter, in the order of the design's columns.
+
+    Made by `resolve_priors`. Two sets are equal when every parameter has the same prior, however
+    it came to have it.
+
+    Attributes
+    ----------
+    leaves : tuple
+        The parameters with their paths, defaults and priors.
+
+    Notes
+    -----
+    The prior of the intercept belongs to the model with centred columns.
+    """
+
+    leaves: tuple[Leaf, ...]
+    _edits: tuple[tuple[str, Prior | LKJ], ...] = field(default=(), compare=False)
+
+    @property
+    def intercept(self) -> Prior | None:
+        """Prior of the intercept of the centred design; None without an intercept."""
+        found = self._priors("Intercept")
+        return found[0] if found else None
+
+    @property
+    def beta(self) -> tuple[Prior, ...]:
+        """Priors of the population effects, one per column of X except the intercept."""
+        return self._priors("beta")
+
+    @property
+    def sd(self) -> dict[str, tuple[Prior, ...]]:
+        """Grouping factor -> priors of its sds, one per effect."""
+        factors = dict.fromkeys(leaf.node[1] for leaf in self.leaves if leaf.kind == "sd")
+        return {factor: self._priors("sd", factor) for factor in factors}
+
+    @property
+    def cor(self) -> dict[str, LKJ]:
+        """Grouping factor -> prior of its correlations, where a block has more than one effect."""
+        return {
+            leaf.node[1]: leaf.prior
+            for leaf in self.leaves
+            if leaf.kind == "cor" and isinstance(leaf.prior, LKJ)
+        }
+
+    @property
+    def centred(self) -> frozenset[str]:
+        """Grouping factors whose priors are those of the block with its other columns centred.
+
+        It is so for the default prior of the intercept of a correlated block. A prior that was set
+        for the sd of that intercept is for the effect as written.
+        """
+        return frozenset(leaf.node[1] for leaf in self.leaves if leaf.is_centred)
+
+    @property
+    def auxiliary(self) -> dict[str, Prior]:
+        """Auxiliary parameter of the family -> prior."""
+        return {
+            leaf.kind: leaf.prior
+            for leaf in self.leaves
+            if leaf.kind not in _ROOTS and isinstance(leaf.prior, Prior)
+        }
+
+    @property
+    def defaults(self) -> PriorSet:
+        """The same parameters with their default priors."""
+        return edited(self.leaves, {})
+
+    @property
+    def edits(self) -> dict[str, Prior | LKJ]:
+        """What the user set, by full path; to resolve again for a changed design."""
+        return dict(self._edits)
+
+    def replace(self, priors: Mapping[str, Prior | LKJ]) -> PriorSet:
+        """Return a set with further edits.
+
+        Parameters
+        ----------
+        priors : mapping of str to Prior or LKJ
+            Path -> prior, as in `resolve_priors`. An earlier edit of a more specific path stays.
+
+        Returns
+        -------
+        PriorSet
+
+        Raises
+        ------
+        BayesmixError
+            As in `resolve_priors`.
+        """
+        return edited(self.leaves, {**self.edits, **read_edits(self.leaves, priors)})
+
+    def centred_as(self, other: PriorSet) -> PriorSet:
+        """Return a set in which the blocks of the same factors are centred as in another set."""
+        centred = other.centred
+        leaves = (
+            replace(leaf, is_centred=bool(leaf.beside) and leaf.node[1] in centred)
+            for leaf in self.leaves
+        )
+        return replace(self, leaves=tuple(leaves))
+
+    def table(self) -> pd.DataFrame:
+        """Show the priors as a table.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``parameter`` (the path that edits it) and ``prior`` (text). The priors of the
+            sd of an intercept and of its correlations say where the columns of the other effects
+            of the block stand: ``Exponential(scale=56.3), Days at its mean``.
+        """
+        import pandas as pd
+
+        where = {
+            path: f", {_at(leaf)}"
+            for leaf in self.leaves
+            if leaf.beside
+            for path in (leaf.path, f"cor:{leaf.node[1]}")
+        }
+        return pd.DataFrame(
+            {
+                "parameter": [leaf.path for leaf in self.leaves],
+                "prior": [f"{leaf.prior!r}{where.get(leaf.path, '')}" for leaf in self.leaves],
+            }
+        )
+
+    def __repr__(self) -> str:
+        """Return the table as text."""
+        return self.table().to_string(index=False)
+
+    def _priors(self, *node: str) -> tuple[Prior, ...]:
+        return tuple(
+            leaf.prior
+            for leaf in self.leaves
+            if leaf.node[: len(node)] == node and isinstance(leaf.prior, Prior)
+        )
+
+
+_ROOTS = ("Intercept", "beta", "sd", "cor")
+_MOST_NAMES = 3
+
+
+def _at(leaf: Leaf) -> str:
+    """Say where the columns stand that the prior of an intercept depends on."""
+    one = len(leaf.beside) == 1
+    names = leaf.beside if len(leaf.beside) <= _MOST_NAMES else ("the other columns",)
+    written = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    if leaf.is_centred:
+        return f"{written} at {'its mean' if one else 'their means'}"
+    return f"{written} at zero"
+
+
+def without_correlations(edits: Mapping[str, Prior | LKJ]) -> dict[str, Prior | LKJ]:
+    """Leave out the edits of correlations, for a design whose blocks have been split.
+
+    Parameters
+    ----------
+    edits : mapping of str to Prior or LKJ
+        Path -> prior, such as `PriorSet.edits`.
+
+    Returns
+    -------
+    dict of str to Prior or LKJ
+    """
+    return {path: prior for path, prior in edits.items() if not isinstance(prior, LKJ)}
+
+
+def edited(leaves: Iterable[Leaf], edits: Mapping[str, Prior | LKJ]) -> PriorSet:
+    """Give each leaf the edit of its own path, else of the closest path above, else its default."""
+    resolved = []
+    for leaf in leaves:
+        paths = [":".join(leaf.node[:depth]) for depth in range(len(leaf.node), 0, -1)]
+        edit = next((edits[path] for path in paths if path in edits), None)
+        prior, is_centred = (leaf.default, bool(leaf.beside)) if edit is None else (edit, False)
+        resolved.append(replace(leaf, prior=prior, is_centred=is_centred))
+    return PriorSet(tuple(resolved), tuple(edits.items()))
+
+
+def read_edits(leaves: Sequence[Leaf], priors: Mapping[str, Prior | LKJ]) -> dict[str, Prior | LKJ]:
+    """Check the user's mapping and write its paths in full."""
+    if not isinstance(priors, Mapping):
+        raise BayesmixError(
+            "priors must be a mapping from paths to priors, such as "
+            f"{{'sd': Prior('HalfNormal', sigma=1)}}; got {type(priors).__name__}."
+        )
+    nodes = _nodes(leaves)
+    edits: dict[str, Prior | LKJ] = {}
+    for given, prior in priors.items():
+        path = _full_path(given, leaves, nodes)
+        if path in edits:
+            raise BayesmixError(
+                f"The prior of {path!r} is given twice, as {path!r} and as its short form. "
+                "Give one of them."
+            )
+        check_prior(path, prior)
+        edits[path] = prior
+    return edits
+
+
+def _nodes(leaves: Iterable[Leaf]) -> dict[str, set[tuple[str, ...]]]:
+    """Path as text -> the places of the tree that it may mean; factors have colons of their own."""
+    nodes: dict[str, set[tuple[str, ...]]] = {}
+    for leaf in leaves:
+        for depth in range(1, len(leaf.node) + 1):
+            node = leaf.node[:depth]
+            nodes.setdefault(":".join(node), set()).add(node)
+    return nodes
+
+
+def _full_path(
+    given: object, leaves: Sequence[Leaf], nodes: Mapping[str, set[tuple[str, ...]]]
+) -> str:
+    if isinstance(given, str):
+        for path in (given,) if given in _ROOTS else (given, f"beta:{given}"):
+            if len(nodes.get(path, ())) > 1:
+                meanings = " and ".join(map(str, sorted(nodes[path])))
+                raise BayesmixError(
+                    f"The prior path {path!r} has two meanings, {meanings}. "
+                    "Set the paths above or below it."
+                )
+            if path in nodes:
+                return path
+    raise BayesmixError(
+        f"Unknown prior path {shown(given)}. {_explain(given, leaves)}"
+        f"Paths of this model: {', '.join(nodes)}. {_closest(given, nodes)}".strip()
+    )
+
+
+def _explain(given: object, leaves: Sequence[Leaf]) -> str:
+    """Say why a path that other models have is none of this model."""
+    if not isinstance(given, str):
+        return "A path is text. "
+    root = given.partition(":")[0]
+    kinds = {leaf.kind for leaf in leaves}
+    if given in ("Intercept", "beta:Intercept"):
+        if "Intercept" in kinds:
+            return "The intercept has a path of its own, 'Intercept'. "
+        return "The formula has no intercept. "
+    if root == "cor":
+        if "cor" in kinds:
+            return "Only a factor with two or more effects in one bar has correlations. "
+        return "The model has no correlations: no bar has two or more correlated effects. "
+    if root == "sd" and "sd" not in kinds:
+        return "The formula has no bars, so there are no sds of group effects. "
+    if any(root in family.auxiliary for family in FAMILIES.values()) and root not in kinds:
+        return f"The family has no {root}. "
+    if root == "beta" and "beta" not in kinds:
+        return "The formula has no population effects besides the intercept. "
+    return ""
+
+
+def _closest(given: object, nodes: Iterable[str]) -> str:
+    """Suggest the closest path, a bare name being as good as one with its root."""
+    if not isinstance(given, str):
+        return ""
+    tails = {node.partition(":")[2] or node: node for node in reversed(list(nodes))}
+    options = {**{node: node for node in nodes}, **tails}
+    matches = difflib.get_close_matches(given, options, n=1)
+    return f"Did you mean '{options[matches[0]]}'?" if matches else ""
