@@ -25,16 +25,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 COLUMNS = ["value", "se", "lower_2.5", "upper_97.5"]
 
 
-def linpred(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
-    return predict.linpred(fit_of(spec, draws), *rows, **options)
+def linpred(spec: ModelSpec, posterior: xr.Dataset, /, *rows: Any, **options: Any) -> Any:
+    return predict.linpred(fit_of(spec, posterior), *rows, **options)
 
 
-def epred(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
-    return predict.epred(fit_of(spec, draws), *rows, **options)
+def epred(spec: ModelSpec, posterior: xr.Dataset, /, *rows: Any, **options: Any) -> Any:
+    return predict.epred(fit_of(spec, posterior), *rows, **options)
 
 
-def new_responses(spec: ModelSpec, draws: xr.Dataset, *rows: Any, **options: Any) -> Any:
-    return predict.predict(fit_of(spec, draws), *rows, **options)
+def new_responses(spec: ModelSpec, posterior: xr.Dataset, /, *rows: Any, **options: Any) -> Any:
+    return predict.predict(fit_of(spec, posterior), *rows, **options)
 
 
 QUANTITIES = {"linpred": linpred, "epred": epred, "predict": new_responses}

@@ -713,7 +713,8 @@ def test_priors_of_a_model_are_those_that_pymc_makes():
 
 def test_common_priors_do_not_import_pymc():
     code = (
-        "import sys; from bayesmix.priors.prior import Prior; from bayesmix.priors.support import support_of;"
+        "import sys; from bayesmix.priors.prior import Prior;"
+        "from bayesmix.priors.support import support_of;"
         "support_of(Prior('HalfNormal', sigma=2)); Prior('Gamma', mu=1, sigma=2).log_density(1.0);"
         "assert 'pymc' not in sys.modules"
     )

@@ -132,11 +132,21 @@ def test_interval_names(ci_level: float, lower: str, upper: str):
 
 
 @pytest.mark.parametrize("ci_level", [0, 1, 95, -0.5, 1.5, np.nan, np.inf, "0.95", None, True])
-@pytest.mark.parametrize("name", ["fixef", "varcorr", "ranef", "coef", "find_typical", "cor_re"])
-def test_bad_ci_level(name: str, ci_level: Any):
+@pytest.mark.parametrize(
+    "verb",
+    [
+        population.fixef,
+        components.varcorr,
+        groups.ranef,
+        groups.coef,
+        groups.find_typical,
+        components.cor_re,
+    ],
+)
+def test_bad_ci_level(verb: Callable[..., Any], ci_level: Any):
     case = slopes()
     with pytest.raises(BayesmixError, match=r"ci_level=.*above 0 and below 1"):
-        COLUMNS[name][0](case, ci_level=ci_level)
+        verb(case, ci_level=ci_level)
 
 
 def test_ci_level_in_percent_gets_a_hint():

@@ -19,6 +19,9 @@ from bayesmix.priors.forms import FORMS, IMPROPER, Form, _beta_moments, form_of,
 
 __all__ = ["LKJ", "Prior", "vectorise"]
 
+# Beyond these the correlations are nearer to 0, or to 1, than numbers can tell.
+_SMALLEST_ETA, _LARGEST_ETA = 1e-8, 1e12
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Prior:
@@ -305,7 +308,3 @@ def scipy_law(prior: Prior) -> tuple[Form, Any]:
     form = form_of(prior.distribution, prior.parameters)
     assert form is not None
     return form, getattr(stats, form.scipy)(**form.convert(**prior.parameters))
-
-
-# Beyond these the correlations are nearer to 0, or to 1, than numbers can tell.
-_SMALLEST_ETA, _LARGEST_ETA = 1e-8, 1e12
