@@ -21,8 +21,8 @@ import xarray as xr
 
 import bayesmix as bm
 from bayesmix.engines import sampling
+from bayesmix.engines.convergence import convergence_messages
 from bayesmix.engines.model import coordinates, variable_dims
-from bayesmix.engines.sampling import convergence_messages
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.tables import tables

@@ -1,0 +1,66 @@
+"""Whether draws can be trusted, in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["convergence_messages"]
+
+
+R_HAT_LIMIT = 1.01
+ESS_PER_CHAIN = 100
+
+
+def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]:
+    """Say what is wrong with the draws and what to do, one text per problem.
+
+    The limits are those of Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), Bayesian
+    Analysis 16, 667-718, https://doi.org/10.1214/20-BA1221: R-hat below 1.01 and an effective
+    sample size above 100 per chain.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    idata : DataTree
+
+    Returns
+    -------
+    tuple of str
+        Empty when the draws can be trusted.
+    """
+    posterior = idata["posterior"].dataset
+    chains = posterior.sizes["chain"]
+    table = parameter_diagnostics(spec.design, posterior)
+    messages = []
+    diverged = divergences(idata)
+    if diverged:
+        messages.append(
+            f"{diverged} of {chains * posterior.sizes['draw']} draws diverged: refit with "
+            "nuts={'target_accept': 0.95} or higher, or with narrower priors"
+        )
+    high = table[table["r_hat"] > R_HAT_LIMIT]
+    if len(high):
+        worst = high.iloc[int(high["r_hat"].to_numpy().argmax())]
+        messages.append(
+            f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {len(table)} parameters (worst: "
+            f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: refit "
+            "with more tune and draws"
+        )
+    enough = ESS_PER_CHAIN * chains
+    sizes = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy()
+    if (sizes < enough).any():
+        lowest = int(np.nanargmin(sizes))
+        messages.append(
+            f"the effective sample size is below {enough} for {int((sizes < enough).sum())} of "
+            f"{len(table)} parameters (lowest: {table['parameter'].iloc[lowest]}, "
+            f"{sizes[lowest]:.0f}): refit with more draws"
+        )
+    return tuple(messages)

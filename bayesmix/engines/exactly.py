@@ -1,0 +1,81 @@
+"""Draws by the exact method, in the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arguments import seed
+from bayesmix.base.errors import BayesmixError
+from bayesmix.base.progress import late_progress
+from bayesmix.engines.exact import sample_exact
+from bayesmix.engines.failures import IMPOSSIBLE
+from bayesmix.engines.model import coordinates, free_variables, observed_name, variable_dims
+from bayesmix.engines.nuts import size_of
+from bayesmix.engines.trees import constant_data, kept_summaries
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = []
+
+
+STAGES = {
+    "data": "Passing over the data",
+    "mode": "Looking for the mode",
+    "theta": "Sampling sds and correlations",
+    "effects": "Drawing effects",
+}
+
+
+def draw_exactly(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+    """Draw by the exact method, in the schema; None where theta could not be sampled."""
+    import xarray as xr
+
+    try:
+        with late_progress(options.progressbar, f"Sampling {size_of(options)}") as show:
+            drawn = sample_exact(
+                spec,
+                draws=options.draws,
+                chains=options.chains,
+                cores=options.cores,
+                random_seed=seed(options.random_seed),
+                report=lambda stage, share: show(STAGES[stage], share),
+            )
+    except FloatingPointError as error:
+        raise BayesmixError(IMPOSSIBLE) from error
+    if not drawn.theta.settled:
+        return None
+    dims, coords = variable_dims(spec), coordinates(spec)
+    posterior = {}
+    for name, values in (drawn.values | free_variables(spec, drawn.values)).items():
+        if not name.startswith("partial_") and (name != "beta" or spec.design.n_terms):
+            own = dims.get(name, ())
+            posterior[name] = xr.DataArray(
+                values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}
+            )
+    chain_draw = {
+        "chain": np.arange(options.chains),
+        "draw": np.arange(options.draws),
+    }
+    stats = xr.Dataset({"lp": (("chain", "draw"), drawn.theta.log_density)}, coords=chain_draw)
+    stats.attrs.update(acceptance=drawn.theta.acceptance, steps=drawn.theta.steps)
+    groups = kept_summaries(spec, drawn)
+    labels = xr.indexes.PandasIndex(pd.Index(coords["obs"], copy=False), "obs")
+    observed = xr.Dataset(
+        {observed_name(spec.design): ("obs", spec.design.y)},
+        coords=xr.Coordinates.from_xindex(labels),
+    )
+    return xr.DataTree.from_dict(
+        groups
+        | {
+            "posterior": xr.Dataset(posterior).assign_coords(chain_draw),
+            "sample_stats": stats,
+            "observed_data": observed,
+            "constant_data": constant_data(spec, observed["obs"]),
+        }
+    )

@@ -1,0 +1,116 @@
+"""NUTS on the joint model, by any of its samplers."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.base.interrupts import import_whole
+from bayesmix.base.progress import bars, say, signs_of_life
+from bayesmix.engines.failures import options_refused, refuse_unknown_options, sampler_failures
+from bayesmix.engines.model import build_model
+from bayesmix.engines.rescaling import rescaled, with_numbers_of
+from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
+from bayesmix.engines.trees import complete_draws, one_schema
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = []
+
+
+def draw_by_nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+    import_whole("pymc")
+    import pymc as pm
+    import pytensor
+    from threadpoolctl import threadpool_limits
+
+    refuse_unknown_options(options)
+    sampler = options.nuts_sampler or _fastest_installed()
+    # PyMC would take half of the cores, for fear of hyperthreads.
+    cores = min(
+        options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
+    )
+    units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+    model = build_model(rescaled(spec, units))
+    with (
+        contextlib.ExitStack() as stack,
+        quiet_libraries(),
+        options_refused(options),
+        sampler_failures(sampler, options),
+        bars(options.progressbar, f"Sampling {size_of(options)}") as progressbar,
+        threadpool_limits(1, user_api="blas"),
+        # With fast-math, code from the disk cache rounds otherwise than code compiled just now,
+        # so that a seed would not repeat the numbers of the first fit.
+        pytensor.config.change_flags(numba__fastmath=False),
+        model,
+    ):
+        # Not beside chains in processes of their own: a process with threads should not fork.
+        alive = options.progressbar and (sampler != "pymc" or cores == 1)
+        stack.enter_context(signs_of_life(alive, f"Sampling {size_of(options)} by {sampler}"))
+        if progressbar:
+            say("Compiling the model ...")
+        # blackjax needs a further package for its bar, and prints to stdout.
+        progressbar = progressbar and sampler != "blackjax"
+        idata = pm.sample(
+            options.draws,
+            tune=options.tune,
+            chains=options.chains,
+            cores=cores,
+            random_seed=options.random_seed,
+            progressbar=progressbar,
+            nuts_sampler=sampler,
+            nuts=dict(options.nuts or {}),
+            # PyMC would raise our one BLAS thread to as many as there are cores.
+            blas_cores="auto" if sampler == "pymc" else None,
+            callback=stop_with_chain(options) if sampler == "pymc" and cores == 1 else None,
+            compute_convergence_checks=False,
+        )
+    return with_numbers_of(spec, units, complete_draws(one_schema(idata)))
+
+
+def _fastest_installed() -> str:
+    return "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
+
+
+def stop_with_chain(options: SampleOptions) -> Callable[..., None]:
+    """Make a callback that ends the sampling at an interrupt.
+
+    PyMC's chains that run one after another take Ctrl-C for the end of the current chain only.
+    """
+    last = {"chain": 0, "draw": -1}
+
+    def stop(trace: object, draw: Any) -> None:
+        if draw.chain == last["chain"]:
+            last["draw"] = draw.draw_idx
+        elif last["draw"] + 1 < options.tune + options.draws:
+            raise KeyboardInterrupt
+        else:
+            last.update(chain=draw.chain, draw=draw.draw_idx)
+
+    return stop
+
+
+def size_of(options: SampleOptions) -> str:
+    return f"{options.chains} chains x {options.draws} draws"
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' log lines and warnings away: one warning of ours says what matters."""
+    logger = logging.getLogger("pymc")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,69 @@
+"""Draws from the prior and the prior predictive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arguments import at_most, seed, whole_number
+from bayesmix.base.errors import BayesmixError
+from bayesmix.base.interrupts import import_whole
+from bayesmix.engines.model import build_model
+from bayesmix.engines.nuts import quiet_libraries
+from bayesmix.model.options import MOST_DRAWS
+from bayesmix.model.spec import ModelSpec
+from bayesmix.priors.prior import Prior
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["sample_prior"]
+
+
+def sample_prior(
+    spec: ModelSpec, draws: int = 1000, *, random_seed: int | np.random.Generator | None = None
+) -> xr.DataTree:
+    """Draw parameters and data from the prior, for a prior predictive check.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    draws : int
+        Number of draws.
+    random_seed : int, Generator or None
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    DataTree
+        Groups ``prior`` (the variables of the posterior schema) and ``prior_predictive``
+        (the response), dims ``chain, draw`` first.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> spec = bm.prepare("Reaction ~ Days + (Days | Subject)", data)
+    >>> prior = spec.sample_prior(50, random_seed=1)  # doctest: +SKIP
+    """
+    import_whole("pymc")
+    import pymc as pm
+
+    draws = whole_number("draws", draws, at_least=1)
+    at_most("draws", draws, MOST_DRAWS)
+    improper = [
+        leaf.path
+        for leaf in spec.priors.leaves
+        if isinstance(leaf.prior, Prior) and not leaf.prior.is_proper
+    ]
+    if improper:
+        raise BayesmixError(
+            f"The prior of {', '.join(improper)} is improper and cannot be drawn from. Give it a "
+            "proper one, such as Prior('Normal', mu=0, sigma=10)."
+        )
+    with quiet_libraries():
+        tree: xr.DataTree = pm.sample_prior_predictive(
+            draws, model=build_model(spec), random_seed=seed(random_seed)
+        )
+    return tree
