@@ -57,11 +57,11 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.preparation.zeros`          covariates whose zero is far from the data
 `bayesmix.model.spec`           design + family + priors: the whole model as plain data
 `bayesmix.model.centring`       group effects of centred columns, and as written
-`bayesmix.engines.model`          the specification -> a joint PyMC model
+`bayesmix.engines.nuts.joint`          the specification -> a joint PyMC model
 `bayesmix.tables.tables`         posterior -> the tables that mixed-model users read
 `bayesmix.tables.pooling`        what partial pooling did, group by group
-`bayesmix.engines.rescaling`      a specification in other units, and back
-`bayesmix.engines.sampling`       draws in one schema, convergence checked
+`bayesmix.engines.nuts.rescaling`      a specification in other units, and back
+`bayesmix.engines.run`       draws in one schema, convergence checked
 `bayesmix.tables.report`         tables -> text and HTML
 `bayesmix.posterior.draws`          posterior -> arrays, the linear predictor of any rows
 `bayesmix.predictions.predict`        linear predictor, expected and new responses

@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from bayesmix.criteria import correlation, criteria, crossval
 from bayesmix.engines import refits
-from bayesmix.engines.model import build_model
+from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
-from bayesmix.engines.sampling import sample
+from bayesmix.engines.run import sample
 from bayesmix.families.families import Family
 from bayesmix.figures import groupplots, plots
 from bayesmix.model.options import SampleOptions

@@ -45,7 +45,14 @@ MODULES = tuple(
     if path.parent == PACKAGE or path.name != "__init__.py"
 )
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
-PYMC_DOORS = {"priors.distributions", "engines.model", "engines.sampling"}
+PYMC_DOORS = {
+    "priors.distributions",
+    "priors.compiled",
+    "engines.nuts.joint",
+    "engines.nuts.engine",
+    "engines.nuts.failures",
+    "engines.prior",
+}
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
 ARVIZ_DOORS = {"criteria.elpd"}
 

@@ -80,7 +80,7 @@ def test_draws_that_ignore_the_data_are_seen_by_the_densities_only() -> None:
 
 
 def test_a_fit_that_needs_nuts_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesmix.engines import sampling
+    from bayesmix.engines import run as sampling
 
     monkeypatch.setattr(sampling, "_exact", lambda spec, options: None)
     design = SHORT[0]

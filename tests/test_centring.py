@@ -347,7 +347,7 @@ def test_zeros_that_do_not_matter_are_passed_over():
 
 def test_priors_as_written_are_those_of_the_joint_model():
     """Sds and correlations as written, drawn here and by PyMC."""
-    from bayesmix.engines.implied import implied_priors
+    from bayesmix.engines.exact.implied import implied_priors
 
     spec = bm.prepare("y ~ x + (x | g)", shifted(simulated(5, 8), "t", 3.0))
     (term,) = spec.design.groups

@@ -17,7 +17,7 @@ from bayesmix.criteria.correlation import (
     correlations,
 )
 from bayesmix.criteria.criteria import loo
-from bayesmix.engines.implied import implied_priors
+from bayesmix.engines.exact.implied import implied_priors
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from bayesmix.base.errors import BayesmixError, ComparisonWarning
 from bayesmix.criteria import criteria
 from bayesmix.criteria.criteria import conditional_densities
 from bayesmix.criteria.facts import Facts
-from bayesmix.engines.integrated import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
 
 
 def quietly(function, *args, **options):

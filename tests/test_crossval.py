@@ -20,9 +20,9 @@ from threadpoolctl import threadpool_info
 import bayesmix as bm
 from bayesmix.criteria import crossval
 from bayesmix.criteria.crossval import FoldJob, folds, logo_by_refit, run_fold
-from bayesmix.engines.exact import marginal_of
-from bayesmix.engines.sampling import sample
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.run import sample
 from gaussian import CASES
 
 K = 3

@@ -14,8 +14,7 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks import marginal
-from bayesmix.engines.exact import ExactDraws, marginal_of, sample_exact
-from bayesmix.engines.independence import (
+from bayesmix.engines.exact.chains import (
     Learnt,
     Mixture,
     has_stuck,
@@ -24,8 +23,9 @@ from bayesmix.engines.independence import (
     long_chains,
     short_chains,
 )
-from bayesmix.engines.sampling import sample
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.sampler import ExactDraws, marginal_of, sample_exact
+from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.run import sample
 from bayesmix.model.centring import scale_as_written, sd_and_cor
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec

@@ -13,8 +13,8 @@ from scipy.stats import norm
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.engines import exact
-from bayesmix.engines.implied import implied_priors
+from bayesmix.engines.exact import sampler as exact
+from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.figures.panels import BLUE, ORANGE, density
 from bayesmix.figures.plots import _prior_density, plot_ppc, plot_trace, plot_varcorr
 from pictures import labels, texts_overlap

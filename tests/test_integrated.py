@@ -14,10 +14,10 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.theta import Theta
-from bayesmix.engines import integrated
-from bayesmix.engines.exact import marginal_of
-from bayesmix.engines.integrated import group_densities, row_densities, theta_of
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.densities import Budget
+from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from gaussian import CASES, DenseAlgebra, dense, frame
@@ -243,7 +243,7 @@ def test_a_theta_beyond_the_machine_is_nan_and_spoils_no_other(name):
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
-def test_blocks_and_threads_do_not_change_the_numbers(monkeypatch, name):
+def test_blocks_and_threads_do_not_change_the_numbers(name):
     spec = CASES[name].spec()
     theta = points(spec, 6)
     factors = [term.factor for term in spec.design.groups]
@@ -251,21 +251,19 @@ def test_blocks_and_threads_do_not_change_the_numbers(monkeypatch, name):
     whole, groups = rows_of(spec, theta), group_densities(spec, theta, None, codes=codes)
     together = [group_densities(spec, theta, factor) for factor in factors]
     np.testing.assert_array_equal(rows_of(spec, theta, rows_at_once=17), whole)
-    monkeypatch.setattr(integrated, "LARGEST_BLOCK", 6 * 25)
-    monkeypatch.setattr(integrated, "LARGEST_KEPT", 0)
-    np.testing.assert_allclose(rows_of(spec, theta, rows_at_once=10), whole, rtol=1e-10)
-    monkeypatch.setattr(integrated, "LARGEST_BATCH", 1)
-    monkeypatch.setattr(integrated, "CACHE_SIZE", 1)
-    one_by_one = rows_of(spec, theta)
+    few = Budget(block=6 * 25, kept=0)
+    np.testing.assert_allclose(rows_of(spec, theta, rows_at_once=10, budget=few), whole, rtol=1e-10)
+    one = dataclasses.replace(few, batch=1, cache=1)
+    one_by_one = rows_of(spec, theta, budget=one)
     np.testing.assert_allclose(one_by_one, whole, rtol=1e-10)
-    each = group_densities(spec, theta, None, codes=codes)
+    each = group_densities(spec, theta, None, codes=codes, budget=one)
     np.testing.assert_allclose(each, groups, rtol=1e-9)
     for factor, expected in zip(factors, together, strict=True):
-        ours = group_densities(spec, theta, factor)
+        ours = group_densities(spec, theta, factor, budget=one)
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-9)
     with ThreadPoolExecutor(2) as pool:
-        np.testing.assert_array_equal(rows_of(spec, theta, run=pool.map), one_by_one)
-        threaded = group_densities(spec, theta, None, pool.map, codes=codes)
+        np.testing.assert_array_equal(rows_of(spec, theta, run=pool.map, budget=one), one_by_one)
+        threaded = group_densities(spec, theta, None, pool.map, codes=codes, budget=one)
         np.testing.assert_array_equal(threaded, each)
 
 

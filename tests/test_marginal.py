@@ -8,8 +8,8 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks.crossproducts import cross_products
-from bayesmix.engines.exact import exact_obstacle, marginal_of, sample_exact
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of, sample_exact
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.centring import sd_variable
 from gaussian import CASES, dense, frame
 
@@ -213,7 +213,7 @@ def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sa
 def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name):
     from arviz_stats.base import array_stats
 
-    from bayesmix.engines import exact
+    from bayesmix.engines.exact import sampler as exact
 
     spec = CASES[name].spec()
     options = {"draws": 1000, "chains": 4, "cores": 2}
@@ -236,7 +236,7 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name
 
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
 def test_effects_too_large_to_keep_are_summarised(monkeypatch, name):
-    from bayesmix.engines import exact
+    from bayesmix.engines.exact import sampler as exact
 
     case = CASES[name]
     spec = case.spec()

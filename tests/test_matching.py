@@ -11,9 +11,9 @@ from scipy.special import logsumexp
 import bayesmix as bm
 from bayesmix.blocks.theta import Theta
 from bayesmix.criteria.criteria import _pareto_smoothed
-from bayesmix.engines.integrated import group_densities, theta_of
-from bayesmix.engines.matching import matched
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.left_out import group_densities, theta_of
+from bayesmix.engines.exact.moved import matched
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 from gaussian import CASES
 

@@ -11,7 +11,8 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.engines.model import build_model, free_variables, observed_name
+from bayesmix.engines.nuts.joint import build_model
+from bayesmix.model.schema import free_variables, observed_name
 from bayesmix.model.spec import ModelSpec, partial_correlations
 from cases import CASES, Case
 

@@ -490,7 +490,7 @@ class TestShrinkage:
         assert (table["partial_pooling"] < 0).sum() in {2, 3, 4}
 
     def test_effects_that_were_kept_as_summaries(self, monkeypatch):
-        from bayesmix.engines import exact
+        from bayesmix.engines.exact import sampler as exact
 
         formula, data = "Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy")
         complete = bm.fit(formula, data, random_seed=1, progressbar=False).shrinkage()

@@ -13,9 +13,9 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.engines.model import variable_dims
 from bayesmix.families.families import nearest_whole
 from bayesmix.model.options import SampleOptions
+from bayesmix.model.schema import variable_dims
 from bayesmix.priors.defaults import resolve_priors
 
 CHAINS, DRAWS, N = 2, 30, 96

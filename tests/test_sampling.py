@@ -20,10 +20,10 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.engines import sampling
+from bayesmix.engines import run as sampling
 from bayesmix.engines.convergence import convergence_messages
-from bayesmix.engines.model import coordinates, variable_dims
 from bayesmix.model.options import SampleOptions
+from bayesmix.model.schema import coordinates, variable_dims
 from bayesmix.model.spec import ModelSpec
 from bayesmix.tables import tables
 

@@ -13,10 +13,10 @@ from scipy import integrate, stats
 
 import bayesmix as bm
 from bayesmix.design.magnitudes import mean, root_mean_weight, sd, spread
-from bayesmix.engines import sampling
-from bayesmix.engines.model import observed_name
-from bayesmix.engines.rescaling import rescaled, with_numbers_of
+from bayesmix.engines import run as sampling
+from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
+from bayesmix.model.schema import observed_name
 
 N = 60
 
@@ -140,7 +140,7 @@ class TestExact:
             plt.close("all")
 
     def test_effects_that_are_summarised(self, monkeypatch):
-        monkeypatch.setattr("bayesmix.engines.exact.MOST_BYTES", 0)
+        monkeypatch.setattr("bayesmix.engines.exact.sampler.MOST_BYTES", 0)
         data = frame()
         plain = fit("y ~ x + (x | g)", data)
         scaled = fit("y ~ x + (x | g)", data.assign(y=data.y * 1e100, x=data.x * 1e-30))
@@ -316,7 +316,7 @@ PRIORS = [
 class TestRescaled:
     @pytest.mark.parametrize("prior", PRIORS, ids=str)
     def test_priors_are_of_the_parameter_in_its_unit(self, prior):
-        from bayesmix.engines.rescaling import _in_unit
+        from bayesmix.engines.nuts.rescaling import _in_unit
 
         unit, value = 2.0**20, np.array([0.7, 1.3, 5.0])
         ours = _in_unit("sigma", prior, unit).log_density(value / unit) - np.log(unit)
@@ -491,7 +491,7 @@ def test_starts_are_those_of_the_default_priors_where_a_prior_is_far():
     far = dataclasses.replace(
         spec, priors=spec.priors.replace({"sigma": bm.Prior("HalfNormal", sigma=1e30)})
     )
-    from bayesmix.engines.theta import ThetaSpace
+    from bayesmix.engines.exact.space import ThetaSpace
 
     near, moved = (ThetaSpace.of(s).candidates(np.random.default_rng(1), 50) for s in (spec, far))
     assert len(near) == 50

@@ -21,8 +21,8 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.engines.model import variable_dims
 from bayesmix.model.options import SampleOptions
+from bayesmix.model.schema import variable_dims
 from bayesmix.preparation.make import make_design
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.storage.archive import Archive

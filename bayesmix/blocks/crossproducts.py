@@ -173,3 +173,14 @@ def _merge(row: IntArray, column: IntArray, values: FloatArray) -> CrossBlocks:
         [np.bincount(code, flat[:, i], minlength=len(keys)) for i in range(flat.shape[1])], axis=1
     )
     return CrossBlocks(keys // width, keys % width, summed.reshape(-1, *values.shape[1:]))
+
+
+def blocks_between(products: CrossProducts, s: int, t: int) -> CrossBlocks:
+    """Blocks of the pair with the levels of s as rows."""
+    if s < t:
+        return products.cross[s, t]
+    blocks = products.cross[t, s]
+    order = np.lexsort((blocks.row, blocks.column))
+    return CrossBlocks(
+        blocks.column[order], blocks.row[order], np.swapaxes(blocks.values[order], 1, 2)
+    )

@@ -18,8 +18,8 @@ from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
 from bayesmix.criteria.criteria import logo, loo
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE, caution, remedy
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.engines.exact import exact_obstacle
-from bayesmix.engines.implied import ImpliedPrior, implied_priors
+from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors
+from bayesmix.engines.exact.sampler import exact_obstacle
 from bayesmix.engines.refits import refitted
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted

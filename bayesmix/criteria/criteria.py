@@ -24,10 +24,10 @@ from bayesmix.blocks.theta import Theta
 from bayesmix.criteria.crossval import check_executor, fold_results, fold_seeds, logo_by_refit
 from bayesmix.criteria.facts import Facts
 from bayesmix.design.design import Design
-from bayesmix.engines.exact import exact_obstacle, marginal_of
-from bayesmix.engines.integrated import group_densities, row_densities, theta_of
-from bayesmix.engines.matching import DENSITIES, matched
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.moved import DENSITIES, matched
+from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws

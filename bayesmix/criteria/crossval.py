@@ -29,8 +29,8 @@ from bayesmix.base.progress import late_progress
 from bayesmix.criteria.facts import Facts
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.engines.exact import exact_obstacle
-from bayesmix.engines.sampling import sample
+from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.engines.run import sample
 from bayesmix.frames.frames import row_values
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec

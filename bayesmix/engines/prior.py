@@ -9,8 +9,8 @@ import numpy as np
 from bayesmix.base.arguments import at_most, seed, whole_number
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.interrupts import import_whole
-from bayesmix.engines.model import build_model
-from bayesmix.engines.nuts import quiet_libraries
+from bayesmix.base.quiet import quiet_libraries
+from bayesmix.engines.nuts.joint import build_model
 from bayesmix.model.options import MOST_DRAWS
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from bayesmix.engines.sampling import sample
+from bayesmix.engines.run import sample
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.preparation.zeros import warn_of_zeros

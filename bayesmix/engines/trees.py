@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.engines.exact import STATISTICS, ExactDraws
-from bayesmix.engines.model import coordinates
+from bayesmix.engines.exact.sampler import STATISTICS, ExactDraws
+from bayesmix.model.schema import coordinates
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.correlation import Correlation, CorrelationComparison, correlations
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE
-from bayesmix.engines.implied import implied_priors
+from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.figures.panels import (
     BLUE,
     CHAINS,

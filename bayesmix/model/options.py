@@ -111,3 +111,7 @@ def _check_nuts(nuts: object) -> None:
         )
     if "max_treedepth" in nuts:
         whole_number("nuts: max_treedepth", nuts["max_treedepth"], at_least=1)
+
+
+def size_of(options: SampleOptions) -> str:
+    return f"{options.chains} chains x {options.draws} draws"

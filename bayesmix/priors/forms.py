@@ -49,7 +49,7 @@ def _truncated_normal(
     return {"a": (lower - mu) / sigma, "b": (upper - mu) / sigma, "loc": mu, "scale": sigma}
 
 
-def _beta_moments(mu: float, sigma: float) -> dict[str, float]:
+def beta_moments(mu: float, sigma: float) -> dict[str, float]:
     size = mu * (1 - mu) / sigma**2 - 1
     return {"a": mu * size, "b": (1 - mu) * size}
 
@@ -134,7 +134,7 @@ FORMS: Mapping[str, tuple[Form, ...]] = MappingProxyType(
         "ChiSquared": (Form("chi2", lambda nu: {"df": nu}, ("nu",)),),
         "Beta": (
             Form("beta", lambda alpha, beta: {"a": alpha, "b": beta}, ("alpha", "beta")),
-            Form("beta", _beta_moments, ("mu", "sigma")),
+            Form("beta", beta_moments, ("mu", "sigma")),
         ),
     }
 )

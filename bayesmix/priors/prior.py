@@ -15,7 +15,7 @@ from bayesmix.base.arguments import as_number, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.priors.distributions import pymc_variable, refuse_unknown
-from bayesmix.priors.forms import FORMS, IMPROPER, Form, _beta_moments, form_of, written
+from bayesmix.priors.forms import FORMS, IMPROPER, Form, beta_moments, form_of, written
 
 __all__ = ["LKJ", "Prior", "vectorise"]
 
@@ -290,7 +290,7 @@ def _complete(distribution: str, values: dict[str, float]) -> dict[str, float]:
         shown = ", ".join(f"{name}={value:g}" for name, value in values.items())
         limits = (
             " mu must lie in (0, 1) and sigma below sqrt(mu (1 - mu))."
-            if form.convert is _beta_moments
+            if form.convert is beta_moments
             else ""
         )
         raise BayesmixError(

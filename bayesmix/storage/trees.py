@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.engines.model import coordinates, variable_dims
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.schema import coordinates, variable_dims
 from bayesmix.storage.archive import Damaged, require
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.records import checked, mapping

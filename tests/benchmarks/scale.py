@@ -40,7 +40,7 @@ def simulated(n_rows: int, n_groups: int) -> pd.DataFrame:
 
 def one_size(n_rows: int, n_groups: int) -> dict[str, float]:
     import bayesmix as bm
-    from bayesmix.engines import sampling
+    from bayesmix.engines import run as sampling
 
     # A small fit loads the libraries, so that their time and memory are not counted.
     str(bm.fit(FORMULA, simulated(200, 10), random_seed=1, progressbar=False).summary())

@@ -13,11 +13,12 @@ from threadpoolctl import threadpool_limits
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.crossproducts import cross_products
-from bayesmix.blocks.marginal import Effects, MarginalModel, marginal_model
+from bayesmix.blocks.marginal import Effects, MarginalModel
+from bayesmix.blocks.plan import marginal_model
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import LARGEST, SMALLEST
-from bayesmix.engines.independence import (
+from bayesmix.engines.exact.chains import (
     Sampled,
     has_stuck,
     learn,
@@ -25,8 +26,8 @@ from bayesmix.engines.independence import (
     long_chains,
     short_chains,
 )
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
-from bayesmix.engines.theta import ThetaSpace
 from bayesmix.model.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable
 from bayesmix.model.spec import ModelSpec
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.engines.model import free_variables, observed_name
 from bayesmix.engines.scaling import Units
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.schema import free_variables, observed_name
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import LKJ, Prior
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.engines.theta import draw_from
+from bayesmix.engines.exact.space import draw_from
 from bayesmix.model.centring import scale_as_written, sd_and_cor
 from bayesmix.model.spec import ModelSpec
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.base.version import __version__
 from bayesmix.engines.convergence import convergence_messages
-from bayesmix.engines.exact import exact_obstacle
-from bayesmix.engines.exactly import draw_exactly
-from bayesmix.engines.nuts import draw_by_nuts
+from bayesmix.engines.exact.engine import draw_exactly
+from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.engines.nuts.engine import draw_by_nuts
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import logging
 import os
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.base.progress import bars, say, signs_of_life
-from bayesmix.engines.failures import options_refused, refuse_unknown_options, sampler_failures
-from bayesmix.engines.model import build_model
-from bayesmix.engines.rescaling import rescaled, with_numbers_of
+from bayesmix.base.quiet import quiet_libraries
+from bayesmix.engines.nuts.failures import options_refused, refuse_unknown_options, sampler_failures
+from bayesmix.engines.nuts.joint import build_model
+from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.engines.trees import complete_draws, one_schema
-from bayesmix.model.options import SampleOptions
+from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -96,21 +95,3 @@ def stop_with_chain(options: SampleOptions) -> Callable[..., None]:
             last.update(chain=draw.chain, draw=draw.draw_idx)
 
     return stop
-
-
-def size_of(options: SampleOptions) -> str:
-    return f"{options.chains} chains x {options.draws} draws"
-
-
-@contextlib.contextmanager
-def quiet_libraries() -> Iterator[None]:
-    """Keep the libraries' log lines and warnings away: one warning of ours says what matters."""
-    logger = logging.getLogger("pymc")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -10,12 +10,11 @@ import pandas as pd
 from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
-from bayesmix.engines.exact import sample_exact
-from bayesmix.engines.failures import IMPOSSIBLE
-from bayesmix.engines.model import coordinates, free_variables, observed_name, variable_dims
-from bayesmix.engines.nuts import size_of
+from bayesmix.engines.exact.sampler import sample_exact
+from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries
-from bayesmix.model.options import SampleOptions
+from bayesmix.model.options import SampleOptions, size_of
+from bayesmix.model.schema import coordinates, free_variables, observed_name, variable_dims
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:

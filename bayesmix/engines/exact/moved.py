@@ -17,9 +17,9 @@ from scipy.special import logsumexp
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.theta import Theta
-from bayesmix.engines.exact import marginal_of
-from bayesmix.engines.integrated import group_densities
-from bayesmix.engines.theta import ThetaSpace
+from bayesmix.engines.exact.left_out import group_densities
+from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 
 __all__ = ["DENSITIES", "matched"]
@@ -58,7 +58,7 @@ def matched(
     r_eff : float
         Effective over actual number of draws.
     run : callable
-        As in `bayesmix.engines.integrated.row_densities`.
+        As in `bayesmix.engines.exact.left_out.row_densities`.
 
     Returns
     -------

@@ -1,0 +1,139 @@
+"""The other factors as one dense matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.small import cholesky
+from bayesmix.blocks.theta import Theta
+
+__all__ = []
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Dense:
+    """Crossed factors: one dense matrix per theta for all that is left."""
+
+    factors: tuple[int, ...]
+    shapes: tuple[tuple[int, int], ...]  # (J, q) of each factor
+    base: FloatArray  # (E,) entries before anything is eliminated
+    places: IntArray  # (E,) in the flat lower triangle of (m + p + 1) columns
+    n_columns: int  # m + p + 1
+
+    @property
+    def m(self) -> int:
+        return sum(J * q for J, q in self.shapes)
+
+    @property
+    def mirrored(self) -> IntArray:
+        return self.places % self.n_columns * self.n_columns + self.places // self.n_columns
+
+    @property
+    def size(self) -> int:
+        return 2 * self.n_columns**2
+
+    @property
+    def cost(self) -> float:
+        return self.n_columns**3 / 3 + 20.0 * self.n_columns**2
+
+    def eliminate(
+        self,
+        entries: FloatArray,
+        corner: FloatArray,
+        theta: Theta,
+        variance: FloatArray,
+        state: dict[str, Any],
+    ) -> tuple[FloatArray, FloatArray]:
+        m = self.m
+        full = entries if entries.ndim == 3 else self.spread(entries)
+        self._scale(full, theta)
+        diagonal = np.einsum("bii->bi", full)
+        diagonal[:, :m] += variance[:, None]
+        # With a corner that keeps the whole positive, its rows of the factor are the half-solved
+        # border; the corner itself is only there for that.
+        full[:, m:, m:] = np.moveaxis(corner, -1, 0)
+        diagonal[:, m:] *= 1 + 1e-6
+        diagonal[:, m:] += 1e-6 * diagonal[:, m:].max(axis=1, keepdims=True)
+        factor = cholesky(full)
+        half = factor[:, m:, :m]
+        state["dense"] = factor
+        log_determinant = 2 * np.log(np.einsum("bii->bi", factor)[:, :m]).sum(axis=1)
+        taken = half @ np.swapaxes(half, 1, 2)
+        return corner - np.moveaxis(taken, 0, -1), log_determinant
+
+    def spread(self, entries: FloatArray) -> FloatArray:
+        """Entries (E, B) as symmetric matrices (B, m + p + 1, m + p + 1)."""
+        full = np.zeros((entries.shape[1], self.n_columns, self.n_columns))
+        flat = full.reshape(len(full), -1)
+        flat[:, self.places] = entries.T
+        if any(q > 1 for _, q in self.shapes):
+            flat[:, self.mirrored] = entries.T
+        return full
+
+    def _scale(self, full: FloatArray, theta: Theta) -> None:
+        """``L' S L`` and ``L' border``, L block-diagonal, in place."""
+        start = 0
+        B, width, _ = full.shape
+        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+            scale = theta.scale[factor]
+            places = slice(start, start + J * q)
+            if q == 1:
+                full[:, :, places] *= scale
+                full[:, places] *= scale
+            else:
+                right = full[:, :, places].reshape(B, width * J, q) @ scale
+                full[:, :, places] = right.reshape(B, width, J * q)
+                left = np.swapaxes(scale, 1, 2)[:, None] @ full[:, places].reshape(B, J, q, width)
+                full[:, places] = left.reshape(B, J * q, width)
+            start += J * q
+
+    def substitute(
+        self,
+        beta: FloatArray,
+        theta: Theta,
+        state: dict[str, Any],
+        zeta: dict[int, FloatArray],
+        u: dict[int, FloatArray],
+        rng: np.random.Generator,
+    ) -> None:
+        B, p = beta.shape
+        m = self.m
+        draws = np.empty((B, m))
+        noise = rng.standard_normal((B, m))
+        for b, factor in enumerate(state["dense"]):
+            half = factor[m:, :m]
+            right = half[p] - beta[b] @ half[:p] + theta.sigma[b] * noise[b]
+            draws[b] = linalg.blas.dtrsv(factor[:m, :m].T, right, lower=False)
+        start = 0
+        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+            zeta[factor] = draws[:, start : start + J * q].reshape(B, J, q)
+            u[factor] = zeta[factor] @ np.swapaxes(theta.scale[factor], 1, 2)
+            start += J * q
+
+    def moments(self, theta: Theta, state: dict[str, Any]) -> tuple[FloatArray, FloatArray]:
+        """Mean (B, m + p) and covariance / sigma^2 (B, m + p, m + p) of u and beta."""
+        m = self.m
+        p = state["half"].shape[1]
+        mean = np.empty((len(theta), m + p))
+        covariance = np.zeros((len(theta), m + p, m + p))
+        for b, factor in enumerate(state["dense"]):
+            triangle = np.tril(factor[: m + p, : m + p])
+            triangle[m:, m:] = theta.sigma[b] * state["C"][b]
+            right = np.append(factor[m + p, :m], theta.sigma[b] * state["half"][b])
+            mean[b] = linalg.blas.dtrsv(triangle.T, right, lower=False)
+            lower = linalg.lapack.dpotri(triangle.T, lower=False, overwrite_c=True)[0].T
+            covariance[b] = lower
+            covariance[b] += np.tril(lower, -1).T
+        up = Theta(tuple(np.swapaxes(scale, 1, 2) for scale in theta.scale), theta.sigma)
+        self._scale(covariance, up)
+        start = 0
+        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+            u = mean[:, start : start + J * q].reshape(-1, J, q) @ up.scale[factor]
+            mean[:, start : start + J * q] = u.reshape(-1, J * q)
+            start += J * q
+        return mean, covariance

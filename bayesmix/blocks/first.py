@@ -1,0 +1,121 @@
+"""The factor that is eliminated first, level by level."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import sparse
+
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.crossproducts import CrossBlocks
+from bayesmix.blocks.dense import Dense
+from bayesmix.blocks.nested import Nested
+from bayesmix.blocks.small import CACHE_SIZE, factorise, inverse_of, lower_pairs, solve, stack
+from bayesmix.blocks.theta import Theta
+
+__all__ = []
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class First:
+    """The factor that is eliminated first, while everything is still free of theta.
+
+    Levels with the same ``Z'WZ`` share their factorisation, so that the cost is that of the
+    distinct ones. What the elimination takes from the rest is linear in ``K = L M^-1 L'``.
+    """
+
+    factor: int
+    gram: FloatArray  # (C, q, q) distinct Z'WZ
+    class_of: IntArray  # (J,)
+    counts: FloatArray  # (C,)
+    pattern: tuple[tuple[int, int], ...]  # entries of L that are not zero
+    corner: FloatArray  # (r, C * k) takes from the corner, lower triangle
+    rest: sparse.csr_array | None  # (E, C * k) takes from the rest
+    columns: FloatArray | None  # (J, q, m + p + 1) all couplings, where too dense for `rest`
+    border: FloatArray  # (J, q, p + 1)
+    couplings: tuple[tuple[int, CrossBlocks], ...]  # factor, blocks with rows = levels of this
+
+
+def eliminate_first(
+    first: First, scale: FloatArray, variance: FloatArray, rest: Nested | Dense | None
+) -> tuple[FloatArray, FloatArray | None, FloatArray]:
+    C, q, _ = first.gram.shape
+    lower = lower_pairs(q)
+    k, B = len(lower), len(variance)
+    taken = np.zeros((len(first.corner), B))
+    log_determinant = np.zeros(B)
+    inverses: list[FloatArray] = []
+    whites: list[FloatArray] = []
+    step = max(1, CACHE_SIZE // B)
+    for start in range(0, C, step):
+        levels = slice(start, start + step)
+        _, white, log = factorise(first.gram[levels, ..., None], scale, variance, first.pattern)
+        blocks = np.empty((len(log), k, B))
+        for i, (a, b) in enumerate(lower):
+            blocks[:, i] = inverse_of(white, q, a, b)
+        K = blocks.reshape(-1, B)
+        log_determinant += first.counts[levels] @ log
+        columns = slice(start * k, start * k + len(K))
+        taken += first.corner[:, columns] @ K
+        if first.rest is not None:
+            inverses.append(K)
+        if first.columns is not None:
+            whites.append(stack(white, q, len(log), B))
+    entries = None
+    if rest is not None and first.rest is not None:
+        entries = rest.base[:, None] - first.rest @ np.concatenate(inverses)
+    elif isinstance(rest, Dense) and first.columns is not None:
+        W = np.concatenate(whites, axis=1)[:, first.class_of]
+        H = (W @ first.columns).reshape(B, -1, rest.n_columns)
+        entries = rest.spread(rest.base[:, None]) - np.swapaxes(H, 1, 2) @ H
+    return taken, entries, log_determinant
+
+
+def substitute_first(
+    first: First,
+    beta: FloatArray,
+    theta: Theta,
+    zeta: dict[int, FloatArray],
+    u: dict[int, FloatArray],
+    rng: np.random.Generator,
+) -> None:
+    J, q, _ = first.border.shape
+    out = np.empty((len(theta), J, q))
+    step = max(1, 4 * CACHE_SIZE // len(theta))
+    for start in range(0, J, step):
+        levels = slice(start, min(start + step, J))
+        drawn = draw_levels(first, levels, beta, theta, u, rng)
+        out[:, levels] = np.moveaxis(drawn, (0, 2), (2, 0))
+    zeta[first.factor] = out
+    u[first.factor] = out @ np.swapaxes(theta.scale[first.factor], 1, 2)
+
+
+def draw_levels(
+    first: First,
+    levels: slice,
+    beta: FloatArray,
+    theta: Theta,
+    u: dict[int, FloatArray],
+    rng: np.random.Generator,
+) -> FloatArray:
+    """Draw zeta of some levels given all other effects, shape (q, levels, B)."""
+    p = beta.shape[1]
+    border = first.border[levels]
+    residual = border[..., p, None] - np.tensordot(border[..., :p], beta.T, axes=1)
+    for factor, blocks in first.couplings:
+        couple(residual, blocks, u[factor], levels)
+    gram = first.gram[first.class_of[levels], ..., None]
+    chol, white, _ = factorise(gram, theta.scale[first.factor], theta.sigma**2, first.pattern)
+    return solve(chol, white, residual, theta.sigma, rng.standard_normal(residual.shape))
+
+
+def couple(residual: FloatArray, blocks: CrossBlocks, u: FloatArray, levels: slice) -> None:
+    """Take ``Z_s' W Z_t u_t`` off the residual (levels, q_s, B) of some levels of factor s."""
+    start, stop = np.searchsorted(blocks.row, [levels.start, levels.stop])
+    row, column = blocks.row[start:stop] - levels.start, blocks.column[start:stop]
+    shape = (len(residual), u.shape[1])
+    for a in range(residual.shape[1]):
+        for b in range(u.shape[2]):
+            matrix = sparse.csr_array((blocks.values[start:stop, a, b], (row, column)), shape=shape)
+            residual[:, a] -= matrix @ u[:, :, b].T

@@ -1,0 +1,1 @@
+"""NUTS on the joint model in PyMC."""
