@@ -66,9 +66,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.posterior.draws`          posterior -> arrays, the linear predictor of any rows
 `bayesmix.predictions.predict`        linear predictor, expected and new responses
 `bayesmix.predictions.heldout`        densities of rows that were not fitted
-`bayesmix.criteria.crossval`       k-fold cross-validation on any executor
+`bayesmix.criteria.kfold`       k-fold cross-validation on any executor
 `bayesmix.criteria.elpd`           results of the criteria, as ArviZ's
-`bayesmix.criteria.criteria`       how well a model predicts: LOO, WAIC, leave one group out
+`bayesmix.criteria.loo`       how well a model predicts: LOO, WAIC, leave one group out
 `bayesmix.criteria.verdicts`       differences of elpd in words, if they can be trusted
 `bayesmix.criteria.comparison`     models by how well they predict: a table
 `bayesmix.criteria.correlation`    whether group effects are correlated, and whether it matters

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bayesmix.criteria import correlation, criteria, crossval
+from bayesmix.criteria import correlation
+from bayesmix.criteria.kfold import kfold
+from bayesmix.criteria.logo import logo
+from bayesmix.criteria.loo import loo
+from bayesmix.criteria.waic import waic
 from bayesmix.engines import refits
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
@@ -78,10 +82,10 @@ class MixedFit(Fitted):
     epred = predict.epred
     predict = predict.predict
 
-    loo = criteria.loo
-    waic = criteria.waic
-    logo = criteria.logo
-    kfold = crossval.kfold
+    loo = loo
+    waic = waic
+    logo = logo
+    kfold = kfold
     compare_correlation = correlation.compare_correlation
     uncorrelated = refits.uncorrelated
 

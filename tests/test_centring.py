@@ -367,7 +367,7 @@ def test_priors_as_written_are_those_of_the_joint_model():
 
 
 def test_fold_models_are_centred_as_the_whole():
-    from bayesmix.criteria.crossval import _fold_spec
+    from bayesmix.criteria.jobs import _fold_spec
 
     data = simulated(5, 8).assign(x=lambda d: d["t"] + 1)
     for priors in ({}, {"sd:g": HALF_NORMAL}):

@@ -16,7 +16,7 @@ from bayesmix.criteria.correlation import (
     _what_is_compared,
     correlations,
 )
-from bayesmix.criteria.criteria import loo
+from bayesmix.criteria.loo import loo
 from bayesmix.engines.exact.implied import implied_priors
 
 

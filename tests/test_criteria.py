@@ -13,8 +13,8 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, ComparisonWarning
-from bayesmix.criteria import criteria
-from bayesmix.criteria.criteria import conditional_densities
+from bayesmix.criteria import loo as criteria
+from bayesmix.criteria.conditional import conditional_densities
 from bayesmix.criteria.facts import Facts
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
 

@@ -18,8 +18,10 @@ from scipy import stats
 from threadpoolctl import threadpool_info
 
 import bayesmix as bm
-from bayesmix.criteria import crossval
-from bayesmix.criteria.crossval import FoldJob, folds, logo_by_refit, run_fold
+from bayesmix.criteria import kfold as crossval
+from bayesmix.criteria.folds import folds
+from bayesmix.criteria.jobs import FoldJob, run_fold
+from bayesmix.criteria.kfold import logo_by_refit
 from bayesmix.engines.exact.sampler import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.run import sample

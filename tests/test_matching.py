@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.blocks.theta import Theta
-from bayesmix.criteria.criteria import _pareto_smoothed
+from bayesmix.criteria.loo import _pareto_smoothed
 from bayesmix.engines.exact.left_out import group_densities, theta_of
 from bayesmix.engines.exact.moved import matched
 from bayesmix.engines.exact.space import ThetaSpace

@@ -12,10 +12,12 @@ import pandas as pd
 
 from bayesmix.base.arguments import one_of, shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
-from bayesmix.criteria.criteria import logo, loo, waic
-from bayesmix.criteria.crossval import kfold
 from bayesmix.criteria.facts import Facts
+from bayesmix.criteria.kfold import kfold
+from bayesmix.criteria.logo import logo
+from bayesmix.criteria.loo import loo
 from bayesmix.criteria.verdicts import caution, doubts, in_words, remedy
+from bayesmix.criteria.waic import waic
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.report import Summary
 

@@ -15,7 +15,8 @@ from scipy.stats import beta
 from bayesmix.base.arguments import as_number, few, shown, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
-from bayesmix.criteria.criteria import logo, loo
+from bayesmix.criteria.logo import logo
+from bayesmix.criteria.loo import loo
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE, caution, remedy
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors

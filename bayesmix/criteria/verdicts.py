@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.criteria.criteria import GOOD_P_WAIC
+from bayesmix.criteria.waic import GOOD_P_WAIC
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData

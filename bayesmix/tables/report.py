@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false, whole_number
+from bayesmix.base.words import count
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
@@ -213,8 +214,8 @@ def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
 
 def _facts(fit: Fitted) -> str:
     design = fit.design
-    levels = [_count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
-    rows = _count(design.n_rows, "row")
+    levels = [count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
+    rows = count(design.n_rows, "row")
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
     return f"{family}; {event}" + ", ".join([rows, *levels])
@@ -253,9 +254,9 @@ def sampling_line(
     if not math.isnan(ess_bulk):
         figures.append(f"smallest bulk ESS {ess_bulk:.0f}")
     if divergences:
-        figures.append(_count(divergences, "divergence"))
+        figures.append(count(divergences, "divergence"))
     figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")
-    size = f"{_count(chains, 'chain')} x {_count(draws, 'draw')}"
+    size = f"{count(chains, 'chain')} x {count(draws, 'draw')}"
     return f"{what}, {size}: {', '.join(figures)}"
 
 
@@ -269,10 +270,6 @@ def _summarised_effects(fit: Fitted) -> Iterator[str]:
                 f"Effects of {term.factor}: kept as mean, sd and quantiles; draws take "
                 f"{size:.1f} GB"
             )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _as_strings(title: str, frame: pd.DataFrame, digits: int) -> _Table:

@@ -1,0 +1,100 @@
+"""Densities of single rows, given the group effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["conditional_densities"]
+
+
+# Numbers in one block of draws by rows: 64 MB.
+BLOCK = 1 << 23
+# Parameters whose effective sample sizes are averaged.
+MOST_PARAMETERS = 20_000
+
+
+def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -> FloatArray:
+    """Compute the log density of some rows given population and group effects.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    posterior : Dataset
+        Draws of ``beta``, ``u_<factor>`` and the auxiliary parameters.
+    rows : slice
+        Positions in the design.
+
+    Returns
+    -------
+    ndarray, shape (S, rows)
+        ``log p(y_i | beta, u, auxiliaries)`` for each draw, chains after one another.
+
+    Raises
+    ------
+    BayesmixError
+        The draws of a factor were not kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import xarray as xr
+    >>> import bayesmix as bm
+    >>> from bayesmix.criteria.loo import conditional_densities
+    >>> spec = bm.prepare("Reaction ~ Days", bm.load_dataset("sleepstudy"))
+    >>> posterior = xr.Dataset(
+    ...     {
+    ...         "beta": (("chain", "draw", "term"), [[[250.0, 10.0]]]),
+    ...         "sigma": (("chain", "draw"), [[50.0]]),
+    ...     }
+    ... )
+    >>> conditional_densities(spec, posterior, slice(0, 3)).round(3)
+    array([[-4.831, -4.831, -4.905]])
+    """
+    design = spec.design
+    S = posterior.sizes["chain"] * posterior.sizes["draw"]
+    eta = np.zeros((S, len(range(*rows.indices(design.n_rows)))))
+    if design.n_terms:
+        eta += _flat(posterior["beta"], "term") @ design.X[rows].T
+    if design.offset is not None:
+        eta += design.offset[rows]
+    for term in design.groups:
+        name = f"u_{term.factor}"
+        if name not in posterior or "draw" not in posterior[name].dims:
+            raise BayesmixError(
+                f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "
+                "kept, and conditional criteria need them. Use fit.loo() or fit.logo(), which "
+                "integrate them out, or fit with fewer draws."
+            )
+        u = _flat(posterior[name], term.dim, term.effect_dim)
+        for k in range(term.n_effects):
+            eta += u[:, term.codes[rows], k] * term.Z[rows, k]
+    auxiliary = {name: _flat(posterior[name])[:, None] for name in spec.family.auxiliary}
+    weights, trials = (
+        None if values is None else values[rows] for values in (design.weights, design.trials)
+    )
+    return spec.family.log_density(design.y[rows], eta, auxiliary, weights, trials)
+
+
+def _flat(values: xr.DataArray, *dims: str) -> FloatArray:
+    array = values.transpose("chain", "draw", *dims).to_numpy()
+    return array.reshape(-1, *array.shape[2:])
+
+
+def conditional_blocks(fit: Fitted) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield rows and their log densities, some rows at a time."""
+    posterior = fit.posterior
+    step = max(1, BLOCK // (posterior.sizes["chain"] * posterior.sizes["draw"]))
+    for start in range(0, fit.spec.design.n_rows, step):
+        rows = slice(start, min(start + step, fit.spec.design.n_rows))
+        yield rows, conditional_densities(fit.spec, posterior, rows)

@@ -1,0 +1,147 @@
+"""Leaving one group out."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits
+
+from bayesmix.base.arguments import true_or_false
+from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import have, their
+from bayesmix.criteria.facts import Facts
+from bayesmix.criteria.kfold import logo_by_refit
+from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed, warn_of
+from bayesmix.criteria.repair import values_moved, values_refitted
+from bayesmix.criteria.theta import ThetaDraws
+from bayesmix.criteria.units import Units, factors_of
+from bayesmix.engines.exact.left_out import group_densities
+from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from bayesmix.criteria.elpd import ELPDDataLOGO
+
+__all__ = ["logo"]
+
+
+def logo(
+    fit: Fitted,
+    group: str | npt.ArrayLike,
+    *,
+    refit: bool | None = None,
+    reloo: bool = False,
+    executor: Executor | None = None,
+) -> ELPDDataLOGO:
+    """Estimate how well all rows of a group are predicted from the other groups.
+
+    The rows of a group are predicted jointly, as those of a new level. For Gaussian models with
+    Normal priors on the population effects that density is in closed form given theta (sds,
+    correlations, sigma), and importance sampling over theta does the rest, with moved draws as in
+    `loo` where a group says much of theta; otherwise the model is refitted without each group.
+
+    Parameters
+    ----------
+    fit : Fitted
+    group : str or array_like, shape (n,)
+        A grouping factor of the model; or, where nothing is refitted, one label for each row of
+        the fit.
+    refit : bool, optional
+        True refits without each group; by default only where there is no other way.
+    reloo : bool
+        Refit without each of the groups whose Pareto k is too high, and put the exact value in
+        place.
+    executor : concurrent.futures.Executor, optional
+        Runs the refits, as in `MixedFit.kfold`.
+
+    Returns
+    -------
+    ELPDDataLOGO
+        An ArviZ ``ELPDData`` of kind logo: ``elpd``, ``se``, ``p``, and by group ``elpd_i``,
+        ``p_loo_i`` and, without refits, ``pareto_k``; the dim is the grouping factor's.
+
+    Raises
+    ------
+    BayesmixError
+        For a group that is not there or that has one level only, and as in `loo`.
+
+    Warns
+    -----
+    ComparisonWarning
+        For groups with a Pareto k above ``good_k``.
+    ConvergenceWarning
+        For refits whose draws should not be trusted yet.
+
+    References
+    ----------
+    Merkle, Furr & Rabe-Hesketh (2019), Psychometrika 84, 802-829,
+    https://doi.org/10.1007/s11336-019-09679-0
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
+    >>> fit.logo("Subject")  # doctest: +SKIP
+    """
+    from bayesmix.criteria.elpd import ELPDDataLOGO
+
+    true_or_false("reloo", reloo)
+    if refit is not None:
+        true_or_false("refit", refit)
+    units = Units.of(fit.spec.design, group)
+    obstacle = exact_obstacle(fit.spec)
+    if refit is False and obstacle is not None:
+        raise BayesmixError(f"logo without refits needs a Gaussian model, but {obstacle}.")
+    facts = dataclasses.replace(Facts.of(fit), group=units.name)
+    coords = {units.dim: units.levels}
+    J = len(units.levels)
+    if refit or obstacle is not None:
+        if not units.in_model:
+            raise BayesmixError(
+                "Refits leave out the levels of a grouping factor of the model: give one of "
+                f"{factors_of(fit.spec.design)}."
+            )
+        result = logo_by_refit(
+            fit, units.name, executor=executor, progressbar=fit.options.progressbar
+        )
+        exact = Pointwise(result.elpd_i.values, result.p_kfold_i.values, None)
+        return ELPDDataLOGO(
+            group=units.name,
+            n_samples=result.n_samples,
+            n_data_points=J,
+            good_k=None,
+            warning=result.warning,
+            note=f"{J} refits, each without one group.",
+            **exact.fields(units.dim, coords, facts),
+        )
+    draws = ThetaDraws.of(fit)
+    S = len(draws.theta)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
+        log = group_densities(fit.spec, draws.theta, units.name, run=pool.map, codes=units.codes)
+        values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff)
+        values, note = values_moved(fit, values, draws, pool, units)
+    good_k = good_k_of(S)
+    if reloo:
+        values, note = values_refitted(fit, values, good_k, note, executor, units)
+    bad = values.n_above(good_k)
+    if bad:
+        warn_of(
+            f"{bad} of {J} groups of {units.name} {have(bad)} a Pareto k above {good_k:.2f}, so "
+            f"that {their(bad)} elpd_i is not to be trusted: logo(..., reloo=True) refits without "
+            f"{'it' if bad == 1 else 'these groups'}."
+        )
+    return ELPDDataLOGO(
+        group=units.name,
+        n_samples=S,
+        n_data_points=J,
+        good_k=good_k,
+        warning=bad > 0,
+        note=note,
+        **values.fields(units.dim, coords, facts),
+    )

@@ -1,0 +1,161 @@
+"""Leaving one row out.
+
+Densities are made when a criterion asks for them, some rows at a time: no array of draws by rows is
+ever whole.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from threadpoolctl import threadpool_limits
+
+from bayesmix.base.arguments import true_or_false
+from bayesmix.base.words import have, their
+from bayesmix.criteria.conditional import (
+    BLOCK,
+    conditional_blocks,
+)
+from bayesmix.criteria.facts import Facts
+from bayesmix.criteria.jobs import check_executor
+from bayesmix.criteria.psis import (
+    good_k_of,
+    pareto_smoothed,
+    warn_of,
+)
+from bayesmix.criteria.repair import values_moved, values_refitted
+from bayesmix.criteria.subsampled import subsampled
+from bayesmix.criteria.theta import ThetaDraws, integrates, relative_ess
+from bayesmix.engines.exact.left_out import row_densities
+from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from bayesmix.criteria.elpd import (
+        ELPDDataLOO,
+        ELPDDataLOOSubsample,
+    )
+__all__ = ["loo"]
+
+
+def loo(
+    fit: Fitted,
+    *,
+    integrated: bool | None = None,
+    reloo: bool = False,
+    subsample: int | None = None,
+    executor: Executor | None = None,
+) -> ELPDDataLOO | ELPDDataLOOSubsample:
+    """Estimate how well each row is predicted from all others, by importance sampling.
+
+    The integrated version has the density of a row given all others and theta (sds, correlations,
+    sigma) in closed form, with all population and group effects integrated out, so that the
+    importance sampling only has to mend what the row says of theta. It estimates the same
+    quantity as the conditional version, which weights draws of all effects and fails for rows that
+    say much of an effect of their own. Where a row says too much even of theta, such as one far
+    from all others, the draws of theta are moved to where the other rows put them (moment
+    matching).
+
+    Parameters
+    ----------
+    fit : Fitted
+    integrated : bool, optional
+        True for the integrated version, which needs a Gaussian model with Normal priors on the
+        population effects; False for the conditional one. By default the first where it is
+        possible.
+    reloo : bool
+        Refit without each of the rows whose Pareto k is too high, and put the exact value in
+        place.
+    subsample : int, optional
+        Leave out so many rows only, for very large data: the same random ones for all models of
+        as many rows. All others enter by their density at the posterior mean, whose error is
+        estimated from the subsample (the difference estimator of `arviz_stats.loo_subsample`).
+    executor : concurrent.futures.Executor, optional
+        Runs the refits, as in `MixedFit.kfold`.
+
+    Returns
+    -------
+    ELPDDataLOO, or ELPDDataLOOSubsample
+        ArviZ's ``ELPDDataLOO``, which its functions take: ``elpd``, ``se``, ``p``, and by row
+        ``elpd_i``, ``pareto_k`` and ``p_loo_i``, dim ``obs``. Of the integrated version ``p``
+        counts what is left to estimate, which is theta. A row that was refitted has a k of 0.
+
+    Raises
+    ------
+    BayesmixError
+        For arguments that cannot be used, a model that is not Gaussian with ``integrated=True``,
+        and fewer than 25 draws.
+
+    Warns
+    -----
+    ComparisonWarning
+        For rows with a Pareto k above ``good_k``, which is min(1 - 1 / log10(S), 0.7).
+
+    References
+    ----------
+    Vehtari, Gelman & Gabry (2017), Statistics and Computing 27, 1413-1432,
+    https://doi.org/10.1007/s11222-016-9696-4; Vehtari, Simpson, Gelman, Yao & Gabry (2024),
+    Journal of Machine Learning Research 25(72), 1-58, https://doi.org/10.48550/arXiv.1507.02646;
+    Merkle, Furr & Rabe-Hesketh (2019), Psychometrika 84, 802-829,
+    https://doi.org/10.1007/s11336-019-09679-0; Paananen, Piironen, Buerkner & Vehtari (2021),
+    Statistics and Computing 31, 16, https://doi.org/10.1007/s11222-020-09982-2; Magnusson, Vehtari,
+    Jonasson & Andersen (2020), Proceedings of Machine Learning Research 108, 341-351,
+    https://doi.org/10.48550/arXiv.2001.00980 (subsamples)
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
+    >>> fit.loo()  # doctest: +SKIP
+    """
+    from bayesmix.criteria.elpd import ELPDDataLOO
+
+    true_or_false("reloo", reloo)
+    check_executor(executor)
+    integrate = integrates(fit.spec, integrated)
+    n = fit.spec.design.n_rows
+    if subsample is not None:
+        return subsampled(fit, subsample, integrate, reloo)
+    if integrate:
+        draws = ThetaDraws.of(fit)
+        S, r_eff = len(draws.theta), draws.r_eff
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
+            step = max(1, BLOCK // S)
+            blocks = row_densities(fit.spec, draws.theta, rows_at_once=step, run=pool.map)
+            values = pareto_smoothed(blocks, n, S, r_eff)
+            values, note = values_moved(fit, values, draws, pool)
+    else:
+        posterior = fit.idata["posterior"].dataset
+        S, note = posterior.sizes["chain"] * posterior.sizes["draw"], ""
+        ordered = (x.transpose("chain", "draw", ...) for x in posterior.data_vars.values())
+        r_eff = relative_ess(x.to_numpy() for x in ordered)
+        values = pareto_smoothed(conditional_blocks(fit), n, S, r_eff)
+    good_k = good_k_of(S)
+    if reloo:
+        values, note = values_refitted(fit, values, good_k, note, executor)
+    bad = values.n_above(good_k)
+    if bad:
+        remedy = (
+            "fit.loo() integrates the group effects out, and fit.loo(reloo=True)"
+            if not integrate and exact_obstacle(fit.spec) is None
+            else "fit.loo(reloo=True)"
+        )
+        warn_of(
+            f"{bad} of {n} rows {have(bad)} a Pareto k above {good_k:.2f}, so that {their(bad)} "
+            f"elpd_i is not to be trusted: {remedy} refits without "
+            f"{'it' if bad == 1 else 'these rows'}."
+        )
+    coords = {"obs": fit.spec.design.rows}
+    return ELPDDataLOO(
+        n_samples=S,
+        n_data_points=n,
+        good_k=good_k,
+        warning=bad > 0,
+        integrated=integrate,
+        note=note,
+        **values.fields("obs", coords, Facts.of(fit)),
+    )

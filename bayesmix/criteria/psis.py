@@ -1,0 +1,96 @@
+"""Pareto-smoothed importance sampling, pointwise."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
+from bayesmix.criteria.facts import Facts
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = []
+
+GOOD_K = 0.7
+
+
+# Draws below which no tail can be fitted.
+FEWEST_DRAWS = 25
+
+
+def slices(n: int, step: int) -> Iterator[slice]:
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pointwise:
+    """elpd, effective number of parameters and Pareto k of each row or group."""
+
+    elpd: FloatArray
+    p: FloatArray
+    k: FloatArray | None
+
+    def n_above(self, good_k: float) -> int:
+        """Count the Pareto k that are too high."""
+        return 0 if self.k is None else int((self.k > good_k).sum())
+
+    def fields(self, dim: str, coords: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
+        """Return the fields of an ELPDData."""
+        import xarray as xr
+
+        def labelled(values: FloatArray | None) -> xr.DataArray | None:
+            return None if values is None else xr.DataArray(values, coords, dims=[dim])
+
+        elpd_i = xr.DataArray(self.elpd, coords, dims=[dim], attrs=facts.attrs)
+        n = len(self.elpd)
+        return {
+            "elpd": float(self.elpd.sum()),
+            "se": float(np.sqrt(n * self.elpd.var(ddof=1))) if n > 1 else 0.0,
+            "p": float(self.p.sum()),
+            "scale": "log",
+            "elpd_i": elpd_i,
+            "p_loo_i": labelled(self.p),
+            "pareto_k": labelled(self.k),
+        }
+
+
+def pareto_smoothed(
+    blocks: Iterable[tuple[slice, FloatArray]], n: int, S: int, r_eff: float
+) -> Pointwise:
+    """Importance-sample the densities (S, rows) of each block by ArviZ's PSIS."""
+    from arviz_stats.base import array_stats
+
+    enough_draws(S, at_least=FEWEST_DRAWS)
+    elpd, k, p = np.empty(n), np.zeros(n), np.zeros(n)
+    for rows, log in blocks:
+        by_row = np.ascontiguousarray(log.T)
+        own = np.arange(n)[rows]
+        # A row without information, such as none of no trials, has the same density in all draws.
+        same = np.ptp(by_row, axis=1) == 0
+        elpd[own[same]] = by_row[same, 0]
+        if not same.all():
+            smoothed = array_stats.loo(by_row[~same], chain_axis=None, r_eff=r_eff)
+            elpd[own[~same]], k[own[~same]], p[own[~same]] = smoothed
+    return Pointwise(elpd, p, np.where(np.isnan(k), np.inf, k))
+
+
+def good_k_of(S: int) -> float:
+    return float(min(1 - 1 / np.log10(S), GOOD_K))
+
+
+def enough_draws(S: int, *, at_least: int) -> None:
+    if at_least > S:
+        raise BayesmixError(
+            f"The fit has {S} draws, and at least {at_least} are needed. Fit with more draws."
+        )
+
+
+def warn_of(text: str) -> None:
+    warn(text, ComparisonWarning)

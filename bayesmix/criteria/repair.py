@@ -1,0 +1,87 @@
+"""Rows and groups where importance sampling fails: draws are moved, or the model is refitted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.words import count
+from bayesmix.criteria.jobs import fold_results, fold_seeds
+from bayesmix.criteria.psis import Pointwise, good_k_of
+from bayesmix.criteria.theta import DEAR, ThetaDraws
+from bayesmix.criteria.units import Units
+from bayesmix.engines.exact.moved import DENSITIES, matched
+from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+__all__ = []
+
+
+def values_moved(
+    fit: Fitted,
+    values: Pointwise,
+    draws: ThetaDraws,
+    pool: ThreadPoolExecutor,
+    units: Units | None = None,
+) -> tuple[Pointwise, str]:
+    """Move the draws of theta for rows or groups with a high k, where that is cheap."""
+    assert values.k is not None
+    S = len(draws.theta)
+    good_k = good_k_of(S)
+    bad = np.flatnonzero(values.k > good_k)
+    if not len(bad) or DENSITIES * len(bad) * S * marginal_of(fit.spec).model.cost > DEAR:
+        return values, draws.note
+    codes = np.arange(fit.spec.design.n_rows) if units is None else units.codes
+    found, found_k = matched(fit.spec, draws.theta, codes, bad, r_eff=draws.r_eff, run=pool.map)
+    better = found_k < values.k[bad]
+    found, bad = found[better], bad[better]
+    if not len(bad):
+        return values, draws.note
+    elpd, p, k = values.elpd.copy(), values.p.copy(), values.k.copy()
+    p[bad] += elpd[bad] - found
+    elpd[bad], k[bad] = found, found_k[better]
+    what = count(len(bad), "row" if units is None else "group")
+    note = f"For {what} with a Pareto k above {good_k:.2f} the draws of theta were moved."
+    return Pointwise(elpd, p, k), " ".join(filter(None, [draws.note, note]))
+
+
+def values_refitted(
+    fit: Fitted,
+    values: Pointwise,
+    good_k: float,
+    note: str,
+    executor: Executor | None,
+    units: Units | None = None,
+) -> tuple[Pointwise, str]:
+    """Put exact values in place of those with a high k, of rows or of groups."""
+    assert values.k is not None
+    bad = np.flatnonzero(values.k > good_k)
+    if not len(bad):
+        return values, note
+    codes = np.arange(fit.spec.design.n_rows) if units is None else units.codes
+    fold = np.zeros(len(values.k), dtype=np.int64)
+    fold[bad] = np.arange(len(bad)) + 1
+    results = fold_results(
+        fit,
+        fold[codes],
+        fold_seeds(None, fit.options)[1],
+        executor,
+        fit.options.progressbar,
+        None if units is None else list(units.levels[bad]),
+    )
+    elpd, p, k = values.elpd.copy(), values.p.copy(), values.k.copy()
+    elpd[bad] = np.concatenate([result.elpd_i for result in results])
+    p[bad] += values.elpd[bad] - elpd[bad]
+    k[bad] = 0.0
+    doubtful = sum(bool(result.messages) for result in results)
+    what = count(len(bad), "row" if units is None else "group")
+    was = "was left out in a refit" if len(bad) == 1 else "were left out in refits"
+    refits = f"{what} with a Pareto k above {good_k:.2f} {was}"
+    if doubtful:
+        refits += f", {doubtful} of which did not converge"
+    return Pointwise(elpd, p, k), " ".join(filter(None, [note, f"{refits}."]))

@@ -1,0 +1,85 @@
+"""Draws of what is left when the effects are integrated out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from bayesmix.base.arguments import true_or_false
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.blocks.theta import Theta
+from bayesmix.criteria.conditional import MOST_PARAMETERS
+from bayesmix.engines.exact.left_out import theta_of
+from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of
+from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import parameter_draws
+
+__all__ = []
+
+# Floating-point operations of all densities of theta together, beyond which every few draws serve;
+# and how many draws do at least.
+DEAR, ENOUGH_DRAWS = 3e11, 500
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ThetaDraws:
+    """Draws of theta for the integrated criteria.
+
+    Attributes
+    ----------
+    theta : Theta
+    r_eff : float
+        Effective over actual number of draws.
+    note : str
+        Whether all draws are used.
+    """
+
+    theta: Theta
+    r_eff: float
+    note: str
+
+    @classmethod
+    def of(cls, fit: Fitted) -> ThetaDraws:
+        posterior = fit.idata["posterior"].dataset
+        theta = theta_of(fit.spec, posterior)
+        draws = parameter_draws(fit.spec.design, posterior)
+        r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
+        S = len(theta)
+        cost = marginal_of(fit.spec).model.cost
+        keep = int(np.clip(DEAR // cost, min(ENOUGH_DRAWS, S), S))
+        if keep == S:
+            return cls(theta, r_eff, "")
+        note = (
+            f"{keep} of {S} draws were used, evenly spaced, because the densities of this model "
+            "are expensive."
+        )
+        return cls(theta[np.arange(keep) * S // keep], min(1.0, r_eff * S / keep), note)
+
+
+def relative_ess(draws: Iterable[FloatArray]) -> float:
+    """Average the effective sample sizes of the means, over the number of draws, as ArviZ does."""
+    from arviz_stats.base import array_stats
+
+    stacked = np.concatenate([np.asarray(x).reshape(*x.shape[:2], -1) for x in draws], axis=2)
+    chains, n_draws, parameters = stacked.shape
+    if chains == 1:
+        return 1.0
+    stacked = stacked[:, :, :: -(-parameters // MOST_PARAMETERS)]
+    sizes = array_stats.ess(np.moveaxis(stacked, 2, 0), method="mean")
+    return float(np.mean(sizes) / (chains * n_draws))
+
+
+def integrates(spec: ModelSpec, integrated: bool | None) -> bool:
+    if integrated is not None:
+        true_or_false("integrated", integrated)
+    obstacle = exact_obstacle(spec)
+    if integrated and obstacle is not None:
+        raise BayesmixError(
+            f"integrated=True integrates Gaussian effects out, but {obstacle}. Leave it out; "
+            "reloo=True mends rows with a high Pareto k."
+        )
+    return obstacle is None if integrated is None else integrated

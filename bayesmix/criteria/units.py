@@ -1,0 +1,60 @@
+"""What is left out together: the levels of a factor, or labels of the rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.base.arguments import shape_of, shown
+from bayesmix.base.arrays import IntArray
+from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.design.design import Design
+
+__all__ = []
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Units:
+    """The groups that are left out one at a time, and the group of each row."""
+
+    name: str
+    dim: str
+    levels: npt.NDArray[Any]
+    codes: IntArray
+    in_model: bool
+
+    @classmethod
+    def of(cls, design: Design, group: str | npt.ArrayLike) -> Units:
+        terms = {term.factor: term for term in design.groups}
+        if isinstance(group, str):
+            if group not in terms:
+                raise BayesmixError(
+                    f"group={shown(group)} is no grouping factor of '{design.formula.text}', which "
+                    f"has {factors_of(design) or 'none'}. {suggest(group, terms)}".rstrip()
+                )
+            term = terms[group]
+            units = cls(group, term.dim, term.levels, term.codes, True)
+        else:
+            rows = (design.n_rows,)
+            if shape_of(group, design.n_rows) != rows or pd.isna(np.asarray(group)).any():
+                raise BayesmixError(
+                    "group is not usable: give the name of a grouping factor, or one label for "
+                    f"each of the {design.n_rows} rows of the fit."
+                )
+            if isinstance(group, pd.MultiIndex):
+                group = group.to_flat_index()
+            labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
+            name = str(getattr(group, "name", None) or "group")
+            levels = labels.cat.categories.astype(str).to_numpy()
+            units = cls(name, name, levels, labels.cat.codes.to_numpy().astype(np.int64), False)
+        if len(units.levels) < 2:
+            raise BayesmixError(f"{units.name} has one level only, so that none can be left out.")
+        return units
+
+
+def factors_of(design: Design) -> str:
+    return ", ".join(term.factor for term in design.groups)
