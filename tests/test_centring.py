@@ -164,7 +164,7 @@ def test_agrees_with_lme4_on_the_centred_column(name, sds, request):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
 @pytest.mark.parametrize("sds", [20.0, 2000.0])
 def test_nuts_does_not_depend_on_the_zero_either(sds):
     data = simulated(30, 8)

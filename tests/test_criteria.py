@@ -13,9 +13,11 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, ComparisonWarning
-from bayesmix.criteria import loo as criteria
+from bayesmix.criteria import conditional, logo, psis, theta
 from bayesmix.criteria.conditional import conditional_densities
 from bayesmix.criteria.facts import Facts
+from bayesmix.criteria.psis import pareto_smoothed
+from bayesmix.criteria.theta import integrates
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
 
 
@@ -103,8 +105,8 @@ class TestConditionalLoo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = arviz_stats.loo(tree, pointwise=True)
-        for block in (criteria.BLOCK, 4000 * 7):
-            monkeypatch.setattr(criteria, "BLOCK", block)
+        for block in (conditional.BLOCK, 4000 * 7):
+            monkeypatch.setattr(conditional, "BLOCK", block)
             own = quietly(fit.loo, integrated=False)
             np.testing.assert_allclose(own.elpd_i, expected.elpd_i, rtol=0, atol=1e-10)
             np.testing.assert_allclose(own.pareto_k, expected.pareto_k, rtol=0, atol=1e-8)
@@ -125,21 +127,21 @@ class TestConditionalLoo:
     def test_never_holds_the_whole_matrix(self, fitted):
         fit = fitted("gpa-slopes")
         whole = 8 * 4000 * 1200
-        original, criteria.BLOCK = criteria.BLOCK, 4000 * 20
+        original, conditional.BLOCK = conditional.BLOCK, 4000 * 20
         try:
             tracemalloc.start()
-            for _ in criteria._conditional_blocks(fit):
+            for _ in conditional.conditional_blocks(fit):
                 pass
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-            criteria.BLOCK = original
+            conditional.BLOCK = original
         assert peak < 0.5 * whole
 
     def test_a_row_without_information_has_no_k(self):
         log = np.log(np.random.default_rng(1).uniform(0.1, 0.9, (1000, 2)))
         log[:, 1] = 0.0
-        values = criteria._pareto_smoothed([(slice(0, 2), log)], 2, 1000, 1.0)
+        values = pareto_smoothed([(slice(0, 2), log)], 2, 1000, 1.0)
         assert values.elpd[1] == values.p[1] == values.k[1] == 0
 
     def test_too_few_draws(self, fitted):
@@ -215,7 +217,7 @@ class TestIntegratedLoo:
     def test_draws_are_moved_for_rows_with_a_high_k(self, fitted, monkeypatch):
         fit = fitted("sleepstudy-slopes")
         plain = fit.loo()
-        monkeypatch.setattr(criteria, "GOOD_K", 0.25)
+        monkeypatch.setattr(psis, "GOOD_K", 0.25)
         result = quietly(fit.loo)
         moved = (plain.pareto_k > 0.25).values
         assert 1 <= moved.sum() <= 20
@@ -237,14 +239,14 @@ class TestIntegratedLoo:
     def test_rows_of_another_family_are_conditional(self, fitted):
         spec = bm.prepare("y ~ x + (1 | g)", counts(), family="poisson")
         with pytest.raises(BayesmixError, match="the poisson family is not Gaussian"):
-            criteria._integrates(spec, True)
-        assert not criteria._integrates(spec, None)
-        assert not criteria._integrates(fitted("sleepstudy-slopes").spec, False)
+            integrates(spec, True)
+        assert not integrates(spec, None)
+        assert not integrates(fitted("sleepstudy-slopes").spec, False)
 
     def test_few_draws_serve_where_densities_are_dear(self, fitted, monkeypatch):
         fit = fitted("sleepstudy-slopes")
         every = fit.loo()
-        monkeypatch.setattr(criteria, "DEAR", 0.0)
+        monkeypatch.setattr(theta, "DEAR", 0.0)
         result = quietly(fit.loo)
         assert result.n_samples == 500
         assert "500 of 4000 draws were used, evenly spaced" in repr(result)
@@ -284,7 +286,7 @@ class TestWaic:
         )
         # Densities 1/2 and 1/4 by turns: mean 3/8, variance of the logs (log 2)^2 / 3.
         log = np.log([[0.5, 0.5], [0.25, 0.5], [0.5, 0.5], [0.25, 0.5]])
-        monkeypatch.setattr(criteria, "conditional_densities", lambda *_: log)
+        monkeypatch.setattr(conditional, "conditional_densities", lambda *_: log)
         result = few.waic()
         p = np.log(2) ** 2 / 3
         np.testing.assert_allclose(result.p_waic_i, [p, 0], atol=1e-12)
@@ -359,7 +361,7 @@ class TestLogo:
     def test_refits_mend_a_group_with_a_high_k(self, fitted, monkeypatch):
         fit = fitted("sleepstudy-slopes")
         moved = fit.logo("Subject")
-        monkeypatch.setattr(criteria, "_matched", lambda _, values, draws, *__: (values, ""))
+        monkeypatch.setattr(logo, "values_moved", lambda _, values, draws, *__: (values, ""))
         with pytest.warns(ComparisonWarning, match=r"1 of 18 groups of Subject has .*reloo=True"):
             result = fit.logo("Subject")
         mended = fit.logo("Subject", reloo=True)

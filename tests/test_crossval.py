@@ -18,6 +18,7 @@ from scipy import stats
 from threadpoolctl import threadpool_info
 
 import bayesmix as bm
+from bayesmix.criteria import jobs
 from bayesmix.criteria import kfold as crossval
 from bayesmix.criteria.folds import folds
 from bayesmix.criteria.jobs import FoldJob, run_fold
@@ -283,7 +284,7 @@ def test_two_folds_written_out_by_hand(fit, sleepstudy):
 
 
 def jobs_of(fit: bm.MixedFit, fold: np.ndarray) -> list[FoldJob]:
-    return list(crossval._jobs(fit.spec, fold, fit.options, np.random.SeedSequence(1)))
+    return list(jobs._jobs(fit.spec, fold, fit.options, np.random.SeedSequence(1)))
 
 
 def test_jobs_split_the_rows_and_have_seeds_of_their_own(fit):
@@ -302,7 +303,7 @@ def test_jobs_split_the_rows_and_have_seeds_of_their_own(fit):
 @pytest.mark.parametrize("case", CASES)
 def test_folds_have_the_priors_of_the_whole_model(case):
     spec = CASES[case].spec()
-    plain = crossval._fold_spec(spec)
+    plain = jobs._fold_spec(spec)
     ours = dict(zip(plain.prior_table()["parameter"], plain.prior_table()["prior"], strict=True))
     if "Intercept" in set(spec.prior_table()["parameter"]):
         ours["Intercept"] = ours.pop("beta:Intercept_centred")
@@ -472,7 +473,7 @@ def test_a_job_that_fails_in_this_process_names_its_fold(fit, monkeypatch):
             raise FloatingPointError("nothing left")
         return run_fold(job)
 
-    monkeypatch.setattr(crossval, "run_fold", fail)
+    monkeypatch.setattr(jobs, "run_fold", fail)
     with pytest.raises(bm.BayesmixError, match=r"^Fold 3 of 3 failed: FloatingPointError: nothing"):
         fit.kfold(K)
 
@@ -496,7 +497,7 @@ def test_an_interrupted_fold_ends_the_cross_validation(fit, monkeypatch):
             lambda one: one.isel(draw=slice(10)) if "draw" in one.dims else one
         )
 
-    monkeypatch.setattr(crossval, "sample", interrupted)
+    monkeypatch.setattr(jobs, "sample", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fit.kfold(K)
 

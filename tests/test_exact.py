@@ -13,7 +13,7 @@ from arviz_stats.base import array_stats
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.blocks import marginal
+from bayesmix.blocks import layout
 from bayesmix.engines.exact.chains import (
     Learnt,
     Mixture,
@@ -33,7 +33,7 @@ from cases import BY_ID
 from gaussian import CASES
 from hard_cases import HARD, walk
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
 Draws = dict[str, np.ndarray]
 
@@ -276,7 +276,7 @@ def test_dense_and_sparse_couplings_give_the_same_density(name, gain, monkeypatc
     space = ThetaSpace.of(spec)
     theta = space.theta(np.random.default_rng(1).normal(-0.3, 0.5, size=(5, space.size)))
     chosen = marginal_of(spec).model.log_density(theta)
-    monkeypatch.setattr(marginal, "DENSE_GAIN", gain)
+    monkeypatch.setattr(layout, "DENSE_GAIN", gain)
     forced = marginal_of(spec).model
     if name != "weights":
         assert (forced.first.columns is None) == (gain == 0)

@@ -22,7 +22,7 @@ from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from gaussian import CASES, DenseAlgebra, dense, frame
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 CROSSED = ("crossed with slopes", "three crossed", "nested and crossed", "weights, crossed")

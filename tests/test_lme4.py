@@ -26,7 +26,7 @@ GOLDEN = Path(__file__).parent / "golden"
 # The poorly sampled models warn, as they should; two tests hold the others to silence.
 sampled = [
     pytest.mark.slow,
-    pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning"),
 ]
 
 WELL_SAMPLED = (
@@ -147,7 +147,7 @@ class TestExactPosterior:
 
     @each_run(POORLY_SAMPLED)
     @pytest.mark.slow
-    @pytest.mark.filterwarnings("ignore::bayesmix.errors.ConvergenceWarning")
+    @pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
     def test_draws_agree(self, case_id, method, fitted):
         fit = fitted(case_id, method=method)
         spec, posterior = fit.spec, fit.posterior

@@ -13,7 +13,7 @@ from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.centring import sd_variable
 from gaussian import CASES, dense, frame
 
-pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.errors.DesignWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
 cases = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 
@@ -196,13 +196,14 @@ def test_marginal_refuses_other_families():
 def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sample):
     import dataclasses
 
-    from bayesmix.engines import exact, sampling
+    from bayesmix.engines.exact import engine
+    from bayesmix.engines.exact import sampler as exact
 
     def unsettled(spec, **options):
         drawn = exact.sample_exact(spec, **options)
         return dataclasses.replace(drawn, theta=dataclasses.replace(drawn.theta, settled=False))
 
-    monkeypatch.setattr(sampling, "sample_exact", unsettled)
+    monkeypatch.setattr(engine, "sample_exact", unsettled)
     with pytest.warns(bm.ConvergenceWarning, match="did not settle"):
         fit = bm.fit("y ~ x + (x | g)", frame(), draws=20, chains=2, random_seed=1)
     assert fit.idata.attrs["method"] == "nuts"

@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.blocks.theta import Theta
-from bayesmix.criteria.loo import _pareto_smoothed
+from bayesmix.criteria.psis import pareto_smoothed
 from bayesmix.engines.exact.left_out import group_densities, theta_of
 from bayesmix.engines.exact.moved import matched
 from bayesmix.engines.exact.space import ThetaSpace
@@ -75,7 +75,7 @@ def test_equals_quadrature_where_the_draws_alone_fail(fits, what):
     for fit in fits:
         theta = theta_of(fit.spec, fit.posterior)
         alone = group_densities(fit.spec, theta, None, codes=np.where(codes == group, 0, -1))
-        plain = _pareto_smoothed([(slice(0, 1), alone)], 1, len(theta), 1.0)
+        plain = pareto_smoothed([(slice(0, 1), alone)], 1, len(theta), 1.0)
         assert plain.k[0] > 0.9
         assert abs(plain.elpd[0] - expected) > 0.3
         elpd, k = matched(fit.spec, theta, codes, np.array([group]))

@@ -20,12 +20,15 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.engines import run as sampling
 from bayesmix.engines.convergence import convergence_messages
+from bayesmix.engines.nuts.engine import stop_with_chain
+from bayesmix.engines.nuts.failures import sampler_failures
+from bayesmix.engines.trees import GROUPS, complete_draws
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.schema import coordinates, variable_dims
 from bayesmix.model.spec import ModelSpec
-from bayesmix.tables import tables
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.parameters import parameter_draws
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
 CHAINS, DRAWS = 4, 500
@@ -168,7 +171,7 @@ class TestConvergence:
 
     def test_no_stats_is_no_divergence(self, spec, tree):
         del tree["sample_stats"]
-        assert sampling.divergences(tree) == 0
+        assert divergences(tree) == 0
         assert convergence_messages(spec, tree) == ()
 
     def test_a_chain_that_disagrees(self, spec, tree):
@@ -247,7 +250,7 @@ class TestSchema:
         tree = xr.DataTree.from_dict({name: tree[name].dataset for name in [*tree.children][::-1]})
         pymc_returns(tree)
         idata = fit(data).idata
-        assert tuple(idata.children) == sampling.GROUPS
+        assert tuple(idata.children) == GROUPS
         assert idata["posterior"]["Subject"].dtype.kind == "U"
         assert list(idata["sample_stats"].data_vars) == ["diverging"]
 
@@ -291,7 +294,7 @@ class TestInterrupt:
         ],
     )
     def test_keeps_as_many_whole_draws_as_there_are(self, tree, counts, chains, draws):
-        kept = sampling._complete_draws(interrupted(tree, counts))
+        kept = complete_draws(interrupted(tree, counts))
         assert tuple(kept["posterior"]["chain"].values) == chains
         for group in ("posterior", "sample_stats"):
             sizes = kept[group].sizes
@@ -301,13 +304,13 @@ class TestInterrupt:
 
     def test_a_value_that_is_not_a_number_is_no_interrupt(self, tree):
         tree["posterior"]["sigma"][1, 7] = np.nan
-        assert sampling._complete_draws(tree) is tree
+        assert complete_draws(tree) is tree
 
     @pytest.mark.parametrize("draws", [0, 5])
     def test_nothing_to_keep(self, spec, draws):
         tree = interrupted(made(spec, draws=draws), (0,) * CHAINS)
         with pytest.raises(KeyboardInterrupt, match="no draws to keep"):
-            sampling._complete_draws(tree)
+            complete_draws(tree)
 
     @pytest.mark.parametrize(
         ("counts", "words"),
@@ -329,7 +332,7 @@ class TestInterrupt:
                 self.chain, self.draw_idx = chain, draw_idx
 
         options = SampleOptions(draws=3, tune=2)
-        stop = sampling._stop_with_chain(options)
+        stop = stop_with_chain(options)
         for chain in (0, 1):
             for index in range(5):
                 stop(None, Draw(chain, index))
@@ -340,7 +343,7 @@ class TestInterrupt:
     def test_pymc_that_adapted_only(self):
         with (
             pytest.raises(KeyboardInterrupt, match="no draws to keep"),
-            sampling._sampler_failures("pymc"),
+            sampler_failures("pymc"),
         ):
             raise ValueError("Not enough samples to build a trace.")
 
@@ -359,7 +362,7 @@ class TestFailures:
         ],
     )
     def test_what_a_user_can_mend_is_said_in_our_words(self, sampler, error, words):
-        with pytest.raises(bm.BayesmixError, match=words), sampling._sampler_failures(sampler):
+        with pytest.raises(bm.BayesmixError, match=words), sampler_failures(sampler):
             raise error
 
     @pytest.mark.parametrize(
@@ -370,12 +373,12 @@ class TestFailures:
             """As that of pyo3, which no `except Exception` catches."""
 
         words = rf"{sampler} failed with PanicException: poisoned. .* nuts_sampler='{other}'"
-        with pytest.raises(bm.BayesmixError, match=words), sampling._sampler_failures(sampler):
+        with pytest.raises(bm.BayesmixError, match=words), sampler_failures(sampler):
             raise PanicException("poisoned\nStack backtrace: ...")
 
     @pytest.mark.parametrize("end", [KeyboardInterrupt, SystemExit, MemoryError])
     def test_what_ends_a_program_is_no_failure_of_a_sampler(self, end):
-        with pytest.raises(end), sampling._sampler_failures("nutpie"):
+        with pytest.raises(end), sampler_failures("nutpie"):
             raise end
 
 
@@ -586,12 +589,12 @@ def test_samplers_agree(data, by_nutpie, sampler):
     for dim, values in by_nutpie.posterior.coords.items():
         assert values.equals(other.posterior[dim])
     figures = zip(
-        sampling.diagnostics(other.design, other.posterior).itertuples(),
-        sampling.diagnostics(by_nutpie.design, by_nutpie.posterior).itertuples(),
+        parameter_diagnostics(other.design, other.posterior).itertuples(),
+        parameter_diagnostics(by_nutpie.design, by_nutpie.posterior).itertuples(),
         strict=True,
     )
-    ours = tables.parameter_draws(other.design, other.posterior)
-    theirs = tables.parameter_draws(by_nutpie.design, by_nutpie.posterior)
+    ours = parameter_draws(other.design, other.posterior)
+    theirs = parameter_draws(by_nutpie.design, by_nutpie.posterior)
     for mine, yours in figures:
         x, y = ours[mine.parameter], theirs[yours.parameter]
         error = np.sqrt(x.var() / mine.ess_bulk + y.var() / yours.ess_bulk)

@@ -13,9 +13,9 @@ from scipy import integrate, stats
 
 import bayesmix as bm
 from bayesmix.design.magnitudes import mean, root_mean_weight, sd, spread
-from bayesmix.engines import run as sampling
 from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
+from bayesmix.engines.trees import constant_data
 from bayesmix.model.schema import observed_name
 
 N = 60
@@ -348,7 +348,7 @@ class TestRescaled:
         inner = rescaled(spec, units)
         assert abs(np.log(inner.design.y.std())) < 1
         prior = inner.sample_prior(20, random_seed=1)["prior"].dataset
-        data = sampling._constant_data(inner, xr.DataArray(spec.design.rows, dims="obs"))
+        data = constant_data(inner, xr.DataArray(spec.design.rows, dims="obs"))
         observed = xr.Dataset({observed_name(inner.design): ("obs", inner.design.y)})
         tree = xr.DataTree.from_dict(
             {"posterior": prior, "observed_data": observed, "constant_data": data}

@@ -32,8 +32,10 @@ import xarray as xr
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.engines import exact, sampling
+from bayesmix.engines import run
+from bayesmix.engines.exact import sampler as exact
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.parameters import parameter_draws
 
@@ -243,13 +245,13 @@ def replicate(design: CalibrationDesign, draws: int, y: FloatArray, seed: int) -
     """Fit one simulated response."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(
-            unittest.mock.patch.object(sampling, "_nuts", side_effect=_FellBackError)
+            unittest.mock.patch.object(run, "draw_by_nuts", side_effect=_FellBackError)
         )
         if design.dear:
             stack.enter_context(unittest.mock.patch.object(exact, "DEAR_STEP", 0.0))
         warned = stack.enter_context(_counted())
         try:
-            options = sampling.SampleOptions(
+            options = SampleOptions(
                 method="marginal",
                 draws=draws,
                 chains=4,
@@ -258,7 +260,7 @@ def replicate(design: CalibrationDesign, draws: int, y: FloatArray, seed: int) -
                 progressbar=False,
             )
             spec = design.spec(y)
-            idata = sampling.sample(spec, options)
+            idata = run.sample(spec, options)
         except _FellBackError:
             return Replication(None, warned, 0)
         posterior = idata["posterior"].dataset.stack(sample=("chain", "draw"), create_index=False)

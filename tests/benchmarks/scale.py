@@ -40,7 +40,7 @@ def simulated(n_rows: int, n_groups: int) -> pd.DataFrame:
 
 def one_size(n_rows: int, n_groups: int) -> dict[str, float]:
     import bayesmix as bm
-    from bayesmix.engines import run as sampling
+    from bayesmix.engines.exact import engine
 
     # A small fit loads the libraries, so that their time and memory are not counted.
     str(bm.fit(FORMULA, simulated(200, 10), random_seed=1, progressbar=False).summary())
@@ -60,7 +60,7 @@ def one_size(n_rows: int, n_groups: int) -> dict[str, float]:
         begin("tables")
         return drawn
 
-    original, sampling.sample_exact = sampling.sample_exact, sample_exact
+    original, engine.sample_exact = engine.sample_exact, sample_exact
     fit = bm.fit(FORMULA, data, method="marginal", random_seed=1, progressbar=False)
     str(fit.summary())
     begin("end")
