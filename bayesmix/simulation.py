@@ -496,6 +496,16 @@ def _correlations(
     return {factor: matrix for factor, matrix in matrices.items() if len(matrix) > 1}
 
 
+_REMEDY = "Give one number, or a symmetric positive definite matrix with ones on its diagonal."
+
+
+def _no_matrix(factor: str, effects: list[str], shape: tuple[int, ...]) -> BayesmixError:
+    return BayesmixError(
+        f"The correlations of '{factor}' have shape {shape}, but it has {len(effects)} effects "
+        f"({', '.join(effects)}). {_REMEDY}"
+    )
+
+
 def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame:
     q = len(effects)
     if isinstance(value, pd.DataFrame):
@@ -505,6 +515,8 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
                 f"Its effects: {', '.join(effects)}."
             )
         value = value.loc[effects, effects]
+    elif (shape := shape_of(value, q)) and shape[0] > q:  # what has a length may be endless
+        raise _no_matrix(factor, effects, shape)
     try:
         matrix = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -513,21 +525,17 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
         ) from None
     if matrix.ndim == 0:
         matrix = np.where(np.eye(q, dtype=bool), 1.0, matrix)
-    remedy = "Give one number, or a symmetric positive definite matrix with ones on its diagonal."
     if matrix.shape != (q, q):
-        raise BayesmixError(
-            f"The correlations of '{factor}' have shape {matrix.shape}, but it has {q} effects "
-            f"({', '.join(effects)}). {remedy}"
-        )
+        raise _no_matrix(factor, effects, matrix.shape)
     if (
         not np.isfinite(matrix).all()
         or not np.allclose(matrix, matrix.T)
         or not np.allclose(np.diag(matrix), 1.0)
     ):
-        raise BayesmixError(f"The correlations of '{factor}' are no correlation matrix. {remedy}")
+        raise BayesmixError(f"The correlations of '{factor}' are no correlation matrix. {_REMEDY}")
     if np.linalg.eigvalsh(matrix).min() < 1e-12:
         raise BayesmixError(
-            f"The correlation matrix of '{factor}' is not positive definite. {remedy}"
+            f"The correlation matrix of '{factor}' is not positive definite. {_REMEDY}"
         )
     frame = pd.DataFrame(matrix, effects, effects)
     order = list(_intercept_first(dict.fromkeys(effects)))

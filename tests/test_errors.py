@@ -898,7 +898,7 @@ def test_unusual_but_fine(row, capsys):
 @pytest.mark.parametrize("words", ["give a whole number", "give True or False", ". Allowed: "])
 def test_single_arguments_are_checked_in_one_place(words):
     package = Path(bm.__file__).parent
-    modules = [path.stem for path in package.glob("*.py") if words in path.read_text("utf-8")]
+    modules = [path.stem for path in package.rglob("*.py") if words in path.read_text("utf-8")]
     assert modules == ["arguments"]
 
 

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 import pytest
 from arviz_stats.base import array_stats
 from scipy import stats
@@ -265,6 +266,31 @@ def test_the_scale_of_the_response_changes_nothing():
     for name in a:
         unit = 1.0 if name.startswith("cor") else 1e12
         np.testing.assert_allclose(b[name], unit * a[name], rtol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "group ~ 1 + (1 | g)",
+        "line ~ x + z",
+        "line ~ x + z + (1 | g)",
+        "both ~ x + (1 | g)",
+        "both ~ 1 + (x | g)",
+        "whole ~ x + (x | g)",
+    ],
+)
+@pytest.mark.parametrize("unit", [1.0, 1e-60, 1e60])
+def test_a_response_that_is_explained_exactly(formula, unit):
+    """There is no posterior: the density of sigma grows without end towards 0."""
+    rng = np.random.default_rng(1)
+    g, u = np.repeat(np.arange(12), 5), rng.normal(size=12)
+    x, z = rng.normal(size=(2, 60))
+    data = pd.DataFrame({"g": g, "x": x, "z": z, "group": u[g], "whole": np.round(u)[g]})
+    data["line"], data["both"] = 2 * x + 3 * z, u[g] + 1.5 * x
+    data[["group", "whole", "line", "both"]] *= unit
+    words = r"explains the response '\w+' exactly.*Look for columns or levels"
+    with pytest.raises(bm.BayesmixError, match=words):
+        bm.fit(formula, data, random_seed=1, progressbar=False)
 
 
 @pytest.mark.parametrize("gain", [0.0, np.inf])

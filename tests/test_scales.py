@@ -13,7 +13,9 @@ from scipy import integrate, stats
 
 import bayesmix as bm
 from bayesmix.design.magnitudes import mean, root_mean_weight, sd, spread
+from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
+from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.engines.trees import constant_data
 from bayesmix.model.schema import observed_name
@@ -347,7 +349,7 @@ class TestRescaled:
         units = Units.of(spec.design, 16)
         inner = rescaled(spec, units)
         assert abs(np.log(inner.design.y.std())) < 1
-        prior = inner.sample_prior(20, random_seed=1)["prior"].dataset
+        prior = sample_prior(inner, 20, random_seed=1)["prior"].dataset
         data = constant_data(inner, xr.DataArray(spec.design.rows, dims="obs"))
         observed = xr.Dataset({observed_name(inner.design): ("obs", inner.design.y)})
         tree = xr.DataTree.from_dict(
@@ -382,7 +384,7 @@ class TestRescaled:
 
 
 def log_density(spec: bm.ModelSpec, posterior) -> np.ndarray:
-    model = spec.build()
+    model = build_model(spec)
     point = {v.name: model.rvs_to_values[v] for v in model.free_RVs}
     compiled = model.compile_logp(jacobian=False)
     values = []

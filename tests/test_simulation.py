@@ -254,6 +254,7 @@ def test_formula_prepares_the_model_of_the_truth():
         ({"cor": 1.0}, "not positive definite"),
         ({"cor": [[1, 0.5], [0.4, 1]]}, "no correlation matrix"),
         ({"cor": [[1, 0.5]]}, r"have shape \(1, 2\)"),
+        ({"cor": range(10**12)}, r"have shape \(1000000000000,\)"),
         ({"cor": "high"}, "must be numbers"),
         ({"cor": {"grp": 0.1}}, "Did you mean 'group'"),
         ({"sigma": 0}, "residual sd is positive"),

@@ -316,7 +316,7 @@ def test_cor_fe_of_a_fixed_parameter():
     case = slopes()
     beta = case.posterior["beta"].copy()
     beta[..., 1] = 0.1
-    table = population.cor_fe(case.assign(beta=beta))
+    table = population.cor_fe(with_posterior(case, case.posterior.assign(beta=beta)))
     assert np.isnan(table.iloc[0, 1])
     close(np.diag(table), [1, 1])
 

@@ -50,7 +50,7 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
     >>> import numpy as np
     >>> import xarray as xr
     >>> import bayesmix as bm
-    >>> from bayesmix.criteria.loo import conditional_densities
+    >>> from bayesmix.criteria.conditional import conditional_densities
     >>> spec = bm.prepare("Reaction ~ Days", bm.load_dataset("sleepstudy"))
     >>> posterior = xr.Dataset(
     ...     {

@@ -98,7 +98,8 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     --------
     >>> import bayesmix as bm
     >>> data = bm.load_dataset("sleepstudy")
-    >>> fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, random_seed=1)
+    >>> formula = "Reaction ~ Days + (Days | Subject)"
+    >>> fit = bm.fit(formula, data, random_seed=1, progressbar=False)
     >>> fit.no_pooling().head(3).round(2)
       group_var     effect group   value     se   n
     0   Subject  Intercept   308  244.19  28.08  10

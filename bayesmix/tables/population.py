@@ -45,10 +45,11 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     --------
     >>> import bayesmix as bm
     >>> data = bm.load_dataset("sleepstudy")
-    >>> fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, random_seed=1)
+    >>> formula = "Reaction ~ Days + (Days | Subject)"
+    >>> fit = bm.fit(formula, data, random_seed=1, progressbar=False)
     >>> fit.fixef(ci_level=0.9).round()
             term  value   se  lower_5  upper_95
-    0  Intercept  251.0  7.0    239.0     263.0
+    0  Intercept  251.0  8.0    238.0     264.0
     1       Days   10.0  2.0      8.0      13.0
     """
     interval = interval_of(ci_level)

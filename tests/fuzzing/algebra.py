@@ -368,11 +368,12 @@ class Reader:
 
     def operand(self):
         kind, text = self.tokens[self.i]
-        if self.peek("("):
-            self.i += 1
-            value = self.arithmetic()
-            self.take(")")
-            return value
+        for bracket, end in ("()", "{}"):
+            if self.peek(bracket):
+                self.i += 1
+                value = self.arithmetic()
+                self.take(end)
+                return value
         if kind == "name" and self.tokens[self.i + 1][1] == "(":
             return self.call()
         self.i += 1
@@ -399,6 +400,8 @@ class Reader:
         name = self.tokens[self.i][1]
         self.i += 1
         self.take("(")
+        if self.peek(")"):  # a term that is taken away need not have a value
+            raise UnknownFunction(f"{name}()")
         arguments, named = [], {}
         while True:
             if self.tokens[self.i][0] == "name" and self.tokens[self.i + 1][1] == "=":

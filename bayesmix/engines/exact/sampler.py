@@ -12,12 +12,13 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
 from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.blocks.marginal import Effects, MarginalModel
 from bayesmix.blocks.plan import marginal_model
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
-from bayesmix.design.magnitudes import LARGEST, SMALLEST
+from bayesmix.design.magnitudes import LARGEST, SMALLEST, root_mean_weight, sd
 from bayesmix.engines.exact.chains import (
     Sampled,
     has_stuck,
@@ -51,6 +52,9 @@ MOST_CONTINUATIONS = 4
 # Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
 # summarised level by level and forgotten.
 MOST_BYTES = 1 << 30
+
+# Residual sds, as a share of the sd of the response, that rounding alone can make.
+SMALLEST_RESIDUAL = 1e-5
 
 PROBABILITIES = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
 STATISTICS = ("mean", "sd", *(f"{p:g}" for p in PROBABILITIES))
@@ -167,6 +171,19 @@ def _centers(spec: ModelSpec) -> FloatArray:
     return center
 
 
+def _check_residual(spec: ModelSpec, sigma: float) -> None:
+    """Raise where the model explains the response exactly, so that sigma is what rounding left."""
+    residual = sigma / root_mean_weight(spec.design)
+    y = spec.design.y if spec.design.offset is None else spec.design.y - spec.design.offset
+    if residual < SMALLEST_RESIDUAL * sd(y):
+        raise BayesmixError(
+            f"The model explains the response '{spec.design.response}' exactly: its sd is "
+            f"{sd(y):.3g}, and the residual sd would be {residual:.1g}, which is zero up to "
+            "rounding. There is nothing to estimate it from. Look for columns or levels that make "
+            "up the response, and leave them out."
+        )
+
+
 def sample_exact(
     spec: ModelSpec,
     *,
@@ -228,6 +245,7 @@ def sample_exact(
             rounds=4 if dear else 8,
             good_enough=0.6 if dear else 0.7,
         )
+        _check_residual(spec, float(np.median(space.split(learnt.archive)[2])))
         n_effects = sum(term.n_levels * term.n_effects for term in spec.design.groups)
         keep = 16 * n_effects * draws * chains <= MOST_BYTES
         good = learnt.efficiency >= GOOD_PROPOSAL
