@@ -47,6 +47,14 @@ MODULES = tuple(
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
 PYMC_DOORS = {
     "priors.distributions",
+    "priors.support",
+    "priors.compiled",
+    "engines.prior",
+    "engines.nuts.joint",
+    "engines.nuts.engine",
+    "engines.nuts.failures",
+}
+    "priors.distributions",
     "priors.compiled",
     "engines.nuts.joint",
     "engines.nuts.engine",
