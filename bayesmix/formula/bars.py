@@ -80,6 +80,12 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             "between bars, as in brms, link effects of several formulas, and here is one.",
             bars[1].start,
         )
+    if len(parts) < 2:
+        raise Problem(
+            f"The bar of {node.text}() stands behind a comma. It comes first: "
+            f"{node.text}(1 + x | g).",
+            node.start,
+        )
     if node.kind == "structure":
         _check_structure(node, parts, arguments)
     for item in _deep(parts[0]):
