@@ -362,7 +362,7 @@ def simulate_from(
             scale = scale[one]
         centre = fit.spec.centre(fit.design.groups[place])
         sd, R = sd_and_cor(scale_as_written(centre, scale))
-        if f"cor_{term.factor}" in posterior:
+        if term.names.cor in posterior:
             correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
         standard = rng.standard_normal((term.n_levels, len(sd)))
         values = effects_as_written(centre, standard @ scale.T)

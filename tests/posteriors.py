@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 import bayesmix as bm
+from bayesmix.design.names import TermNames
 from bayesmix.model.options import SampleOptions
 
 CHAINS, DRAWS = 2, 100
@@ -52,18 +53,22 @@ class Term:
     effects: tuple[str, ...]
     blocks: tuple[tuple[int, ...], ...]
     codes: np.ndarray
-    dim: str = ""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "dim", self.dim or self.factor)
+    @property
+    def names(self) -> TermNames:
+        return TermNames(self.factor)
+
+    @property
+    def dim(self) -> str:
+        return self.names.dim
 
     @property
     def effect_dim(self) -> str:
-        return f"{self.dim}_effect"
+        return self.names.effect_dim
 
     @property
     def effect_dim_bis(self) -> str:
-        return f"{self.effect_dim}_bis"
+        return self.names.effect_dim_bis
 
     @property
     def n_levels(self) -> int:
@@ -203,7 +208,6 @@ def pupils() -> Case:
         effects=("Intercept",),
         blocks=((0,),),
         codes=np.array([0, 0, 1, 0, 2, 2, -1]),
-        dim="school:term_level",
     )
     design = DesignStandIn(
         "score ~ ses + (ses || school) + (1 | school:term)",

@@ -12,7 +12,7 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.engines.nuts.joint import build_model
-from bayesmix.model.schema import free_variables, observed_name
+from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec, partial_correlations
 from cases import CASES, Case
 
@@ -242,7 +242,7 @@ def test_schema_and_pymcs_own_functions(case: Case, load: Callable[[str], pd.Dat
     )
     tree = xr.DataTree.from_dict({"posterior": posterior})
     model = build_model(spec)
-    name = observed_name(design)
+    name = Schema.of(spec).observed
     with model:
         tree = pm.compute_log_likelihood(tree, progressbar=False)
         drawn = pm.sample_posterior_predictive(

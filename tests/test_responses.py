@@ -15,7 +15,7 @@ import xarray as xr
 import bayesmix as bm
 from bayesmix.families.families import nearest_whole
 from bayesmix.model.options import SampleOptions
-from bayesmix.model.schema import variable_dims
+from bayesmix.model.schema import Schema
 from bayesmix.priors.defaults import resolve_priors
 
 CHAINS, DRAWS, N = 2, 30, 96
@@ -74,6 +74,11 @@ def error(formula: str, family: str, data: Any = DATA, **options: Any) -> str:
     return str(caught.value)
 
 
+def dims_of(spec: bm.ModelSpec) -> dict[str, tuple[str, ...]]:
+    variables = Schema.of(spec).variables.values()
+    return {one.name: one.dims for one in variables if one.dims}
+
+
 def with_draws(spec: bm.ModelSpec) -> bm.MixedFit:
     """Fit with a posterior of random numbers, the same for specs of the same sizes."""
     rng = np.random.default_rng(2)
@@ -84,7 +89,7 @@ def with_draws(spec: bm.ModelSpec) -> bm.MixedFit:
     }
     for term in spec.design.groups:
         coords |= {term.dim: term.levels, term.effect_dim: list(term.effects)}
-    dims = {name: d for name, d in variable_dims(spec).items() if set(d) <= set(coords)}
+    dims = {name: d for name, d in dims_of(spec).items() if set(d) <= set(coords)}
     variables = {
         name: (
             ("chain", "draw", *own),

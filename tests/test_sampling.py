@@ -26,7 +26,7 @@ from bayesmix.engines.nuts.engine import stop_with_chain
 from bayesmix.engines.nuts.failures import sampler_failures
 from bayesmix.engines.trees import GROUPS, complete_draws
 from bayesmix.model.options import SampleOptions
-from bayesmix.model.schema import coordinates, variable_dims
+from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 from bayesmix.posterior.parameters import parameter_draws
@@ -53,12 +53,12 @@ def tree(spec) -> xr.DataTree:
 def made(spec: ModelSpec, *, chains: int = CHAINS, draws: int = DRAWS) -> xr.DataTree:
     """Make independent draws around the truth, as a sampler returns them."""
     rng = np.random.default_rng(5)
-    dims = {name: variable_dims(spec)[name] for name in ("beta", "sd_Subject", "u_Subject")}
+    dims = {name: Schema.of(spec).dims(name) for name in ("beta", "sd_Subject", "u_Subject")}
     dims["sigma"] = ()
     coords = {"chain": range(chains), "draw": range(draws)}
     coords |= {
         dim: values
-        for dim, values in coordinates(spec).items()
+        for dim, values in Schema.of(spec).coords.items()
         if dim in {d for own in dims.values() for d in own}
     }
     sizes = {dim: len(values) for dim, values in coords.items()}
@@ -267,8 +267,9 @@ class TestSchema:
                 random_seed=1,
                 progressbar=False,
             )
-        for name, dims in variable_dims(fitted.spec).items():
-            assert fitted.posterior[name].dims == ("chain", "draw", *dims)
+        for name, variable in Schema.of(fitted.spec).variables.items():
+            if name in fitted.posterior:
+                assert fitted.posterior[name].dims == ("chain", "draw", *variable.dims)
         assert list(fitted.posterior["Subject_effect"].values) == ["Intercept", "Days"]
 
 

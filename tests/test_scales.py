@@ -18,7 +18,7 @@ from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.engines.trees import constant_data
-from bayesmix.model.schema import observed_name
+from bayesmix.model.schema import Schema
 
 N = 60
 
@@ -351,7 +351,7 @@ class TestRescaled:
         assert abs(np.log(inner.design.y.std())) < 1
         prior = sample_prior(inner, 20, random_seed=1)["prior"].dataset
         data = constant_data(inner, xr.DataArray(spec.design.rows, dims="obs"))
-        observed = xr.Dataset({observed_name(inner.design): ("obs", inner.design.y)})
+        observed = xr.Dataset({Schema.of(inner).observed: ("obs", inner.design.y)})
         tree = xr.DataTree.from_dict(
             {"posterior": prior, "observed_data": observed, "constant_data": data}
         )

@@ -22,7 +22,7 @@ import xarray as xr
 
 import bayesmix as bm
 from bayesmix.model.options import SampleOptions
-from bayesmix.model.schema import variable_dims
+from bayesmix.model.schema import Schema
 from bayesmix.preparation.make import make_design
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.storage.archive import Archive
@@ -60,6 +60,11 @@ def data() -> pd.DataFrame:
     )
 
 
+def dims_of(spec: bm.ModelSpec) -> dict[str, tuple[str, ...]]:
+    variables = Schema.of(spec).variables.values()
+    return {one.name: one.dims for one in variables if one.dims}
+
+
 def hand_made(
     formula: str,
     data: pd.DataFrame,
@@ -83,7 +88,7 @@ def hand_made(
         if len(pairs := spec.partial_correlations(term)):
             coords[term.effect_dim_bis] = list(term.effects)
             coords[f"{term.dim}_pair"] = list(pairs.labels)
-    dims = {name: d for name, d in variable_dims(spec).items() if set(d) <= set(coords)}
+    dims = {name: d for name, d in dims_of(spec).items() if set(d) <= set(coords)}
     draws: dict[str, Any] = {}
     for name, own in (variables | dims | {name: () for name in spec.family.auxiliary}).items():
         shape = (CHAINS, DRAWS, *(len(coords[dim]) for dim in own))

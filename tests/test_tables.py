@@ -215,7 +215,7 @@ def test_varcorr_posterior_means():
         case.posterior["sd_school"].isel(school_effect=0),
         case.posterior["sd_school"].isel(school_effect=1),
         case.posterior["sd_school"].isel(school_effect=2),
-        case.posterior["sd_school:term"].isel({"school:term_level_effect": 0}),
+        case.posterior["sd_school:term"].isel({"school:term_effect": 0}),
         case.posterior["sigma"],
     ]
     variances = [[x * x for x in flat(variable)] for variable in variables]

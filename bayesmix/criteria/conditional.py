@@ -69,7 +69,7 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
     if design.offset is not None:
         eta += design.offset[rows]
     for term in design.groups:
-        name = f"u_{term.factor}"
+        name = term.names.u
         if name not in posterior or "draw" not in posterior[name].dims:
             raise BayesmixError(
                 f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "

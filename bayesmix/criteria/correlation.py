@@ -259,7 +259,7 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     found = []
     posterior = fit.idata["posterior"].dataset
     for term in _correlated(fit.spec):
-        values = posterior[f"cor_{term.factor}"]
+        values = posterior[term.names.cor]
         values = values.transpose("chain", "draw", term.effect_dim, term.effect_dim_bis)
         array = values.to_numpy().reshape(-1, term.n_effects, term.n_effects)
         eta = fit.spec.priors.cor[term.factor].eta

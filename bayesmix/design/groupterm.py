@@ -8,15 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only
+from bayesmix.design.names import TermNames
 
 __all__ = ["GroupTerm"]
-
-# Dims and variables of the posterior and of the joint model that a factor's dim must not take.
-_RESERVED = frozenset(
-    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
-    | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
-    | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
-)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -64,19 +58,24 @@ class GroupTerm:
         return len(self.effects)
 
     @property
+    def names(self) -> TermNames:
+        """What the variables and the dims of the factor are called."""
+        return TermNames(self.factor)
+
+    @property
     def dim(self) -> str:
-        """Name of the dimension of the levels in the posterior."""
-        return f"{self.factor}_level" if self.factor in _RESERVED else self.factor
+        """Dim of the levels."""
+        return self.names.dim
 
     @property
     def effect_dim(self) -> str:
-        """Name of the dimension of the effects."""
-        return f"{self.dim}_effect"
+        """Dim of the effects."""
+        return self.names.effect_dim
 
     @property
     def effect_dim_bis(self) -> str:
-        """Name of the second dimension of a matrix of effects by effects."""
-        return f"{self.effect_dim}_bis"
+        """Dim of the columns of the correlation matrix."""
+        return self.names.effect_dim_bis
 
     def dot(self, u: npt.ArrayLike) -> FloatArray:
         """Compute the contribution of the group effects to the linear predictor.

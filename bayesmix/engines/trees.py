@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.engines.exact.sampler import STATISTICS, ExactDraws
-from bayesmix.model.schema import coordinates
+from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def kept_summaries(spec: ModelSpec, drawn: ExactDraws) -> dict[str, xr.Dataset]:
     """Make the group of group effects that were summarised instead of kept."""
     import xarray as xr
 
-    coords = coordinates(spec)
+    coords = Schema.of(spec).coords
     kept = {}
     for term in spec.design.groups:
-        for name in (f"u_{term.factor}", f"coef_{term.factor}"):
+        for name in (term.names.u, term.names.coef):
             if name in drawn.summaries:
                 kept[name] = xr.DataArray(
                     drawn.summaries[name],
@@ -45,12 +45,12 @@ def constant_data(spec: ModelSpec, obs: xr.DataArray) -> xr.Dataset:
     design = spec.design
     values: dict[str, Any] = {"X": (("obs", "term"), design.X)} if design.n_terms else {}
     for term in design.groups:
-        values[f"Z_{term.factor}"] = (("obs", term.effect_dim), term.Z)
-        values[f"codes_{term.factor}"] = ("obs", term.codes.astype(np.int32))
+        values[term.names.Z] = (("obs", term.effect_dim), term.Z)
+        values[term.names.codes] = ("obs", term.codes.astype(np.int32))
     for name, row in (("offset", design.offset), ("weights", design.weights)):
         if row is not None:
             values[name] = ("obs", row)
-    coords = coordinates(spec) | {"obs": obs}
+    coords = {**Schema.of(spec).coords, "obs": obs}
     dims = {"obs", "term", *(term.effect_dim for term in design.groups)}
     return xr.Dataset(values, coords={dim: coords[dim] for dim in dims if dim in coords})
 

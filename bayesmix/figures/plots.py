@@ -282,7 +282,7 @@ def plot_ppc(
     draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
     for term in fit.design.groups:
-        name = f"u_{term.factor}"
+        name = term.names.u
         if name not in posterior or "draw" not in posterior[name].dims:
             raise BayesmixError(
                 f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "

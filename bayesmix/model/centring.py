@@ -105,7 +105,7 @@ def centred_design(spec: ModelSpec, design: Design | None = None) -> Design:
 
 def sd_variable(spec: ModelSpec, term: GroupTerm) -> str:
     """Name the variable of the posterior that holds the sds that have a prior."""
-    return f"centred_sd_{term.factor}" if spec.is_centred(term) else f"sd_{term.factor}"
+    return term.names.centred_sd if spec.is_centred(term) else term.names.sd
 
 
 def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> FloatArray:
@@ -133,5 +133,5 @@ def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> Fl
     pairs = spec.partial_correlations(term)
     root = np.eye(term.n_effects)
     if len(pairs):
-        root = pairs.cholesky(2 * flat(f"lkj_{term.factor}") - 1, term.n_effects)
+        root = pairs.cholesky(2 * flat(term.names.lkj) - 1, term.n_effects)
     return flat(sd_variable(spec, term))[..., None] * root

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
@@ -13,20 +15,127 @@ from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior, vectorise
 
-__all__ = ["coordinates", "free_variables", "observed_name", "variable_dims"]
+__all__ = ["Schema", "Variable", "free_variables", "part_name"]
 
 
 _TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
 
 
-def observed_name(design: Design) -> str:
-    """Return the response's name in the model, changed only where that name is not possible.
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """One variable of the posterior.
+
+    Attributes
+    ----------
+    name : str
+        ``"sd_Subject"``.
+    role : {"population", "sd", "cor", "level", "auxiliary", "free"}
+        What it is; ``"free"`` for what the joint model samples and no table shows.
+    dims : tuple of str
+        Its dims, chain and draw left out.
+    paths : tuple of str
+        Label of each number in tables, which is the path of its prior: ``"sd:Subject:Days"``. Empty
+        for free variables and for effects of levels.
+    """
+
+    name: str
+    role: str
+    dims: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Schema:
+    """The variables of the posterior of a specification, whichever method draws them.
+
+    Attributes
+    ----------
+    variables : mapping of str to Variable
+        By name, in the order of the tables.
+    coords : mapping of str to ndarray
+        Labels of each dim.
+    observed : str
+        Name of the response.
+    """
+
+    variables: Mapping[str, Variable]
+    coords: Mapping[str, npt.NDArray[Any]]
+    observed: str
+
+    @classmethod
+    def of(cls, spec: ModelSpec) -> Schema:
+        """Lay out the posterior of a specification."""
+        terms = spec.design.groups
+        auxiliary = [Variable(name, "auxiliary", (), (name,)) for name in spec.family.auxiliary]
+        variables = [
+            *_population(spec.design),
+            *(v for t in terms for v in _of_term(t)),
+            *auxiliary,
+        ]
+        return cls({one.name: one for one in variables}, _coords(spec), _observed(spec.design))
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """Return the dims of a variable; none for a free one that stands for a single label."""
+        return self.variables[name].dims if name in self.variables else ()
+
+
+def _population(design: Design) -> list[Variable]:
+    paths = tuple(f"beta:{term}" for term in design.terms)
+    slope = Variable("slope", "free", ("slope_term",))
+    return [Variable("beta", "population", ("term",), paths), slope]
+
+
+def _of_term(term: GroupTerm) -> list[Variable]:
+    names, effects = term.names, (term.effect_dim,)
+    pairs = [
+        (term.effects[i], term.effects[j])
+        for block in term.blocks
+        for i in block
+        for j in block
+        if i < j
+    ]
+    return [
+        Variable(
+            names.sd, "sd", effects, tuple(f"sd:{term.factor}:{effect}" for effect in term.effects)
+        ),
+        Variable(names.centred_sd, "free", effects),
+        Variable(
+            names.cor,
+            "cor",
+            (term.effect_dim, term.effect_dim_bis),
+            tuple(f"cor:{term.factor}:{one}:{other}" for one, other in pairs),
+        ),
+        Variable(names.lkj, "free", (names.pair_dim,)),
+        Variable(names.zeta, "free", (term.dim, term.effect_dim)),
+        Variable(names.u, "level", (term.dim, term.effect_dim)),
+    ]
+
+
+def _observed(design: Design) -> str:
+    """Keep the response's name but where it is not possible.
 
     A parameter or a dim may have it, and a data tree reads a slash as a path.
     """
     taken = {*_TAKEN, *(term.dim for term in design.groups), "obs", "term"}
     name = design.response.replace("/", "\N{DIVISION SLASH}")
     return f"{name}_observed" if name in taken else name
+
+
+def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
+    design = spec.design
+    coords: dict[str, Any] = {"obs": design.rows}
+    if design.n_terms:
+        coords["term"] = design.terms
+    if design.has_intercept and design.n_terms > 1:
+        coords["slope_term"] = design.terms[1:]
+    for term in design.groups:
+        coords[term.dim] = term.levels
+        coords[term.effect_dim] = term.effects
+        pairs = spec.partial_correlations(term)
+        if len(pairs):
+            coords[term.effect_dim_bis] = term.effects
+            coords[term.names.pair_dim] = pairs.labels
+    return {dim: np.asarray(labels) for dim, labels in coords.items()}
 
 
 def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -59,47 +168,11 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     for term in design.groups:
         sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
-        if f"zeta_{term.factor}" in draws:
-            free[f"zeta_{term.factor}"] = draws[f"zeta_{term.factor}"]
+        if term.names.zeta in draws:
+            free[term.names.zeta] = draws[term.names.zeta]
         if len(spec.partial_correlations(term)):
-            free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
+            free[term.names.lkj] = (1 + draws[term.names.partial]) / 2
     return free
-
-
-def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
-    """Return the dims of every variable of the posterior schema, chain and draw left out."""
-    design = spec.design
-    dims: dict[str, tuple[str, ...]] = {"beta": ("term",), "slope": ("slope_term",)}
-    for term in design.groups:
-        dims[f"sd_{term.factor}"] = (term.effect_dim,)
-        dims[f"centred_sd_{term.factor}"] = (term.effect_dim,)
-        dims[f"cor_{term.factor}"] = (term.effect_dim, term.effect_dim_bis)
-        dims[f"lkj_{term.factor}"] = (pair_dim(term),)
-        dims[f"zeta_{term.factor}"] = (term.dim, term.effect_dim)
-        dims[f"u_{term.factor}"] = (term.dim, term.effect_dim)
-    return dims
-
-
-def coordinates(spec: ModelSpec) -> dict[str, Any]:
-    """Return the coords of the posterior schema, by dim."""
-    design = spec.design
-    coords: dict[str, Any] = {"obs": design.rows}
-    if design.n_terms:
-        coords["term"] = design.terms
-    if design.has_intercept and design.n_terms > 1:
-        coords["slope_term"] = design.terms[1:]
-    for term in design.groups:
-        coords[term.dim] = term.levels
-        coords[term.effect_dim] = term.effects
-        pairs = spec.partial_correlations(term)
-        if len(pairs):
-            coords[term.effect_dim_bis] = term.effects
-            coords[pair_dim(term)] = pairs.labels
-    return {dim: np.asarray(labels) for dim, labels in coords.items()}
-
-
-def pair_dim(term: GroupTerm) -> str:
-    return f"{term.dim}_pair"
 
 
 def _split(
@@ -111,4 +184,5 @@ def _split(
 
 
 def part_name(name: str, label: str) -> str:
+    """Name the part of a vector whose priors differ too much for one variable."""
     return f"{name}_{label}".replace("/", "\N{DIVISION SLASH}")

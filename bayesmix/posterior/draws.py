@@ -59,7 +59,7 @@ class Draws:
         for term in spec.design.groups:
             root = centred_scale(spec, term, posterior)
             scale[term.factor] = scale_as_written(spec.centre(term), root)
-            name = f"u_{term.factor}"
+            name = term.names.u
             if name in posterior and "draw" in posterior[name].dims:
                 u[term.factor] = flat(name, term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u)

@@ -47,7 +47,7 @@ def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArr
         zip((f"beta:{term}" for term in design.terms), beta_draws(design, posterior), strict=True)
     )
     for term in design.groups:
-        sd = draws_of(posterior, f"sd_{term.factor}", term.effect_dim)
+        sd = draws_of(posterior, term.names.sd, term.effect_dim)
         draws |= {f"sd:{term.factor}:{e}": x for e, x in zip(term.effects, sd, strict=True)}
         for i, j, values in correlation_draws(term, posterior):
             draws[f"cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
@@ -92,6 +92,6 @@ def correlation_draws(
     """Yield the two positions and the draws (S,) of each correlation that is estimated."""
     pairs = [(i, j) for block in term.blocks for i in block for j in block if i < j]
     if pairs:
-        draws = draws_of(posterior, f"cor_{term.factor}", term.effect_dim, term.effect_dim_bis)
+        draws = draws_of(posterior, term.names.cor, term.effect_dim, term.effect_dim_bis)
         for i, j in pairs:
             yield i, j, draws[i, j]

@@ -59,11 +59,6 @@ if TYPE_CHECKING:
 __all__ = ["make_design"]
 
 
-# What the posterior and the joint model call the things of a factor.
-_OF_A_FACTOR = ("sd_{}", "centred_sd_{}", "cor_{}", "u_{}", "zeta_{}", "lkj_{}", "Z_{}", "codes_{}")
-_OF_A_DIM = ("{}_effect", "{}_effect_bis", "{}_pair")
-
-
 def make_design(
     formula: Formula | str,
     data: Any,
@@ -321,8 +316,7 @@ def _check_names(groups: Sequence[GroupTerm], response: str) -> None:
     """Refuse a grouping factor that is called like something of the posterior."""
     names = {f"{response}_observed": response}
     for term in groups:
-        names |= {name.format(term.factor): term.factor for name in _OF_A_FACTOR}
-        names |= {name.format(term.dim): term.factor for name in _OF_A_DIM}
+        names |= dict.fromkeys(term.names.besides_the_dim, term.factor)
     dims = [term.dim for term in groups]
     for term in groups:
         if term.dim in names or dims.count(term.dim) > 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import coordinates, variable_dims
+from bayesmix.model.schema import Schema
 from bayesmix.storage.archive import Damaged, require
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.records import checked, mapping
@@ -121,20 +121,22 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     n_draws = {dim: sizes[dim] for dim in ("chain", "draw")}
     for dim in n_draws:
         require(dim in posterior.coords, f"the labels of {dim}s")
-    dims, labels = variable_dims(spec), coordinates(spec)
+    schema = Schema.of(spec)
+    dims = {name: one.dims for name, one in schema.variables.items() if one.role != "auxiliary"}
+    labels: dict[str, Any] = dict(schema.coords)
     labels |= {term.effect_dim_bis: term.effects for term in spec.design.groups}
     needed: dict[str, tuple[str, ...]] = {name: () for name in spec.family.auxiliary}
     if spec.design.n_terms:
         needed |= {"beta": dims["beta"]}
     for term in spec.design.groups:
-        needed |= {f"sd_{term.factor}": dims[f"sd_{term.factor}"]}
+        needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(spec, term): dims[sd_variable(spec, term)]}
         if len(spec.partial_correlations(term)):
             needed |= {
                 f"{kind}_{term.factor}": dims[f"{kind}_{term.factor}"] for kind in ("cor", "lkj")
             }
         summaries = tree.children.get("group_effects")
-        u = f"u_{term.factor}"
+        u = term.names.u
         if summaries is None or u not in summaries.dataset:
             needed |= {u: dims[u]}
         else:

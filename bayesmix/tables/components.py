@@ -72,7 +72,7 @@ def varcorr(
     for term in design.groups:
         groups += [term.factor] * len(term.effects)
         effects += list(term.effects)
-        draws.append(draws_of(posterior, f"sd_{term.factor}", term.effect_dim))
+        draws.append(draws_of(posterior, term.names.sd, term.effect_dim))
     if "sigma" in posterior:
         groups.append("Residual")
         effects.append("")

@@ -188,9 +188,9 @@ def _level_marginals(
     add: FloatArray | None,
 ) -> Marginals:
     """Summarise one effect in every level: the only place that reads draws of group effects."""
-    if f"u_{term.factor}" not in posterior or "statistic" in posterior[f"u_{term.factor}"].dims:
+    if term.names.u not in posterior or "statistic" in posterior[term.names.u].dims:
         return _kept_marginals(posterior, term, effect, interval, with_population=add is not None)
-    u = posterior[f"u_{term.factor}"].isel({term.effect_dim: term.effects.index(effect)})
+    u = posterior[term.names.u].isel({term.effect_dim: term.effects.index(effect)})
     step = max(1, _CHUNK_SIZE // number_of_draws(posterior))
     parts = []
     for start in range(0, len(term.levels), step):
@@ -211,7 +211,7 @@ def _kept_marginals(
     with_population: bool,
 ) -> Marginals:
     """Read what was kept of a factor whose draws were too large to keep."""
-    name = f"coef_{term.factor}" if with_population else f"u_{term.factor}"
+    name = term.names.coef if with_population else term.names.u
     kept = posterior[name].sel({term.effect_dim: effect})
     wanted = [f"{interval.lower:g}", f"{interval.upper:g}"]
     known = [str(label) for label in kept["statistic"].values]

@@ -264,7 +264,7 @@ def _summarised_effects(fit: Fitted) -> Iterator[str]:
     """Say of which factors the draws are not kept, and what they would take."""
     n_draws = number_of_draws(fit.posterior)
     for term in fit.design.groups:
-        if f"u_{term.factor}" not in fit.idata["posterior"]:
+        if term.names.u not in fit.idata["posterior"]:
             size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
             yield (
                 f"Effects of {term.factor}: kept as mean, sd and quantiles; draws take "

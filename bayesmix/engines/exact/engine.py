@@ -14,7 +14,7 @@ from bayesmix.engines.exact.sampler import sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries
 from bayesmix.model.options import SampleOptions, size_of
-from bayesmix.model.schema import coordinates, free_variables, observed_name, variable_dims
+from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -49,13 +49,19 @@ def draw_exactly(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         raise BayesmixError(IMPOSSIBLE) from error
     if not drawn.theta.settled:
         return None
-    dims, coords = variable_dims(spec), coordinates(spec)
+    schema = Schema.of(spec)
+    every = drawn.values | free_variables(spec, drawn.values)
+    unreported = {term.names.partial for term in spec.design.groups}
+    if not spec.design.n_terms:
+        unreported.add("beta")
     posterior = {}
-    for name, values in (drawn.values | free_variables(spec, drawn.values)).items():
-        if not name.startswith("partial_") and (name != "beta" or spec.design.n_terms):
-            own = dims.get(name, ())
+    for name, values in every.items():
+        if name not in unreported:
+            own = schema.dims(name)
             posterior[name] = xr.DataArray(
-                values, dims=("chain", "draw", *own), coords={dim: coords[dim] for dim in own}
+                values,
+                dims=("chain", "draw", *own),
+                coords={dim: schema.coords[dim] for dim in own},
             )
     chain_draw = {
         "chain": np.arange(options.chains),
@@ -64,9 +70,9 @@ def draw_exactly(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     stats = xr.Dataset({"lp": (("chain", "draw"), drawn.theta.log_density)}, coords=chain_draw)
     stats.attrs.update(acceptance=drawn.theta.acceptance, steps=drawn.theta.steps)
     groups = kept_summaries(spec, drawn)
-    labels = xr.indexes.PandasIndex(pd.Index(coords["obs"], copy=False), "obs")
+    labels = xr.indexes.PandasIndex(pd.Index(schema.coords["obs"], copy=False), "obs")
     observed = xr.Dataset(
-        {observed_name(spec.design): ("obs", spec.design.y)},
+        {schema.observed: ("obs", spec.design.y)},
         coords=xr.Coordinates.from_xindex(labels),
     )
     return xr.DataTree.from_dict(

@@ -299,14 +299,14 @@ def sample_exact(
         values[sd_variable(spec, term)] = sds[t]
         if spec.is_centred(term):
             written = sd_and_cor(scale_as_written(centre, scale))
-            values[f"sd_{term.factor}"], values[f"cor_{term.factor}"] = written
+            values[term.names.sd], values[term.names.cor] = written
         elif len(space.pairs[t]):
-            values[f"cor_{term.factor}"] = sd_and_cor(scale)[1]
-        values[f"partial_{term.factor}"] = partials[t]
-        if f"u_{term.factor}" not in summaries:
-            values[f"zeta_{term.factor}"] = drawn.zeta[t]
+            values[term.names.cor] = sd_and_cor(scale)[1]
+        values[term.names.partial] = partials[t]
+        if term.names.u not in summaries:
+            values[term.names.zeta] = drawn.zeta[t]
             effects_of = drawn.zeta[t] @ np.swapaxes(scale, 1, 2)
-            values[f"u_{term.factor}"] = effects_as_written(centre, effects_of)
+            values[term.names.u] = effects_as_written(centre, effects_of)
     return ExactDraws(
         {name: value.reshape(chains, draws, *value.shape[1:]) for name, value in values.items()},
         sampled,
@@ -360,7 +360,7 @@ def _summarise_first(
 
     parts = list(model.draw_first(units.theta(theta), drawn, rng, summarise, pool.map))
     u, coef = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
-    return {f"u_{term.factor}": u, f"coef_{term.factor}": coef}
+    return {term.names.u: u, term.names.coef: coef}
 
 
 def _statistics(draws: FloatArray) -> FloatArray:

@@ -10,7 +10,7 @@ import numpy as np
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import coordinates, observed_name, pair_dim, part_name
+from bayesmix.model.schema import Schema, part_name
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior, vectorise
 
@@ -59,7 +59,8 @@ def build_model(spec: ModelSpec) -> pm.Model:
     import pytensor.tensor as pt
 
     design, family = spec.design, spec.family
-    with pm.Model(coords=coordinates(spec)) as model:
+    schema = Schema.of(spec)
+    with pm.Model(coords=schema.coords) as model:
         eta = pt.zeros(design.n_rows)
         if design.n_terms:
             X = pm.Data("X", design.X, dims=("obs", "term"))
@@ -77,7 +78,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
         }
         parameters = family.parameters(_inverse_link(family.link, eta), auxiliary, **constants)
         getattr(pm, family.distribution)(
-            observed_name(design), **parameters, observed=_observed(spec), dims="obs"
+            schema.observed, **parameters, observed=_observed(spec), dims="obs"
         )
     return model
 
@@ -105,11 +106,12 @@ def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    factor = term.factor
-    Z = pm.Data(f"Z_{factor}", term.Z, dims=("obs", term.effect_dim))
-    codes = pm.Data(f"codes_{factor}", term.codes, dims="obs")
-    sd = _vector(sd_variable(spec, term), term.effects, spec.priors.sd[factor], term.effect_dim)
-    zeta = pm.Normal(f"zeta_{factor}", 0.0, 1.0, dims=(term.dim, term.effect_dim))
+    Z = pm.Data(term.names.Z, term.Z, dims=("obs", term.effect_dim))
+    codes = pm.Data(term.names.codes, term.codes, dims="obs")
+    sd = _vector(
+        sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim
+    )
+    zeta = pm.Normal(term.names.zeta, 0.0, 1.0, dims=(term.dim, term.effect_dim))
     root = _root_of_correlations(spec, term)
     u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
     centre = spec.centre(term)
@@ -122,21 +124,21 @@ def _report_effects(spec: ModelSpec, term: GroupTerm, u: Any, sd: Any, root: Any
     import pymc as pm
     import pytensor.tensor as pt
 
-    factor, centre = term.factor, spec.centre(term)
+    centre = spec.centre(term)
     square = (term.effect_dim, term.effect_dim_bis)
     if not spec.is_centred(term):
-        pm.Deterministic(f"u_{factor}", u, dims=(term.dim, term.effect_dim))
+        pm.Deterministic(term.names.u, u, dims=(term.dim, term.effect_dim))
         if root is not None:
-            pm.Deterministic(f"cor_{factor}", pt.dot(root, root.T), dims=square)
+            pm.Deterministic(term.names.cor, pt.dot(root, root.T), dims=square)
         return
     back = np.eye(term.n_effects)
     back[0] -= centre
-    pm.Deterministic(f"u_{factor}", pt.dot(u, back.T), dims=(term.dim, term.effect_dim))
+    pm.Deterministic(term.names.u, pt.dot(u, back.T), dims=(term.dim, term.effect_dim))
     scale = pt.dot(back, root * sd[:, None])
     written = pt.sqrt((scale**2).sum(axis=1))
-    pm.Deterministic(f"sd_{factor}", written, dims=term.effect_dim)
+    pm.Deterministic(term.names.sd, written, dims=term.effect_dim)
     cor = pt.clip(pt.dot(scale, scale.T) / pt.outer(written, written), -1.0, 1.0)
-    pm.Deterministic(f"cor_{factor}", cor, dims=square)
+    pm.Deterministic(term.names.cor, cor, dims=square)
 
 
 def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
@@ -147,7 +149,7 @@ def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
     if not len(pairs):
         return None
     lkj = pm.Beta(
-        f"lkj_{term.factor}", pairs.concentration, pairs.concentration, dims=pair_dim(term)
+        term.names.lkj, pairs.concentration, pairs.concentration, dims=term.names.pair_dim
     )
     q = term.n_effects
     w = pt.set_subtensor(pt.zeros((q, q))[pairs.row, pairs.column], 2 * lkj - 1)

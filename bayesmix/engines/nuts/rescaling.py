@@ -19,7 +19,7 @@ import numpy as np
 from bayesmix.base.errors import BayesmixError
 from bayesmix.engines.scaling import Units
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import free_variables, observed_name
+from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import LKJ, Prior
 
@@ -142,20 +142,20 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     else:
         draws["beta"] = np.zeros((posterior.sizes["chain"], posterior.sizes["draw"], 0))
     for term, unit in zip(design.groups, units.Z, strict=True):
-        for name in {f"sd_{term.factor}", sd_variable(spec, term), f"u_{term.factor}"}:
+        for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
-        draws[f"zeta_{term.factor}"] = posterior[f"zeta_{term.factor}"].to_numpy()
+        draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
         if len(spec.partial_correlations(term)):
-            draws[f"partial_{term.factor}"] = 2 * posterior[f"lkj_{term.factor}"].to_numpy() - 1
+            draws[term.names.partial] = 2 * posterior[term.names.lkj].to_numpy() - 1
     values = draws | free_variables(spec, draws)
     numbers = {
         name: posterior[name].copy(data=values[name]) for name in posterior if name in values
     }
     changed = {"posterior": posterior.assign(numbers)}
     constant = {"X": design.X, "offset": design.offset, "weights": design.weights}
-    constant |= {f"Z_{term.factor}": term.Z for term in design.groups}
+    constant |= {term.names.Z: term.Z for term in design.groups}
     for group, own in (
-        ("observed_data", {observed_name(design): design.y}),
+        ("observed_data", {Schema.of(spec).observed: design.y}),
         ("constant_data", constant),
     ):
         changed[group] = _with(idata[group].dataset, own)

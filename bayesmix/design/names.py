@@ -1,0 +1,104 @@
+"""What the variables and the dims of a grouping factor are called, and which names are taken."""
+
+from __future__ import annotations
+
+import dataclasses
+
+__all__ = ["RESERVED", "TermNames"]
+
+# Dims and variables of the posterior and of the joint model that a factor's dim must not take.
+RESERVED = frozenset(
+    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
+    | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
+    | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class TermNames:
+    """Names of one grouping factor in the posterior and in the joint model.
+
+    Attributes
+    ----------
+    factor : str
+        ``"student"``, or ``"g1:g2"`` for combinations.
+    """
+
+    factor: str
+
+    @property
+    def dim(self) -> str:
+        """Dim of the levels."""
+        return f"{self.factor}_level" if self.factor in RESERVED else self.factor
+
+    @property
+    def effect_dim(self) -> str:
+        """Dim of the effects."""
+        return f"{self.dim}_effect"
+
+    @property
+    def effect_dim_bis(self) -> str:
+        """Dim of the columns of the correlation matrix."""
+        return f"{self.dim}_effect_bis"
+
+    @property
+    def pair_dim(self) -> str:
+        """Dim of the partial correlations."""
+        return f"{self.dim}_pair"
+
+    @property
+    def u(self) -> str:
+        """Effects of the levels, as written."""
+        return f"u_{self.factor}"
+
+    @property
+    def coef(self) -> str:
+        """Effects of the levels and of the population added, where these are summaries."""
+        return f"coef_{self.factor}"
+
+    @property
+    def sd(self) -> str:
+        """Sds of the effects, as written."""
+        return f"sd_{self.factor}"
+
+    @property
+    def centred_sd(self) -> str:
+        """Sds of the effects of the centred block."""
+        return f"centred_sd_{self.factor}"
+
+    @property
+    def cor(self) -> str:
+        """Correlations of the effects, as written."""
+        return f"cor_{self.factor}"
+
+    @property
+    def zeta(self) -> str:
+        """Standard normal numbers that the effects are made of."""
+        return f"zeta_{self.factor}"
+
+    @property
+    def lkj(self) -> str:
+        """Canonical partial correlations w as (1 + w) / 2."""
+        return f"lkj_{self.factor}"
+
+    @property
+    def partial(self) -> str:
+        """Canonical partial correlations, which are never reported."""
+        return f"partial_{self.factor}"
+
+    @property
+    def Z(self) -> str:
+        """Columns of the effects, among the data of the model."""
+        return f"Z_{self.factor}"
+
+    @property
+    def codes(self) -> str:
+        """Levels of the rows, among the data of the model."""
+        return f"codes_{self.factor}"
+
+    @property
+    def besides_the_dim(self) -> tuple[str, ...]:
+        """Every name but the dim of the levels."""
+        variables = (self.u, self.sd, self.centred_sd, self.cor, self.zeta, self.lkj)
+        dims = (self.effect_dim, self.effect_dim_bis, self.pair_dim)
+        return (*variables, self.Z, self.codes, *dims)
