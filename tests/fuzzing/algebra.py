@@ -248,10 +248,12 @@ class Reader:
     def others(self):
         """Read a dot: the columns that are neither in the response nor right of a bar."""
         self.i += 1
-        place, elsewhere, right = self.i, set(), True
+        place, elsewhere, depth, bar, left = self.i, set(), 0, 0, True
         for kind, text in self.tokens:
-            right = text in ("|", "||") or (right and text not in (")", "~"))
-            if right and kind in ("name", "quoted"):
+            depth += (text == "(") - (text == ")")
+            left = left and text != "~"
+            bar = depth if text in ("|", "||") else bar if depth >= bar else 0
+            if (left or bar) and kind in ("name", "quoted"):
                 elsewhere.add(text.strip("`"))
         terms = set()
         for name in self.frame.columns.difference(elsewhere):
@@ -317,7 +319,7 @@ class Reader:
             inside = self.factors()
             self.take(")")
             return inside
-        if kind == "name" and text in ("factor", "interaction") and self.peek("("):
+        if kind == "name" and text in ("C", "factor", "interaction") and self.peek("("):
             self.i += 1
             combined = self.factors()
             while self.peek(","):
