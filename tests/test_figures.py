@@ -645,3 +645,13 @@ class TestSummariesInsteadOfDraws:
     def test_replications_need_the_draws(self, summarised):
         with pytest.raises(BayesmixError, match="were too many to be kept, and replicated data"):
             summarised.plot_ppc()
+
+
+@pytest.mark.parametrize("projection", ["polar", "3d"])
+def test_axes_of_another_projection(simulated, projection):
+    from matplotlib import pyplot as plt
+
+    ax = plt.figure().add_subplot(projection=projection)
+    with pytest.raises(BayesmixError, match=f"has the projection '{projection}'"):
+        simulated(50).plot_ppc(ax=ax)
+    plt.close(ax.figure)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -276,3 +277,35 @@ def test_a_sigma_that_rounding_hides_has_no_density():
     log = model.log_density(theta)
     assert np.isnan(log[theta.sigma < 1e-8]).all()
     assert np.isfinite(log[theta.sigma > 1e-5]).all()
+
+
+def test_too_few_draws_to_judge(load):
+    for draws, chains in ((1, 4), (3, 2), (2, 1)):
+        with pytest.warns(bm.ConvergenceWarning, match="per chain cannot tell whether") as caught:
+            fit = bm.fit(
+                "Reaction ~ Days + (1 | Subject)",
+                load("sleepstudy"),
+                draws=draws,
+                chains=chains,
+                random_seed=1,
+                progressbar=False,
+            )
+        assert len(caught) == 1
+        assert "refit with more draws" in repr(fit)
+
+
+def test_what_numpy_does_at_errors_is_the_users_and_does_not_matter(load):
+    options = {"draws": 250, "random_seed": 1, "progressbar": False}
+    plain = bm.fit("Reaction ~ Days + (Days | Subject)", load("sleepstudy"), **options)
+    with np.errstate(all="raise"):
+        strict = bm.fit("Reaction ~ Days + (Days | Subject)", load("sleepstudy"), **options)
+    assert strict.posterior.equals(plain.posterior)
+
+
+def test_a_slash_in_the_name_of_a_factor(load, tmp_path):
+    data = load("sleepstudy").rename(columns={"Subject": "ward/bed"})
+    fit = bm.fit("Reaction ~ Days + (Days | `ward/bed`)", data, random_seed=1, progressbar=False)
+    assert fit.ranef("ward/bed")["group_var"].unique().tolist() == ["ward/bed"]
+    fit.save(tmp_path / "a.fit")
+    again = bm.load(tmp_path / "a.fit")
+    pd.testing.assert_frame_equal(again.epred(data.head(3)), fit.epred(data.head(3)))

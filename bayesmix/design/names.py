@@ -27,9 +27,14 @@ class TermNames:
     factor: str
 
     @property
+    def _factor(self) -> str:
+        """The name of the factor; a data tree would read a slash as a path."""
+        return self.factor.replace("/", "\N{DIVISION SLASH}")
+
+    @property
     def dim(self) -> str:
         """Dim of the levels."""
-        return f"{self.factor}_level" if self.factor in RESERVED else self.factor
+        return f"{self._factor}_level" if self._factor in RESERVED else self._factor
 
     @property
     def effect_dim(self) -> str:
@@ -49,52 +54,52 @@ class TermNames:
     @property
     def u(self) -> str:
         """Effects of the levels, as written."""
-        return f"u_{self.factor}"
+        return f"u_{self._factor}"
 
     @property
     def coef(self) -> str:
         """Effects of the levels and of the population added, where these are summaries."""
-        return f"coef_{self.factor}"
+        return f"coef_{self._factor}"
 
     @property
     def sd(self) -> str:
         """Sds of the effects, as written."""
-        return f"sd_{self.factor}"
+        return f"sd_{self._factor}"
 
     @property
     def centred_sd(self) -> str:
         """Sds of the effects of the centred block."""
-        return f"centred_sd_{self.factor}"
+        return f"centred_sd_{self._factor}"
 
     @property
     def cor(self) -> str:
         """Correlations of the effects, as written."""
-        return f"cor_{self.factor}"
+        return f"cor_{self._factor}"
 
     @property
     def zeta(self) -> str:
         """Standard normal numbers that the effects are made of."""
-        return f"zeta_{self.factor}"
+        return f"zeta_{self._factor}"
 
     @property
     def lkj(self) -> str:
         """Canonical partial correlations w as (1 + w) / 2."""
-        return f"lkj_{self.factor}"
+        return f"lkj_{self._factor}"
 
     @property
     def partial(self) -> str:
         """Canonical partial correlations, which are never reported."""
-        return f"partial_{self.factor}"
+        return f"partial_{self._factor}"
 
     @property
     def Z(self) -> str:
         """Columns of the effects, among the data of the model."""
-        return f"Z_{self.factor}"
+        return f"Z_{self._factor}"
 
     @property
     def codes(self) -> str:
         """Levels of the rows, among the data of the model."""
-        return f"codes_{self.factor}"
+        return f"codes_{self._factor}"
 
     @property
     def besides_the_dim(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.base.words import count
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 
@@ -17,6 +18,8 @@ __all__ = ["convergence_messages"]
 
 R_HAT_LIMIT = 1.01
 ESS_PER_CHAIN = 100
+# R-hat and effective sample sizes of fewer draws are not defined.
+FEWEST_DRAWS = 4
 
 
 def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]:
@@ -40,6 +43,11 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
     chains = posterior.sizes["chain"]
     table = parameter_diagnostics(spec.design, posterior)
     messages = []
+    if posterior.sizes["draw"] < FEWEST_DRAWS:
+        messages.append(
+            f"{count(posterior.sizes['draw'], 'draw')} per chain cannot tell whether the chains "
+            "agree, and makes no interval: refit with more draws"
+        )
     diverged = divergences(idata)
     if diverged:
         messages.append(

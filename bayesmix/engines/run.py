@@ -6,6 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.base.version import __version__
 from bayesmix.engines.convergence import convergence_messages
@@ -54,6 +56,12 @@ def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     blackjax give their draws out only at the end: Ctrl-C loses them, and the computation may go
     on in the background for a while.
     """
+    # Whatever np.errstate the caller has: underflow is part of every sampler.
+    with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
+        return _sampled(spec, options)
+
+
+def _sampled(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     start = time.perf_counter()
     obstacle = exact_obstacle(spec)
     if options.method == "marginal" and obstacle is not None:

@@ -81,6 +81,12 @@ def make_axes(
         if len(given) != n or not all(isinstance(axis, Axes) for axis in given):
             what = "one matplotlib Axes" if n == 1 else f"an array of {n} matplotlib Axes"
             raise BayesmixError(f"ax is not usable: give {what}, or none for a new figure.")
+        for axis in cast("list[Axes]", given):
+            if axis.name != "rectilinear":
+                raise BayesmixError(
+                    f"ax has the projection {axis.name!r}. Give axes of the plain one, as "
+                    "plt.subplots() makes them, or none for a new figure."
+                )
         return cast("list[Axes]", given)
     columns = min(n, columns)
     rows = -(-n // columns)

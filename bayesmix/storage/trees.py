@@ -132,9 +132,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
         needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(spec, term): dims[sd_variable(spec, term)]}
         if len(spec.partial_correlations(term)):
-            needed |= {
-                f"{kind}_{term.factor}": dims[f"{kind}_{term.factor}"] for kind in ("cor", "lkj")
-            }
+            needed |= {name: dims[name] for name in (term.names.cor, term.names.lkj)}
         summaries = tree.children.get("group_effects")
         u = term.names.u
         if summaries is None or u not in summaries.dataset:
@@ -147,7 +145,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
         if name in posterior and labels.keys() >= set(own):
             _check_draws(posterior[name], name, {**n_draws, **dict.fromkeys(own)}, labels)
     ranges = {
-        f"{kind}_{term.factor}": limits
+        getattr(term.names, kind): limits
         for term in spec.design.groups
         for kind, limits in _RANGES.items()
     }

@@ -31,7 +31,12 @@ type LogDensity = Callable[[FloatArray], FloatArray]
 
 DEGREES_OF_FREEDOM = 5.0
 DEFENSIVE_SHARE = 0.1
-NOWHERE = "the density is zero wherever it was tried"
+
+
+class NowhereError(ArithmeticError):
+    """The density is zero wherever it was tried."""
+
+
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
 # Share of the draws whose region must have had time to fill.
@@ -155,7 +160,7 @@ def learn(
 
     Raises
     ------
-    FloatingPointError
+    NowhereError
         The density is zero at all points.
 
     References
@@ -173,7 +178,7 @@ def learn(
         new = proposal.draw(rng, points)
         new_log_p = density(new)
         if not (np.isfinite(log_p).any() or np.isfinite(new_log_p).any()):
-            raise FloatingPointError(NOWHERE)
+            raise NowhereError("the density is zero wherever it was tried")
         own = new_log_p - proposal.log_density(new)
         ratio = np.exp(own - max(own.max(), np.finfo(float).min))
         efficiency = float(ratio.sum() ** 2 / max((ratio**2).sum(), 1e-300) / points)
@@ -393,7 +398,7 @@ def _starts(
         x = x[np.isfinite(density(x))]
         if len(x) >= chains:
             return x[:chains]
-    raise FloatingPointError(NOWHERE)
+    raise NowhereError("the density is zero wherever it was tried")
 
 
 def _find_mode(density: LogDensity, start: FloatArray) -> FloatArray:

@@ -10,6 +10,7 @@ import pandas as pd
 from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
+from bayesmix.engines.exact.chains import NowhereError
 from bayesmix.engines.exact.sampler import sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries
@@ -45,7 +46,7 @@ def draw_exactly(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
                 random_seed=seed(options.random_seed),
                 report=lambda stage, share: show(STAGES[stage], share),
             )
-    except FloatingPointError as error:
+    except NowhereError as error:
         raise BayesmixError(IMPOSSIBLE) from error
     if not drawn.theta.settled:
         return None
