@@ -148,6 +148,7 @@ FORMULAS = [
     bad("empty grouping factor", "y ~ x + (1 | )", "No grouping factor after the bar", r"\(1 \| g"),
     bad("no effect before the bar", "y ~ x + ( | g)", r"No effects before '\|'", r"\(1 \| g\)"),
     bad("nothing left in the bar", "y ~ x + (0 | g)", r"No effects are left in \(0 \| g\)"),
+    bad("us and ||", "y ~ us(x || g)", "asks for correlations", r"\(x \| g\) or \(x \|\| g\)"),
     bad("bar behind a comma", "y ~ diag(abs(x), 1 | g)", "behind a comma", r"diag\(1 \+ x \| g\)"),
     bad("three bars", "y ~ x + (1 ||| g)", "Two bars in one term"),
     bad("brms identifier", "y ~ x + (1 | p | g)", "Two bars", r"Write \(1 \| g\)", "identifiers"),
