@@ -194,10 +194,10 @@ def fit(
     ----------
     formula, data, family, priors, weights, missing
         As in `prepare`.
-    method : {"auto", "marginal", "nuts"}
-        How to sample. ``"marginal"`` integrates all effects out exactly, for Gaussian models with
+    method : {"auto", "exact", "nuts"}
+        How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
         Normal priors on the population effects; ``"nuts"`` samples the joint model; ``"auto"``
-        takes the first where it is possible.
+        takes the first where it is possible, and NUTS where `nuts` or `nuts_sampler` is given.
     draws, tune, chains : int
         Draws kept and adaptation steps per chain, number of chains.
     cores : int, optional

@@ -273,5 +273,5 @@ CASES = {"slopes": slopes, "pupils": pupils, "counts": counts, "regression": reg
 def fit_of(spec: Any, posterior: xr.Dataset, random_seed: int = 1) -> bm.MixedFit:
     """A fit from draws that were set by hand."""
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    tree.attrs.update(messages="[]", method="marginal", seconds=0.1)
+    tree.attrs.update(messages="[]", method="exact", seconds=0.1)
     return bm.MixedFit(spec, tree, SampleOptions(random_seed=random_seed))

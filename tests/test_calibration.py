@@ -80,9 +80,9 @@ def test_draws_that_ignore_the_data_are_seen_by_the_densities_only() -> None:
 
 
 def test_a_fit_that_needs_nuts_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesmix.engines import run
+    from bayesmix.engines.exact.engine import Exact
 
-    monkeypatch.setattr(run, "draw_exactly", lambda spec, options: None)
+    monkeypatch.setattr(Exact, "draw", lambda self, spec, options: None)
     design = SHORT[0]
     y = design.frame()["y"].to_numpy()
     assert replicate(design, 20, y, 1).draws is None

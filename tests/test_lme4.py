@@ -44,14 +44,14 @@ PUPILS = ("pupils-slopes", "pupils-cell-means", "pupils-combinations")
 FEW_LEVELS = 12
 
 
-def each_run(case_ids, methods=("nuts", "marginal"), misses=None):
+def each_run(case_ids, methods=("nuts", "exact"), misses=None):
     """Parametrise by case and method; `misses` says by case, or case and method, what is missed.
 
     Not strictly: a run with another seed may be inside the tolerance by chance.
     """
     runs = []
     for case_id, method in itertools.product(case_ids, methods):
-        if method == "marginal" and BY_ID[case_id].family != "gaussian":
+        if method == "exact" and BY_ID[case_id].family != "gaussian":
             continue
         reason = (misses or {}).get(case_id) or (misses or {}).get((case_id, method))
         marks = [pytest.mark.xfail(reason=reason, strict=False)] if reason else []
@@ -106,7 +106,7 @@ class TestAgreement:
     def test_nuts_has_nothing_to_warn_of(self, case_id, method, fitted):
         assert fitted(case_id, method=method).idata.attrs["messages"] == "[]"
 
-    @each_run(COMPARED, ["marginal"])
+    @each_run(COMPARED, ["exact"])
     def test_marginal_has_nothing_to_warn_of(self, case_id, method, fitted):
         assert fitted(case_id, method=method).idata.attrs["messages"] == "[]"
 

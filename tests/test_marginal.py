@@ -11,7 +11,9 @@ import bayesmix as bm
 from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of, sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.run import chosen
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.options import SampleOptions
 from gaussian import CASES, dense, frame
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
@@ -185,13 +187,13 @@ def test_marginal_says_why_not(options, words):
     spec = bm.prepare("y ~ x + (x | g)", frame(), **options)
     assert words in exact_obstacle(spec)
     with pytest.raises(bm.BayesmixError, match=words.split(" is")[0]):
-        bm.fit("y ~ x + (x | g)", frame(), method="marginal", **options)
+        bm.fit("y ~ x + (x | g)", frame(), method="exact", **options)
 
 
 def test_marginal_refuses_other_families():
     data = frame().assign(y=lambda d: (d["y"] > 50).astype(int))
     with pytest.raises(bm.BayesmixError, match="bernoulli family is not Gaussian"):
-        bm.fit("y ~ x + (x | g)", data, family="bernoulli", method="marginal")
+        bm.fit("y ~ x + (x | g)", data, family="bernoulli", method="exact")
 
 
 def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sample):
@@ -309,3 +311,27 @@ def test_a_slash_in_the_name_of_a_factor(load, tmp_path):
     fit.save(tmp_path / "a.fit")
     again = bm.load(tmp_path / "a.fit")
     pd.testing.assert_frame_equal(again.epred(data.head(3)), fit.epred(data.head(3)))
+
+
+def test_the_earlier_name_of_the_method(load):
+    options = {"draws": 250, "random_seed": 1, "progressbar": False}
+    fits = [
+        bm.fit("Reaction ~ Days + (1 | Subject)", load("sleepstudy"), method=method, **options)
+        for method in ("exact", "marginal", "auto")
+    ]
+    assert [fit.options.method for fit in fits] == ["exact", "exact", "auto"]
+    assert {fit.idata.attrs["method"] for fit in fits} == {"exact"}
+    assert all(fit.posterior.equals(fits[0].posterior) for fit in fits)
+
+
+def test_options_of_nuts_ask_for_nuts(load):
+    spec = bm.prepare("Reaction ~ Days + (1 | Subject)", load("sleepstudy"))
+    names = [
+        [engine.name for engine in chosen(spec, SampleOptions(**options))]
+        for options in ({}, {"nuts": {}}, {"nuts_sampler": "pymc"}, {"method": "exact", "nuts": {}})
+    ]
+    assert names == [["exact", "nuts"], ["nuts"], ["nuts"], ["exact", "nuts"]]
+    counts = bm.prepare("k ~ 1", load("sleepstudy").assign(k=1), family="poisson")
+    assert [engine.name for engine in chosen(counts, SampleOptions())] == ["nuts"]
+    with pytest.raises(bm.BayesmixError, match="but the poisson family is not Gaussian"):
+        chosen(counts, SampleOptions(method="exact"))

@@ -237,7 +237,7 @@ NAN = float("nan")
         ({"divergences": 12, "seconds": 99.94}, "12 divergences, 99.9 s"),
         ({"ess_bulk": NAN, "r_hat": NAN}, "NUTS, 4 chains x 1000 draws: 12.3 s"),
         (
-            {"method": "marginal", "chains": 1, "draws": 1, "r_hat": NAN, "ess_bulk": NAN}
+            {"method": "exact", "chains": 1, "draws": 1, "r_hat": NAN, "ess_bulk": NAN}
             | {"divergences": 1, "seconds": 214.6},
             "Exact, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s",
         ),

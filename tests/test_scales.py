@@ -72,7 +72,7 @@ SCALES = [
 
 @pytest.fixture(scope="module", params=["y ~ x + z + (x | g)", "y ~ x + z + (1 | g) + (0 + z | h)"])
 def plain(request) -> bm.MixedFit:
-    return fit(request.param, frame(), weights="w", method="marginal")
+    return fit(request.param, frame(), weights="w", method="exact")
 
 
 quiet = pytest.mark.filterwarnings(
@@ -90,8 +90,8 @@ class TestExact:
         y, x, z, w = (10.0**power for power in powers)
         data = frame()
         data = data.assign(y=data.y * y, x=data.x * x, z=data.z * z, w=data.w * w)
-        scaled = fit(plain.spec.design.formula.text, data, weights="w", method="marginal")
-        assert scaled.idata.attrs["method"] == "marginal"
+        scaled = fit(plain.spec.design.formula.text, data, weights="w", method="exact")
+        assert scaled.idata.attrs["method"] == "exact"
         ours, theirs = in_units(scaled, y, x, z, w), in_units(plain, 1, 1, 1, 1)
         for name, values in theirs.items():
             near = np.isclose(ours[name], values, rtol=1e-3, atol=1e-3 * values.std())
@@ -239,7 +239,7 @@ class TestBeyondDoublePrecision:
     )
     def test_priors_that_leave_no_density(self, priors):
         with pytest.raises(bm.BayesmixError, match="no point to start from"):
-            fit("y ~ x + (1 | g)", frame(), priors=priors, method="marginal")
+            fit("y ~ x + (1 | g)", frame(), priors=priors, method="exact")
 
     @pytest.mark.parametrize(
         "prior",
@@ -252,8 +252,8 @@ class TestBeyondDoublePrecision:
     )
     def test_a_vague_prior_does_not_say_where_sigma_is(self, prior):
         """Their density is as good as flat, or 1 / sigma, where the likelihood is."""
-        fitted = fit("y ~ x + (x | g)", frame(), priors={"sigma": prior}, method="marginal")
-        assert fitted.idata.attrs["method"] == "marginal"
+        fitted = fit("y ~ x + (x | g)", frame(), priors={"sigma": prior}, method="exact")
+        assert fitted.idata.attrs["method"] == "exact"
         plain = fit("y ~ x + (x | g)", frame())
         sigma, reference = (f.posterior["sigma"].to_numpy() for f in (fitted, plain))
         assert abs(sigma.mean() - reference.mean()) < reference.std()
@@ -421,7 +421,7 @@ class TestOddSizes:
     )
     @quiet
     def test_they_fit(self, formula, change):
-        fitted = fit(formula, change(frame()), draws=100, method="marginal")
+        fitted = fit(formula, change(frame()), draws=100, method="exact")
         assert np.isfinite(fitted.varcorr()["sd"]).all()
         assert str(fitted)
 
@@ -447,7 +447,7 @@ class TestNoPopulationEffect:
     @quiet
     def test_all_that_a_fit_can_do(self, formula, tmp_path):
         data = frame()
-        fitted = fit(formula, data, method="marginal")
+        fitted = fit(formula, data, method="exact")
         assert "beta" not in fitted.posterior
         assert fitted.fixef().empty
         assert str(fitted)

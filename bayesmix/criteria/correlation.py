@@ -20,7 +20,7 @@ from bayesmix.criteria.loo import loo
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE, caution, remedy
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors
-from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.engines.refits import refitted
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
@@ -198,7 +198,7 @@ def compare_correlation(
             f"'{fit.spec.design.formula.text}' has no correlated group effects. Fit a model with "
             "some, such as (1 + x | g), and compare that."
         )
-    with_logo = exact_obstacle(fit.spec) is None if logo is None else logo
+    with_logo = left_out_obstacle(fit.spec) is None if logo is None else logo
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ComparisonWarning)
         split = refitted(fit, fit.spec.uncorrelated())

@@ -27,8 +27,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
 from bayesmix.criteria.folds import SPLIT_SEED
 from bayesmix.design.design import Design, Encoder
-from bayesmix.engines.exact.sampler import exact_obstacle
-from bayesmix.engines.run import sample
+from bayesmix.engines.run import chosen, sample
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["FoldJob", "FoldResult", "run_fold"]
 
 # PyMC and PyTensor are not made for several models at once in one process.
-_nuts_turn = threading.Lock()
+_turn = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,9 +124,9 @@ def run_fold(job: FoldJob) -> FoldResult:
     """
     start = time.perf_counter()
     options = job.options
-    by_nuts = options.method == "nuts" or exact_obstacle(job.spec) is not None
+    alone = not chosen(job.spec, options)[0].shares_the_process
     with undisturbed():
-        with _nuts_turn if by_nuts else contextlib.nullcontext():
+        with _turn if alone else contextlib.nullcontext():
             idata = sample(job.spec, options)
         posterior = idata["posterior"].dataset
         if (posterior.sizes["chain"], posterior.sizes["draw"]) != (options.chains, options.draws):

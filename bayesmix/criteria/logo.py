@@ -18,8 +18,7 @@ from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed, warn_o
 from bayesmix.criteria.repair import values_moved, values_refitted
 from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.criteria.units import Units, factors_of
-from bayesmix.engines.exact.left_out import group_densities
-from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ def logo(
     if refit is not None:
         true_or_false("refit", refit)
     units = Units.of(fit.spec.design, group)
-    obstacle = exact_obstacle(fit.spec)
+    obstacle = left_out_obstacle(fit.spec)
     if refit is False and obstacle is not None:
         raise BayesmixError(f"logo without refits needs a Gaussian model, but {obstacle}.")
     facts = dataclasses.replace(Facts.of(fit), group=units.name)
@@ -123,7 +122,7 @@ def logo(
     draws = ThetaDraws.of(fit)
     S = len(draws.theta)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
-        log = group_densities(fit.spec, draws.theta, units.name, run=pool.map, codes=units.codes)
+        log = left_out(fit.spec).groups(draws.theta, units.codes, run=pool.map)
         values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff)
         values, note = values_moved(fit, values, draws, pool, units)
     good_k = good_k_of(S)

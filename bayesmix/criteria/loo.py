@@ -27,8 +27,7 @@ from bayesmix.criteria.psis import (
 from bayesmix.criteria.repair import values_moved, values_refitted
 from bayesmix.criteria.subsampled import subsampled
 from bayesmix.criteria.theta import ThetaDraws, integrates, relative_ess
-from bayesmix.engines.exact.left_out import row_densities
-from bayesmix.engines.exact.sampler import exact_obstacle
+from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -125,7 +124,8 @@ def loo(
         S, r_eff = len(draws.theta), draws.r_eff
         with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
             step = max(1, BLOCK // S)
-            blocks = row_densities(fit.spec, draws.theta, rows_at_once=step, run=pool.map)
+            leaving = left_out(fit.spec)
+            blocks = leaving.rows(draws.theta, rows_at_once=step, run=pool.map)
             values = pareto_smoothed(blocks, n, S, r_eff)
             values, note = values_moved(fit, values, draws, pool)
     else:
@@ -141,7 +141,7 @@ def loo(
     if bad:
         remedy = (
             "fit.loo() integrates the group effects out, and fit.loo(reloo=True)"
-            if not integrate and exact_obstacle(fit.spec) is None
+            if not integrate and left_out_obstacle(fit.spec) is None
             else "fit.loo(reloo=True)"
         )
         warn_of(

@@ -12,8 +12,7 @@ from bayesmix.criteria.jobs import fold_results, fold_seeds
 from bayesmix.criteria.psis import Pointwise, good_k_of
 from bayesmix.criteria.theta import DEAR, ThetaDraws
 from bayesmix.criteria.units import Units
-from bayesmix.engines.exact.moved import DENSITIES, matched
-from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.left_out import left_out
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -34,10 +33,11 @@ def values_moved(
     S = len(draws.theta)
     good_k = good_k_of(S)
     bad = np.flatnonzero(values.k > good_k)
-    if not len(bad) or DENSITIES * len(bad) * S * marginal_of(fit.spec).model.cost > DEAR:
+    leaving = left_out(fit.spec)
+    if not len(bad) or leaving.densities_of_a_move * len(bad) * S * leaving.cost > DEAR:
         return values, draws.note
     codes = np.arange(fit.spec.design.n_rows) if units is None else units.codes
-    found, found_k = matched(fit.spec, draws.theta, codes, bad, r_eff=draws.r_eff, run=pool.map)
+    found, found_k = leaving.moved(draws.theta, codes, bad, r_eff=draws.r_eff, run=pool.map)
     better = found_k < values.k[bad]
     found, bad = found[better], bad[better]
     if not len(bad):

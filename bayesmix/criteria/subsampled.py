@@ -17,8 +17,7 @@ from bayesmix.criteria.conditional import BLOCK, conditional_densities
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed, slices, warn_of
 from bayesmix.criteria.theta import ThetaDraws, relative_ess
-from bayesmix.engines.exact.left_out import row_densities
-from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.left_out import left_out
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -48,20 +47,16 @@ def subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDData
     if reloo:
         raise BayesmixError("reloo=True refits without single rows: use it without subsample.")
     chosen = np.sort(np.random.default_rng(SUBSAMPLE_SEED).choice(n, size, replace=False))
-    # Densities come from the first rows on, so the subsample is put first.
-    order = np.concatenate([chosen, np.delete(np.arange(n), chosen)])
-    first = dataclasses.replace(spec, design=spec.design.take(order))
     approximation = np.empty(n)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
         if integrate:
             draws = ThetaDraws.of(fit)
             S, r_eff, note = len(draws.theta), draws.r_eff, draws.note
-            space = ThetaSpace.of(spec)
-            mean = space.theta(space.vector(draws.theta).mean(axis=0, keepdims=True))
-            for rows, log in row_densities(spec, mean, run=pool.map):
+            leaving = left_out(spec)
+            for rows, log in leaving.rows(leaving.mean(draws.theta), run=pool.map):
                 approximation[rows] = log[0]
             step = max(1, BLOCK // S)
-            blocks = row_densities(first, draws.theta, rows_at_once=step, stop=size, run=pool.map)
+            blocks = leaving.rows(draws.theta, first=chosen, rows_at_once=step, run=pool.map)
         else:
             posterior = fit.idata["posterior"].dataset
             S, note = posterior.sizes["chain"] * posterior.sizes["draw"], ""
@@ -71,6 +66,7 @@ def subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDData
             for rows in slices(n, BLOCK):
                 approximation[rows] = conditional_densities(spec, average, rows)[0]
             step = max(1, BLOCK // S)
+            first = dataclasses.replace(spec, design=spec.design.take(chosen))
             blocks = (
                 (rows, conditional_densities(first, fit.posterior, rows))
                 for rows in slices(size, step)

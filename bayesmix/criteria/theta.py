@@ -12,8 +12,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.blocks.theta import Theta
 from bayesmix.criteria.conditional import MOST_PARAMETERS
-from bayesmix.engines.exact.left_out import theta_of
-from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of
+from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws
@@ -45,12 +44,12 @@ class ThetaDraws:
     @classmethod
     def of(cls, fit: Fitted) -> ThetaDraws:
         posterior = fit.idata["posterior"].dataset
-        theta = theta_of(fit.spec, posterior)
+        leaving = left_out(fit.spec)
+        theta = leaving.theta(posterior)
         draws = parameter_draws(fit.spec.design, posterior)
         r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
         S = len(theta)
-        cost = marginal_of(fit.spec).model.cost
-        keep = int(np.clip(DEAR // cost, min(ENOUGH_DRAWS, S), S))
+        keep = int(np.clip(DEAR // leaving.cost, min(ENOUGH_DRAWS, S), S))
         if keep == S:
             return cls(theta, r_eff, "")
         note = (
@@ -76,7 +75,7 @@ def relative_ess(draws: Iterable[FloatArray]) -> float:
 def integrates(spec: ModelSpec, integrated: bool | None) -> bool:
     if integrated is not None:
         true_or_false("integrated", integrated)
-    obstacle = exact_obstacle(spec)
+    obstacle = left_out_obstacle(spec)
     if integrated and obstacle is not None:
         raise BayesmixError(
             f"integrated=True integrates Gaussian effects out, but {obstacle}. Leave it out; "

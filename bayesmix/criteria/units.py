@@ -39,21 +39,31 @@ class Units:
             term = terms[group]
             units = cls(group, term.dim, term.levels, term.codes, True)
         else:
-            rows = (design.n_rows,)
-            if shape_of(group, design.n_rows) != rows or pd.isna(np.asarray(group)).any():
-                raise BayesmixError(
-                    "group is not usable: give the name of a grouping factor, or one label for "
-                    f"each of the {design.n_rows} rows of the fit."
-                )
-            if isinstance(group, pd.MultiIndex):
-                group = group.to_flat_index()
-            labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
+            labels = _labels(group, design.n_rows)
             name = str(getattr(group, "name", None) or "group")
             levels = labels.cat.categories.astype(str).to_numpy()
             units = cls(name, name, levels, labels.cat.codes.to_numpy().astype(np.int64), False)
         if len(units.levels) < 2:
             raise BayesmixError(f"{units.name} has one level only, so that none can be left out.")
         return units
+
+
+def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
+    """Read one label for each row as categories."""
+    problem = BayesmixError(
+        "group is not usable: give the name of a grouping factor, or one label for "
+        f"each of the {n_rows} rows of the fit."
+    )
+    if isinstance(group, pd.MultiIndex):
+        group = cast("npt.ArrayLike", group.to_flat_index())
+    try:
+        if shape_of(group, n_rows) != (n_rows,) or pd.isna(np.asarray(group)).any():
+            raise problem
+        labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
+        labels.cat.categories.astype(str)
+    except Exception as error:  # whatever the values' own methods raise
+        raise problem from error
+    return labels
 
 
 def factors_of(design: Design) -> str:

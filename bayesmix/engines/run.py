@@ -11,16 +11,20 @@ import numpy as np
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.base.version import __version__
 from bayesmix.engines.convergence import convergence_messages
-from bayesmix.engines.exact.engine import draw_exactly
-from bayesmix.engines.exact.sampler import exact_obstacle
-from bayesmix.engines.nuts.engine import draw_by_nuts
+from bayesmix.engines.engine import Engine
+from bayesmix.engines.exact.engine import Exact
+from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["sample"]
+__all__ = ["ENGINES", "chosen", "sample"]
+
+# "auto" takes the first that can draw from a specification. The last can draw from all of them, and
+# always settles.
+ENGINES: tuple[Engine, ...] = (Exact(), Nuts())
 
 
 def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
@@ -63,19 +67,29 @@ def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
 
 def _sampled(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     start = time.perf_counter()
-    obstacle = exact_obstacle(spec)
-    if options.method == "marginal" and obstacle is not None:
+    notes: tuple[str, ...] = ()
+    for engine in chosen(spec, options):
+        idata = engine.draw(spec, options)
+        if idata is not None:
+            return _finish(spec, options, idata, engine.name, start, notes)
+        notes = (*notes, f"the {engine.name} method did not settle, so that another was used")
+    raise AssertionError("no engine settled, and the last always does")
+
+
+def chosen(spec: ModelSpec, options: SampleOptions) -> tuple[Engine, ...]:
+    """Return the engines to ask, one after the other until one settles."""
+    able = tuple(engine for engine in ENGINES if engine.obstacle(spec) is None)
+    if options.method == "auto":
+        wants_nuts = options.nuts is not None or options.nuts_sampler is not None
+        return able[-1:] if wants_nuts else able
+    (asked,) = (engine for engine in ENGINES if engine.name == options.method)
+    obstacle = asked.obstacle(spec)
+    if obstacle is not None:
         raise BayesmixError(
-            f"method='marginal' integrates Gaussian effects out, but {obstacle}. Use "
-            "method='nuts', or 'auto', which takes NUTS for such a model."
+            f"method='{asked.name}' integrates Gaussian effects out, but {obstacle}. Use "
+            f"method='{able[0].name}', or 'auto', which takes it for such a model."
         )
-    if options.method == "nuts" or obstacle is not None:
-        return _finish(spec, options, draw_by_nuts(spec, options), "nuts", start)
-    idata = draw_exactly(spec, options)
-    if idata is not None:
-        return _finish(spec, options, idata, "marginal", start)
-    note = "the exact method did not settle, so that NUTS on the joint model was used instead"
-    return _finish(spec, options, draw_by_nuts(spec, options), "nuts", start, notes=(note,))
+    return able[able.index(asked) :]
 
 
 def _finish(

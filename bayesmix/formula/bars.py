@@ -89,10 +89,10 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
     if node.kind == "structure":
         _check_structure(node, parts, arguments)
         if node.text in ("us", "unstr") and bars[0].text == "||":
-            effects, factor = _shown(parts[0]), _shown(parts[1])
+            left, right = _shown(parts[0]), _shown(parts[1])
             raise Problem(
                 f"{node.text}() asks for correlations and || for none. Write "
-                f"({effects} | {factor}) or ({effects} || {factor}).",
+                f"({left} | {right}) or ({left} || {right}).",
                 bars[0].start,
             )
     for item in _deep(parts[0]):

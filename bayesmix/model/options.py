@@ -22,7 +22,9 @@ from bayesmix.base.errors import BayesmixError
 
 __all__ = ["SampleOptions"]
 
-METHODS = ("auto", "marginal", "nuts")
+METHODS = ("auto", "exact", "nuts")
+# The exact method under its earlier name.
+_EARLIER = {"marginal": "exact"}
 NUTS_SAMPLERS = ("nutpie", "pymc", "numpyro", "blackjax")
 MOST_DRAWS, MOST_CHAINS = 10_000_000, 10_000
 
@@ -33,9 +35,10 @@ class SampleOptions:
 
     Attributes
     ----------
-    method : {"auto", "marginal", "nuts"}
-        ``marginal`` integrates all effects out, for Gaussian models; ``nuts`` samples the joint
-        model; ``auto`` takes the first where it is possible.
+    method : {"auto", "exact", "nuts"}
+        ``exact`` integrates all effects out, for Gaussian models; ``nuts`` samples the joint
+        model; ``auto`` takes the first where it is possible, and ``nuts`` where `nuts` or
+        `nuts_sampler` is given.
     draws, tune, chains : int
         Draws kept and adaptation steps per chain, number of chains.
     cores : int or None
@@ -66,6 +69,8 @@ class SampleOptions:
     nuts: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.method, str):
+            object.__setattr__(self, "method", _EARLIER.get(self.method, self.method))
         one_of("method", self.method, METHODS)
         for name, least in {"draws": 1, "tune": 0, "chains": 1}.items():
             plain = whole_number(name, getattr(self, name), at_least=least)

@@ -245,7 +245,7 @@ def sampling_line(
     seconds: float,
 ) -> str:
     """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
-    what = {"nuts": "NUTS", "marginal": "Exact"}[method]
+    what = {"nuts": "NUTS", "exact": "Exact"}[method]
     figures = []
     if not math.isnan(r_hat):
         figures.append(f"worst R-hat {r_hat:.3f}")

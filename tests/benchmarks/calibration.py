@@ -34,6 +34,7 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.engines import run
 from bayesmix.engines.exact import sampler as exact
+from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
@@ -244,15 +245,13 @@ def calibrate(
 def replicate(design: CalibrationDesign, draws: int, y: FloatArray, seed: int) -> Replication:
     """Fit one simulated response."""
     with contextlib.ExitStack() as stack:
-        stack.enter_context(
-            unittest.mock.patch.object(run, "draw_by_nuts", side_effect=_FellBackError)
-        )
+        stack.enter_context(unittest.mock.patch.object(Nuts, "draw", side_effect=_FellBackError))
         if design.dear:
             stack.enter_context(unittest.mock.patch.object(exact, "DEAR_STEP", 0.0))
         warned = stack.enter_context(_counted())
         try:
             options = SampleOptions(
-                method="marginal",
+                method="exact",
                 draws=draws,
                 chains=4,
                 cores=1,

@@ -38,7 +38,7 @@ def main(lme4_fit: str | None, cores: int | None) -> None:
     fit = bm.fit(
         reference["formula"] if reference else FORMULA,
         data,
-        method="marginal",
+        method="exact",
         cores=cores,
         random_seed=1,
         progressbar=False,

@@ -61,7 +61,7 @@ def one_size(n_rows: int, n_groups: int) -> dict[str, float]:
         return drawn
 
     original, engine.sample_exact = engine.sample_exact, sample_exact
-    fit = bm.fit(FORMULA, data, method="marginal", random_seed=1, progressbar=False)
+    fit = bm.fit(FORMULA, data, method="exact", random_seed=1, progressbar=False)
     str(fit.summary())
     begin("end")
     # Where effects are drawn together with theta they have no stage of their own.

@@ -622,7 +622,7 @@ def fit_case(case: Case, tally: Tally) -> None:
         fitted = bm.fit(
             case.formula,
             case.given,
-            method="marginal",
+            method="exact",
             draws=50,
             chains=2,
             cores=1,

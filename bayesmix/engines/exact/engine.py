@@ -11,7 +11,7 @@ from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
 from bayesmix.engines.exact.chains import NowhereError
-from bayesmix.engines.exact.sampler import sample_exact
+from bayesmix.engines.exact.sampler import exact_obstacle, sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries
 from bayesmix.model.options import SampleOptions, size_of
@@ -21,7 +21,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = []
+__all__ = ["Exact"]
 
 
 STAGES = {
@@ -32,7 +32,22 @@ STAGES = {
 }
 
 
-def draw_exactly(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+class Exact:
+    """Gaussian models with Normal priors on the population effects, integrated out."""
+
+    name = "exact"
+    shares_the_process = True
+
+    def obstacle(self, spec: ModelSpec) -> str | None:
+        """Say why effects are not all Gaussian."""
+        return exact_obstacle(spec)
+
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+        """Draw theta, and all effects given it."""
+        return _draw(spec, options)
+
+
+def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     import xarray as xr
 

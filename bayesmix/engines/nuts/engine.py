@@ -22,10 +22,26 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = []
+__all__ = ["Nuts", "stop_with_chain"]
 
 
-def draw_by_nuts(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+class Nuts:
+    """Any model, by any of PyMC's samplers on its joint model."""
+
+    name = "nuts"
+    # PyMC and PyTensor are not made for several models at once in one process.
+    shares_the_process = False
+
+    def obstacle(self, spec: ModelSpec) -> str | None:
+        """Nothing stands in the way."""
+        return None
+
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+        """Compile and sample."""
+        return _draw(spec, options)
+
+
+def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     import_whole("pymc")
     import pymc as pm
     import pytensor

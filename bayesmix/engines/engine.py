@@ -1,0 +1,34 @@
+"""What a method that draws must provide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Engine"]
+
+
+class Engine(Protocol):
+    """A method that draws from the posterior of a specification.
+
+    Attributes
+    ----------
+    name : str
+        As ``method=`` and in the attributes of the draws.
+    shares_the_process : bool
+        Whether several fits may run side by side in one process.
+    """
+
+    name: str
+    shares_the_process: bool
+
+    def obstacle(self, spec: ModelSpec) -> str | None:
+        """Say why it cannot draw from a specification; None if it can."""
+
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+        """Draw, in the schema of the posterior; None where it did not settle."""

@@ -1,0 +1,140 @@
+"""Rows and groups left out with the effects integrated out, whichever method drew the posterior.
+
+This is a question to the specification: `left_out` answers it, or says why not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.theta import Theta
+from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.moved import DENSITIES, matched
+from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of
+from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["LeftOut", "left_out", "left_out_obstacle"]
+
+
+class LeftOut(Protocol):
+    """Densities of rows and groups given all others, for draws of theta."""
+
+    @property
+    def cost(self) -> float:
+        """Floating-point operations of the density of all rows given one theta."""
+
+    @property
+    def densities_of_a_move(self) -> int:
+        """How often that density is computed for a row or group whose draws are moved."""
+
+    def theta(self, posterior: xr.Dataset) -> Theta:
+        """Take theta from the draws of a posterior."""
+
+    def mean(self, theta: Theta) -> Theta:
+        """Average draws where they have no bounds; a batch of one."""
+
+    def rows(
+        self,
+        theta: Theta,
+        *,
+        first: IntArray | None = None,
+        rows_at_once: int | None = None,
+        run: Callable[..., Any] = map,
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield log p(y_i | y_-i, theta), (S, rows), of all rows or of those in `first`."""
+
+    def groups(self, theta: Theta, codes: IntArray, *, run: Callable[..., Any] = map) -> FloatArray:
+        """Compute log p(y_g | y_-g, theta), (S, J), for the groups of rows in `codes`."""
+
+    def moved(
+        self,
+        theta: Theta,
+        codes: IntArray,
+        groups: IntArray,
+        *,
+        r_eff: float,
+        run: Callable[..., Any] = map,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Move draws to some groups left out: their log densities and the Pareto k of each."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class GaussianLeftOut:
+    """In closed form, for a specification that the exact method can draw from."""
+
+    spec: ModelSpec
+
+    @property
+    def densities_of_a_move(self) -> int:
+        """So many, at most."""
+        return DENSITIES
+
+    @property
+    def cost(self) -> float:
+        """Of the marginal density."""
+        return marginal_of(self.spec).model.cost
+
+    def theta(self, posterior: xr.Dataset) -> Theta:
+        """Take theta from the draws of a posterior."""
+        return theta_of(self.spec, posterior)
+
+    def mean(self, theta: Theta) -> Theta:
+        """Average draws where they have no bounds."""
+        space = ThetaSpace.of(self.spec)
+        return space.theta(space.vector(theta).mean(axis=0, keepdims=True))
+
+    def rows(
+        self,
+        theta: Theta,
+        *,
+        first: IntArray | None = None,
+        rows_at_once: int | None = None,
+        run: Callable[..., Any] = map,
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """Compute the densities block by block."""
+        spec, stop = self.spec, None
+        if first is not None:
+            # Densities come from the first rows on, given all others.
+            design = spec.design
+            rest = np.setdiff1d(np.arange(design.n_rows), first, assume_unique=True)
+            spec = dataclasses.replace(spec, design=design.take(np.concatenate([first, rest])))
+            stop = len(first)
+        return row_densities(spec, theta, rows_at_once=rows_at_once, stop=stop, run=run)
+
+    def groups(self, theta: Theta, codes: IntArray, *, run: Callable[..., Any] = map) -> FloatArray:
+        """Compute the densities of all groups."""
+        return group_densities(self.spec, theta, None, run, codes=codes)
+
+    def moved(
+        self,
+        theta: Theta,
+        codes: IntArray,
+        groups: IntArray,
+        *,
+        r_eff: float,
+        run: Callable[..., Any] = map,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Match moments, and weigh."""
+        return matched(self.spec, theta, codes, groups, r_eff=r_eff, run=run)
+
+
+def left_out_obstacle(spec: ModelSpec) -> str | None:
+    """Say why the effects cannot be integrated out of a specification; None if they can."""
+    return exact_obstacle(spec)
+
+
+def left_out(spec: ModelSpec) -> LeftOut:
+    """Return what leaves rows and groups out; for specifications without an obstacle."""
+    obstacle = left_out_obstacle(spec)
+    if obstacle is not None:
+        raise ValueError(obstacle)
+    return GaussianLeftOut(spec)
