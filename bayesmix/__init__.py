@@ -62,7 +62,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.tables.pooling`        what partial pooling did, group by group
 `bayesmix.engines.nuts.rescaling`      a specification in other units, and back
 `bayesmix.engines.run`       draws in one schema, convergence checked
-`bayesmix.tables.report`         tables -> text and HTML
+`bayesmix.tables.page`         tables -> text and HTML
 `bayesmix.posterior.draws`          posterior -> arrays, the linear predictor of any rows
 `bayesmix.predictions.predict`        linear predictor, expected and new responses
 `bayesmix.predictions.heldout`        densities of rows that were not fitted
@@ -74,7 +74,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.criteria.correlation`    whether group effects are correlated, and whether it matters
 `bayesmix.figures.panels`         what all figures share
 `bayesmix.figures.plots`          figures from tables
-`bayesmix.figures.groupplots`     figures of single groups
+`bayesmix.figures.effects`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
 `bayesmix.storage.states`         the state of transformations <-> plain values
 `bayesmix.storage.learnt`         what formulae has learnt <-> plain values

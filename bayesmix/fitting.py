@@ -25,7 +25,7 @@ from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
 from bayesmix.families.families import Family
-from bayesmix.figures import groupplots, plots
+from bayesmix.figures import plots
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior import diagnostics
@@ -34,7 +34,8 @@ from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.storage import storage
-from bayesmix.tables import components, groups, pooling, population, report
+from bayesmix.tables import components, groups, pooling, population
+from bayesmix.tables.summary import summary
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -66,7 +67,7 @@ class MixedFit(Fitted):
         How it was sampled.
     """
 
-    summary = report.summary
+    summary = summary
     fixef = population.fixef
     varcorr = components.varcorr
     cor_re = components.cor_re
@@ -89,9 +90,9 @@ class MixedFit(Fitted):
     compare_correlation = correlation.compare_correlation
     uncorrelated = refits.uncorrelated
 
-    plot_shrinkage = groupplots.plot_shrinkage
-    plot_ranef = groupplots.plot_ranef
-    plot_trends = groupplots.plot_trends
+    plot_shrinkage = plot_shrinkage
+    plot_ranef = plot_ranef
+    plot_trends = plot_trends
     plot_varcorr = plots.plot_varcorr
     plot_ppc = plots.plot_ppc
     plot_trace = plots.plot_trace

@@ -154,11 +154,11 @@ def test_what_these_tests_would_see():
     """An import up, a circle and a private name, however they are written."""
     for text in (
         "from bayesmix.tables import report",
-        "def f():\n    from bayesmix.tables.report import Summary",
-        "if TYPE_CHECKING:\n    from bayesmix.tables.report import Summary",
-        "import bayesmix.tables.report",
+        "def f():\n    from bayesmix.tables.page import Summary",
+        "if TYPE_CHECKING:\n    from bayesmix.tables.page import Summary",
+        "import bayesmix.tables.page",
     ):
-        assert upward("design.design", ast.parse(text)) == {"tables.report"}
+        assert upward("design.design", ast.parse(text)) == {"tables.page"}
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
     assert private_names(ast.parse("from bayesmix.design.design import _x"))
 

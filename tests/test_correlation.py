@@ -9,13 +9,12 @@ from scipy import integrate, stats
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.criteria.correlation import (
-    Correlation,
+from bayesmix.criteria.correlation_words import (
     _about_correlations,
     _about_prediction,
-    _what_is_compared,
-    correlations,
+    what_is_compared,
 )
+from bayesmix.criteria.correlations import Correlation, correlations
 from bayesmix.criteria.loo import loo
 from bayesmix.engines.exact.implied import implied_priors
 
@@ -137,7 +136,7 @@ class TestWhatIsCompared:
 
     def test_is_silent_of_centred_columns(self, load):
         spec = bm.prepare("Reaction ~ center(Days) + (center(Days) | Subject)", load("sleepstudy"))
-        assert _what_is_compared(spec) == ()
+        assert what_is_compared(spec) == ()
 
     def test_of_a_prior_for_the_intercept_as_written(self, load):
         priors = {"sd:Subject:Intercept": bm.Prior("HalfNormal", sigma=50)}
@@ -145,14 +144,14 @@ class TestWhatIsCompared:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             spec = bm.prepare(formula, load("sleepstudy"), priors=priors)
-        (note,) = _what_is_compared(spec)
+        (note,) = what_is_compared(spec)
         assert "so does the correlated one, by the prior that was set" in note
 
     def test_names_columns_and_factors(self, load):
         data = load("sleepstudy").assign(x=np.random.default_rng(1).normal(5, 1, size=180))
         data["week"] = data["Days"] // 2
         formula = "Reaction ~ Days + x + (Days + x | Subject) + (x | week)"
-        first, second = _what_is_compared(bm.prepare(formula, data))
+        first, second = what_is_compared(bm.prepare(formula, data))
         assert "Days and x are zero (means 4.5, 4.9" in first
         assert "by week" in second
 

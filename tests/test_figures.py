@@ -351,7 +351,9 @@ class TestRefusals:
                 fitted(case).plot_trends()
 
     def test_something_else_than_a_fit(self):
-        from bayesmix.figures.groupplots import plot_ranef, plot_shrinkage, plot_trends
+        from bayesmix.figures.effects import plot_ranef
+        from bayesmix.figures.shrinkage import plot_shrinkage
+        from bayesmix.figures.trends import plot_trends
 
         for draw in (plot_shrinkage, plot_ranef, plot_trends, plot_varcorr, plot_ppc, plot_trace):
             with pytest.raises(BayesmixError, match=f"{draw.__name__} takes a fit of"):

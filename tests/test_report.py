@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.tables.report import Summary, sampling_line
-from bayesmix.tables.report import summary as summary_of
+from bayesmix.tables.page import Summary
+from bayesmix.tables.summary import sampling_line
+from bayesmix.tables.summary import summary as summary_of
 from posteriors import CASES, Case, counts, pupils, regression, slopes
 
 SAMPLING = {

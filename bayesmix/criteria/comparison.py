@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import one_of, shown
+from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
+from bayesmix.criteria.comparable import (
+    NAMES,
+    check_models,
+    check_same_data,
+    check_same_units,
+    is_result,
+)
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
@@ -19,7 +26,7 @@ from bayesmix.criteria.loo import loo
 from bayesmix.criteria.verdicts import caution, doubts, in_words, remedy
 from bayesmix.criteria.waic import waic
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.tables.report import Summary
+from bayesmix.tables.page import Summary
 
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
@@ -30,14 +37,12 @@ LEAST_WEIGHT = 1e-9
 # Characters of a formula that can be the name of a model in a table.
 LONGEST_NAME = 60
 
-NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
 CRITERIA: dict[str, Callable[..., ELPDData]] = {
     "loo": loo,
     "waic": waic,
     "logo": logo,
     "kfold": kfold,
 }
-KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
 QUESTIONS = {
     "loo": "prediction of a new row of the groups in the data",
     "waic": "prediction of a new row of the groups in the data, by an approximation to LOO",
@@ -169,27 +174,27 @@ def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any
 def _formula(model: Any) -> str:
     if isinstance(model, Fitted):
         return model.spec.design.formula.text
-    facts = Facts.read(model) if _is_result(model) and model.elpd_i is not None else None
+    facts = Facts.read(model) if is_result(model) and model.elpd_i is not None else None
     return "" if facts is None else facts.formula
 
 
 def _compare(
     models: Mapping[str, Any], ic: str | None, group: str | None, options: dict[str, Any]
 ) -> Comparison:
-    criterion = _check_models(models, ic)
+    criterion = check_models(models, ic)
     if group is not None and criterion != "logo":
         raise BayesmixError(f"group={shown(group)} is for ic='logo', and ic is '{criterion}'.")
-    if any(not _is_result(model) for model in models.values()):
+    if any(not is_result(model) for model in models.values()):
         _check_options(criterion, options)
     facts = {
-        name: Facts.read(model) if _is_result(model) else Facts.of(cast("Fitted", model))
+        name: Facts.read(model) if is_result(model) else Facts.of(cast("Fitted", model))
         for name, model in models.items()
     }
-    _check_same_data(facts)
+    check_same_data(facts)
     results = _results(models, criterion, group, options)
-    _check_same_units(results)
+    check_same_units(results)
     facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
-    from_fits = not any(map(_is_result, models.values()))
+    from_fits = not any(map(is_result, models.values()))
     table = _table(results, facts, criterion, from_fits)
     if table.attrs["caution"]:
         warn(table.attrs["caution"], ComparisonWarning)
@@ -208,99 +213,11 @@ def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
             )
 
 
-def _check_models(models: Mapping[str, Any], ic: str | None) -> str:
-    """Check what can be said before anything is computed; return the criterion."""
-    if ic is not None:
-        one_of("ic", ic, NAMES)
-    if len(models) < 2:
-        raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
-    kinds = {}
-    for name, model in models.items():
-        if not isinstance(name, str):
-            raise BayesmixError(f"Names of models are text; got {shown(name)}.")
-        if _is_result(model):
-            kinds[name] = KINDS.get(model.kind, str(model.kind))
-            if hasattr(model, "subsample_size"):
-                raise BayesmixError(
-                    f"'{name}' is from a subsample of the rows. arviz_stats.compare compares such "
-                    "results, and knows the error of the subsample."
-                )
-            if model.elpd_i is None:
-                raise BayesmixError(f"'{name}' has no pointwise values. Compute it with them.")
-        elif not isinstance(model, Fitted):
-            raise BayesmixError(
-                f"'{name}' is a {type(model).__name__}; give a fit, or a result of fit.loo(), "
-                "fit.waic(), fit.logo() or fit.kfold()."
-            )
-    names = list(models)
-    for i, name in enumerate(names):
-        for other in names[:i]:
-            if _same(models[name], models[other]):
-                raise BayesmixError(f"'{other}' and '{name}' are the same fit.")
-    if len(set(kinds.values())) > 1:
-        each = ", ".join(f"'{name}' ({kind})" for name, kind in kinds.items())
-        raise BayesmixError(f"The results are of different criteria: {each}. Give one criterion.")
-    wanted = next(iter(kinds.values()), "loo")
-    if ic is not None and kinds and ic != wanted:
-        raise BayesmixError(
-            f"ic='{ic}', but {', '.join(map(repr, kinds))}: results of {wanted}. Give "
-            f"ic='{wanted}', or the fits."
-        )
-    criterion = ic or wanted
-    one_of("ic", criterion, NAMES)
-    return criterion
-
-
-def _is_result(model: object) -> bool:
-    # By name, since ArviZ is imported when a criterion is asked for.
-    return any(cls.__name__ == "ELPDData" for cls in type(model).__mro__)
-
-
-def _same(a: Any, b: Any) -> bool:
-    if a is b:
-        return True
-    if _is_result(a) and _is_result(b):
-        return np.array_equal(np.asarray(a.elpd_i), np.asarray(b.elpd_i))
-    return not _is_result(a) and not _is_result(b) and a.idata is b.idata
-
-
-def _check_same_data(facts: Mapping[str, Facts | None]) -> None:
-    known = {name: own for name, own in facts.items() if own is not None}
-    if not known:
-        return
-    first, *others = known
-    one = known[first]
-    for name in others:
-        other = known[name]
-        if one.n_rows != other.n_rows:
-            raise BayesmixError(
-                f"The models are of different rows: '{first}' has {one.n_rows}, '{name}' has "
-                f"{other.n_rows}. Fit both to the same rows, for example after "
-                "data.dropna(subset=[...]) with the columns of all formulas."
-            )
-        if one.values != other.values:
-            what = (
-                f"'{one.response}' and '{other.response}'"
-                if one.response != other.response
-                else f"'{one.response}' has other values"
-            )
-            raise BayesmixError(
-                f"The models are of different responses, or of the same rows in another order: "
-                f"{what} in '{first}' and '{name}'. Densities of different responses do not "
-                "compare."
-            )
-        if one.positions != other.positions and one.labels != other.labels:
-            raise BayesmixError(
-                f"The models are of different rows: those of '{first}' and '{name}' differ in "
-                "their positions and in their labels. Fit both to the same rows."
-            )
-
-
 def _results(
     models: Mapping[str, Any], criterion: str, group: str | None, options: Mapping[str, Any]
 ) -> dict[str, ELPDData]:
     """Compute the criterion of each fit; warnings go into the table."""
-    fits = {name: model for name, model in models.items() if not _is_result(model)}
+    fits = {name: model for name, model in models.items() if not is_result(model)}
     groups: dict[str, Any] = {}
     if criterion == "logo" and fits:
         groups = _groups(fits, group or _group_of(models))
@@ -323,7 +240,7 @@ def _results(
 
 def _group_of(models: Mapping[str, Any]) -> str | None:
     """Return the group of the results among the models."""
-    found = (getattr(model, "group", None) for model in models.values() if _is_result(model))
+    found = (getattr(model, "group", None) for model in models.values() if is_result(model))
     return next(filter(None, found), None)
 
 
@@ -346,27 +263,6 @@ def _groups(fits: Mapping[str, Fitted], group: str | None) -> dict[str, Any]:
     term = next(term for term in owner.spec.design.groups if term.factor == group)
     labels = pd.Series(pd.Categorical(term.levels[term.codes], list(term.levels)), name=group)
     return {name: group if group in factors[name] else labels for name in fits}
-
-
-def _check_same_units(results: Mapping[str, ELPDData]) -> None:
-    """Check that the pointwise values belong to the same rows or groups, in the same order."""
-    (first, one), *others = results.items()
-    for name, other in others:
-        a, b = one.elpd_i, other.elpd_i
-        if getattr(one, "group", "") != getattr(other, "group", ""):
-            raise BayesmixError(
-                f"'{first}' leaves out {one.group}, and '{name}' {other.group}. Give one group."
-            )
-        if a.size != b.size:
-            raise BayesmixError(
-                f"The results are of different rows: '{first}' has {a.size}, '{name}' {b.size}."
-            )
-        folds = [elpd_i["fold"] for elpd_i in (a, b) if "fold" in elpd_i.coords]
-        if len(folds) == 2 and not np.array_equal(*folds):
-            raise BayesmixError(
-                f"'{first}' and '{name}' held out different folds. Compute both with the same k, "
-                "group_by, stratify_by and random_seed."
-            )
 
 
 def _table(

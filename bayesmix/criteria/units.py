@@ -62,6 +62,8 @@ def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
         labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
         labels.cat.categories.astype(str)
     except Exception as error:  # whatever the values' own methods raise
+        if error is problem:
+            raise
         raise problem from error
     return labels
 

@@ -225,3 +225,12 @@ def scale_of(fit: Fitted) -> str:
     family = fit.spec.family
     response = fit.design.response
     return response if family.on_response_scale else f"{family.link} of {response}"
+
+
+# Levels up to which each is named beside its arrow, or has a tick of its own below a density.
+NAMED, TICKED = 25, 100
+
+
+def axis_label(fit: Fitted, effect: str) -> str:
+    per = "" if effect == "Intercept" or "[" in effect else " per unit"
+    return f"{effect} ({scale_of(fit)}{per})"

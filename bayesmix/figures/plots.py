@@ -14,7 +14,8 @@ import pandas as pd
 from bayesmix.base.arguments import generator, whole_number
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.criteria.correlation import Correlation, CorrelationComparison, correlations
+from bayesmix.criteria.correlation import CorrelationComparison
+from bayesmix.criteria.correlations import Correlation, correlations
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE
 from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.figures.panels import (

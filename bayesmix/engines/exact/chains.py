@@ -12,93 +12,19 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg, optimize, special
+from scipy import special
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
+from bayesmix.engines.exact.mixture import Mixture, fit_mixture
 
-__all__ = [
-    "Learnt",
-    "Mixture",
-    "Sampled",
-    "has_stuck",
-    "learn",
-    "learn_from",
-    "long_chains",
-    "short_chains",
-]
-
-type LogDensity = Callable[[FloatArray], FloatArray]
-
-DEGREES_OF_FREEDOM = 5.0
-DEFENSIVE_SHARE = 0.1
-
-
-class NowhereError(ArithmeticError):
-    """The density is zero wherever it was tried."""
+__all__ = ["Sampled", "has_stuck", "learn_from", "long_chains", "short_chains"]
 
 
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
 # Share of the draws whose region must have had time to fill.
 COVERED = 0.998
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Mixture:
-    """Mixture of multivariate t distributions.
-
-    Attributes
-    ----------
-    shares : ndarray, shape (k,)
-    means : ndarray, shape (k, d)
-    factors : ndarray, shape (k, d, d)
-        Cholesky factors of the scale matrices.
-    """
-
-    shares: FloatArray
-    means: FloatArray
-    factors: FloatArray
-
-    def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
-        """Draw n points, shape (n, d)."""
-        component = rng.choice(len(self.shares), size=n, p=self.shares)
-        normal = rng.standard_normal((n, self.means.shape[1]))
-        spread = np.sqrt(rng.chisquare(DEGREES_OF_FREEDOM, n) / DEGREES_OF_FREEDOM)
-        steps = np.einsum("nij,nj->ni", self.factors[component], normal / spread[:, None])
-        return np.asarray(self.means[component] + steps)
-
-    def log_density(self, x: FloatArray) -> FloatArray:
-        """Log density of points (n, d)."""
-        nu, d = DEGREES_OF_FREEDOM, self.means.shape[1]
-        constant = (
-            special.gammaln((nu + d) / 2) - special.gammaln(nu / 2) - d / 2 * np.log(nu * np.pi)
-        )
-        parts = [
-            np.log(share)
-            + constant
-            - np.log(np.diag(factor)).sum()
-            - (nu + d) / 2 * np.log1p(_distance(x, mean, factor) / nu)
-            for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True)
-        ]
-        return np.asarray(special.logsumexp(parts, axis=0))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Learnt:
-    """What the adaptation knows of the density.
-
-    Attributes
-    ----------
-    proposal : Mixture
-    archive : ndarray, shape (m, d)
-        Points close to draws from the density; differences of two are local moves.
-    efficiency : float
-        Effective share of draws from the proposal, 1 if it were the density itself.
-    """
-
-    proposal: Mixture
-    archive: FloatArray
-    efficiency: float
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -125,77 +51,6 @@ class Sampled:
     steps: int
     settled: bool
     index: npt.NDArray[np.int64] | None = None
-
-
-def learn(
-    density: LogDensity,
-    start: FloatArray,
-    rng: np.random.Generator,
-    *,
-    points: int = 1000,
-    rounds: int = 8,
-    good_enough: float = 0.7,
-) -> Learnt:
-    """Learn a proposal by adaptive multiple importance sampling.
-
-    The first proposal is a t distribution at the mode with the curvature there; later ones are
-    mixtures fitted to all points so far, each weighted by the density over the average of the
-    proposals that could have made it.
-
-    Parameters
-    ----------
-    density : callable
-        Log density, up to a constant, of points (n, d); -inf where impossible.
-    start : ndarray, shape (d,)
-        Where to look for the mode from.
-    rng : Generator
-    points, rounds : int
-        Points per round, most rounds.
-    good_enough : float
-        Efficiency at which to stop.
-
-    Returns
-    -------
-    Learnt
-
-    Raises
-    ------
-    NowhereError
-        The density is zero at all points.
-
-    References
-    ----------
-    Cornuet, Marin, Mira & Robert (2012), Scandinavian Journal of Statistics 39, 798-812,
-    https://doi.org/10.1111/j.1467-9469.2011.00756.x
-    """
-    mode = _find_mode(density, start)
-    proposal = _at_mode(mode, _curvature(density, mode))
-    proposals: list[Mixture] = []
-    x = np.empty((0, len(mode)))
-    log_p = np.empty(0)
-    log_q = np.empty((0, 0))
-    for round_number in range(rounds):
-        new = proposal.draw(rng, points)
-        new_log_p = density(new)
-        if not (np.isfinite(log_p).any() or np.isfinite(new_log_p).any()):
-            raise NowhereError("the density is zero wherever it was tried")
-        own = new_log_p - proposal.log_density(new)
-        ratio = np.exp(own - max(own.max(), np.finfo(float).min))
-        efficiency = float(ratio.sum() ** 2 / max((ratio**2).sum(), 1e-300) / points)
-        proposals.append(proposal)
-        older = [p.log_density(new) for p in proposals[:-1]]
-        newer = proposal.log_density(np.concatenate([x, new]))
-        log_q = np.vstack([np.hstack([log_q, np.array(older).reshape(-1, points)]), newer])
-        x, log_p = np.concatenate([x, new]), np.concatenate([log_p, new_log_p])
-        log_weight = log_p - special.logsumexp(log_q, axis=0)
-        weight = np.exp(log_weight - log_weight.max())
-        if efficiency > good_enough or round_number == rounds - 1:
-            break
-        # Truncated weights (Ionides 2008): one lucky point must not become the proposal.
-        truncated = np.minimum(weight, weight.sum() / np.sqrt(len(weight)))
-        proposal = _fit_mixture(x, truncated / truncated.sum(), rng)
-    archive = x[rng.choice(len(x), size=2000, p=weight / weight.sum())]
-    return Learnt(proposal, archive, efficiency)
 
 
 def short_chains(
@@ -279,7 +134,7 @@ def short_chains(
         w = np.exp(min(50.0, np.quantile(log_p - log_q, COVERED) - mean_ratio))
         early = step < most_steps // 4 and moves >= 10 * (refits + 1)
         if early and w > 2 * moves and n >= 100 * d:
-            proposal = _fit_mixture(x, np.full(n, 1 / n), rng)
+            proposal = fit_mixture(x, np.full(n, 1 / n), rng)
             log_q = proposal.log_density(x)
             renewed[:] = False
             accepted, log_ratios = [], []
@@ -385,7 +240,7 @@ def has_stuck(sampled: Sampled) -> bool:
 def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:
     """Learn the proposal again from draws: those that stuck show what it misses."""
     x = sampled.x.reshape(-1, sampled.x.shape[-1])
-    proposal = _fit_mixture(x, np.full(len(x), 1 / len(x)), rng)
+    proposal = fit_mixture(x, np.full(len(x), 1 / len(x)), rng)
     return dataclasses.replace(learnt, proposal=proposal)
 
 
@@ -399,99 +254,6 @@ def _starts(
         if len(x) >= chains:
             return x[:chains]
     raise NowhereError("the density is zero wherever it was tried")
-
-
-def _find_mode(density: LogDensity, start: FloatArray) -> FloatArray:
-    """Climb by BFGS; central differences of a batch cost little more than one density."""
-    d = len(start)
-    offsets = 1e-5 * np.concatenate([np.zeros((1, d)), np.eye(d), -np.eye(d)])
-
-    def negative(x: FloatArray) -> tuple[float, FloatArray]:
-        values = density(x + offsets)
-        if not np.isfinite(values).all():
-            return 1e300, np.zeros(d)
-        return -values[0], -(values[1 : d + 1] - values[d + 1 :]) / 2e-5
-
-    found = optimize.minimize(
-        negative, start, jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 200}
-    )
-    return np.asarray(found.x)
-
-
-def _curvature(density: LogDensity, mode: FloatArray, step: float = 1e-3) -> FloatArray:
-    """Minus the second derivatives, by central differences."""
-    d = len(mode)
-    i, j = np.tril_indices(d)
-    unit = step * np.eye(d)
-    corners = [a * unit[i] + b * unit[j] for a in (1, -1) for b in (1, -1)]
-    values = density(np.concatenate([mode + corner for corner in corners])).reshape(4, -1)
-    with np.errstate(invalid="ignore"):
-        second = (values[0] - values[1] - values[2] + values[3]) / (4 * step**2)
-    result = np.zeros((d, d))
-    result[i, j] = result[j, i] = -second
-    return result
-
-
-def _at_mode(mode: FloatArray, curvature: FloatArray) -> Mixture:
-    """Make a t with the curvature at the mode, flat directions cut to sd 3, and a wider one."""
-    if not np.isfinite(curvature).all():
-        curvature = np.eye(len(mode))
-    values, vectors = np.linalg.eigh(curvature)
-    covariance = (vectors / np.maximum(values, 0.1)) @ vectors.T
-    factor = np.linalg.cholesky(covariance)
-    return Mixture(np.array([0.8, 0.2]), np.stack([mode, mode]), np.stack([factor, 1.7 * factor]))
-
-
-def _fit_mixture(x: FloatArray, weight: FloatArray, rng: np.random.Generator) -> Mixture:
-    """Fit a mixture to weighted points by EM, and add a wide component as a safeguard."""
-    d = x.shape[1]
-    mean = weight @ x
-    covariance = _covariance(x, mean, weight)
-    covariance += 1e-3 * np.diag(np.diag(covariance)) + 1e-12 * np.eye(d)
-    effective = 1 / (weight**2).sum()
-    k = int(np.clip(effective // (30 * d), 1, 6))
-    if k == 1:
-        shares, means, covariances = np.ones(1), mean[None], covariance[None]
-    else:
-        shares = np.full(k, 1 / k)
-        means = x[rng.choice(len(x), size=k, p=weight)]
-        covariances = np.repeat(covariance[None] / 2, k, axis=0)
-        for _ in range(25):
-            factors = np.linalg.cholesky(covariances)
-            logs = np.stack(
-                [
-                    np.log(share) - np.log(np.diag(factor)).sum() - _distance(x, m, factor) / 2
-                    for share, m, factor in zip(shares, means, factors, strict=True)
-                ]
-            )
-            part = np.exp(logs - special.logsumexp(logs, axis=0)) * weight
-            shares = part.sum(axis=1) + 1e-12
-            means = part @ x / shares[:, None]
-            # A component of few points leans on the covariance of all.
-            lean = 0.01 + 0.3 * d / (shares * effective + d)
-            covariances = np.stack(
-                [
-                    _covariance(x, m, p / share) + a * covariance
-                    for m, p, share, a in zip(means, part, shares, lean, strict=True)
-                ]
-            )
-            shares /= shares.sum()
-    return Mixture(
-        np.append(shares * (1 - DEFENSIVE_SHARE), DEFENSIVE_SHARE),
-        np.concatenate([means, mean[None]]),
-        np.linalg.cholesky(np.concatenate([covariances, 3 * covariance[None]])),
-    )
-
-
-def _covariance(x: FloatArray, mean: FloatArray, weight: FloatArray) -> FloatArray:
-    centred = x - mean
-    return np.asarray(centred.T @ (centred * weight[:, None]))
-
-
-def _distance(x: FloatArray, mean: FloatArray, factor: FloatArray) -> FloatArray:
-    """Squared Mahalanobis distance of each point."""
-    z = linalg.solve_triangular(factor, (x - mean).T, lower=True)
-    return np.asarray((z**2).sum(axis=0))
 
 
 def _worst_r_hat(x: FloatArray) -> float:

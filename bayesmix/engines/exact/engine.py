@@ -10,7 +10,7 @@ import pandas as pd
 from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
-from bayesmix.engines.exact.chains import NowhereError
+from bayesmix.engines.exact.learning import NowhereError
 from bayesmix.engines.exact.sampler import exact_obstacle, sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries

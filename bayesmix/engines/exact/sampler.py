@@ -19,14 +19,8 @@ from bayesmix.blocks.plan import marginal_model
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import LARGEST, SMALLEST, root_mean_weight, sd
-from bayesmix.engines.exact.chains import (
-    Sampled,
-    has_stuck,
-    learn,
-    learn_from,
-    long_chains,
-    short_chains,
-)
+from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_chains, short_chains
+from bayesmix.engines.exact.learning import learn
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.model.centring import effects_as_written, scale_as_written, sd_and_cor, sd_variable

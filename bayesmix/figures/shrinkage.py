@@ -1,4 +1,4 @@
-"""Figures of single groups: what partial pooling did, effects in order, a line for each."""
+"""What partial pooling did to the groups."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.figures.panels import (
     BLUE,
-    GREY,
+    NAMED,
     ORANGE,
+    TICKED,
+    axis_label,
     choose,
     clean,
     density,
@@ -23,31 +25,26 @@ from bayesmix.figures.panels import (
     legend_above,
     make_axes,
     returned,
-    scale_of,
 )
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.components import correlation_matrices, varcorr
-from bayesmix.tables.groups import coef, ranef, selected
-from bayesmix.tables.pooling import no_pooling, shrinkage
-from bayesmix.tables.population import fixef
+from bayesmix.tables.groups import selected
+from bayesmix.tables.pooling import shrinkage
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from bayesmix.design.groupterm import GroupTerm
-__all__ = ["plot_ranef", "plot_shrinkage", "plot_trends"]
+
+__all__ = ["plot_shrinkage"]
 
 
 # Parts of the estimated distribution of the groups inside its contours.
 CONTOURS = (0.5, 0.9)
-# Levels up to which each is named beside its arrow, or has a tick of its own below a density.
-NAMED, TICKED = 25, 100
 # Quartile ranges beyond the quartiles from which on an own regression is far out.
 _FENCE = 4
 # Where a name may stand beside its point, the best first.
 _BESIDE = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
-# Points of type below which a name cannot be read.
-SMALLEST_TYPE = 5.0
 
 
 def plot_shrinkage(
@@ -124,170 +121,6 @@ def plot_shrinkage(
     return _plane(fit, groups, ax)
 
 
-def plot_ranef(
-    fit: Fitted,
-    re: str | None = None,
-    *,
-    effects: Sequence[str] | str | None = None,
-    ci_level: float = 0.95,
-    ax: Axes | npt.NDArray[Any] | None = None,
-) -> Axes | npt.NDArray[Any]:
-    """Draw the group effects with their intervals, in order; the numbers are ``fit.ranef()``.
-
-    Parameters
-    ----------
-    fit : Fitted
-    re : str, optional
-        One grouping factor; all of them by default.
-    effects : str or sequence of str, optional
-        Effects to draw; all of them by default.
-    ci_level : float
-        Probability inside the intervals.
-    ax : Axes or array of Axes, optional
-        Where to draw, one for each effect.
-
-    Returns
-    -------
-    Axes or ndarray of Axes
-        One Axes for one effect, else an array with one for each, in the order of the table.
-
-    Raises
-    ------
-    BayesmixError
-        There are no groups, or an argument is not one of the allowed.
-
-    Notes
-    -----
-    Levels are named where there is room for legible type. Intervals without 0 are blue.
-
-    Examples
-    --------
-    >>> fit.plot_ranef()  # doctest: +SKIP
-    """
-    is_fit("plot_ranef", fit)
-    has_groups("plot_ranef", fit)
-    terms = selected(fit.design, re)
-    known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
-    chosen = choose("effects", effects, known)
-    panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
-    table = ranef(fit, re=re, ci_level=ci_level)
-    lower, upper = table.columns[-2:]
-    most = max(term.n_levels for term, _ in panels)
-    height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
-    axes = make_axes(ax, len(panels), width=4.4, height=height)
-    for (term, effect), axis in zip(panels, axes, strict=True):
-        own = table[(table["group_var"] == term.factor) & (table["effect"] == effect)]
-        own = own.sort_values("value", kind="stable")
-        places = np.arange(len(own))
-        clear = ((own[lower] > 0) | (own[upper] < 0)).to_numpy()
-        axis.axvline(0, color=GREY, lw=1, zorder=0)
-        room = axis.get_window_extent().height / axis.figure.dpi * 72 / len(own)
-        line, size = float(np.clip(0.6 * room, 0.3, 2.0)), float(np.clip(0.6 * room, 1.2, 5.0))
-        for part, color, label in ((clear, BLUE, "without 0"), (~clear, GREY, "with 0")):
-            if part.any():
-                axis.hlines(places[part], own[lower][part], own[upper][part], color=color, lw=line)
-                dots = color if len(own) <= TICKED else "black"
-                axis.plot(own["value"][part], places[part], "o", color=dots, ms=size, mew=0)
-                axis.plot([], [], "o-", color=color, mfc=dots, lw=1.5, ms=4, mew=0, label=label)
-        axis.set_ylim(-0.8, len(own) - 0.2)
-        axis.set_xlabel(f"{effect} by {term.factor}\n(difference from the population)")
-        _name_levels(axis, own["group"].tolist(), term.factor)
-        clean(axis)
-        legend_above(axis, f"{100 * ci_level:g} % interval")
-    return returned(axes, ax)
-
-
-def plot_trends(
-    fit: Fitted,
-    effect: str | None = None,
-    *,
-    re: str | None = None,
-    ax: npt.NDArray[Any] | None = None,
-) -> npt.NDArray[Any]:
-    """Draw lines of the population, of each group's own regression, and of the mixed model.
-
-    The numbers are those of ``fit.fixef()``, ``fit.no_pooling()`` and ``fit.coef()``; above each
-    panel stands how many slopes are negative.
-
-    Parameters
-    ----------
-    fit : Fitted
-    effect : str, optional
-        A numeric effect that varies by group; by default the first one.
-    re : str, optional
-        The grouping factor; by default the first that has such an effect.
-    ax : array of Axes, optional
-        Three Axes to draw into.
-
-    Returns
-    -------
-    ndarray of Axes, shape (3,)
-        Population, own regressions, mixed model.
-
-    Raises
-    ------
-    BayesmixError
-        No numeric effect varies by group, or an argument is not one of the allowed.
-
-    Notes
-    -----
-    Lines go over the range of the effect in the data, on the scale of the linear predictor; with
-    an identity link the data are dots in the first panel. All other effects and the offset are
-    held at their mean over the rows. The view holds the data and the mixed model, and cuts own
-    regressions that leave it.
-
-    Examples
-    --------
-    >>> fit.plot_trends("occasion")  # doctest: +SKIP
-    """
-    is_fit("plot_trends", fit)
-    has_groups("plot_trends", fit)
-    term, effect = _numeric_effect(fit, effect, re)
-    own = no_pooling(fit, re=term.factor)
-    mixed = coef(fit, re=term.factor)
-    shape = (term.n_effects, term.n_levels)
-    x = term.Z[:, term.effects.index(effect)]
-    population = fixef(fit).set_index("term")["value"]
-    twins = np.array([[population.get(name, 0.0)] for name in term.effects])
-    base = 0.0 if fit.design.offset is None else float(fit.design.offset.mean())
-    for name, column in zip(fit.design.terms, fit.design.X.T, strict=True):
-        base += 0.0 if name in term.effects else float(population[name] * column.mean())
-    panels = {
-        "Population": _lines(term, effect, twins, base, x),
-        "Own regressions": _lines(term, effect, own["value"].to_numpy().reshape(shape), base, x),
-        "Mixed model": _lines(term, effect, mixed["value"].to_numpy().reshape(shape), base, x),
-    }
-    axes = make_axes(ax, 3, width=3.6, height=4.2, sharex=True, sharey=True)
-    ends = np.array([x.min(), x.max()])
-    shown = [*panels["Population"].ravel(), *panels["Mixed model"].ravel()]
-    if fit.spec.family.on_response_scale:
-        _dots(axes[0], x, fit.design.y)
-        shown += [fit.design.y.min(), fit.design.y.max()]
-    low, high = float(np.min(shown)), float(np.max(shown))
-    for (name, lines), axis in zip(panels.items(), axes, strict=True):
-        lines = lines[np.isfinite(lines).all(axis=1)]
-        falls = lines[:, 1] < lines[:, 0]
-        if name == "Population":
-            slope = (lines[0, 1] - lines[0, 0]) / np.ptp(ends)
-            count, color = f"slope {slope:.3g}", "black"
-        else:
-            count, color = f"{falls.sum():,} of {len(lines):,} slopes negative", ORANGE
-            _bundle(axis, ends, lines[~falls], BLUE)
-            _bundle(axis, ends, lines[falls], ORANGE)
-        axis.plot(ends, panels["Population"][0], color="black", lw=2.2, label="population")
-        axis.set_title(name, loc="left", fontsize="medium", pad=20)
-        axis.text(0, 1.025, count, color=color, transform=axis.transAxes, va="bottom")
-        axis.set_xlabel(effect)
-        axis.set_xlim(*(ends + 0.03 * np.ptp(ends) * np.array([-1, 1])))
-        axis.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
-        if len(places := np.unique(x)) <= 10 and (places == np.round(places)).all():
-            axis.set_xticks(places)
-        clean(axis)
-    axes[0].set_ylabel(scale_of(fit))
-    axes[0].legend(fontsize="small", loc="best", framealpha=0.9, edgecolor="none")
-    return np.array(axes)
-
-
 class _Groups(NamedTuple):
     """Estimates of the chosen effects of one factor, each of shape (effects, J)."""
 
@@ -360,8 +193,8 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
     if outside:
         label = f"{outside} {'arrow starts' if outside == 1 else 'arrows start'} outside"
         axes.plot([], [], " ", label=label)
-    axes.set_xlabel(_axis_label(fit, groups.effects[0]))
-    axes.set_ylabel(_axis_label(fit, groups.effects[1]))
+    axes.set_xlabel(axis_label(fit, groups.effects[0]))
+    axes.set_ylabel(axis_label(fit, groups.effects[1]))
     clean(axes)
     legend_above(axes, f"{term.n_levels:,} levels of {term.factor}")
     if term.n_levels <= NAMED:
@@ -425,77 +258,11 @@ def _densities(fit: Fitted, groups: _Groups, ax: object) -> Axes | npt.NDArray[A
         axis.axvline(groups.population[k], color="black", lw=1.2, label="population", zorder=0)
         axis.set_xlim(low, high)
         axis.set_ylim(-0.11 * top if ticked else 0, 1.06 * top)
-        axis.set_xlabel(_axis_label(fit, groups.effects[k]))
+        axis.set_xlabel(axis_label(fit, groups.effects[k]))
         clean(axis)
     axes[0].set_ylabel(f"Density over {groups.term.n_levels:,} levels\nof {groups.term.factor}")
     legend_above(axes[0])
     return returned(axes, ax)
-
-
-def _numeric_effect(fit: Fitted, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:
-    """Find the factor and the numeric effect to draw lines over."""
-    terms = selected(fit.design, re)
-    found = [
-        (term, name)
-        for term in terms
-        for k, name in enumerate(term.effects)
-        if name != "Intercept" and "[" not in name and np.ptp(term.Z[:, k]) > 0
-    ]
-    names = list(dict.fromkeys(name for _, name in found))
-    if not found:
-        where = " or ".join(term.factor for term in terms)
-        raise BayesmixError(
-            f"No numeric effect varies by {where} in '{fit.design.formula.text}', so that there "
-            "are no lines to compare. Take plot_ranef or plot_shrinkage."
-        )
-    (chosen,) = choose("effect", names[0] if effect is None else effect, names)
-    return next((term, name) for term, name in found if name == chosen)
-
-
-def _lines(
-    term: GroupTerm, effect: str, values: FloatArray, base: float, x: FloatArray
-) -> FloatArray:
-    """Both ends of the line of each group (J, 2), other effects at their mean."""
-    k = term.effects.index(effect)
-    means = term.Z.mean(axis=0)
-    means[k] = 0.0
-    level = base + means @ np.where(means[:, np.newaxis] == 0, 0.0, values)
-    return np.stack([level + values[k] * x.min(), level + values[k] * x.max()], axis=1)
-
-
-def _bundle(axis: Axes, ends: FloatArray, lines: FloatArray, color: str) -> None:
-    from matplotlib.collections import LineCollection
-
-    segments = [np.column_stack([ends, line]) for line in lines]
-    alpha = float(np.clip(6 / np.sqrt(len(segments) or 1), 0.15, 0.8))
-    if color == ORANGE:
-        alpha = max(alpha, 0.5)
-    width = float(np.clip(12 / np.sqrt(len(segments) or 1), 0.6, 1.6))
-    axis.add_collection(LineCollection(segments, colors=color, alpha=alpha, linewidths=width))
-
-
-def _dots(axis: Axes, x: FloatArray, y: FloatArray) -> None:
-    size = float(np.clip(60 / np.sqrt(len(x)), 2.0, 4.0))
-    alpha = float(np.clip(12 / np.sqrt(len(x)), 0.08, 0.5))
-    axis.plot(x, y, "o", color=GREY, ms=size, mew=0, alpha=alpha, rasterized=len(x) > 5000)
-    axis.plot([], [], "o", color=GREY, ms=4, mew=0, alpha=0.7, label="data")
-
-
-def _axis_label(fit: Fitted, effect: str) -> str:
-    per = "" if effect == "Intercept" or "[" in effect else " per unit"
-    return f"{effect} ({scale_of(fit)}{per})"
-
-
-def _name_levels(axis: Axes, labels: list[str], factor: str) -> None:
-    """Name each level at the side where type of a legible size fits."""
-    inches = axis.get_window_extent().height / axis.figure.dpi
-    size = min(9.0, 0.8 * 72 * inches / len(labels))
-    if size >= SMALLEST_TYPE:
-        axis.set_yticks(np.arange(len(labels)), labels, fontsize=size)
-        axis.set_ylabel(factor)
-    else:
-        axis.set_yticks([])
-        axis.set_ylabel(f"{len(labels):,} levels of {factor}, in order")
 
 
 def _name_points(

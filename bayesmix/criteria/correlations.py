@@ -1,0 +1,126 @@
+"""Draws and priors of the correlations of a fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.stats import beta
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors
+from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
+
+__all__ = ["Correlation", "correlations"]
+
+
+LEVEL = 0.95
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Correlation:
+    """One correlation of two group effects: its draws and its prior.
+
+    Attributes
+    ----------
+    factor, effect_1, effect_2 : str
+    draws : ndarray, shape (S,)
+    concentration : float
+        The prior is ``(1 + r) / 2 ~ Beta(concentration, concentration)``, which is the marginal
+        of LKJ(eta) for a block of d effects with concentration ``eta + (d - 2) / 2``.
+    implied : ImpliedPrior or None
+        The prior of a correlation with the intercept of a block whose other columns are centred.
+    """
+
+    factor: str
+    effect_1: str
+    effect_2: str
+    draws: FloatArray
+    concentration: float
+    implied: ImpliedPrior | None = None
+
+    def prior_density(self, r: npt.ArrayLike) -> FloatArray:
+        """Compute the prior density of the correlation."""
+        if self.implied is not None:
+            return self.implied.density(r)
+        half = (1 + np.asarray(r, dtype=np.float64)) / 2
+        return np.asarray(beta.pdf(half, self.concentration, self.concentration) / 2)
+
+    def prior_quantile(self, p: npt.ArrayLike) -> FloatArray:
+        """Compute a quantile of the prior."""
+        if self.implied is not None:
+            return self.implied.quantile(p)
+        p = np.asarray(p, dtype=np.float64)
+        return np.asarray(2 * beta.ppf(p, self.concentration, self.concentration) - 1)
+
+    def __repr__(self) -> str:
+        """Return the names, not the draws."""
+        return f"Correlation({self.factor}: {self.effect_1}, {self.effect_2})"
+
+
+def correlations(fit: Fitted) -> tuple[Correlation, ...]:
+    """Collect draws and prior of every correlation that a fit estimates.
+
+    Parameters
+    ----------
+    fit : Fitted
+
+    Returns
+    -------
+    tuple of Correlation
+    """
+    found = []
+    posterior = fit.idata["posterior"].dataset
+    for term in correlated_terms(fit.spec):
+        values = posterior[term.names.cor]
+        values = values.transpose("chain", "draw", term.effect_dim, term.effect_dim_bis)
+        array = values.to_numpy().reshape(-1, term.n_effects, term.n_effects)
+        eta = fit.spec.priors.cor[term.factor].eta
+        implied = implied_priors(fit.spec, term)[1] if fit.spec.is_centred(term) else {}
+        found += [
+            Correlation(
+                term.factor,
+                term.effects[i],
+                term.effects[j],
+                array[:, i, j],
+                eta + (len(block) - 2) / 2,
+                implied.get((term.effects[i], term.effects[j])) if i == block[0] else None,
+            )
+            for block in term.blocks
+            for i in block
+            for j in block
+            if i < j
+        ]
+    return tuple(found)
+
+
+def correlated_terms(spec: ModelSpec) -> list[GroupTerm]:
+    return [term for term in spec.design.groups if any(len(block) > 1 for block in term.blocks)]
+
+
+def correlation_table(draws: Iterable[Correlation]) -> pd.DataFrame:
+    tail = (1 - LEVEL) / 2
+    rows: list[dict[str, Any]] = []
+    for one in draws:
+        lower, upper = np.quantile(one.draws, [tail, 1 - tail])
+        prior = one.prior_quantile([tail, 1 - tail])
+        rows.append(
+            {
+                "group_var": one.factor,
+                "effect_1": one.effect_1,
+                "effect_2": one.effect_2,
+                "value": float(one.draws.mean()),
+                "lower_2.5": float(lower),
+                "upper_97.5": float(upper),
+                "prior_2.5": float(prior[0]),
+                "prior_97.5": float(prior[1]),
+                "p_positive": float((one.draws > 0).mean()),
+            }
+        )
+    return pd.DataFrame(rows)

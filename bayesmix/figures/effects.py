@@ -1,0 +1,118 @@
+"""Figures of single groups: what partial pooling did, effects in order, a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bayesmix.figures.panels import (
+    BLUE,
+    GREY,
+    TICKED,
+    choose,
+    clean,
+    has_groups,
+    is_fit,
+    legend_above,
+    make_axes,
+    returned,
+)
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.tables.groups import ranef, selected
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_ranef"]
+
+
+# Points of type below which a name cannot be read.
+SMALLEST_TYPE = 5.0
+
+
+def plot_ranef(
+    fit: Fitted,
+    re: str | None = None,
+    *,
+    effects: Sequence[str] | str | None = None,
+    ci_level: float = 0.95,
+    ax: Axes | npt.NDArray[Any] | None = None,
+) -> Axes | npt.NDArray[Any]:
+    """Draw the group effects with their intervals, in order; the numbers are ``fit.ranef()``.
+
+    Parameters
+    ----------
+    fit : Fitted
+    re : str, optional
+        One grouping factor; all of them by default.
+    effects : str or sequence of str, optional
+        Effects to draw; all of them by default.
+    ci_level : float
+        Probability inside the intervals.
+    ax : Axes or array of Axes, optional
+        Where to draw, one for each effect.
+
+    Returns
+    -------
+    Axes or ndarray of Axes
+        One Axes for one effect, else an array with one for each, in the order of the table.
+
+    Raises
+    ------
+    BayesmixError
+        There are no groups, or an argument is not one of the allowed.
+
+    Notes
+    -----
+    Levels are named where there is room for legible type. Intervals without 0 are blue.
+
+    Examples
+    --------
+    >>> fit.plot_ranef()  # doctest: +SKIP
+    """
+    is_fit("plot_ranef", fit)
+    has_groups("plot_ranef", fit)
+    terms = selected(fit.design, re)
+    known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
+    chosen = choose("effects", effects, known)
+    panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
+    table = ranef(fit, re=re, ci_level=ci_level)
+    lower, upper = table.columns[-2:]
+    most = max(term.n_levels for term, _ in panels)
+    height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
+    axes = make_axes(ax, len(panels), width=4.4, height=height)
+    for (term, effect), axis in zip(panels, axes, strict=True):
+        own = table[(table["group_var"] == term.factor) & (table["effect"] == effect)]
+        own = own.sort_values("value", kind="stable")
+        places = np.arange(len(own))
+        clear = ((own[lower] > 0) | (own[upper] < 0)).to_numpy()
+        axis.axvline(0, color=GREY, lw=1, zorder=0)
+        room = axis.get_window_extent().height / axis.figure.dpi * 72 / len(own)
+        line, size = float(np.clip(0.6 * room, 0.3, 2.0)), float(np.clip(0.6 * room, 1.2, 5.0))
+        for part, color, label in ((clear, BLUE, "without 0"), (~clear, GREY, "with 0")):
+            if part.any():
+                axis.hlines(places[part], own[lower][part], own[upper][part], color=color, lw=line)
+                dots = color if len(own) <= TICKED else "black"
+                axis.plot(own["value"][part], places[part], "o", color=dots, ms=size, mew=0)
+                axis.plot([], [], "o-", color=color, mfc=dots, lw=1.5, ms=4, mew=0, label=label)
+        axis.set_ylim(-0.8, len(own) - 0.2)
+        axis.set_xlabel(f"{effect} by {term.factor}\n(difference from the population)")
+        name_levels(axis, own["group"].tolist(), term.factor)
+        clean(axis)
+        legend_above(axis, f"{100 * ci_level:g} % interval")
+    return returned(axes, ax)
+
+
+def name_levels(axis: Axes, labels: list[str], factor: str) -> None:
+    """Name each level at the side where type of a legible size fits."""
+    inches = axis.get_window_extent().height / axis.figure.dpi
+    size = min(9.0, 0.8 * 72 * inches / len(labels))
+    if size >= SMALLEST_TYPE:
+        axis.set_yticks(np.arange(len(labels)), labels, fontsize=size)
+        axis.set_ylabel(factor)
+    else:
+        axis.set_yticks([])
+        axis.set_ylabel(f"{len(labels):,} levels of {factor}, in order")

@@ -1,0 +1,144 @@
+"""The summary of a fit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pandas as pd
+
+from bayesmix.base.arguments import true_or_false
+from bayesmix.base.words import count
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import number_of_draws
+from bayesmix.tables.components import correlation_matrices, varcorr
+from bayesmix.tables.page import Summary
+from bayesmix.tables.population import cor_fe as correlation_of_terms
+from bayesmix.tables.population import fixef
+
+__all__ = ["sampling_line", "summary"]
+
+
+def summary(
+    fit: Fitted, *, ci: bool = True, cor_re: bool = False, cor_fe: bool = False, digits: int = 2
+) -> Summary:
+    """Show variance components, fixed effects and one line on the sampling.
+
+    Parameters
+    ----------
+    fit : Fitted
+    ci : bool
+        Show the 95 % intervals.
+    cor_re, cor_fe : bool
+        Show the correlations of the group effects, of the population effects.
+    digits : int
+        Decimals shown; the tables themselves are never rounded.
+
+    Returns
+    -------
+    Summary
+        Prints as text and shows as HTML in a notebook. Sections: variance components, correlations
+        of random effects if asked for (one for each factor that has any), fixed effects,
+        correlations of fixed effects if asked for.
+
+    Raises
+    ------
+    BayesmixError
+        If an argument is not one of the allowed.
+    """
+    for name, value in {"ci": ci, "cor_re": cor_re, "cor_fe": cor_fe}.items():
+        true_or_false(name, value)
+    components, population = varcorr(fit), fixef(fit)
+    if not ci:
+        components = components[["group", "effect", "variance", "sd", "var_prop"]]
+        population = population[["term", "value", "se"]]
+    sections = []
+    if len(components):
+        sections.append(("Variance Components", components))
+    if cor_re:
+        sections += _correlation_sections(fit)
+    if len(population):
+        sections.append(("Fixed Effects", population))
+        if cor_fe:
+            sections.append(("Correlation of Fixed Effects", correlation_of_terms(fit)))
+    return Summary(
+        header=(fit.design.formula.text, _facts(fit)),
+        sections=tuple(sections),
+        footer=(_sampling_line(fit), *_summarised_effects(fit)),
+        warnings=fit.notes,
+        digits=digits,
+    )
+
+
+def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
+    title = "Correlation of Random Effects"
+    matrices = correlation_matrices(fit.design, fit.posterior)
+    correlated = [
+        term.factor for term in fit.design.groups if any(len(block) > 1 for block in term.blocks)
+    ]
+    if not correlated:
+        return [(title, pd.DataFrame())]
+    if len(fit.design.groups) == 1:
+        return [(title, matrices[correlated[0]])]
+    return [(f"{title}, {factor}", matrices[factor]) for factor in correlated]
+
+
+def _facts(fit: Fitted) -> str:
+    design = fit.design
+    levels = [count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
+    rows = count(design.n_rows, "row")
+    event = f"probability of {design.event}; " if design.event else ""
+    family = f"{fit.family.name} family, {fit.family.link} link"
+    return f"{family}; {event}" + ", ".join([rows, *levels])
+
+
+def _sampling_line(fit: Fitted) -> str:
+    table = parameter_diagnostics(fit.design, fit.posterior)
+    return sampling_line(
+        method=fit.idata.attrs["method"],
+        chains=fit.posterior.sizes["chain"],
+        draws=fit.posterior.sizes["draw"],
+        r_hat=float(table["r_hat"].max()),
+        ess_bulk=float(table["ess_bulk"].min()),
+        divergences=divergences(fit.idata),
+        seconds=float(fit.idata.attrs["seconds"]),
+    )
+
+
+def sampling_line(
+    *,
+    method: str,
+    chains: int,
+    draws: int,
+    r_hat: float,
+    ess_bulk: float,
+    divergences: int,
+    seconds: float,
+) -> str:
+    """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
+    what = {"nuts": "NUTS", "exact": "Exact"}[method]
+    figures = []
+    if not math.isnan(r_hat):
+        figures.append(f"worst R-hat {r_hat:.3f}")
+    elif chains == 1:
+        figures.append("no R-hat of one chain")
+    if not math.isnan(ess_bulk):
+        figures.append(f"smallest bulk ESS {ess_bulk:.0f}")
+    if divergences:
+        figures.append(count(divergences, "divergence"))
+    figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")
+    size = f"{count(chains, 'chain')} x {count(draws, 'draw')}"
+    return f"{what}, {size}: {', '.join(figures)}"
+
+
+def _summarised_effects(fit: Fitted) -> Iterator[str]:
+    """Say of which factors the draws are not kept, and what they would take."""
+    n_draws = number_of_draws(fit.posterior)
+    for term in fit.design.groups:
+        if term.names.u not in fit.idata["posterior"]:
+            size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
+            yield (
+                f"Effects of {term.factor}: kept as mean, sd and quantiles; draws take "
+                f"{size:.1f} GB"
+            )
