@@ -26,6 +26,9 @@ from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
 from bayesmix.families.families import Family
 from bayesmix.figures import plots
+from bayesmix.figures.effects import plot_ranef
+from bayesmix.figures.shrinkage import plot_shrinkage
+from bayesmix.figures.trends import plot_trends
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior import diagnostics

@@ -38,6 +38,8 @@ __all__ = [
 BLUE, ORANGE, SKY, GREY = "#0072B2", "#D55E00", "#56B4E9", "#7F7F7F"
 CHAINS = (BLUE, ORANGE, "#009E73", "#CC79A7", SKY, "#E69F00")
 _BINS = 1024
+# Levels up to which each is named beside its arrow, or has a tick of its own below a density.
+NAMED, TICKED = 25, 100
 
 
 def is_fit(name: str, fit: object) -> None:
@@ -227,10 +229,7 @@ def scale_of(fit: Fitted) -> str:
     return response if family.on_response_scale else f"{family.link} of {response}"
 
 
-# Levels up to which each is named beside its arrow, or has a tick of its own below a density.
-NAMED, TICKED = 25, 100
-
-
 def axis_label(fit: Fitted, effect: str) -> str:
+    """Name an effect with its unit."""
     per = "" if effect == "Intercept" or "[" in effect else " per unit"
     return f"{effect} ({scale_of(fit)}{per})"
