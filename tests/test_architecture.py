@@ -153,7 +153,7 @@ def test_no_circle_of_files():
 def test_what_these_tests_would_see():
     """An import up, a circle and a private name, however they are written."""
     for text in (
-        "from bayesmix.tables import report",
+        "from bayesmix.tables import page",
         "def f():\n    from bayesmix.tables.page import Summary",
         "if TYPE_CHECKING:\n    from bayesmix.tables.page import Summary",
         "import bayesmix.tables.page",
