@@ -119,6 +119,11 @@ class Response:
         return nearest_whole(numbers) if self.discrete else numbers
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """Formulae's variable or call."""
+        return (self._component,)
+
+    @property
     def level(self) -> str | None:
         """The level that ``y['level']`` names."""
         return None if hasattr(self._component, "call") else self._component.reference
