@@ -249,6 +249,8 @@ class Encoder:
         Column of the weights, if they are not the trials of the response.
     names : Namespace
         Functions and values that the formula uses and that are no columns.
+    n_rows : int
+        Number of rows that it was learnt from.
     """
 
     formula: Formula
@@ -259,6 +261,7 @@ class Encoder:
     categories: Mapping[str, pd.Index[Any] | None]
     weights: str | None
     names: Namespace
+    n_rows: int
 
     def selected(self, groups: bool | Collection[str]) -> tuple[Grouping, ...]:
         """Find the grouping factors to encode: all, none, or those named, in the formula's order.

@@ -147,6 +147,7 @@ def learn_design(
         },
         weights=weights if isinstance(weights, str) and response.weights is None else None,
         names=names,
+        n_rows=len(rows),
     )
     design = Design(
         formula=formula,
