@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import decimal
 import io
 import json
 import os
@@ -26,6 +27,7 @@ from bayesmix.model.schema import variable_dims
 from bayesmix.preparation.make import make_design
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.storage.archive import Archive
+from bayesmix.storage.digest import digest_of, is_same
 from bayesmix.storage.plain import Writer, decode
 
 CHAINS, DRAWS = 2, 20
@@ -362,6 +364,100 @@ def test_any_column_name_survives(name, data, tmp_path):
     again = round_trip(fit, tmp_path)
     assert_same(fit.design, again.design)
     assert again.ranef().equals(fit.ranef())
+
+
+def repeated(values: Any, dtype: Any = object) -> pd.Series:
+    """Make a column of 90 rows of a few values, in an order that is not theirs."""
+    return pd.Series([values[(7 * i) % len(values)] for i in range(90)], dtype=dtype)
+
+
+DAYS = pd.date_range("2026-03-01", periods=5, freq="9D")
+COLUMNS: dict[str, tuple[pd.Series, bool]] = {
+    "float16": (repeated([0.5, 3, 10], np.float16), True),
+    "float32": (repeated([0.1, 3, 10], np.float32), True),
+    "int8": (repeated([-3, 3, 100], np.int8), True),
+    "uint64": (repeated([2**63 - 1, 3, 10], np.uint64), True),
+    "bool": (repeated([True, False], bool), True),
+    "Int64": (repeated([9, 10, 3], "Int64"), True),
+    "UInt8": (repeated([9, 10, 3], "UInt8"), True),
+    "Float64": (repeated([0.1, 10, 3], "Float64"), True),
+    "boolean": (repeated([True, False], "boolean"), True),
+    "text": (repeated(["b", "ä", "10", "9"], "str"), True),
+    "string": (repeated(["b", "ä", "10", "9"], "string"), True),
+    "text objects": (repeated(["b", "ä", "10", "9"]), True),
+    "truth objects": (repeated([True, False]), True),
+    "number objects": (repeated([1, 2.5, True, np.float32(3), np.int16(7)]), True),
+    "huge numbers": (repeated([10**30, 3, 10**25]), True),
+    "decimals as numbers": (repeated([decimal.Decimal("0.1"), decimal.Decimal(3)]), True),
+    "decimals as labels": (repeated([decimal.Decimal("10.0"), decimal.Decimal(9)]), False),
+    "days": (repeated([day.date() for day in DAYS[::-1]]), False),
+    "times": (repeated(DAYS[::-1], "datetime64[us]"), False),
+    "moments": (repeated(DAYS.tz_localize("Europe/Berlin"), None), False),
+    "spans": (repeated(DAYS - DAYS[2], "timedelta64[ns]"), False),
+    "periods": (repeated(pd.period_range("2025-11", periods=4, freq="M"), None), False),
+    "intervals": (repeated(pd.interval_range(0, 12, 4), None), False),
+    "unordered": (repeated(["b", "a", "c"], pd.CategoricalDtype(["c", "b", "none", "a"])), True),
+    "ordered": (repeated([10, 9, 1], pd.CategoricalDtype([10, 1, 9], ordered=True)), True),
+    "categories of times": (repeated(DAYS, pd.CategoricalDtype(DAYS[::-1])), True),
+    "categories of periods": (
+        repeated(pd.period_range("2025-11", periods=4, freq="M"), "category"),
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_columns_of_any_kind_make_the_same_design(kind, data, tmp_path):
+    column, is_effect = COLUMNS[kind]
+    rows = data.assign(k=column.set_axis(data.index))
+    formulas = ["y ~ x + (1 | k)"] * (kind not in ("decimals as numbers", "number objects"))
+    formulas += ["y ~ k + (1 | g)"] * is_effect
+    for formula in formulas:
+        fit = hand_made(formula, rows)
+        fit.save(tmp_path / "a.fit", overwrite=True)
+        again = bm.load(tmp_path / "a.fit")
+        without = dataclasses.replace(fit.design, source=None)
+        assert_same(without, dataclasses.replace(again.design, source=None))
+        new = rows.iloc[[5, 80, 41]].assign(x=0.25)
+        assert_same(fit.design.at(new), again.design.at(new))
+        again.save(tmp_path / "b.fit", overwrite=True)
+        assert_same(again.design, bm.load(tmp_path / "b.fit").design)
+
+
+def test_objects_that_are_numbers_and_labels_cannot_be_saved(data, tmp_path):
+    column, _ = COLUMNS["decimals as labels"]
+    fit = hand_made("y ~ k + (1 | k)", data.assign(k=column.set_axis(data.index)))
+    with pytest.raises(bm.BayesmixError, match=r"'k' holds Decimal .*astype\(float\)"):
+        fit.save(tmp_path / "a.fit")
+
+
+def test_a_fit_of_a_part_of_a_design_cannot_be_saved(data, tmp_path):
+    fit = hand_made("y ~ scale(x) + (1 | g)", data)
+    parts = [fit.design.take(rows) for rows in (np.arange(50), np.arange(90)[::-1])]
+    for design in (*parts, dataclasses.replace(fit.design, source=None)):
+        part = dataclasses.replace(fit, spec=dataclasses.replace(fit.spec, design=design))
+        with pytest.raises(bm.BayesmixError, match="Take the rows from the data and fit those"):
+            part.save(tmp_path / "a.fit")
+
+
+def test_a_loaded_fit_simulates_the_study_again(data, tmp_path):
+    options = {"family": "binomial"}
+    fit = hand_made("p(hits, size) ~ np.exp(x) + ses + (1 | g)", data, **options)
+    again = round_trip(fit, tmp_path)
+    first, second = (bm.simulate_from(one, random_seed=1).data for one in (fit, again))
+    pd.testing.assert_frame_equal(first, second)
+    pd.testing.assert_frame_equal(first.drop(columns="hits"), data[["size", "x", "ses", "g"]])
+
+
+def test_what_is_the_same_but_for_rounding_is_the_same(file, monkeypatch):
+    """As on another machine, whose logarithm has another last digit."""
+    saved = digest_of(bm.load(file).design)
+    X = bm.load(file).design.X
+    for change, same in ((1 + 1e-14, True), (1 + 1e-6, False)):
+        other = dataclasses.replace(bm.load(file).design, X=X * change)
+        assert is_same(other, saved) is same
+    shuffled = dataclasses.replace(bm.load(file).design, X=X[::-1])
+    assert not is_same(shuffled, saved)
 
 
 # --- files of earlier versions ------------------------------------------------------------------
