@@ -76,10 +76,11 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.figures.plots`          figures from tables
 `bayesmix.figures.groupplots`     figures of single groups
 `bayesmix.fitting`        `prepare` and `fit`: all of the above
-`bayesmix.storage.states`         the state of transformations <-> plain values
-`bayesmix.storage.learnt`         what formulae has learnt <-> plain values
-`bayesmix.storage.encoding`       what encodes new data <-> plain values
-`bayesmix.storage.specs`          designs, priors and options <-> plain values
+`bayesmix.storage.columns`        used columns <-> plain values
+`bayesmix.storage.names`          which functions a file may name
+`bayesmix.storage.digest`         whether a design is the one that was saved
+`bayesmix.storage.sizes`          sizes that arrays claim, before they are read
+`bayesmix.storage.specs`          what `prepare` was given <-> plain values
 `bayesmix.storage.trees`          draws <-> plain values, checked against their model
 `bayesmix.storage.storage`        a fit to one file and back
 `bayesmix.data.datasets`       example data

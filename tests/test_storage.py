@@ -822,7 +822,7 @@ CONTRADICTIONS: dict[str, tuple[str, Any, str]] = {
     "a family of another response": ("family.name", "poisson", "poisson|identity"),
     "a formula of another response": ("formula", "z ~ x", "."),
     "notes that are none": ("notes", "abc", "the notes is not what it should be"),
-    "an option of the future": ("options.colour", "red", "unknown part 'colour'"),
+    "an option of the future": ("options.colour", "red", "unexpected keyword argument 'colour'"),
 }
 
 

@@ -22,13 +22,13 @@ from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import PriorSet
 from bayesmix.priors.support import check_prior
-from bayesmix.storage.archive import Damaged, require
+from bayesmix.storage.archive import require
 from bayesmix.storage.columns import plain_columns, restore_columns
 from bayesmix.storage.digest import digest_of, is_same
 from bayesmix.storage.labels import plain_labels, restore_index
 from bayesmix.storage.names import NotGiven, plain_names, plain_remembered, stored_names
 from bayesmix.storage.plain import Plain
-from bayesmix.storage.records import checked, mapping, record
+from bayesmix.storage.records import checked, mapping
 
 if TYPE_CHECKING:
     from bayesmix.model.options import SampleOptions
@@ -186,9 +186,7 @@ def restore_options(stored: Plain) -> SampleOptions:
     stored = mapping(stored, "the options")
     checked(stored.get("random_seed"), int, "the seed")
     try:
-        return record(SampleOptions, stored, "the options")
-    except Damaged:
-        raise
+        return SampleOptions(**stored)
     except BayesmixError:
         # A sampler that is not installed here: a refit takes the fastest that is.
-        return record(SampleOptions, stored | {"nuts_sampler": None}, "the options")
+        return SampleOptions(**stored | {"nuts_sampler": None})
