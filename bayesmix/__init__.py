@@ -51,7 +51,9 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.checks.slopes`         effects that vary round a mean of zero
 `bayesmix.checks.fewlevels`      factors with few levels, as population effects
 `bayesmix.checks.checks`         what probably was not meant
-`bayesmix.design.design`         formula + data -> arrays and names
+`bayesmix.design.design`         arrays and names, how to encode further rows
+`bayesmix.preparation.learn`     formula + data -> a design
+`bayesmix.preparation.make`      a design that was checked, with its warnings
 `bayesmix.design.magnitudes`     how large a column is, and what cannot be computed with
 `bayesmix.priors.defaults`         which prior stands on which parameter
 `bayesmix.preparation.zeros`          covariates whose zero is far from the data

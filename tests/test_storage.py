@@ -555,6 +555,16 @@ def test_a_namespace_that_is_no_mapping(namespace, tmp_path, data):
         bm.load(tmp_path / "a.fit", namespace=namespace)
 
 
+def test_a_function_of_another_version_of_formulae_is_told(data, tmp_path, monkeypatch):
+    fit = hand_made("y ~ center(x) + (1 | g)", data)
+    fit.save(tmp_path / "a.fit")
+    rewrite(tmp_path / "a.fit", lambda metadata: metadata.update(formulae="99.0"))
+    monkeypatch.delitem(formulae.transforms.TRANSFORMS, "center")
+    message = r"saved with formulae 99\.0 and .*\(formulae has no center\(\)\)\. Install"
+    with pytest.raises(bm.BayesmixError, match=message):
+        bm.load(tmp_path / "a.fit")
+
+
 class Share:
     """A transformation that learns, written by a user."""
 

@@ -162,6 +162,7 @@ def _function(
         return np
     if stored.get("is") == "ufunc" and not rest and _is_ufunc(stored.get("value")):
         return getattr(np, stored["value"])
+    require(stored != {"is": "formulae"}, f"formulae has no {name}()")
     raise _needed(f"calls {name}()", root, formula)
 
 
