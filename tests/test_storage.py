@@ -385,6 +385,8 @@ COLUMNS: dict[str, tuple[pd.Series, bool]] = {
     "text": (repeated(["b", "ä", "10", "9"], "str"), True),
     "string": (repeated(["b", "ä", "10", "9"], "string"), True),
     "text objects": (repeated(["b", "ä", "10", "9"]), True),
+    "integer objects": (repeated([9, 10, 3]), True),
+    "float objects": (repeated([0.5, np.float32(10), 3.0]), True),
     "truth objects": (repeated([True, False]), True),
     "number objects": (repeated([1, 2.5, True, np.float32(3), np.int16(7)]), True),
     "huge numbers": (repeated([10**30, 3, 10**25]), True),
@@ -817,6 +819,11 @@ CONTRADICTIONS: dict[str, tuple[str, Any, str]] = {
     "a digest that is none": ("digest", {}, "the digest"),
     "another digest": ("digest.numbers", {"$array": "0.npy"}, "make another design|the digest"),
     "rows that are none": ("rows", [1, 2], "the rows"),
+    "a shorter index": (
+        "index",
+        {"kind": "range", "name": None, "range": [0, 89, 1]},
+        "the rows differ",
+    ),
     "a prior that is none": ("priors.leaves.0.prior.distribution", "Norml", "Unknown distribution"),
     "a prior of another support": (
         "priors.leaves.5.prior",

@@ -65,9 +65,12 @@ def _plain_column(column: pd.Series[Any]) -> dict[str, Plain] | None:
         return {"kind": "text", "codes": codes, "texts": unique, "dtype": str(dtype)}
     if isinstance(dtype, np.dtype):
         objects = [one.item() if isinstance(one, np.generic) else one for one in column]
-        if all(type(one) in _SIMPLE for one in objects):
-            return {"kind": "objects", "values": objects}
-        return None
+        if not all(type(one) in _SIMPLE for one in objects):
+            return None
+        array = np.array(objects) if len(set(map(type, objects))) == 1 else None
+        if array is not None and array.dtype.kind in "bif":
+            return {"kind": "numbers", "values": array, "dtype": "object"}
+        return {"kind": "objects", "values": objects}
     if isinstance(dtype, pd.PeriodDtype):
         return None
     if DTYPES.fullmatch(str(dtype)):

@@ -98,7 +98,9 @@ def _restore_design(stored: dict[str, Plain], family: Family, given: Mapping[str
     rows = checked(stored.get("rows"), npt.NDArray[np.int64], "the rows")
     require(rows.ndim == 1 and len(rows) and (np.diff(rows) > 0).all(), "the rows")
     require(rows[0] >= 0, "the rows")
-    data = restore_columns(stored.get("columns"), restore_index(stored.get("index"), len(rows)))
+    index = restore_index(stored.get("index"), len(rows))
+    require(len(index) == len(rows), "the rows differ")
+    data = restore_columns(stored.get("columns"), index)
     weights: Any = checked(stored.get("weights"), str | None, "the weights")
     require(weights is None or weights in data, "the weights")
     if weights == WEIGHTS_COLUMN:
