@@ -278,7 +278,7 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
     ------
     BayesmixError
         The file does not exist or cannot be read, is none of bayesmix, is damaged, claims to hold
-        more than it can, was written by a later version, or its formula uses a function that
+        more than it can, has the format of another version, or its formula uses a function that
         `namespace` does not have.
 
     Examples

@@ -288,8 +288,8 @@ def simulate_from(
         A fit.
     data : DataFrame, optional
         Of any library, as in `bayesmix.fit`. Covariates and grouping factors of the study to
-        simulate, as many rows and levels as it shall have. By default those of the fit, made from
-        its design; that needs a formula whose columns stand alone (``x``, not only ``np.log(x)``).
+        simulate, as many rows and levels as it shall have. By default the rows of the fit.
+        Weights that were given as an array are the column ``"weights="``.
     parameters : {"mean", "draw"}
         Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
         Means of sds and correlations are those of a block with its other columns centred where the
@@ -305,8 +305,8 @@ def simulate_from(
     Raises
     ------
     BayesmixError
-        The response is a calculation such as ``np.log(y)``, a column cannot be made from the
-        design, or an argument is unknown.
+        The response is a calculation such as ``np.log(y)``, the design has no rows
+        of its data, or an argument is unknown.
 
     Examples
     --------
@@ -387,38 +387,13 @@ def simulate_from(
 
 
 def _columns_of(design: Design) -> dict[str, Any]:
-    """Make the columns of the formula from the design, or say which cannot be made."""
-    encoder = design.encoder
-    columns: dict[str, Any] = {}
-    for term, grouping in zip(design.groups, encoder.groupings, strict=True):
-        columns |= grouping.factor.columns(term.codes)
-    matrices = [(design.terms, design.X), *((term.effects, term.Z) for term in design.groups)]
-    by_label = {
-        label: matrix[:, i] for labels, matrix in matrices for i, label in enumerate(labels)
-    }
-    sides = (encoder.common, *encoder.bars.values())
-    for name in dict.fromkeys(name for side in sides for name in side.columns):
-        categories = encoder.categories.get(name)
-        if categories is not None:
-            of_level = {level: by_label.get(f"{name}[{level}]") for level in categories}
-            absent = [level for level, column in of_level.items() if column is None]
-            if len(absent) <= 1:
-                codes = np.full(design.n_rows, list(of_level).index(absent[0]) if absent else 0)
-                for i, column in enumerate(of_level.values()):
-                    if column is not None:
-                        codes[column == 1] = i
-                columns[name] = pd.Categorical.from_codes(codes, categories)
-                continue
-        elif name in by_label:
-            columns[name] = by_label[name]
-            continue
+    """Take the columns that the design was made of."""
+    if design.source is None:
         raise BayesmixError(
-            f"The column '{name}' cannot be made from the design of '{design.formula.text}'. "
-            "Give simulate_from the data frame: simulate_from(fit, data)."
+            f"The design of '{design.formula.text}' has no columns of its data. Give simulate_from "
+            "the data frame: simulate_from(fit, data)."
         )
-    if encoder.weights is not None:
-        columns[encoder.weights] = design.weights
-    return columns
+    return {str(name): column for name, column in design.source.items()}
 
 
 def _response_columns(design: Design, y: npt.NDArray[np.float64]) -> dict[str, Any]:

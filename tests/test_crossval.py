@@ -297,6 +297,7 @@ def test_jobs_split_the_rows_and_have_seeds_of_their_own(fit):
         assert job.spec.design.n_rows + job.held_out.n_rows == 180
         np.testing.assert_array_equal(job.held_out.y, fit.design.y[fold == job.number])
         assert job.spec.design.groups[0].n_levels == 18
+        assert job.spec.design.source is job.held_out.source is None
 
 
 @pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning", "ignore:Numba will use:UserWarning")

@@ -641,9 +641,26 @@ def test_the_users_frame_never_changes_and_the_design_cannot():
     for array in arrays:
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 7
+    source = result.source.copy()
     complete.loc[:, ["x", "y"]] = 0.0
+    complete.iloc[0, 0] = 7.0
     assert result.y[0] == 1
     assert result.X[0, 1] == 1
+    pd.testing.assert_frame_equal(result.source, source)
+
+
+def test_the_source_is_the_used_columns_of_the_kept_rows():
+    data = with_gaps().set_axis(list("aabcde"), axis=0)
+    games = np.arange(1, 7)
+    result = design("y ~ np.exp(x) + ses + (1 | h)", data, weights=games)
+    kept = data[["y", "x", "ses", "h"]].assign(**{"weights=": games}).iloc[result.rows]
+    pd.testing.assert_frame_equal(result.source, kept)
+    pd.testing.assert_frame_equal(result.take([1, 0]).source, kept.iloc[[1, 0]])
+    games[:] = 9
+    pd.testing.assert_frame_equal(result.source, kept)
+    named = design("y ~ np.exp(x)", data, weights="games").source
+    assert list(named) == ["y", "x", "games"]
+    assert result.at(data.dropna()).source is None
 
 
 # --- what a design holds ------------------------------------------------------------------------

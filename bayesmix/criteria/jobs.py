@@ -212,6 +212,7 @@ def _fold_spec(spec: ModelSpec) -> ModelSpec:
         # It may hold the user's functions, which need not pickle.
         encoder=cast(Encoder, None),
         notes=(),
+        source=None,
     )
     priors = resolve_priors(plain, spec.family, edits).centred_as(spec.priors)
     return ModelSpec(plain, spec.family, priors)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,7 @@ from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only, taken, unique
 from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, short, suggest, warn
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.encoding.effects import (
-    Effects,
-    unknown_column,
-)
+from bayesmix.encoding.effects import Effects, Namespace, unknown_column
 from bayesmix.encoding.responses import Response
 from bayesmix.encoding.transforms import extrapolation_note
 from bayesmix.formula.formula import Bar, Formula
@@ -25,9 +22,6 @@ from bayesmix.formula.splitting import with_bars
 from bayesmix.frames.columns import Factor, apply_categories
 from bayesmix.frames.frames import Frame, open_frame
 from bayesmix.frames.values import listed
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Design", "Encoder", "Grouping"]
 
@@ -65,6 +59,10 @@ class Design:
         Makes a design of new data.
     notes : tuple of str
         Texts of the DesignWarnings.
+    source : DataFrame or None
+        The used columns of the rows that are kept, as they came; weights that were given as an
+        array are the column ``"weights="``. Later changes of the user's frame do not reach it.
+        None in designs of new data.
     """
 
     formula: Formula
@@ -80,6 +78,7 @@ class Design:
     trials: FloatArray | None
     encoder: Encoder
     notes: tuple[str, ...] = ()
+    source: pd.DataFrame | None = None
 
     @property
     def n_rows(self) -> int:
@@ -146,6 +145,7 @@ class Design:
             offset=taken(self.offset, kept),
             weights=taken(self.weights, kept),
             trials=taken(self.trials, kept),
+            source=None if self.source is None else self.source.iloc[kept],
         )
 
     def uncorrelated(self) -> Design:
@@ -247,6 +247,10 @@ class Encoder:
         Columns of the effects and the response; None for numbers.
     weights : str or None
         Column of the weights, if they are not the trials of the response.
+    names : Namespace
+        Functions and values that the formula uses and that are no columns.
+    n_rows : int
+        Number of rows that it was learnt from.
     """
 
     formula: Formula
@@ -256,6 +260,8 @@ class Encoder:
     groupings: tuple[Grouping, ...]
     categories: Mapping[str, pd.Index[Any] | None]
     weights: str | None
+    names: Namespace
+    n_rows: int
 
     def selected(self, groups: bool | Collection[str]) -> tuple[Grouping, ...]:
         """Find the grouping factors to encode: all, none, or those named, in the formula's order.
@@ -306,6 +312,12 @@ class Encoder:
         """List the columns of the population effects and of what varies by these factors."""
         bars = self._bars(groupings).values()
         return unique([*self.common.columns, *(c for one in bars for c in one.columns)])
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """Formulae's variables and calls of the response, the population effects and the bars."""
+        sides = (self.common, *self.bars.values())
+        return (*self.response.parts, *(part for side in sides for part in side.parts))
 
     def _bars(self, groupings: Iterable[Grouping]) -> dict[str, Effects]:
         return {bar.effects: self.bars[bar.effects] for one in groupings for bar in one.bars}

@@ -336,11 +336,15 @@ class Effects:
             if not hasattr(part, "call") and part.kind == "categoric" and not part.spans_intercept
         )
 
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """Formulae's variables and calls in the terms and the offsets."""
+        return (*(part for term in self._terms for part in components(term)), *self._offsets)
+
     def outside(self, frame: pd.DataFrame) -> dict[str, str]:
         """Describe by how much encoded rows lie outside the knots of splines, by their calls."""
-        parts = [*(part for term in self._terms for part in components(term)), *self._offsets]
         found: dict[str, str] = {}
-        for component in parts:
+        for component in self.parts:
             with evaluating(component.name):
                 found |= outside_knots(component, frame)
         return found

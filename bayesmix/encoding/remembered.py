@@ -84,6 +84,8 @@ def _taken(frame: pd.DataFrame, rows: IntArray) -> pd.DataFrame:
 
 def _learn(node: Any, rows: _Rows, *, inside: bool) -> BayesmixError | None:
     """Learn a node and what is in it; `inside` a function whose values will be tried."""
+    if isinstance(getattr(node, "stateful_transform", None), Remembered):
+        return None  # known from another time
     is_function = isinstance(node, FunctionCall) and not _is_elementwise(node, rows.environment)
     # A function may look values up in an array: whether it takes them by row will be tried.
     if isinstance(node, LazyVariable) and not inside and node.name not in rows.whole.columns:

@@ -119,6 +119,11 @@ class Response:
         return nearest_whole(numbers) if self.discrete else numbers
 
     @property
+    def parts(self) -> tuple[Any, ...]:
+        """Formulae's variable or call."""
+        return (self._component,)
+
+    @property
     def level(self) -> str | None:
         """The level that ``y['level']`` names."""
         return None if hasattr(self._component, "call") else self._component.reference
@@ -151,7 +156,7 @@ class Response:
     ) -> dict[str, Any] | None:
         """Make the columns that have these values, given the categories of a column of text.
 
-        None where the response is calculated from columns.
+        Those of the trials stay as they are. None where the response is calculated from columns.
         """
         if hasattr(self._component, "call"):
             if not _has_trials(self._component):
@@ -161,8 +166,7 @@ class Response:
                 return None
             if self.trial_columns not in ((), (number,)):
                 return None
-            found: dict[str, Any] = {str(successes): y.astype(np.int64)}
-            return found | {str(name): trials for name in self.trial_columns}
+            return {str(successes): y.astype(np.int64)}
         if self.level is not None or self.levels:
             if categories is None:
                 return None
@@ -171,7 +175,7 @@ class Response:
             codes = np.where(y == (1 if trials is None else trials), success, int(success == 0))
             return {self.name: pd.Categorical.from_codes(codes, categories)}
         if self.weights is not None and trials is not None:
-            return {self.name: y / trials, self.weights: trials}
+            return {self.name: y / trials}
         return {self.name: y.astype(np.int64) if self.discrete else y}
 
     def _evaluated(self, frame: pd.DataFrame) -> Any:

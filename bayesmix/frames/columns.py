@@ -34,6 +34,7 @@ __all__ = [
     "encode_column",
     "learn_factor",
     "listed",
+    "number_levels",
 ]
 
 type Columns = Mapping[str, pd.Series[Any]]
@@ -263,10 +264,10 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
     BayesmixError
         A column that looks continuous, or a factor with a single level.
     """
-    codes, labels = _number_levels(variables[0], columns[variables[0]])
+    codes, labels = number_levels(variables[0], columns[variables[0]])
     positions, keys = [_positions(variables[0], labels)], []
     for variable in variables[1:]:
-        inner, inner_labels = _number_levels(variable, columns[variable])
+        inner, inner_labels = number_levels(variable, columns[variable])
         positions.append(_positions(variable, inner_labels))
         # Only the combinations that occur are kept at each step, so that keys cannot overflow.
         codes, key = pd.factorize(codes * len(inner_labels) + inner, sort=True)
@@ -288,7 +289,8 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
     return factor, codes.astype(np.int64, copy=False)
 
 
-def _number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str]]:
+def number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str]]:
+    """Return the level of each row for one column of a grouping factor, and labels in order."""
     values = plain_series(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
         used = values.cat.remove_unused_categories().cat

@@ -11,7 +11,7 @@ import contextlib
 import dataclasses
 import decimal
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ import pandas as pd
 
 from bayesmix.base.errors import BayesmixError, short
 
-__all__ = ["Frame", "open_frame", "plain_index", "plain_series", "row_values"]
+__all__ = ["Frame", "joined", "open_frame", "plain_index", "plain_series", "row_values"]
 
 _KNOWN = "pandas, polars, pyarrow, Dask, DuckDB or another one that narwhals reads"
 
@@ -126,6 +126,13 @@ def row_values(values: Any) -> Any:
         return values
     with _reading(values, "The column"):
         return _series(series)
+
+
+def joined(columns: Mapping[str, pd.Series[Any]]) -> pd.DataFrame:
+    """Put columns of one index next to each other, out of reach of later changes to them."""
+    # Shared until written to since pandas 3.
+    is_lazy = int(pd.__version__.partition(".")[0]) >= 3
+    return pd.DataFrame(columns, copy=not is_lazy)
 
 
 def _repeated_column(name: str, count: int) -> BayesmixError:

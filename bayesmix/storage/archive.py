@@ -89,8 +89,8 @@ class Archive:
         require(len(self._members) == len(self._zip.infolist()), "a member is there twice")
         declared = sum(info.file_size for info in known)
         require(declared <= most, f"{size} bytes cannot hold the {declared} that they claim")
-        # Memory for all but the arrays themselves, each read twice: the design has what the draws
-        # have as constant data.
+        # Memory for all but the arrays themselves, each read twice: groups of the draws
+        # share their labels.
         self._left = max(_ALWAYS, most - declared)
         self._reads: collections.Counter[str] = collections.Counter()
 

@@ -12,10 +12,10 @@ from bayesmix.storage.archive import require
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.records import mapping
 
-__all__ = ["plain_index", "plain_labels", "restore_index"]
+__all__ = ["DTYPES", "plain_index", "plain_labels", "restore_index"]
 
 # Those that are not NumPy's, with text.
-_DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
+DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
 # Names of time zones and no others: pandas takes paths of files as well.
 _ZONE = re.compile(r"[A-Za-z0-9_+-]{1,40}(/[A-Za-z0-9_+-]{1,40}){0,3}|UTC[+-][0-9]{2}:[0-9]{2}")
 _MOST_UNUSED = 1 << 22
@@ -60,7 +60,7 @@ def plain_index(index: pd.Index[Any]) -> dict[str, Plain]:
         moments = index.tz_convert("UTC").tz_localize(None).to_numpy()
         return plain | {"kind": "moments", "values": moments, "tz": str(index.tz)}
     dtype = str(index.dtype)
-    known = dtype if _DTYPES.fullmatch(dtype) else None
+    known = dtype if DTYPES.fullmatch(dtype) else None
     return plain | {"kind": "values", "values": index.to_numpy(), "dtype": known}
 
 
@@ -114,7 +114,7 @@ def restore_index(plain: Plain, most: int, depth: int = 0) -> Any:
             return moments.tz_localize("UTC").tz_convert(tz)
         case {"kind": "values", "values": np.ndarray() as values, "dtype": None | str() as dtype}:
             require(values.ndim == 1 and len(values) <= most, "an index")
-            require(dtype is None or _DTYPES.fullmatch(dtype), f"the dtype {dtype}")
+            require(dtype is None or DTYPES.fullmatch(dtype), f"the dtype {dtype}")
             return pd.Index(values, dtype=dtype, name=name)
     require(False, "an index of an unknown kind")
 

@@ -35,6 +35,11 @@ class Writer:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
         self._members: dict[tuple[Any, ...], str] = {}
+        self._known: dict[tuple[Any, ...], str] = {}
+
+    def know(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """From now on write these arrays as their names: whoever reads the file will have them."""
+        self._known = {_key(array): name for name, array in arrays.items()}
 
     def encode(self, value: Plain, place: str) -> Any:
         """Return what stands for a value in JSON; `place` names it in the error."""
@@ -78,7 +83,8 @@ class Writer:
 
     def _array(self, array: npt.NDArray[Any], place: str) -> dict[str, Any]:
         if array.dtype.kind in "biufcmMSU":
-            return {"$array": self._member(array)}
+            known = self._known.get(_key(array)) if self._known else None
+            return {"$array": self._member(array)} if known is None else {"$known": known}
         flat = array.astype(object).ravel().tolist()
         shape = list(array.shape)
         if all(type(value) is str for value in flat):
@@ -89,11 +95,8 @@ class Writer:
         return {"$objects": self._items(flat, place), "shape": shape}
 
     def _member(self, array: npt.NDArray[Any]) -> str:
-        """Write an array, once however often it occurs: X is in the design and in the draws."""
-        data = np.ascontiguousarray(array)
-        transposed = array.flags.f_contiguous and not array.flags.c_contiguous
-        digest = hashlib.blake2b(data.reshape(-1).view(np.uint8) if data.nbytes else b"").digest()
-        key = (array.dtype.str, array.shape, transposed, digest)
+        """Write an array, once however often it occurs."""
+        key = _key(array)
         if key not in self._members:
             name = f"{len(self._members)}.npy"
             write_array(self._archive, name, array)
@@ -101,8 +104,22 @@ class Writer:
         return self._members[key]
 
 
-def decode(archive: Archive, node: Any, depth: int = 0) -> Plain:
-    """Return the value that JSON stands for; every array is read anew, so that none share memory.
+def _key(array: npt.NDArray[Any]) -> tuple[Any, ...]:
+    data = np.ascontiguousarray(array)
+    transposed = array.flags.f_contiguous and not array.flags.c_contiguous
+    digest = hashlib.blake2b(data.reshape(-1).view(np.uint8) if data.nbytes else b"").digest()
+    return (array.dtype.str, array.shape, transposed, digest)
+
+
+def decode(
+    archive: Archive,
+    node: Any,
+    known: Mapping[str, npt.NDArray[Any]] | None = None,
+    depth: int = 0,
+) -> Plain:
+    """Return the value that JSON stands for; every array is made anew, so that none share memory.
+
+    `known` are the arrays that the writer knew.
 
     Raises
     ------
@@ -112,7 +129,7 @@ def decode(archive: Archive, node: Any, depth: int = 0) -> Plain:
     require(depth < _DEEPEST, "values are nested too deeply")
 
     def inner(value: Any) -> Plain:
-        return decode(archive, value, depth + 1)
+        return decode(archive, value, known, depth + 1)
 
     match node:
         case {"$float": ("nan" | "inf" | "-inf") as text}:
@@ -123,6 +140,9 @@ def decode(archive: Archive, node: Any, depth: int = 0) -> Plain:
             return dict(_pair(inner(pair)) for pair in pairs)
         case {"$array": name}:
             return archive.array(name)
+        case {"$known": str(name)} if known and name in known:
+            archive.spend(known[name].nbytes, name)
+            return known[name].copy()
         case {"$text": [text, ends], "shape": list(shape)}:
             return _text(archive, text, ends, shape)
         case {"$objects": list(values), "shape": list(shape)}:

@@ -1,164 +1,132 @@
-"""A specification and the options of sampling as plain values and back.
-
-What can be derived from the formula is compared with what the file says.
-"""
+"""A specification as plain values and back: what `prepare` was given, and the priors it set."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
+from bayesmix.base.arrays import read_only
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.design import Design, Encoder
-from bayesmix.design.groupterm import GroupTerm
-from bayesmix.families.families import Family
-from bayesmix.formula.formula import Formula
+from bayesmix.design.design import WEIGHTS_COLUMN, Design
+from bayesmix.families.families import Family, get_family
+from bayesmix.formula.formula import parse_formula
+from bayesmix.frames.frames import open_frame
+from bayesmix.model.spec import ModelSpec
+from bayesmix.preparation.learn import learn_design
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import PriorSet
 from bayesmix.priors.support import check_prior
-from bayesmix.storage.archive import Archive, Damaged, require
+from bayesmix.storage.archive import require
+from bayesmix.storage.columns import plain_columns, restore_columns
+from bayesmix.storage.digest import digest_of, is_same
 from bayesmix.storage.labels import plain_labels, restore_index
+from bayesmix.storage.names import NotGiven, plain_names, plain_remembered, stored_names
 from bayesmix.storage.plain import Plain
-from bayesmix.storage.records import checked, fields_of, mapping, record
+from bayesmix.storage.records import checked, mapping
 
 if TYPE_CHECKING:
     from bayesmix.model.options import SampleOptions
 
-__all__ = [
-    "check_sizes",
-    "plain_design",
-    "plain_priors",
-    "restore_design",
-    "restore_options",
-    "restore_priors",
-]
-
-# Arrays of the design with one number, or one row, for each row of the data.
-_BY_ROW = ("y", "X", "rows", "offset", "weights", "trials", "Z", "codes")
+__all__ = ["plain_spec", "restore_options", "restore_spec"]
 
 
-def check_sizes(archive: Archive, content: Any) -> None:
-    """Compare the sizes that arrays claim with the number of rows, before any is unpacked.
+def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
+    """Take a specification apart.
+
+    Raises
+    ------
+    BayesmixError
+        Its design has no columns, or is a part of another one.
+    """
+    design, encoder = spec.design, spec.design.encoder
+    is_whole = design.n_rows == encoder.n_rows and (np.diff(design.rows) > 0).all()
+    if design.source is None or not is_whole:
+        raise BayesmixError(
+            "A fit of a part of the rows of its design cannot be saved, since a file is read by "
+            "preparing the model again from its rows. Take the rows from the data and fit those."
+        )
+    array = WEIGHTS_COLUMN if WEIGHTS_COLUMN in design.source else None
+    return {
+        "formula": design.formula.text,
+        "family": {"name": spec.family.name, "link": spec.family.link},
+        "columns": plain_columns(design),
+        "weights": encoder.weights or encoder.response.weights or array,
+        "rows": design.rows,
+        "index": plain_labels(design.index),
+        "names": plain_names(encoder),
+        "remembered": plain_remembered(encoder),
+        "notes": design.notes,
+        "digest": digest_of(design),
+        "priors": _plain_priors(spec.priors),
+    }
+
+
+def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpec:
+    """Prepare a specification again.
 
     Parameters
     ----------
-    archive : Archive
-    content : JSON
-        Not decoded yet.
+    stored : mapping
+        From `plain_spec`.
+    given : mapping
+        Functions and values that the user passes.
 
     Raises
     ------
     Damaged
-        Arrays of the design have different numbers of rows, or a dim of the draws two sizes.
+        Something is missing, or the design is another one than was saved.
+    NotGiven
+        A function of the user that was not passed, or that gives other values.
     """
-    design = mapping(mapping(content, "the content").get("design"), "the design")
-    groups = checked(design.get("groups"), list[Any], "the groups")
-    n_rows = {
-        archive.shape(name)[:1]
-        for part in (design, *(mapping(group, "a group") for group in groups))
-        for name in _arrays(part, _BY_ROW)
-    }
-    require(len(n_rows) == 1 and n_rows != {()}, "the rows differ")
-    idata = mapping(content.get("idata"), "idata")
-    ((n,),) = n_rows
-    for path, group in mapping(idata.get("groups"), "the groups of idata").items():
-        sizes = {"obs": n}
-        for kind in ("coords", "variables"):
-            for variable in _values(mapping(group, path).get(kind), path):
-                _check_dims(archive, mapping(variable, path), sizes, path)
-
-
-def _values(node: Any, path: str) -> list[Any]:
-    """Return the values of a mapping that is not decoded, whose keys may be odd names."""
-    match node:
-        case {"$map": [*pairs]} if all(isinstance(p, list) and len(p) == 2 for p in pairs):
-            return [value for _, value in pairs]
-    return list(mapping(node, path).values())
-
-
-def _check_dims(
-    archive: Archive, variable: Mapping[str, Any], sizes: dict[str, int], path: str
-) -> None:
-    dims = checked(mapping(variable.get("dims"), path).get("$tuple"), list[str], path)
-    for name in _arrays(variable, ("data",)):
-        shape = archive.shape(name)
-        require(len(dims) == len(shape), f"the dims of {path}")
-        for dim, size in zip(dims, shape, strict=True):
-            require(sizes.setdefault(dim, size) == size, f"{dim} has two sizes in {path}")
-
-
-def _arrays(part: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Any]:
-    for name in names:
-        match part.get(name):
-            case {"$array": member}:
-                yield member
-
-
-def plain_design(design: Design) -> dict[str, Plain]:
-    """Take a design apart, but for its formula and its encoder."""
-    return fields_of(design, "formula", "encoder", "groups", "index") | {
-        "groups": [fields_of(term) for term in design.groups],
-        "index": plain_labels(design.index),
-    }
-
-
-def restore_design(stored: Plain, formula: Formula, encoder: Encoder, family: Family) -> Design:
-    """Put a design together, and compare its arrays and names with each other."""
-    stored = mapping(stored, "the design")
-    groups = checked(stored.pop("groups", None), list[Any], "the groups")
-    index, n = stored.pop("index", None), len(stored["y"])
-    design = record(
-        Design,
-        stored,
-        "the design",
-        formula=formula,
-        encoder=encoder,
-        groups=tuple(record(GroupTerm, term, "a group") for term in groups),
-        index=restore_index(index, n),
+    names = mapping(stored.get("family"), "the family")
+    family = get_family(
+        checked(names.get("name"), str, "the family"), checked(names.get("link"), str, "the link")
     )
-    require(design.y.shape == design.rows.shape == (n,) == (len(design.index),), "the rows differ")
-    require(design.rows.min() >= 0, "the positions of the rows")
-    require(design.X.shape == (n, design.n_terms), "X has another shape than its labels")
-    require(design.terms == encoder.common.labels, "the terms are those of another formula")
-    require(design.response == encoder.response.name, "the response is that of another formula")
-    require((design.offset is not None) == bool(encoder.common._offsets), "the offset")
-    for values in (design.offset, design.weights, design.trials):
-        require(values is None or values.shape == (n,), "the rows differ")
-        require(values is None or np.isfinite(values).all(), "a number is not finite")
-    require(np.isfinite(design.X).all(), "a number is not finite")
-    family.check_response(design.response, design.y, design.trials)
-    family.check_weights(design.weights)
-    _check_groups(design)
-    return design
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        design = _restore_design(stored, family, given)
+        return ModelSpec(design, family, _restore_priors(stored.get("priors"), design, family))
 
 
-def _check_groups(design: Design) -> None:
-    groupings = design.encoder.groupings
-    require(len(groupings) == len(design.groups), "the grouping factors")
-    bars = design.encoder.bars
-    empty = {text: np.empty((0, len(effects.labels))) for text, effects in bars.items()}
-    for term, grouping in zip(design.groups, groupings, strict=True):
-        made = grouping.term(np.empty(0, dtype=np.int64), bars, empty)
-        names = (term.factor, term.variables, term.effects, term.levels.tolist())
-        known = (made.factor, made.variables, made.effects, made.levels.tolist())
-        require(names == known, f"'{term.factor}' is that of another formula")
-        require(term.blocks in (made.blocks, made.split().blocks), f"the blocks of '{term.factor}'")
-        require(term.Z.shape == (design.n_rows, term.n_effects), f"'{term.factor}' has other rows")
-        require(np.isfinite(term.Z).all(), "a number is not finite")
-        codes = term.codes
-        require(codes.shape == (design.n_rows,), f"'{term.factor}' has other rows")
-        require(codes.min() >= -1 and codes.max() < term.n_levels, f"levels of '{term.factor}'")
-        means = term.means
-        is_same = means is None or (made.means is not None and (means == made.means).all())
-        require(is_same, f"the means of '{term.factor}'")
+def _restore_design(stored: dict[str, Plain], family: Family, given: Mapping[str, Any]) -> Design:
+    rows = checked(stored.get("rows"), npt.NDArray[np.int64], "the rows")
+    require(rows.ndim == 1 and len(rows) and (np.diff(rows) > 0).all(), "the rows")
+    require(rows[0] >= 0, "the rows")
+    index = restore_index(stored.get("index"), len(rows))
+    require(len(index) == len(rows), "the rows differ")
+    data = restore_columns(stored.get("columns"), index)
+    weights: Any = checked(stored.get("weights"), str | None, "the weights")
+    require(weights is None or weights in data, "the weights")
+    if weights == WEIGHTS_COLUMN:
+        weights = data.pop(WEIGHTS_COLUMN)
+    names = stored_names(stored.get("names"), stored.get("remembered"), given)
+    design = learn_design(
+        parse_formula(checked(stored.get("formula"), str, "the formula"), namespace=given),
+        open_frame(data, "the data"),
+        family=family,
+        weights=weights,
+        missing="raise",
+        resolve=names,
+    ).design
+    if not is_same(design, stored.get("digest")):
+        used = [name for name in design.encoder.names if name in given]
+        if used:
+            raise NotGiven(
+                f"The formula '{design.formula.text}' has other values than when the fit was "
+                f"saved. Pass the {' and '.join(map(repr, used))} of that time as namespace."
+            )
+        require(False, "its rows make another design than the one that was fitted")
+    notes = checked(stored.get("notes"), tuple[str, ...], "the notes")
+    return dataclasses.replace(design, rows=read_only(rows), notes=notes)
 
 
-def plain_priors(priors: PriorSet) -> dict[str, Plain]:
-    """Take the priors of a model apart."""
+def _plain_priors(priors: PriorSet) -> dict[str, Plain]:
     # The priors of all parameters, not only the user's: defaults are computed from the data, and
     # another version of bayesmix or NumPy may compute them otherwise.
     return {
@@ -175,8 +143,7 @@ def plain_priors(priors: PriorSet) -> dict[str, Plain]:
     }
 
 
-def restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
-    """Put the priors of a model together."""
+def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     stored = mapping(stored, "the priors")
     edits = {
         path: _restore_prior(prior)
@@ -193,8 +160,7 @@ def restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
         for each in dict.fromkeys((default, prior)):
             check_prior(leaf.path, each)
-        # Absent in files of format 1, in which no block was centred.
-        is_centred = checked(one.get("is_centred", False), bool, "a prior")
+        is_centred = checked(one.get("is_centred"), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")
         restored.append(
             dataclasses.replace(leaf, default=default, prior=prior, is_centred=is_centred)
@@ -222,9 +188,7 @@ def restore_options(stored: Plain) -> SampleOptions:
     stored = mapping(stored, "the options")
     checked(stored.get("random_seed"), int, "the seed")
     try:
-        return record(SampleOptions, stored, "the options")
-    except Damaged:
-        raise
+        return SampleOptions(**stored)
     except BayesmixError:
         # A sampler that is not installed here: a refit takes the fastest that is.
-        return record(SampleOptions, stored | {"nuts_sampler": None}, "the options")
+        return SampleOptions(**stored | {"nuts_sampler": None})

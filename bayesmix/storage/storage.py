@@ -1,14 +1,12 @@
 """A fit to one file and back: arrays and JSON in a zip archive, no pickle.
 
-The file holds what a fit is made of: the draws, the arrays of the design, the priors, the options,
-and what the encoder learnt, so that new data are encoded as before. Of the user's data it holds the
-arrays of the design and the labels of rows and levels, and no other column.
+The file holds what the fit was prepared from: formula, family, priors, options and the used columns
+of the rows, and the draws. Loading prepares the model again from these, compares a digest of its
+design, and attaches the draws.
 
 Loading runs no code from the file. Arrays are read without pickle; the formula is parsed, never
 evaluated as Python; it may call formulae's own functions and NumPy's elementwise ones, and for any
-other the user brings the function. The state of formulae's transformations is data that is put
-into objects made from the formula; a file cannot name a class or a module. What the file says is
-held against what the formula makes of it, so that a file that loads is one that can be used.
+other the user brings the function.
 """
 
 from __future__ import annotations
@@ -21,42 +19,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from formulae import __version__ as formulae_version
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.version import __version__
-from bayesmix.families.families import get_family
-from bayesmix.formula.formula import parse_formula
-from bayesmix.model.spec import ModelSpec
+from bayesmix.design.design import Design
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.storage.archive import METADATA, Archive, require, write_json
-from bayesmix.storage.encoding import NotGiven, plain_encoder, plain_names, restore_encoder
 from bayesmix.storage.files import as_path, regular_file, replaced_file, system_errors
-from bayesmix.storage.plain import Plain, Writer, decode
+from bayesmix.storage.names import NotGiven
+from bayesmix.storage.plain import Writer, decode
 from bayesmix.storage.records import checked, fields_of, mapping
-from bayesmix.storage.specs import (
-    check_sizes,
-    plain_design,
-    plain_priors,
-    restore_design,
-    restore_options,
-    restore_priors,
-)
+from bayesmix.storage.sizes import check_sizes
+from bayesmix.storage.specs import plain_spec, restore_options, restore_spec
 from bayesmix.storage.trees import plain_tree, restore_tree
 
 __all__ = ["read", "save"]
 
 _FORMAT = "bayesmix fit"
-# 2: a correlated block may be centred; what format 1 lacks has the default of its field.
-_FORMAT_VERSION = 2
+# 1 and 2 held the arrays of the design and the state of formulae's transformations.
+_FORMAT_VERSION = 3
 
 
 def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write the fit to one file, for `bayesmix.load`.
 
-    The file holds the draws, the arrays of the design, the priors and the options; not the
-    data frame, and no pickle.
+    The file holds the draws, the priors, the options, and of the data **the columns that the model
+    uses, as they are**: those of the formula and the weights, for the rows that were fitted, with
+    the labels of these rows. With ``I(age > 65)`` it holds the ages. Whoever has the file has these
+    columns; no other column of the data frame is in it. There is no pickle in it.
 
     Parameters
     ----------
@@ -70,21 +63,24 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
     Raises
     ------
     BayesmixError
-        The path exists, is none or no regular file, the system refuses it, or the fit holds a
-        value that a file cannot hold.
+        The path exists, is none or no regular file, the system refuses it, the fit holds a value
+        that a file cannot hold, or it is one of a part of the rows of its design.
     """
     true_or_false("overwrite", overwrite)
-    content = _plain_fit(fit)
+    content = plain_spec(fit.spec) | {"options": fields_of(fit.options)}
     with (
         replaced_file(as_path(path), overwrite=bool(overwrite)) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
     ):
+        writer = Writer(archive)
+        encoded = writer.encode(content, "")
+        writer.know(_known_arrays(fit.design))
+        encoded["idata"] = writer.encode(plain_tree(fit.idata), "idata")
         metadata = {
             "format": _FORMAT,
             "format_version": _FORMAT_VERSION,
-            "bayesmix": __version__,
-            "formulae": formulae_version,
-            "content": Writer(archive).encode(content, ""),
+            **_versions(),
+            "content": encoded,
         }
         write_json(archive, metadata)
 
@@ -113,8 +109,7 @@ def read(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
                     raise _not_ours(source)
                 _read_metadata(archive, source, metadata)
                 check_sizes(archive, metadata["content"])
-                content = decode(archive, metadata["content"])
-                return _restore_fit(mapping(content, "the content"), dict(namespace or {}))
+                return _restore_fit(archive, metadata["content"], dict(namespace or {}))
 
 
 class _NotReadable(BayesmixError):
@@ -134,9 +129,15 @@ def _read_metadata(archive: Archive, source: Path, metadata: dict[str, Any]) -> 
     if version > _FORMAT_VERSION:
         raise _NotReadable(
             f"'{source}' was saved by bayesmix {read.get('bayesmix')} in format {version}; "
-            f"bayesmix {__version__} reads formats up to {_FORMAT_VERSION}. Upgrade bayesmix."
+            f"bayesmix {__version__} reads format {_FORMAT_VERSION}. Upgrade bayesmix."
         )
-    checked(read.get("formulae"), str, "the version of formulae")
+    if version < _FORMAT_VERSION:
+        raise _NotReadable(
+            f"'{source}' was fitted by an older bayesmix (format {version}; bayesmix {__version__} "
+            f"reads {_FORMAT_VERSION}). Fit the model again and save it again."
+        )
+    for library in _versions():
+        checked(read.get(library), str, f"the version of {library}")
     require("content" in read, "there is no content")
     metadata.update(read)
 
@@ -160,47 +161,44 @@ def _reading(source: Path, metadata: Mapping[str, Any]) -> Iterator[None]:
 def _damaged(source: Path, metadata: Mapping[str, Any], error: Exception) -> BayesmixError:
     lines = str(error).strip().splitlines()  # those of a FormulaError show the formula
     reason = (lines[0].rstrip(".") if lines else type(error).__name__)[:300]
-    saved = metadata.get("formulae", formulae_version)
-    if saved != formulae_version:
-        return BayesmixError(
-            f"'{source}' was saved with formulae {saved} and cannot be read with formulae "
-            f"{formulae_version} ({reason}). Install formulae {saved} to read it."
-        )
+    for library, here in _versions().items():
+        saved = metadata.get(library, here)
+        if saved != here:
+            return BayesmixError(
+                f"'{source}' was saved with {library} {saved} and cannot be read with {library} "
+                f"{here} ({reason}). Install {library} {saved} to read it."
+            )
     return BayesmixError(
         f"'{source}' is damaged or was changed after it was saved ({reason}). Take another copy "
         "of it, or fit the model again."
     )
 
 
+def _versions() -> dict[str, str]:
+    """Versions of what makes a design of a formula."""
+    return {"formulae": formulae_version, "bayesmix": __version__}
+
+
 # --- a fit as plain values ----------------------------------------------------------------------
 
 
-def _plain_fit(fit: Fitted) -> dict[str, Plain]:
-    spec = fit.spec
-    return {
-        "formula": spec.design.formula.text,
-        "family": {"name": spec.family.name, "link": spec.family.link},
-        "priors": plain_priors(spec.priors),
-        "options": fields_of(fit.options),
-        "design": plain_design(spec.design),
-        "encoder": plain_encoder(spec.design.encoder),
-        "names": plain_names(spec.design),
-        "idata": plain_tree(fit.idata),
+def _known_arrays(design: Design) -> dict[str, npt.NDArray[Any]]:
+    """Arrays that the draws repeat as constant data, and that need not be in the file."""
+    one = {"y": design.y, "X": design.X, "offset": design.offset, "weights": design.weights}
+    known: dict[str, npt.NDArray[Any]] = {
+        name: values for name, values in one.items() if values is not None
     }
+    for i, term in enumerate(design.groups):
+        known |= {f"Z {i}": term.Z, f"levels {i}": term.levels}
+        known[f"codes {i}"] = term.codes.astype(np.int32)
+    return known
 
 
-def _restore_fit(content: dict[str, Plain], given: Mapping[str, Any]) -> Fitted:
-    text = checked(content.get("formula"), str, "the formula")
-    formula = parse_formula(text, namespace=given)
-    plain_design = mapping(content.get("design"), "the design")
-    n = len(checked(plain_design.get("y"), np.typing.NDArray[np.float64], "the response"))
-    encoder = restore_encoder(content.get("encoder"), formula, content.get("names"), given, n)
-    names = mapping(content.get("family"), "the family")
-    family = get_family(
-        checked(names.get("name"), str, "the family"), checked(names.get("link"), str, "the link")
-    )
-    design = restore_design(plain_design, formula, encoder, family)
-    priors = restore_priors(content.get("priors"), design, family)
-    spec = ModelSpec(design, family, priors)
-    options = restore_options(content.get("options"))
-    return Fitted(spec, restore_tree(content.get("idata"), spec), options)
+def _restore_fit(archive: Archive, content: Any, given: Mapping[str, Any]) -> Fitted:
+    content = mapping(content, "the content")
+    idata = content.pop("idata", None)
+    stored = mapping(decode(archive, content), "the content")
+    options = restore_options(stored.get("options"))
+    spec = restore_spec(stored, given)
+    draws = decode(archive, idata, _known_arrays(spec.design))
+    return Fitted(spec, restore_tree(draws, spec), options)

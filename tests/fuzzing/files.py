@@ -372,6 +372,42 @@ def call_something(members: Members, rng: random.Random) -> None:
     for kind in ("numpy", "formulae", "ufunc", "value", "given"):
         if rng.random() < 0.3:
             names[call.partition(".")[0]] = {"is": kind, "value": rng.choice(CALLS)}
+    if rng.random() < 0.3:
+        names[call] = {"is": "remembered"}
+        metadata["content"]["remembered"][f"{call}({rng.choice('xzw')})"] = rng.choice(VALUES)
+    members[METADATA] = json.dumps(metadata).encode()
+
+
+# Effects that another file might have; {} is a number.
+EFFECTS = (
+    *("bs(x, df={})", "bs(x, df=9, degree={})", "bs(x, knots={})", "poly(x, {})", "cr(x, df={})"),
+    *("cc(z, df={})", "tp(x, df={})", "I(x ** {})", "I({} ** {} ** {})", "I(x * {})", "C(x)"),
+    *("C(x):C(z):h:ses", "C(x)*C(z)*C(w)*h*ses", "(x + z + w + h + ses) ** {}", "offset({})"),
+    *("np.clip(x, {}, {})", "np.power(x, {})", "np.left_shift(year, {})", "x.quantile({})", "y"),
+    *(
+        "I(x if z else w)",
+        "scale(scale(x))",
+        "np.exp(x, out=z)",
+        "np.where(x > {}, x, z)",
+        "(1 | x)",
+    ),
+    *("(C(x) | g)", "(1 | g:h:ses:year)", "np.add.reduce(x)", "np.add.at(x, 0, 1)", "T(ses, {})"),
+)
+SIZES = (0, 1, 2, 3, 5, 20, 25, 59, 60, 1000, 10**5, 10**6, 10**9, 10**18, -1, 0.5, 1e308)
+
+
+def change_the_formula(members: Members, rng: random.Random) -> None:
+    """Ask for effects that are large, slow, or not those that were fitted."""
+    metadata = json.loads(members[METADATA])
+    content = metadata["content"]
+    effects = [rng.choice(EFFECTS) for _ in range(rng.choice([1, 1, 2, 4]))]
+    sizes = iter(lambda: rng.choice(SIZES), None)
+    written = [effect.format(*(next(sizes) for _ in range(3))) for effect in effects]
+    response, _, rest = content["formula"].partition("~")
+    kept = rng.choice([rest, "1", "0", "1 + (1 | g)"])
+    content["formula"] = f"{response}~ {kept} + {' + '.join(written)}"
+    if rng.random() < 0.5:
+        content["names"] |= {"np": {"is": "numpy"}}
     members[METADATA] = json.dumps(metadata).encode()
 
 
@@ -433,6 +469,7 @@ INSIDE = (
     put_a_pickle,
     change_the_json,
     change_the_text_of_json,
+    change_the_formula,
     call_something,
     bomb,
 )
@@ -441,6 +478,7 @@ OFTEN: tuple[Callable[..., Any], ...] = (
     *WHOLE,
     *INSIDE,
     *(change_the_json,) * 10,
+    *(change_the_formula,) * 6,
     *(change_numbers,) * 4,
 )
 
