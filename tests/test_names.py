@@ -56,7 +56,7 @@ def test_a_function_of_the_module_that_calls():
     def scale(values):
         return values / 100
 
-    with pytest.raises(bm.FormulaError, match="'scale' is a function of yours.*del scale"):
+    with pytest.raises(bm.FormulaError, match=r"'scale' is a function of yours.*del scale"):
         bm.prepare("y ~ scale(x)", frame())
     assert scale(100) == 1
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import one_of, shape_of
+from bayesmix.base.arguments import as_number, one_of, shape_of
 from bayesmix.base.arrays import FloatArray, read_only, unique
 from bayesmix.base.errors import (
     BayesmixError,
@@ -46,7 +46,7 @@ from bayesmix.encoding.effects import (
 )
 from bayesmix.encoding.responsechecks import check_response, check_right_side
 from bayesmix.encoding.responses import TRIALS_IN_ARRAY, learn_response, read_response
-from bayesmix.formula.formula import Bar, Formula, check_text, parse_formula
+from bayesmix.formula.formula import Bar, Formula, check_text, names_in, parse_formula
 from bayesmix.formula.rewrites import read_sum
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame, open_frame, plain_series, row_values
@@ -214,7 +214,8 @@ def make_design(
     ordered = _default_contrasts((common, *effects.values()), columns)
     mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
     checked = check_design(design, family, columns, names)
-    notes = tuple(map(readable, (*dropped, *repeated, *ordered, *checked, *mistaken)))
+    absent = _absent_terms(formula, opened.header, namespace or {})
+    notes = tuple(map(readable, (*dropped, *absent, *repeated, *ordered, *checked, *mistaken)))
     for note in notes:
         warn(note, DesignWarning)
     return dataclasses.replace(design, notes=notes)
@@ -341,6 +342,24 @@ def _distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
             )
         bars.setdefault(key, bar)
     return tuple(bars.values()), tuple(notes.values())
+
+
+def _absent_terms(
+    formula: Formula, header: pd.DataFrame, namespace: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Say once which terms are taken away without being there."""
+    if not formula.absent:
+        return ()
+    numbers = {name for name, value in namespace.items() if as_number(value) is not None}
+    numbers = numbers - {*header.columns} | {*header.select_dtypes("number").columns}
+    differences = [one for _, one in formula.absent if one and numbers.issuperset(names_in(one)[0])]
+    meant = f"Write {listed(differences, 6)} for a difference of columns" if differences else ""
+    terms = listed([f"'- {term}'" for term, _ in formula.absent], 6)
+    takes, them = ("takes", "it") if len(formula.absent) == 1 else ("take", "them")
+    return (
+        f"{terms} in the formula {takes} away what is not there, and nothing changes: + and - join "
+        f"terms. {f'{meant}, or leave' if meant else 'Leave'} {them} out.",
+    )
 
 
 def _merge_bars(bars: Sequence[Bar], effects: Mapping[str, Effects]) -> list[tuple[Bar, ...]]:
