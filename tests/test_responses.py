@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import warnings
 from typing import Any
 
@@ -212,6 +213,30 @@ def test_rewrites_that_errors_offer_are_read(name, values, family, options):
     if "don't" in set(values):
         expected = DATA.three == "b"
     assert np.abs(y - expected).max() <= (0.005 * DATA.n.max() if options else 0)
+
+
+NUMBERS_AS_TEXT = {
+    "decimal commas": ("1,{:02d}", 1.0),
+    "thousands": ("$2,{:03d}.50", 2000.5),
+    "percent": ("{:02d}.5%", 0.5),
+    "spaces that do not break": ("1\u00a0{:03d},5", 1000.5),
+    "minus signs": ("\u2212{:02d}.0", 0.0),
+    "digits": ("{:d}", 0.0),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS_AS_TEXT)
+@pytest.mark.parametrize("response", ["v", "log(v)", "I(v / 2)"])
+def test_a_response_of_numbers_as_text_is_refused_with_what_makes_numbers(kind, response):
+    written, first = NUMBERS_AS_TEXT[kind]
+    data = DATA.assign(v=[written.format(k) for k in range(len(DATA))])
+    message = error(f"{response} ~ x", "gaussian", data)
+    remedy = re.search(r"data\['v'\] = .*?errors='coerce'\)", message)
+    assert remedy, message
+    exec(remedy[0], {"pd": pd, "data": data})
+    assert data.v.iloc[0] == first
+    assert data.v.nunique() == len(DATA)
+    np.testing.assert_array_equal(prepare("v ~ x", "gaussian", data).design.y, data.v)
 
 
 @pytest.mark.parametrize("right", ["use", "use:x", "x + (1 | use)", "x + (use | g)"])
