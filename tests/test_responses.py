@@ -239,6 +239,53 @@ def test_a_response_of_numbers_as_text_is_refused_with_what_makes_numbers(kind, 
     np.testing.assert_array_equal(prepare("v ~ x", "gaussian", data).design.y, data.v)
 
 
+@pytest.mark.parametrize(
+    ("formula", "family", "named"),
+    [
+        ("y ~ offset(y) + (1 | g)", "gaussian", "'offset(y)' on"),
+        ("y ~ x + log(y + 10) + (1 | g)", "gaussian", "'log(y + 10)' on"),
+        ("y ~ x + x:exp(y) + I(x * y)", "gaussian", "'exp(y)', 'I(x * y)' on"),
+        ("y ~ exp(y) + (exp(y) | g)", "gaussian", "'exp(y)' on"),
+        ("y ~ x + (exp(y) | g)", "gaussian", "'exp(y)' on"),
+        ("log(y + 10) ~ y", "gaussian", "'y' on"),
+        ("I(y / n) ~ x + log(y + n + 10)", "gaussian", "'log(y + n + 10)' on"),
+        ("p(s, n) ~ x + I(s / n)", "binomial", "'I(s / n)' on"),
+        ("cbind(s, f) ~ x + log(s + 1)", "binomial", "'log(s + 1)' on"),
+        ("yes01 ~ I(yes01 > 0)", "bernoulli", "'I(yes01 > 0)' is the response"),
+        ("y ~ I(2 * y + 1)", "gaussian", "'I(2 * y + 1)' is the response"),
+    ],
+)
+def test_functions_of_the_response_on_the_right_are_told_once(formula, family, named):
+    data = DATA.assign(y=np.random.default_rng(5).normal(size=len(DATA)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        notes = bm.prepare(formula, data, family=family).design.notes
+    about = [note for note in notes if "response" in note]
+    assert len(about) == 1
+    assert named in about[0]
+    assert re.search(r"Leave .* out", about[0])
+    assert len(caught) == len(notes)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family"),
+    [
+        ("y ~ x + lag + (1 | g)", "gaussian"),
+        ("y ~ I(x - np.mean(y))", "gaussian"),
+        ("I(y - lag) ~ lag + x", "gaussian"),
+        ("I(y / n) ~ x + log(n)", "gaussian"),
+        ("p(s, n) ~ x + log(n)", "binomial"),
+        ("cbind(s, f) ~ log(s + f)", "binomial"),
+        ("prop ~ log(n)", "binomial"),
+    ],
+)
+def test_what_is_no_function_of_the_response(formula, family):
+    y = np.random.default_rng(5).normal(size=len(DATA))
+    data = DATA.assign(y=y, lag=np.roll(y, 1))
+    options = {"weights": "n"} if formula.startswith("prop") else {}
+    assert not bm.prepare(formula, data, family=family, **options).design.notes
+
+
 @pytest.mark.parametrize("right", ["use", "use:x", "x + (1 | use)", "x + (use | g)"])
 def test_the_column_of_a_level_cannot_be_on_the_right(right):
     message = error(f"use['Y'] ~ {right}", "bernoulli")

@@ -29,6 +29,7 @@ __all__ = [
     "Remembered",
     "children",
     "is_own",
+    "live_columns",
     "live_nodes",
     "nodes",
     "rebuild",
@@ -135,6 +136,12 @@ def used_columns(node: Any, known: Container[Any]) -> list[str]:
     """List the columns in a part of a formula."""
     names = (part.name for part in nodes(node) if not isinstance(part, LazyCall))
     return list(dict.fromkeys(name for name in names if name in known))
+
+
+def live_columns(part: Any, known: Container[Any]) -> frozenset[str]:
+    """Find the columns whose rows decide the values of a part, not only a number remembered."""
+    names = (node.name for node in live_nodes(part) if not isinstance(node, LazyCall))
+    return frozenset(name for name in names if name in known)
 
 
 def is_own(name: str) -> bool:

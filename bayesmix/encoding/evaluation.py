@@ -151,7 +151,7 @@ def not_numeric(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     names = [name for name, dtype in dtypes if isinstance(dtype, pd.CategoricalDtype)]
     if not names:
         return ""
-    name = names[0]
+    name = str(names[0])
     numbers = (
         conversion(name, frame[name].cat.categories) or f"pd.to_numeric(data['{short(name)}'])"
     )

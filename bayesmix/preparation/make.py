@@ -44,7 +44,11 @@ from bayesmix.encoding.effects import (
     resolve_names,
     unknown_column,
 )
-from bayesmix.encoding.responsechecks import check_response, check_right_side
+from bayesmix.encoding.responsechecks import (
+    check_response,
+    check_right_side,
+    response_among_terms,
+)
 from bayesmix.encoding.responses import TRIALS_IN_ARRAY, learn_response, read_response
 from bayesmix.formula.formula import Bar, Formula, check_text, names_in, parse_formula
 from bayesmix.formula.rewrites import read_sum
@@ -215,7 +219,14 @@ def make_design(
     mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
     checked = check_design(design, family, columns, names)
     absent = _absent_terms(formula, opened.header, namespace or {})
-    notes = tuple(map(readable, (*dropped, *absent, *repeated, *ordered, *checked, *mistaken)))
+    itself = response_among_terms(
+        response,
+        (common_side, *bar_sides.values()),
+        [note for note in checked if " is the response " in note],
+    )
+    notes = tuple(
+        map(readable, (*dropped, *absent, *repeated, *ordered, *itself, *checked, *mistaken))
+    )
     for note in notes:
         warn(note, DesignWarning)
     return dataclasses.replace(design, notes=notes)
