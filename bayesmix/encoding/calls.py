@@ -18,6 +18,7 @@ from formulae.terms.call_resolver import (
 )
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.encoding.contrasts import CONTRASTS
 from bayesmix.frames.columns import listed
@@ -216,6 +217,12 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _product(first: Any, second: Any) -> Any:
+    for one in (first, second):  # Python would repeat it, 'a' * 10**10 for half a minute
+        if isinstance(one, str | bytes | list | tuple):
+            raise BayesmixError(
+                f"{shown(one)} cannot be multiplied in a formula: numbers and columns of numbers "
+                "can. Make the column in the data first and write its name."
+            )
     return _within_range(operator.mul, first, second)
 
 

@@ -383,6 +383,11 @@ class Effects:
                 found |= outside_knots(component, frame)
         return found
 
+    @property
+    def offset_name(self) -> str:
+        """The offsets as they are written."""
+        return " + ".join(component.name for component in self._offsets)
+
     def offset(self, frame: pd.DataFrame) -> FloatArray | None:
         """Compute the sum of the offsets for encoded rows, shape (n,)."""
         total = None

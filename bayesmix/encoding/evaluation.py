@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -167,7 +168,13 @@ def evaluating(
 ) -> Iterator[None]:
     """Turn what formulae raises into an error that names the term; formulae prints, too."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            np.errstate(all="ignore"),
+            warnings.catch_warnings(),
+        ):
+            # formulae's word to its own users on bs(x, intercept=True), which R has as well
+            warnings.filterwarnings("ignore", "'intercept' is deprecated", FutureWarning)
             yield
     except BayesmixError:
         raise

@@ -9,18 +9,24 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError, FormulaError
+from bayesmix.base.errors import BayesmixError, FormulaError, short
 from bayesmix.encoding.calls import live_columns
 from bayesmix.encoding.effects import Side
 from bayesmix.encoding.responses import TRIALS_IN_ARRAY, Response
-from bayesmix.formula.formula import quote
+from bayesmix.formula.formula import names_in, quote
 from bayesmix.frames.values import listed
 
 if TYPE_CHECKING:
     from bayesmix.families.families import Family
     from bayesmix.formula.formula import Formula
 
-__all__ = ["check_response", "check_right_side", "missing_trials", "response_among_terms"]
+__all__ = [
+    "check_cbind",
+    "check_response",
+    "check_right_side",
+    "missing_trials",
+    "response_among_terms",
+]
 
 
 def check_response(
@@ -74,6 +80,21 @@ def check_response(
                 f"p(successes, trials), or, of rounded proportions, {rounded}."
             )
     family.check_response(response.name, y, trials, index.to_numpy())
+
+
+def check_cbind(formula: Formula, family: Family) -> None:
+    """Raise in the user's words if cbind() joins responses, where it would be one of trials."""
+    written, _, right = formula.text.partition("~")
+    if family.trials or not written.strip().startswith("cbind("):
+        return
+    first, second = (*names_in(written)[0], "y1", "y2")[:2]
+    raise FormulaError(
+        f"{short(written.strip())} is successes and failures, of family='binomial', and family "
+        f"'{family.name}' takes one response at a time: {short(quote(first))} ~{short(right)}, and "
+        f"{short(quote(second))} ~{short(right)} in another model.",
+        formula.text,
+        formula.text.index("cbind("),
+    )
 
 
 def missing_trials(response: Response, absent: Sequence[str]) -> str:

@@ -45,6 +45,7 @@ from bayesmix.encoding.effects import (
     unknown_column,
 )
 from bayesmix.encoding.responsechecks import (
+    check_cbind,
     check_response,
     check_right_side,
     response_among_terms,
@@ -131,6 +132,7 @@ def make_design(
         formula = parse_formula(formula, columns=opened.header.columns, namespace=namespace)
     one_of("missing", missing, ("drop", "raise"))
 
+    check_cbind(formula, family)
     response_side, common_side = read_response(formula.response), read_side(formula.common)
     bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
     sides = (response_side, common_side, *bar_sides.values())
