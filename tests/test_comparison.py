@@ -321,6 +321,24 @@ class TestNames:
         other = fitted("sleepstudy-intercept")
         assert set(bm.compare(a, other).index) == {"model 1", "model 2"}
 
+    def test_any_sequence_or_mapping_of_fits(self, fitted):
+        fits = {"b": fitted("sleepstudy-intercept"), "a": fitted("sleepstudy-slopes")}
+        expected = bm.compare(fits)
+        pd.testing.assert_frame_equal(bm.compare(pd.Series(fits)), expected)
+        array = np.empty(2, dtype=object)
+        array[:] = list(fits.values())
+        expected = bm.compare(list(fits.values()))
+        for models in (
+            array,
+            (fit for fit in fits.values()),
+            pd.Series(list(fits.values())),
+            fits.values(),
+        ):
+            pd.testing.assert_frame_equal(bm.compare(models), expected)
+        for other in (3, "fit", pd.DataFrame({"a": [1]})):
+            with pytest.raises(BayesmixError, match=f"one mapping .*got {type(other).__name__}"):
+                bm.compare(other)
+
     def test_what_are_no_models(self, fitted):
         a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-intercept")
         for models in (({"a": a}, b), ([a, b], [a]), ({"a": a}, {"b": b})):

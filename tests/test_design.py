@@ -825,7 +825,7 @@ ERRORS = {
     "y ~ np.log(z)": "'np.log(z)' is infinite or not a number in 2 of 6 rows",
     "np.log(z) ~ x": "Response 'np.log(z)' is infinite",
     "y ~ x + (np.log(z) | g)": "'np.log(z)' is infinite",
-    "y ~ x + offset(np.log(z))": "'offset' is infinite",
+    "y ~ x + offset(np.log(z))": "'offset(np.log(z))' is infinite",
     "y ~ offset(sex)": "offset() can only be used with numeric variables",
     "y ~ np.log(sex)": "Cannot evaluate 'np.log(sex)'",
     "y ~ fail(x)": "Cannot evaluate 'fail(x)'. KeyError",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import warnings
 from typing import Any
 
@@ -212,6 +213,77 @@ def test_rewrites_that_errors_offer_are_read(name, values, family, options):
     if "don't" in set(values):
         expected = DATA.three == "b"
     assert np.abs(y - expected).max() <= (0.005 * DATA.n.max() if options else 0)
+
+
+NUMBERS_AS_TEXT = {
+    "decimal commas": ("1,{:02d}", 1.0),
+    "thousands": ("$2,{:03d}.50", 2000.5),
+    "percent": ("{:02d}.5%", 0.5),
+    "spaces that do not break": ("1\u00a0{:03d},5", 1000.5),
+    "minus signs": ("\u2212{:02d}.0", 0.0),
+    "digits": ("{:d}", 0.0),
+}
+
+
+@pytest.mark.parametrize("kind", NUMBERS_AS_TEXT)
+@pytest.mark.parametrize("response", ["v", "log(v)", "I(v / 2)"])
+def test_a_response_of_numbers_as_text_is_refused_with_what_makes_numbers(kind, response):
+    written, first = NUMBERS_AS_TEXT[kind]
+    data = DATA.assign(v=[written.format(k) for k in range(len(DATA))])
+    message = error(f"{response} ~ x", "gaussian", data)
+    remedy = re.search(r"data\['v'\] = .*?errors='coerce'\)", message)
+    assert remedy, message
+    exec(remedy[0], {"pd": pd, "data": data})
+    assert data.v.iloc[0] == first
+    assert data.v.nunique() == len(DATA)
+    np.testing.assert_array_equal(prepare("v ~ x", "gaussian", data).design.y, data.v)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family", "named"),
+    [
+        ("y ~ offset(y) + (1 | g)", "gaussian", "'offset(y)' on"),
+        ("y ~ x + log(y + 10) + (1 | g)", "gaussian", "'log(y + 10)' on"),
+        ("y ~ x + x:exp(y) + I(x * y)", "gaussian", "'exp(y)', 'I(x * y)' on"),
+        ("y ~ exp(y) + (exp(y) | g)", "gaussian", "'exp(y)' on"),
+        ("y ~ x + (exp(y) | g)", "gaussian", "'exp(y)' on"),
+        ("log(y + 10) ~ y", "gaussian", "'y' on"),
+        ("I(y / n) ~ x + log(y + n + 10)", "gaussian", "'log(y + n + 10)' on"),
+        ("p(s, n) ~ x + I(s / n)", "binomial", "'I(s / n)' on"),
+        ("cbind(s, f) ~ x + log(s + 1)", "binomial", "'log(s + 1)' on"),
+        ("yes01 ~ I(yes01 > 0)", "bernoulli", "'I(yes01 > 0)' is the response"),
+        ("y ~ I(2 * y + 1)", "gaussian", "'I(2 * y + 1)' is the response"),
+    ],
+)
+def test_functions_of_the_response_on_the_right_are_told_once(formula, family, named):
+    data = DATA.assign(y=np.random.default_rng(5).normal(size=len(DATA)))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        notes = bm.prepare(formula, data, family=family).design.notes
+    about = [note for note in notes if "response" in note]
+    assert len(about) == 1
+    assert named in about[0]
+    assert re.search(r"Leave .* out", about[0])
+    assert len(caught) == len(notes)
+
+
+@pytest.mark.parametrize(
+    ("formula", "family"),
+    [
+        ("y ~ x + lag + (1 | g)", "gaussian"),
+        ("y ~ I(x - np.mean(y))", "gaussian"),
+        ("I(y - lag) ~ lag + x", "gaussian"),
+        ("I(y / n) ~ x + log(n)", "gaussian"),
+        ("p(s, n) ~ x + log(n)", "binomial"),
+        ("cbind(s, f) ~ log(s + f)", "binomial"),
+        ("prop ~ log(n)", "binomial"),
+    ],
+)
+def test_what_is_no_function_of_the_response(formula, family):
+    y = np.random.default_rng(5).normal(size=len(DATA))
+    data = DATA.assign(y=y, lag=np.roll(y, 1))
+    options = {"weights": "n"} if formula.startswith("prop") else {}
+    assert not bm.prepare(formula, data, family=family, **options).design.notes
 
 
 @pytest.mark.parametrize("right", ["use", "use:x", "x + (1 | use)", "x + (use | g)"])

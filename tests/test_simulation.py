@@ -372,3 +372,21 @@ class TestSimulateFrom:
         inside = bm.fit("Reaction ~ np.sqrt(Days) + (1 | Subject)", data, **options)
         for study in (bm.simulate_from(inside), bm.simulate_from(inside, data)):
             assert study.data["Days"].tolist() == data["Days"].tolist()
+
+    @pytest.mark.parametrize(
+        ("change", "parts"),
+        [
+            (lambda d: d[["Days"]], ["Unknown column 'Subject'", "Add the column: its labels"]),
+            (
+                lambda d: d.assign(Days=d.Days.where(d.Days > 1)),
+                ["data has missing", "data.dropna"],
+            ),
+            (lambda d: d.assign(Days=d.Days.astype(str) + "d"), ["data['Days'] = pd.to_numeric("]),
+        ],
+    )
+    def test_errors_name_its_own_arguments(self, sleep, change, parts):
+        with pytest.raises(bm.BayesmixError) as caught:
+            bm.simulate_from(sleep, change(bm.load_dataset("sleepstudy")))
+        message = str(caught.value)
+        assert all(part in message for part in parts)
+        assert not any(word in message for word in ("newdata", "groups=", "new_levels"))

@@ -14,6 +14,7 @@ import numpy as np
 from bayesmix.base.errors import BayesmixError, suggest
 
 __all__ = [
+    "MOST_VALUES",
     "as_number",
     "as_whole_number",
     "at_most",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import shown
+from bayesmix.base.arguments import MOST_VALUES, shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
 from bayesmix.criteria.comparable import (
     NAMES,
@@ -151,24 +152,37 @@ def compare(
     return _compare(_named(models, options), ic, group, options)
 
 
+_TAKES = (
+    "compare takes fits, or one list of fits, or one mapping of names to fits such as "
+    "{'a': fit_a, 'b': fit_b}"
+)
+
+
 def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any]:
     """Give names to models that came without: their formulas, or numbers."""
     if not models and "models" in options:
         models = (options.pop("models"),)
-    if len(models) == 1 and isinstance(models[0], Mapping):
-        return models[0]
-    if len(models) == 1 and isinstance(models[0], list | tuple):
-        models = tuple(models[0])
+    if len(models) == 1 and not isinstance(models[0], Fitted) and not is_result(models[0]):
+        (several,) = models
+        if isinstance(several, Mapping):
+            return several
+        if isinstance(several, pd.Series) and _are_names(several.index):
+            return dict(zip(several.index, several, strict=True))
+        is_one = isinstance(several, str) or not isinstance(several, Iterable)
+        if is_one or getattr(several, "ndim", 1) != 1:
+            raise BayesmixError(f"{_TAKES}; got {type(several).__name__}.")
+        models = tuple(itertools.islice(several, MOST_VALUES))
     if any(isinstance(model, Mapping | list | tuple) for model in models):
-        raise BayesmixError(
-            "compare takes fits, or one list of fits, or one mapping of names to fits such as "
-            "{'a': fit_a, 'b': fit_b}; got several of these."
-        )
+        raise BayesmixError(f"{_TAKES}; got several of these.")
     formulas = [_formula(model) for model in models]
     short = all(formula and len(formula) <= LONGEST_NAME for formula in formulas)
     if short and len(set(formulas)) == len(formulas):
         return dict(zip(formulas, models, strict=True))
     return {f"model {i}": model for i, model in enumerate(models, 1)}
+
+
+def _are_names(index: pd.Index[Any]) -> bool:
+    return index.is_unique and all(isinstance(name, str) for name in index)
 
 
 def _formula(model: Any) -> str:

@@ -304,7 +304,7 @@ class Encoder:
         for grouping in groupings:
             for name in grouping.factor.variables:
                 if name not in frame.columns:
-                    raise self._unknown_factor(name, grouping, groupings, frame.header)
+                    raise self._unknown_factor(name, grouping, groupings, frame)
         variables = (v for grouping in groupings for v in grouping.factor.variables)
         return columns_of(frame, unique([*names, *variables]))
 
@@ -323,10 +323,13 @@ class Encoder:
         return {bar.effects: self.bars[bar.effects] for one in groupings for bar in one.bars}
 
     def _unknown_factor(
-        self, name: str, grouping: Grouping, wanted: Iterable[Grouping], newdata: pd.DataFrame
+        self, name: str, grouping: Grouping, wanted: Iterable[Grouping], newdata: Frame
     ) -> FormulaError:
         """Make the error for an absent column of a grouping factor: it need not be there."""
-        error = unknown_column(name, newdata, self.formula)
+        error = unknown_column(name, newdata.header, self.formula)
+        if newdata.name != "newdata":  # of a study to simulate, whose groups are all new
+            remedy = f"Add the column: its labels are the levels of '{grouping.factor.name}'."
+            return FormulaError(f"{error.message} {remedy}", error.text, error.position)
         others = [one.factor.name for one in wanted if name not in one.factor.variables]
         remedy = (
             f"Leave the effects of '{grouping.factor.name}' out with groups={others!r}, or add the "
@@ -356,10 +359,10 @@ class Encoder:
         missing = {name: int(c.isna().sum()) for name, c in checked.items()}
         if any(missing.values()):
             raise BayesmixError(
-                f"newdata has missing values in {counts_of(missing)}. Drop those rows with "
-                "newdata.dropna(), or fill them in."
+                f"{newdata.name} has missing values in {counts_of(missing)}. Drop those rows with "
+                f"{newdata.name}.dropna(), or fill them in."
             )
-        frame = self._frame(effect_columns, len(newdata))
+        frame = self._frame(effect_columns, len(newdata), newdata.name)
         matrices = {
             text: finite(effects.matrix(frame), effects.labels, newdata.index)
             for text, effects in bars.items()
@@ -384,9 +387,9 @@ class Encoder:
             notes=notes,
         )
 
-    def _frame(self, columns: Columns, n_rows: int) -> pd.DataFrame:
+    def _frame(self, columns: Columns, n_rows: int, source: str) -> pd.DataFrame:
         encoded = {
-            name: apply_categories(name, column, self.categories[name])
+            name: apply_categories(name, column, self.categories[name], source)
             for name, column in columns.items()
         }
         return pd.DataFrame(encoded, index=pd.RangeIndex(n_rows), copy=False)
@@ -401,7 +404,7 @@ class Encoder:
                 complete &= column.notna().to_numpy()
             if complete.any():
                 present = {name: column[complete] for name, column in columns.items()}
-                values[complete] = compute(self._frame(present, int(complete.sum())))
+                values[complete] = compute(self._frame(present, int(complete.sum()), newdata.name))
         return values
 
     def _trials(self, newdata: Frame) -> FloatArray | None:
@@ -410,9 +413,10 @@ class Encoder:
         trials = self._partly(newdata, self.response.trial_columns, self.response.trials)
         bad = (trials < 0) | (np.isfinite(trials) & (trials != np.floor(trials)))
         if bad.any():
+            row = newdata.index[int(bad.argmax())]
             raise BayesmixError(
-                f"The trials of '{self.response.name}' must be whole numbers of 0 or more; newdata "
-                f"has {trials[bad][0]:.12g} at index {newdata.index[int(bad.argmax())]}."
+                f"The trials of '{self.response.name}' must be whole numbers of 0 or more; "
+                f"{newdata.name} has {trials[bad][0]:.12g} at index {row}."
             )
         return None if np.isnan(trials).all() else read_only(trials)
 
@@ -423,7 +427,7 @@ class Encoder:
         check_weights_numeric(column)
         if (column <= 0).any():
             raise BayesmixError(
-                f"weights must be positive; column '{self.weights}' of newdata has "
+                f"weights must be positive; column '{self.weights}' of {newdata.name} has "
                 f"{column[column <= 0].iloc[0]:g}."
             )
         return read_only(column.to_numpy(dtype=np.float64, copy=True))
@@ -457,7 +461,7 @@ def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:
 
 def offset_of(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
     offset = effects.offset(frame)
-    return None if offset is None else finite(offset, ("offset",), index)
+    return None if offset is None else finite(offset, (effects.offset_name,), index)
 
 
 def finite(

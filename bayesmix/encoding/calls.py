@@ -18,6 +18,7 @@ from formulae.terms.call_resolver import (
 )
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.encoding.contrasts import CONTRASTS
 from bayesmix.frames.columns import listed
@@ -29,6 +30,7 @@ __all__ = [
     "Remembered",
     "children",
     "is_own",
+    "live_columns",
     "live_nodes",
     "nodes",
     "rebuild",
@@ -137,6 +139,12 @@ def used_columns(node: Any, known: Container[Any]) -> list[str]:
     return list(dict.fromkeys(name for name in names if name in known))
 
 
+def live_columns(part: Any, known: Container[Any]) -> frozenset[str]:
+    """Find the columns whose rows decide the values of a part, not only a number remembered."""
+    names = (node.name for node in live_nodes(part) if not isinstance(node, LazyCall))
+    return frozenset(name for name in names if name in known)
+
+
 def is_own(name: str) -> bool:
     """Tell whether formulae or this package has a function or contrast of that name."""
     return name in TRANSFORMS or name in CONTRASTS
@@ -209,6 +217,12 @@ def _power(base: Any, exponent: Any) -> Any:
 
 
 def _product(first: Any, second: Any) -> Any:
+    for one in (first, second):  # Python would repeat it, 'a' * 10**10 for half a minute
+        if isinstance(one, str | bytes | list | tuple):
+            raise BayesmixError(
+                f"{shown(one)} cannot be multiplied in a formula: numbers and columns of numbers "
+                "can. Make the column in the data first and write its name."
+            )
     return _within_range(operator.mul, first, second)
 
 

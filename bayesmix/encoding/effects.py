@@ -182,7 +182,7 @@ def resolve_names(
     """Find everything that a formula names and that is not a column.
 
     Columns come first, then formulae's own functions, then `namespace`, then R's functions, then
-    ``np`` and ``pd``.
+    ``np`` and ``pd``. What formulae's functions would hide of `namespace` is refused.
 
     Parameters
     ----------
@@ -203,16 +203,19 @@ def resolve_names(
     Raises
     ------
     FormulaError
-        An unknown column or function.
+        An unknown column or function, or one of `namespace` with a name that formulae has.
     """
     prefixes = (name.partition(".")[0] for side in sides for name in side.functions)
     modules = {name for name in prefixes if _is_module({**_ALWAYS_KNOWN, **namespace}.get(name))}
     found = Namespace()
-    sources = ({**TRANSFORMS, **CONTRASTS}, namespace, FUNCTIONS, _ALWAYS_KNOWN)
+    words = {**TRANSFORMS, **CONTRASTS}
+    sources = (words, namespace, FUNCTIONS, _ALWAYS_KNOWN)
     for side in sides:
         for component in side.components:
             rebuild(component, data.columns, modules)
         for name in side.functions:
+            if name in words and _is_function_of_user(name, namespace):
+                raise _hidden_by_word(name, formula, "a function")
             root = name.partition(".")[0]
             values = [source[root] for source in sources if root in source]
             value = next((one for one in values if is_function(_attribute(one, name))), None)
@@ -222,11 +225,46 @@ def resolve_names(
         for name in side.variables:
             if name not in data.columns:
                 known = () if name in side.terms else sources
+                if known and name in TRANSFORMS:
+                    _check_value(name, data, namespace, formula)
                 source = next((source for source in known if name in source), None)
                 if source is None:
                     raise unknown_column(name, data, formula)
                 found[name] = source[name]
     return found
+
+
+def _is_function_of_user(name: str, namespace: Mapping[str, Any]) -> bool:
+    """Tell whether the user has a function that a word of formulas hides.
+
+    Classes and values of that name, as a loop's ``p`` or ``C``, are nothing that a formula calls.
+    """
+    value = namespace.get(name)
+    own = (*TRANSFORMS.values(), *CONTRASTS.values())
+    return is_function(value) and not isinstance(value, type) and all(value is not o for o in own)
+
+
+def _check_value(
+    name: str, data: pd.DataFrame, namespace: Mapping[str, Any], formula: Formula
+) -> None:
+    """Refuse a function of formulae as a value: a variable of the user or a column is meant."""
+    if name not in namespace:
+        raise unknown_column(name, data, formula)
+    if namespace[name] is not TRANSFORMS[name]:
+        raise _hidden_by_word(name, formula, "a variable")
+
+
+def _hidden_by_word(name: str, formula: Formula, what: str) -> FormulaError:
+    """Make the error for something of the user that is called like a function of formulae."""
+    better = f"my_{name}"
+    call = "(...)" if what == "a function" else ""
+    return FormulaError(
+        f"'{name}' is {what} of yours, but a word of formulas with a meaning of its own, which "
+        f"comes first. Give yours another name: {better} = {name}, and {better}{call} in the "
+        f"formula. For that of formulas: del {name}.",
+        formula.text,
+        _position(formula, name),
+    )
 
 
 def _attribute(root: Any, name: str) -> Any:
@@ -348,6 +386,11 @@ class Effects:
             with evaluating(component.name):
                 found |= outside_knots(component, frame)
         return found
+
+    @property
+    def offset_name(self) -> str:
+        """The offsets as they are written."""
+        return " + ".join(component.name for component in self._offsets)
 
     def offset(self, frame: pd.DataFrame) -> FloatArray | None:
         """Compute the sum of the offsets for encoded rows, shape (n,)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,12 +15,13 @@ from formulae.categorical import CategoricalBox
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyVariable
 
-from bayesmix.base.errors import BayesmixError
+from bayesmix.base.errors import BayesmixError, short
 from bayesmix.encoding.calls import Remembered, children, used_columns
 from bayesmix.encoding.remembered import learn_calls
 from bayesmix.encoding.sizes import check_columns
 from bayesmix.encoding.transforms import CATEGORICAL, learn_range
 from bayesmix.formula.coding import coded_terms
+from bayesmix.frames.textnumbers import conversion
 
 __all__ = ["components", "evaluate", "evaluating", "learn", "not_numeric"]
 
@@ -150,9 +152,13 @@ def not_numeric(frame: pd.DataFrame, columns: Sequence[str]) -> str:
     names = [name for name, dtype in dtypes if isinstance(dtype, pd.CategoricalDtype)]
     if not names:
         return ""
+    name = str(names[0])
+    numbers = (
+        conversion(name, frame[name].cat.categories) or f"pd.to_numeric(data['{short(name)}'])"
+    )
     return (
-        f"Not numeric: {', '.join(map(str, names))}. Functions of numbers need numbers: make them "
-        f"with pd.to_numeric(data['{names[0]}']), or write the name alone for its categories."
+        f"Not numeric: {', '.join(map(short, names))}. Functions of numbers need numbers: "
+        f"data['{short(name)}'] = {numbers}, or write the name alone for its categories."
     )
 
 
@@ -162,7 +168,13 @@ def evaluating(
 ) -> Iterator[None]:
     """Turn what formulae raises into an error that names the term; formulae prints, too."""
     try:
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
+        with (
+            contextlib.redirect_stdout(io.StringIO()),
+            np.errstate(all="ignore"),
+            warnings.catch_warnings(),
+        ):
+            # formulae's word to its own users on bs(x, intercept=True), which R has as well
+            warnings.filterwarnings("ignore", "'intercept' is deprecated", FutureWarning)
             yield
     except BayesmixError:
         raise

@@ -12,6 +12,7 @@ import pandas as pd
 from formulae.categorical import CategoricalBox, Encoding
 from formulae.transforms import TRANSFORMS
 
+from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
 from bayesmix.encoding.contrasts import CONTRASTS
 from bayesmix.encoding.sizes import memory_limit, readable_size
@@ -24,6 +25,7 @@ _NUMERIC = (*SPLINES, "poly", "scale", "center", "standardize")
 # SciPy evaluates splines on a stack of 20 numbers.
 _HIGHEST_DEGREE = 19
 _DEFAULT_MAX_KNOTS = 2000
+_ONE_COLUMN = "These functions are of one column: poly(x, 2) + poly(z, 2), bs(x, df=4)."
 
 
 def check_arguments(node: Any, frame: pd.DataFrame, environment: Any) -> None:
@@ -76,10 +78,11 @@ def _check_categories(node: Any, frame: pd.DataFrame, environment: Any) -> None:
     if reference is None and contrast is not None:
         is_class = isinstance(contrast, type) and issubclass(contrast, Encoding)
         if not (is_class or isinstance(contrast, Encoding)):
+            is_label = isinstance(contrast, str | int | float) and contrast in known
             raise BayesmixError(
                 f"'{node}': the second argument is a contrast: {', '.join(sorted(CONTRASTS))}; "
                 f"got {reprlib.repr(contrast)}. For another reference write "
-                f"C({node.args[0]}, Treatment({known[0]!r}))."
+                f"C({node.args[0]}, Treatment({contrast if is_label else known[0]!r}))."
             )
         contrast = getattr(contrast, "reference", getattr(contrast, "omit", None))
     if contrast is not None and contrast not in known:
@@ -124,8 +127,13 @@ def _check_size(node: Any, given: dict[str, Any], values: npt.NDArray[Any]) -> N
             isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least
         ):
             raise BayesmixError(
-                f"'{node}': {argument} must be a whole number of {least} or more; got {value!r}."
+                f"'{node}': {argument} must be a whole number of {least} or more; got "
+                f"{shown(value) if np.ndim(value) == 0 else 'a column'}. {_ONE_COLUMN}"
             )
+    if not isinstance(given.get("raw", False), bool | np.bool_):
+        raise BayesmixError(
+            f"'{node}': raw must be True or False; got {shown(given['raw'])}. {_ONE_COLUMN}"
+        )
     knots = given.get("knots")
     if node.callee == "bs" and df is None and knots is None:
         raise BayesmixError(f"'{node}' needs its number of columns. Write bs({name}, df=4).")

@@ -15,6 +15,7 @@ from bayesmix.base.errors import BayesmixError, short
 from bayesmix.formula.formula import quote
 from bayesmix.frames.columns import listed
 from bayesmix.frames.spelling import label_of
+from bayesmix.frames.textnumbers import conversion
 
 if TYPE_CHECKING:
     from bayesmix.families.families import Family
@@ -79,6 +80,8 @@ def not_numbers(
         )
     column = columns[0] if len(columns) == 1 else "y"
     one = _against_others(column, labels)
+    numbers = conversion(column, labels) if len(columns) == 1 else None
+    meant = f"data['{short(column)}'] = {numbers}"
     holds = f"Response '{name}' holds text or categories ({listed(labels, 6)})"
     if len(labels) == 1:
         return BayesmixError(
@@ -90,15 +93,16 @@ def not_numbers(
             f"{holds}, {len(labels)} of them where family '{family.name}' needs 2. For the "
             f"probability of one against the others {one}"
         )
+        message += f"; if numbers are meant: {meant}" * bool(numbers)
+    elif numbers:
+        message = f"{holds}, not numbers. If numbers are meant: {meant}. For the probability of "
+        message += f"one of the labels with family='bernoulli' {one}"
     elif len(labels) == 2:
         message = f"{holds}, not numbers. For the probability of '{short(labels[1])}' pass "
         message += "family='bernoulli'"
     else:
         message = f"{holds}, not numbers. For the probability of one of them {one}"
         message += " with family='bernoulli'"
-    if _mostly_numbers(labels):
-        message += f"; make numbers of text with pd.to_numeric(data['{column}'], "
-        message += "errors='coerce')"
     return BayesmixError(f"{message}.")
 
 
@@ -109,8 +113,3 @@ def _against_others(column: str, labels: Sequence[str]) -> str:
         return "make a column of True and False"
     quoted, shown = quote(column), short(label)
     return f"write {column}['{shown}']" if quoted == column else f"write I({quoted} == '{shown}')"
-
-
-def _mostly_numbers(labels: Sequence[str]) -> bool:
-    numbers = pd.to_numeric(pd.Series(labels, dtype=object), errors="coerce")
-    return bool(numbers.notna().mean() >= 0.5)

@@ -9,16 +9,24 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError, FormulaError
+from bayesmix.base.errors import BayesmixError, FormulaError, short
+from bayesmix.encoding.calls import live_columns
 from bayesmix.encoding.effects import Side
 from bayesmix.encoding.responses import TRIALS_IN_ARRAY, Response
-from bayesmix.formula.formula import quote
+from bayesmix.formula.formula import names_in, quote
+from bayesmix.frames.values import listed
 
 if TYPE_CHECKING:
     from bayesmix.families.families import Family
     from bayesmix.formula.formula import Formula
 
-__all__ = ["check_response", "check_right_side", "missing_trials"]
+__all__ = [
+    "check_cbind",
+    "check_response",
+    "check_right_side",
+    "missing_trials",
+    "response_among_terms",
+]
 
 
 def check_response(
@@ -74,6 +82,21 @@ def check_response(
     family.check_response(response.name, y, trials, index.to_numpy())
 
 
+def check_cbind(formula: Formula, family: Family) -> None:
+    """Raise in the user's words if cbind() joins responses, where it would be one of trials."""
+    written, _, right = formula.text.partition("~")
+    if family.trials or not written.strip().startswith("cbind("):
+        return
+    first, second = (*names_in(written)[0], "y1", "y2")[:2]
+    raise FormulaError(
+        f"{short(written.strip())} is successes and failures, of family='binomial', and family "
+        f"'{family.name}' takes one response at a time: {short(quote(first))} ~{short(right)}, and "
+        f"{short(quote(second))} ~{short(right)} in another model.",
+        formula.text,
+        formula.text.index("cbind("),
+    )
+
+
 def missing_trials(response: Response, absent: Sequence[str]) -> str:
     """Say which columns with the number of trials new data lack, and what to put there."""
     if TRIALS_IN_ARRAY in absent:
@@ -104,3 +127,48 @@ def check_right_side(response: Response, formula: Formula, sides: Sequence[Side]
             f"'{response.name}'. Leave it out there.",
             formula.text,
         )
+
+
+def response_among_terms(
+    response: Response, sides: Sequence[Side], told: Sequence[str]
+) -> tuple[str, ...]:
+    """Say which functions of the response stand on the right, once for all of them.
+
+    Parameters
+    ----------
+    response : Response
+    sides : sequence of Side
+        The population effects first, then those of the bars, evaluated.
+    told : sequence of str
+        Notes on columns that are the response itself; what they name is not repeated.
+
+    Returns
+    -------
+    tuple of str
+        One message, or none.
+    """
+    parts: dict[str, Any] = {}
+    for part in (part for side in sides for part in side.components):
+        parts.setdefault(part.name, part)  # a bar with the same effects was not evaluated
+    own = response.own_columns
+    names = [
+        name
+        for name, part in parts.items()
+        if _tells(part, response, own) and not any(f"'{name}'" in note for note in told)
+    ]
+    if not names:
+        return ()
+    shown = listed([f"'{name}'" for name in names], 6)
+    are, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    return (
+        f"{shown} on the right of '~' {are} made of the response '{response.name}', which then "
+        f"explains itself. Leave {them} out, or name the column that is meant.",
+    )
+
+
+def _tells(part: Any, response: Response, own: frozenset[str]) -> bool:
+    """Tell whether a function of columns is one of the response; its trials are known before."""
+    trials = frozenset(response.trial_columns)
+    used = live_columns(part, own | trials)
+    is_trials = own < trials <= used
+    return bool(own) and own <= used and not is_trials

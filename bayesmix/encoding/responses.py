@@ -18,7 +18,7 @@ from formulae.terms import Variable
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
-from bayesmix.encoding.calls import nodes
+from bayesmix.encoding.calls import live_columns, nodes
 from bayesmix.encoding.effects import PROPORTIONS, Namespace, Side, read_by
 from bayesmix.encoding.evaluation import evaluating, learn, not_numeric
 from bayesmix.encoding.outcomes import (
@@ -127,6 +127,14 @@ class Response:
     def level(self) -> str | None:
         """The level that ``y['level']`` names."""
         return None if hasattr(self._component, "call") else self._component.reference
+
+    @property
+    def own_columns(self) -> frozenset[str]:
+        """Columns that the response, or the number of successes, is made of; not the trials."""
+        has_trials = _has_trials(self._component)
+        return live_columns(
+            _trials(self._component)[0] if has_trials else self._component, self.columns
+        )
 
     def trials(self, frame: pd.DataFrame) -> FloatArray | None:
         """Compute the number of trials for encoded rows, shape (n,); None without trials."""

@@ -36,12 +36,15 @@ class Bar:
         False for ``(x || g)`` and ``diag(x | g)``.
     diagonal : bool
         True for ``diag(x | g)``, where the columns of a categorical effect are uncorrelated, too.
+    absent : tuple of tuple of str
+        Terms that are taken away but were not there; see `Expansion`.
     """
 
     effects: str
     factor: tuple[str, ...]
     correlated: bool = True
     diagonal: bool = False
+    absent: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return the bar as it is written in a formula."""
@@ -117,7 +120,7 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
     diagonal = node.kind == "structure" and node.text in _DIAGONAL
     correlated = bars[0].text == "|" and not diagonal
     for factor in _factors(parts[1], f"({_shown(parts[0])} {bars[0].text} "):
-        yield Bar(str(effects), factor, correlated, diagonal)
+        yield Bar(str(effects), factor, correlated, diagonal, effects.absent)
 
 
 def _shown(nodes: Iterable[Node]) -> str:

@@ -284,7 +284,18 @@ def split(nodes: Nodes, operators: tuple[str, ...]) -> list[Nodes]:
     return [tuple(part) for part in parts]
 
 
+_LOGICAL = {
+    "and": "Multiply what must both hold: I((x > 0) * (z > 0))",
+    "or": "Add where one is enough: I(((x > 0) + (z > 0)) > 0)",
+    "not": "Compare with zero: I((x > 0) == 0)",
+    "in": "Add the values: I((x == 'a') + (x == 'b'))",
+}
+
+
 def _no_operator(left: Node, right: Node) -> str:
+    for node in (right, left):
+        if node.kind == "name" and node.text in _LOGICAL:
+            return f"'{node.text}' is not read in formulas. {_LOGICAL[node.text]}."
     first = short(render([left]))
     second = right.text if right.text in CLOSING else short(render([right]))
     return f"No operator between {first} and {second}. Join terms with +, as in {EXAMPLE}."

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from formulae.transforms import TRANSFORMS
+
 from bayesmix.base.errors import short
 from bayesmix.formula.brackets import EXAMPLE, Nodes, has_bar, render, split
 from bayesmix.formula.margins import Interaction, margins_first
@@ -22,6 +24,7 @@ __all__ = ["Expansion", "expand", "is_bar"]
 type Terms = dict[frozenset[str], Interaction]  # a:b and b:a are the same, and so are a:a and a
 
 _MAX_TERMS = 5_000
+_OF_NUMBERS = ("I", "center", "scale", "standardize")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +36,15 @@ class Expansion:
     intercept : bool
     terms : tuple of str
     bars : tuple of Node
+    absent : tuple of tuple of str
+        Each term that a minus takes away and that was not there, and the difference that may have
+        been meant, ``("z", "I(x - z)")``, or nothing.
     """
 
     intercept: bool
     terms: tuple[str, ...]
     bars: tuple[Node, ...]
+    absent: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
         """Return the sum without its bars, for formulae."""
@@ -64,7 +71,12 @@ def expand(nodes: Nodes, columns: Iterable[str] | None = None) -> Expansion:
     """
     expander = _Expander(columns)
     terms = margins_first(expander.sum(nodes).values())
-    return Expansion(expander.intercept, tuple(map(":".join, terms)), tuple(expander.bars))
+    return Expansion(
+        expander.intercept,
+        tuple(map(":".join, terms)),
+        tuple(expander.bars),
+        tuple(dict.fromkeys(expander.absent)),
+    )
 
 
 def is_bar(term: Nodes) -> bool:
@@ -85,12 +97,14 @@ class _Expander:
         self.columns = columns
         self.intercept = True
         self.bars: list[Node] = []
+        self.absent: list[tuple[str, str]] = []
 
     def sum(self, nodes: Nodes, *, adds: bool = True, in_product: bool = False) -> Terms:
         """Expand a sum; `adds` is False in parentheses after a minus."""
         if has_bar(nodes):
             raise Problem(_bar_without_parentheses(nodes), _first_bar(nodes))
         terms: Terms = {}
+        added: Nodes = ()
         for sign, term in _summands(nodes):
             plus = sign == "+"
             node = term[0]
@@ -112,9 +126,12 @@ class _Expander:
             else:
                 part = self.product(term)
             if plus:
+                added = term
                 for key, one in part.items():
                     terms.setdefault(key, one)
             elif terms or (alone and node.kind == "group" and not part):
+                if part and not part.keys() & terms.keys():
+                    self.absent.append(_absent(added, term))
                 for key in part:
                     terms.pop(key, None)
             else:
@@ -217,6 +234,19 @@ def _summands(nodes: Nodes) -> Iterator[tuple[str, Nodes]]:
         else:
             yield sign, tuple(term)
             sign, term = node.text, []
+
+
+def _absent(added: Nodes, term: Nodes) -> tuple[str, str]:
+    """Describe a term that is taken away but not there, and the difference that may be meant."""
+    taken = render(term)
+    are_numbers = _may_be_number(added) and _may_be_number(term)
+    return taken, f"I({render(added)} - {taken})" if are_numbers else ""
+
+
+def _may_be_number(term: Nodes) -> bool:
+    kind, text = term[0].kind, term[0].text
+    is_call = kind == "call" and (text not in TRANSFORMS or text in _OF_NUMBERS)
+    return len(term) == 1 and (is_call or kind in ("name", "quoted", "brace"))
 
 
 def _cross(left: Terms, right: Terms, written: Nodes) -> Terms:

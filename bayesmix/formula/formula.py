@@ -55,12 +55,16 @@ class Formula:
         out: ``"1 + occasion"``, ``"1 + a + b + a:b"``.
     bars : tuple of Bar
         In the order of the text; ``(1 | g1/g2)`` gives the bars of ``g1`` and of ``g1:g2``.
+    absent : tuple of tuple of str
+        Terms that are taken away but were not there, each with the difference of columns that may
+        have been meant, or nothing: ``y ~ x - z`` gives ``("z", "I(x - z)")``.
     """
 
     text: str
     response: str
     common: str
     bars: tuple[Bar, ...] = ()
+    absent: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return the formula in its canonical form, with explicit intercepts."""
@@ -248,7 +252,9 @@ def _parse(text: str, columns: list[str] | None, is_own: Callable[[str], bool]) 
         raise Problem(
             f"The response {short(response)} is on the right of '~' too. Leave it out there.", at
         )
-    formula = Formula(_without_dots(text, nodes, others), response, str(expansion), bars)
+    absent = tuple(dict.fromkeys((*expansion.absent, *(one for b in bars for one in b.absent))))
+    written = _without_dots(text, nodes, others)
+    formula = Formula(written, response, str(expansion), bars, absent)
     if response_level(response) is None:
         _check_readable(f"{response} ~ 1")
     texts = (formula.common, *(bar.effects for bar in bars))

@@ -98,7 +98,10 @@ def _plain_categories(name: str, categories: pd.Index[Any]) -> pd.Index[Any]:
 
 
 def apply_categories(
-    name: str, values: pd.Series[Any], categories: pd.Index[Any] | None
+    name: str,
+    values: pd.Series[Any],
+    categories: pd.Index[Any] | None,
+    source: str = "newdata",
 ) -> npt.NDArray[Any] | pd.Categorical:
     """Turn a column of new data into what the same column was in the fit.
 
@@ -110,6 +113,8 @@ def apply_categories(
         The column of the new data, without missing values.
     categories : Index or None
         The categories of the fit; None for a column of numbers.
+    source : str
+        What the user's argument with the new data is called, for the messages.
 
     Returns
     -------
@@ -124,7 +129,7 @@ def apply_categories(
     if categories is None:
         numbers = as_numbers(name, values)
         if numbers is None:
-            column = f"newdata['{short(name)}']"
+            column = f"{source}['{short(name)}']"
             raise BayesmixError(
                 f"Column '{short(name)}' was numeric in the fit and is {kind_of(values)} in the "
                 f"new data. Convert it: {column} = pd.to_numeric({column}, errors='coerce')."

@@ -35,11 +35,13 @@ class Frame:
         Has all names of columns; the user's frame itself where that is pandas'.
     table : DataFrame
         The columns that were read.
+    name : str
+        What the argument is called that it came as, for the messages.
     """
 
     header: pd.DataFrame
     table: pd.DataFrame
-    _name: str
+    name: str
     _source: Any = None
 
     @property
@@ -76,9 +78,9 @@ class Frame:
         for name in wanted:
             if (count := int((self.columns == name).sum())) > 1:
                 raise _repeated_column(name, count)
-        with _reading(self._source, self._name):
+        with _reading(self._source, self.name):
             table = _read(self._source, wanted)
-        _check_rows(table, self._name)
+        _check_rows(table, self.name)
         return dataclasses.replace(self, table=table, _source=None)
 
 
@@ -309,14 +311,14 @@ def _series(series: Any) -> pd.Series[Any]:
 
 def _categorical(series: Any, dtype: Any) -> pd.Categorical:
     known = getattr(dtype, "categories", None)
-    is_ordered = known is not None or _is_ordered(series.to_native())
+    is_ordered = _is_ordered(series.to_native())
     labels = series.cat.get_categories().to_list() if known is None else known
     categories = pd.Index([label for label in dict.fromkeys(labels) if label is not None])
     return pd.Categorical(series.to_list(), categories=categories, ordered=is_ordered)
 
 
 def _is_ordered(column: Any) -> bool:
-    """Tell whether a dictionary of pyarrow has an order; polars keeps orders in Enum only."""
+    """Tell whether a dictionary of pyarrow has an order; an Enum of polars is a list of values."""
     return bool(getattr(getattr(column, "type", None), "ordered", False))
 
 

@@ -79,7 +79,7 @@ def interval_of(ci_level: float) -> Interval:
     """Read the probability inside an interval; raise for what is none."""
     level = as_number(ci_level)
     if level is None or not 0 < level < 1:
-        hint = f" Did you mean {level / 100:g}?" if level and 1 < level < 100 else ""
+        hint = f" Did you mean {level / 100:g}?" if level and 50 <= level < 100 else ""
         raise BayesmixError(
             f"ci_level={shown(ci_level)} is not usable: give the probability inside the interval, "
             f"above 0 and below 1, such as 0.95.{hint}"

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import one_of
+from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
 from bayesmix.checks.checks import check_design
 from bayesmix.design.design import Columns, Design
 from bayesmix.encoding.contrasts import ordered_note
 from bayesmix.encoding.effects import Effects, Namespace, Side, resolve_names
-from bayesmix.formula.formula import Formula, check_text, parse_formula
+from bayesmix.encoding.responsechecks import check_cbind, response_among_terms
+from bayesmix.formula.formula import Formula, check_text, names_in, parse_formula
 from bayesmix.frames.frames import open_frame
 from bayesmix.frames.textnumbers import numbers_as_text
+from bayesmix.frames.values import listed
 from bayesmix.preparation.learn import learn_design
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def make_design(
     if not isinstance(formula, Formula):
         formula = parse_formula(formula, columns=opened.header.columns, namespace=namespace)
     one_of("missing", missing, ("drop", "raise"))
+    check_cbind(formula, family)
 
     def resolve(sides: Sequence[Side], header: pd.DataFrame, formula: Formula) -> Namespace:
         return resolve_names(sides, header, namespace or {}, formula)
@@ -106,7 +109,11 @@ def make_design(
     ordered = _default_contrasts((encoder.common, *encoder.bars.values()), columns)
     mistaken = _text_notes(learnt.effects, encoder.categories)
     checked = check_design(design, family, columns, encoder.names)
-    notes = tuple(map(readable, (*learnt.notes, *ordered, *checked, *mistaken)))
+    absent = _absent_terms(formula, opened.header, namespace or {})
+    itself = response_among_terms(
+        encoder.response, learnt.effects, [note for note in checked if " is the response " in note]
+    )
+    notes = tuple(map(readable, (*learnt.notes, *absent, *ordered, *itself, *checked, *mistaken)))
     for note in notes:
         warn(note, DesignWarning)
     return dataclasses.replace(design, notes=notes)
@@ -126,3 +133,21 @@ def _default_contrasts(parts: Iterable[Effects], columns: Columns) -> tuple[str,
     """Say of the ordered columns that the formula names without C() how they are coded."""
     names = (name for part in parts for name in part.contrasted)
     return ordered_note(name for name in names if getattr(columns[name].dtype, "ordered", False))
+
+
+def _absent_terms(
+    formula: Formula, header: pd.DataFrame, namespace: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Say once which terms are taken away without being there."""
+    if not formula.absent:
+        return ()
+    numbers = {name for name, value in namespace.items() if as_number(value) is not None}
+    numbers = numbers - {*header.columns} | {*header.select_dtypes("number").columns}
+    differences = [one for _, one in formula.absent if one and numbers.issuperset(names_in(one)[0])]
+    meant = f"Write {listed(differences, 6)} for a difference of columns" if differences else ""
+    terms = listed([f"'- {term}'" for term, _ in formula.absent], 6)
+    takes, them = ("takes", "it") if len(formula.absent) == 1 else ("take", "them")
+    return (
+        f"{terms} in the formula {takes} away what is not there, and nothing changes: + and - join "
+        f"terms. {f'{meant}, or leave' if meant else 'Leave'} {them} out.",
+    )
