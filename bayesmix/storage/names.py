@@ -152,8 +152,10 @@ def _function(
     stored = plain.get(root, {})
     if is_own(name):
         return {**TRANSFORMS, **CONTRASTS}[name]
-    if stored == {"is": "R"} and name in FUNCTIONS:
-        return FUNCTIONS[name]
+    if stored == {"is": "R"} and root in FUNCTIONS:
+        found = FUNCTIONS[root]
+        require(not rest or rest in vars(found), f"R has no {name}()")
+        return found
     if root in given:
         if not callable(_attribute(given[root], rest)):
             raise NotGiven(f"namespace['{root}'] gives no function for '{name}'.")
