@@ -337,7 +337,6 @@ def test_zeros_that_do_not_matter_are_passed_over():
     )
     for formula in (
         "y ~ x + (x | g)",
-        "y ~ x + (0 + x | g)",
         "y ~ x + f + (f || g)",
         "y ~ b + (b || g)",
         "y ~ t + (t || g)",

@@ -21,7 +21,7 @@ from bayesmix.base.errors import (
     suggest,
     warn,
 )
-from bayesmix.checks.checks import check_design
+from bayesmix.checks.checks import Findings, check_design
 from bayesmix.design.design import (
     WEIGHTS_COLUMN,
     Columns,
@@ -56,7 +56,7 @@ from bayesmix.frames.values import listed
 if TYPE_CHECKING:
     from bayesmix.families.families import Family
 
-__all__ = ["make_design"]
+__all__ = ["make_checked", "make_design"]
 
 
 def make_design(
@@ -120,6 +120,22 @@ def make_design(
     >>> design.at(data.head(3)).groups[0].codes
     array([0, 0, 0])
     """
+    design, _ = make_checked(
+        formula, data, family=family, weights=weights, missing=missing, namespace=namespace
+    )
+    return design
+
+
+def make_checked(
+    formula: Formula | str,
+    data: Any,
+    *,
+    family: Family,
+    weights: str | npt.ArrayLike | None = None,
+    missing: str = "drop",
+    namespace: Mapping[str, Any] | None = None,
+) -> tuple[Design, Findings]:
+    """Make a design and return what its checks have found, too; see `make_design`."""
     if not isinstance(formula, Formula):
         check_text(formula)
     opened = open_frame(data, "data")
@@ -214,10 +230,10 @@ def make_design(
     ordered = _default_contrasts((common, *effects.values()), columns)
     mistaken = _text_notes((common_side, *bar_sides.values()), encoded)
     checked = check_design(design, family, columns, names)
-    notes = tuple(map(readable, (*dropped, *repeated, *ordered, *checked, *mistaken)))
+    notes = tuple(map(readable, (*dropped, *repeated, *ordered, *checked.messages, *mistaken)))
     for note in notes:
         warn(note, DesignWarning)
-    return dataclasses.replace(design, notes=notes)
+    return dataclasses.replace(design, notes=notes), checked
 
 
 def _used_columns(
