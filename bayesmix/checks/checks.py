@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.checks.candidates import Candidates
-from bayesmix.checks.dependence import Gram, dependent_columns, gram_matrix
+from bayesmix.checks.dependence import Gram, dependent_columns
 from bayesmix.checks.drafts import (
     Draft,
     first_draft,
@@ -119,9 +119,10 @@ def redundant_columns(
                 "from the intercept and only its prior speaks."
             )
             constant.add(j)
+    gram, made = _dependent(draft.formula, candidates, shifts)
     dependent = {
         first + j: [first + k for k in others]
-        for j, others in _dependent(draft.formula, candidates, shifts).items()
+        for j, others in made.items()
         if first + j not in constant
     }
     for j, others in dependent.items():
@@ -146,9 +147,9 @@ def redundant_columns(
         fact = " ".join(facts.values())
     if len(str(draft.formula)) > LONGEST:
         return [f"{fact} Use fewer terms."], draft
-    gone = _superfluous_terms(design, constant, dependent, candidates.gram)
+    gone = _superfluous_terms(design, constant, dependent, gram)
     changed = draft.with_formula(remove_terms(draft.formula, gone))
-    if not gone or candidates.matrix(changed.formula) is None:
+    if not gone or not shifts.tells_apart(changed.formula):
         return [f"{fact} Use fewer terms."], draft
     if len(facts) > 1:
         remedy = f"Leave out {listed((repr(':'.join(term)) for term in gone), _FEW)}"
@@ -157,14 +158,16 @@ def redundant_columns(
     return [offer(f"{fact} {remedy}", changed.formula)], changed
 
 
-def _dependent(formula: Formula, candidates: Candidates, shifts: Shifts) -> dict[int, list[int]]:
+def _dependent(
+    formula: Formula, candidates: Candidates, shifts: Shifts
+) -> tuple[Gram, dict[int, list[int]]]:
     """Find columns made of others, but not those that only a far zero makes look so."""
     found = dependent_columns(candidates.gram)
     moved = shifts.population(formula) if found else None
-    if moved is None:
-        return found
-    near = dependent_columns(gram_matrix([moved], has_constant=candidates.gram.has_constant))
-    return {j: others for j, others in found.items() if j in near}
+    near = dependent_columns(moved) if moved else found
+    if moved is None or found.keys() <= near.keys():
+        return candidates.gram, found
+    return moved, {j: others for j, others in near.items() if j in found}
 
 
 def _superfluous_terms(

@@ -178,6 +178,8 @@ def more_effects_than_rows(
         else:
             message = _many_effects(design, term, effects, has_residual)
             draft = _intercept_alone(draft, i, candidates) if message else draft
+            if message and draft.effects[i]:
+                message += f", for example (1 | {':'.join(map(quoted, term.variables))})"
         if message:
             messages.append(offer(message, draft.formula))
     return messages, draft
@@ -251,5 +253,4 @@ def _many_effects(
         )
     else:
         return None
-    factor = ":".join(map(quoted, term.variables))
-    return f"{message} Use fewer effects, for example (1 | {factor})"
+    return f"{message} Use fewer effects"

@@ -11,29 +11,37 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.checks.candidates import Candidates
-from bayesmix.checks.dependence import gram_matrix
+from bayesmix.checks.dependence import Gram, dependent_columns, gram_matrix
 from bayesmix.checks.drafts import written_terms
 from bayesmix.encoding.effects import Effects
 from bayesmix.formula.formula import Bar, Formula
-from bayesmix.formula.rewrites import Sum, quoted, read_sum, replace_factors, replace_names
+from bayesmix.formula.rewrites import (
+    Sum,
+    is_readable,
+    quoted,
+    read_sum,
+    replace_factors,
+    replace_names,
+)
 from bayesmix.frames.columns import encode_column
 
-__all__ = ["FarZero", "Move", "Reliance", "Shifts", "far_zero"]
+__all__ = ["Cause", "FarZero", "Move", "Reliance", "Shifts", "far_zero"]
 
 type Term = tuple[str, ...]
+type Cause = Literal["default prior", "set prior", "model"]
 
 # Sample sds between zero and the mean from which on a zero is far from the data.
 FAR = 3.0
 # Shares of a column below which it counts as made of others wherever the zero is.
 _LEAST_SHARE = 1e-4
-# In sds of the covariate; a polynomial of less than the sixth degree has no sixth difference.
-_STEPS = range(-3, 4)
+# In sds of the covariate; a polynomial of less than the tenth degree has no tenth difference.
+_STEPS = range(-5, 6)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,15 +85,16 @@ class Reliance:
     label : str
     factor : str or None
         The grouping factor; None for a population effect.
-    has_own_prior : bool
-        Whether it is a prior that was set by which it depends on the zero.
     zeros : tuple of FarZero
+    cause : {"default prior", "set prior", "model"}
+        What depends on the zero: the scale of the default prior, the prior that was set for an
+        intercept, or the law of the group effects.
     """
 
     label: str
     factor: str | None
-    has_own_prior: bool
     zeros: tuple[FarZero, ...]
+    cause: Cause
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,8 +141,8 @@ class Shifts:
         encoder = self.candidates.design.encoder
         found: dict[str, FarZero] = {}
         for name in encoder.effect_columns(encoder.groupings):
-            column = encode_column(name, self.candidates.columns[name])
-            if not isinstance(column, pd.Categorical):
+            if encoder.categories.get(name) is None:
+                column = encode_column(name, self.candidates.columns[name])
                 zero = far_zero(name, np.asarray(column, dtype=np.float64))
                 found |= {name: zero} if zero else {}
         return found
@@ -160,8 +169,10 @@ class Shifts:
         own : iterable of str
             Grouping factors with a prior that was set for the sd of the intercept of a block.
         """
+        if not self._may_rely(formula):
+            return []
         found = [
-            self._reliance(column, None, False)
+            self._reliance(column, None, "default prior")
             for column in _squeezed(list(self._columns(formula.common)))
         ]
         bars: dict[frozenset[str], list[Bar]] = {}
@@ -171,17 +182,36 @@ class Shifts:
             found += self._group_reliances(same, own)
         return found
 
+    def _may_rely(self, formula: Formula) -> bool:
+        """Look for a far covariate or function of one, without evaluating whole sides."""
+        sides = map(read_sum, (formula.common, *(bar.effects for bar in formula.bars)))
+        return bool(self.variables) or any(self.moves(side) for side in sides)
+
     def is_reliant(self, formula: Formula) -> bool:
         """Tell whether a formula with default priors depends on a zero that is far."""
         return bool(self.reliances(formula))
 
-    def population(self, formula: Formula) -> FloatArray | None:
-        """Make the population effects with their covariates at their means, or None if as is."""
+    def population(self, formula: Formula) -> Gram | None:
+        """Compute cross-products of population effects with their covariates at their means.
+
+        Returns
+        -------
+        Gram or None
+            None if no zero moves.
+        """
         columns = list(self._columns(formula.common))
+        beside = [column.moved for column in columns if column.label != "Intercept"]
         if all(column.values is column.moved for column in columns):
             return None
-        beside = [column.moved for column in columns if column.label != "Intercept"]
-        return np.column_stack(beside)
+        has_constant = len(beside) < len(columns)
+        return gram_matrix([np.column_stack(beside)], has_constant=has_constant)
+
+    def tells_apart(self, formula: Formula) -> bool:
+        """Tell whether the rows tell population effects apart, wherever their zeros are."""
+        if self.candidates.matrix(formula) is not None:
+            return True
+        moved = self.population(formula) if is_readable(formula) else None
+        return moved is not None and not dependent_columns(moved)
 
     def _group_reliances(self, bars: Iterable[Bar], own: Iterable[str]) -> list[Reliance]:
         found: list[Reliance] = []
@@ -192,21 +222,22 @@ class Shifts:
             name = ":".join(bar.factor)
             is_block = bar.correlated and len(some) > 1 and some[0].label == "Intercept"
             if not is_block or name in own:
+                cause: Cause = "set prior" if is_block else "model"
                 found += [
-                    self._reliance(column, name, is_block)
+                    self._reliance(column, name, cause)
                     for column in some
                     if column.label != "Intercept" and far_zero(column.label, column.values)
                 ]
         known = {one.label for one in found}
         name = ":".join(next(iter(bars)).factor)
         squeezed = (column for column in _squeezed(columns) if column.label not in known)
-        return found + [self._reliance(column, name, False) for column in squeezed]
+        return found + [self._reliance(column, name, "default prior") for column in squeezed]
 
-    def _reliance(self, column: _Column, factor: str | None, has_own_prior: bool) -> Reliance:
+    def _reliance(self, column: _Column, factor: str | None, cause: Cause) -> Reliance:
         moves = [move for part in column.term if (move := self.move(part))]
         zeros = tuple(zero for move in moves for zero in move.zeros)
         itself = far_zero(column.label, column.values)
-        return Reliance(column.label, factor, has_own_prior, zeros or ((itself,) if itself else ()))
+        return Reliance(column.label, factor, zeros or ((itself,) if itself else ()), cause)
 
     def _columns(self, text: str) -> Iterator[_Column]:
         """Evaluate a side as it is and with the zeros moved; as it is where that cannot be."""

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator
 
 from bayesmix.base.errors import DesignWarning, warn
 from bayesmix.checks.checks import Findings
+from bayesmix.checks.drafts import written_terms
 from bayesmix.checks.recentred import recentred
-from bayesmix.checks.shifts import FarZero, Reliance, far_zero
+from bayesmix.checks.shifts import Cause, FarZero, Reliance, far_zero
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.formula.formula import Formula
 from bayesmix.formula.rewrites import is_readable, replace_variables
 from bayesmix.frames.columns import listed
 from bayesmix.priors.priorset import PriorSet
@@ -62,9 +62,9 @@ def warn_of_zeros(design: Design, priors: PriorSet, findings: Findings | None = 
         found = findings.shifts.reliances(design.formula, own)
     if not found:
         return design
-    remedy = _untried(design.formula, found) if findings is None else _tried(findings, found, own)
+    remedy = _untried(design, found) if findings is None else _tried(findings, found, own)
     note = f"{_fact(found)} {remedy}"
-    if any(one.factor and not one.has_own_prior for one in found):
+    if any(one.cause == "model" for one in found):
         note += " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
     warn(note, DesignWarning)
     return dataclasses.replace(design, notes=(*design.notes, note))
@@ -76,8 +76,8 @@ def _reliances(term: GroupTerm, own: Iterable[str]) -> Iterator[Reliance]:
     for k, label in enumerate(term.effects):
         zero = far_zero(label, term.Z[:, k]) if label != "Intercept" else None
         if zero and k not in harmless:
-            has_own_prior = is_own and k in term.intercept_block
-            yield Reliance(label, term.factor, has_own_prior, (zero,))
+            cause: Cause = "set prior" if is_own and k in term.intercept_block else "model"
+            yield Reliance(label, term.factor, (zero,), cause)
 
 
 def _fact(found: list[Reliance]) -> str:
@@ -85,28 +85,29 @@ def _fact(found: list[Reliance]) -> str:
     verb, zero, moves = ("is", "its zero", "moves")
     if len(zeros) > 1:
         verb, zero, moves = ("are", "their zeros", "move")
-    own = dict.fromkeys(one.factor for one in found if one.factor and one.has_own_prior)
-    factors = dict.fromkeys(one.factor for one in found if one.factor and not one.has_own_prior)
-    labels = dict.fromkeys(one.label for one in found if not one.factor)
+    own = dict.fromkeys(one.factor for one in found if one.cause == "set prior")
+    factors = dict.fromkeys(one.factor for one in found if one.cause == "model")
+    paths = dict.fromkeys(_path(one) for one in found if one.cause == "default prior")
     why = []
     if own:
         names = ", ".join(f"'sd:{factor}:Intercept'" for factor in own)
         why.append(f"the prior that was set for {names} is for the intercept there")
     if factors:
-        why.append(f"the model of the group effects of {_quoted(factors)} depends on {zero}")
-    if labels:
-        priors = "the default prior" if len(labels) == 1 else "the default priors"
-        start = f"so {'does' if len(labels) == 1 else 'do'}" if factors else f"{zero} {moves}"
-        why.append(f"{start} {priors} of {listed(map(repr, labels), 3)}")
+        named = ", ".join(f"'{factor}'" for factor in factors)
+        why.append(f"the model of the group effects of {named} depends on {zero}")
+    if paths:
+        priors, does = ("prior", "does") if len(paths) == 1 else ("priors", "do")
+        start = f"so {does}" if factors else f"{zero} {moves}"
+        why.append(f"{start} the default {priors} of {listed(map(repr, paths), 3)}")
     return f"{listed(map(str, zeros))} {verb} far from zero, and {', and '.join(why)}."
+
+
+def _path(one: Reliance) -> str:
+    return f"sd:{one.factor}:{one.label}" if one.factor else one.label
 
 
 def _zeros(found: Iterable[Reliance]) -> tuple[FarZero, ...]:
     return tuple(dict.fromkeys(zero for one in found for zero in one.zeros))
-
-
-def _quoted(names: Iterable[str]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
 
 
 def _tried(findings: Findings, found: list[Reliance], own: list[str]) -> str:
@@ -126,7 +127,19 @@ def _tried(findings: Findings, found: list[Reliance], own: list[str]) -> str:
     return f"{words}: {changed.formula}."
 
 
-def _untried(formula: Formula, found: list[Reliance]) -> str:
-    centres = {zero.name: f"center({zero.name})" for zero in _zeros(found)}
-    changed = replace_variables(formula, centres)
-    return f"Centre: {changed}." if str(changed) != str(formula) else _REMEDY
+def _untried(design: Design, found: list[Reliance]) -> str:
+    columns = {
+        effects.labels[k]: one.term
+        for effects in design.encoder.bars.values()
+        for one in written_terms(effects)
+        for k in one.columns
+    }
+    parts = {part for one in found for part in columns.get(one.label, ())}
+    categories = design.encoder.categories
+    centres = {
+        part.replace("`", ""): f"center({part})"
+        for part in parts
+        if categories.get(part.strip("`")) is None
+    }
+    changed = replace_variables(design.formula, centres)
+    return f"Centre: {changed}." if str(changed) != str(design.formula) else _REMEDY
