@@ -43,6 +43,8 @@ def frame() -> pd.DataFrame:
     data["twice"], data["both"] = 2 * data.x + 1, data.x - data.z
     data["one"], data["none"], data["same"] = 1.0, 0, "a"
     data["again"] = 1 - 3 * data.y
+    # Covariates whose zero is far from the data.
+    data["far"], data["my far"] = data.z + 300, data.w + 2000
     return data
 
 
@@ -364,6 +366,64 @@ def random_formula(rng: np.random.Generator) -> str:
         effects = sums(rng, [0, 0, 1, 2])
         bars.append(f"({'1' if effects == '0' else effects} {rng.choice(['|', '||'])} {factor})")
     return f"y ~ {' + '.join([sums(rng, [0, 1, 2]), *bars])}"
+
+
+FAR_TERMS = (
+    *("far", "far", "`my far`", "z", "x", "w", "arm", "C(pair)", "text", "one", "twice"),
+    *("I(far * x)", "I(far**2)", "np.square(far)", "poly(far, 2, raw=True)", "scale(far)"),
+    *("I(far - 300)", "I(far - mean(far))", "np.log(far)", "exp(far / 100)", "poly(far, 2)"),
+    *("I((far + 1) * 2)", "I(x * (`my far` - 1))", "I(far > 300)", "center(far)"),
+)
+FAR_FACTORS = ("g", "g", "t", "year", "row", "site", "arm")
+
+
+def random_far_formula(rng: np.random.Generator) -> str:
+    def side(sizes: list[int]) -> str:
+        products = (
+            rng.choice([":", "*"]).join(rng.choice(FAR_TERMS, rng.choice([1, 1, 2]), False))
+            for _ in range(rng.choice(sizes))
+        )
+        return " + ".join([str(rng.choice(["0", "1", "1"])), *products])
+
+    bars = [
+        f"({side([1, 1, 2])} {rng.choice(['|', '||'])} {rng.choice(FAR_FACTORS)})"
+        for _ in range(rng.integers(0, 3))
+    ]
+    return f"y ~ {' + '.join([side([0, 1, 2, 3]), *bars])}"
+
+
+def all_notes(formula: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Collect the kinds of the warnings, and each kind with the formulas that it offers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bm.prepare(formula, FRAME)
+    found = []
+    for text in (str(warning.message) for warning in caught):
+        if re.search(ZERO, text):
+            found.append((ZERO, re.findall(r": (y ~ .*?)\.(?: In one |$)", text)))
+        else:
+            found.append((kind(text), offered(text)))
+    return [one for one, _ in found], found
+
+
+@pytest.mark.parametrize(("seed", "count"), [(3, 40), pytest.param(4, 600, marks=pytest.mark.slow)])
+def test_whatever_is_offered_for_a_far_zero_mends_all_that_is_warned_of(seed, count):
+    rng = np.random.default_rng(seed)
+    answered = unanswered = 0
+    for formula in (random_far_formula(rng) for _ in range(count)):
+        try:
+            kinds, found = all_notes(formula)
+        except bm.BayesmixError:  # an effect twice
+            continue
+        stay = {one for one, rewrites in found if not rewrites} | {FEW}
+        for i, (one, rewrites) in enumerate(found):
+            answered += one == ZERO and bool(rewrites)
+            unanswered += one == ZERO and not rewrites
+            for rewrite in rewrites:
+                left, _ = all_notes(rewrite)
+                allowed = {*kinds[i + 1 :]} | (stay - {one})
+                assert set(left) <= allowed, (formula, rewrite)
+    assert answered > 2 * unanswered and answered > count / 5, (answered, unanswered)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 25), pytest.param(2, 600, marks=pytest.mark.slow)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Collection, Iterator
 
 from bayesmix.base.arrays import FloatArray
@@ -69,7 +70,7 @@ def recentred(
     formula = _centred_bars(draft.formula, zeros, shifts)
     for common, added in _populations(read_sum(formula.common), zeros, shifts):
         changed = with_common(formula, common)
-        if _passes(changed, draft, zeros, shifts, own):
+        if _passes(changed, draft, shifts, own):
             return Recentred(changed, added)
     return None
 
@@ -108,27 +109,31 @@ def _populations(
     if moved != common:
         yield common, ()
     moves = _moves(common, zeros, shifts)
-    lower = [term for one in common.terms for term in _lower(one, moves)]
-    completed = dataclasses.replace(moved.plus(filter(None, lower)), intercept=True)
-    added = tuple(term for term in completed.terms if term not in moved.terms)
-    yield completed, added if common.intercept else ((), *added)
+    for has_beside, has_inside in itertools.product((False, True), repeat=2):
+        lower = [
+            term
+            for one in common.terms
+            for term in _lower(one, moves, has_beside=has_beside, has_inside=has_inside)
+        ]
+        completed = dataclasses.replace(moved.plus(filter(None, lower)), intercept=True)
+        added = tuple(term for term in completed.terms if term not in moved.terms)
+        yield completed, added if common.intercept else ((), *added)
 
 
-def _lower(term: Term, moves: dict[str, Move]) -> Iterator[Term]:
-    """Yield what moving the zeros of a product adds multiples of."""
+def _lower(
+    term: Term, moves: dict[str, Move], *, has_beside: bool, has_inside: bool
+) -> Iterator[Term]:
+    """Yield what moving the zeros of a product may add multiples of."""
     parts = tuple(moves[part].offered if part in moves else part for part in term)
     for k, part in enumerate(term):
         if part in moves:
+            move = moves[part]
             yield parts[:k] + parts[k + 1 :]
+            beside, inside = move.beside if has_beside else (), move.inside if has_inside else ()
+            yield from ((*parts[:k], name, *parts[k + 1 :]) for name in (*beside, *inside))
 
 
-def _passes(
-    changed: Formula,
-    draft: Draft,
-    zeros: Collection[str],
-    shifts: Shifts,
-    own: Collection[str],
-) -> bool:
+def _passes(changed: Formula, draft: Draft, shifts: Shifts, own: Collection[str]) -> bool:
     candidates = shifts.candidates
     made, before = candidates.matrix(changed), _population(draft.formula, shifts)
     if made is None or before is None or before[1].has_constant > made[1].has_constant:
@@ -138,8 +143,7 @@ def _passes(
         and _without_mean(changed, *made, shifts) <= _without_mean(draft.formula, *before, shifts)
         and idle_effects(*made, draft, candidates) <= idle_effects(*before, draft, candidates)
     )
-    left = shifts.reliances(changed, own) if is_same else ()
-    return is_same and not any(zero.name in zeros for one in left for zero in one.zeros)
+    return is_same and not shifts.reliances(changed, own)
 
 
 def _population(formula: Formula, shifts: Shifts) -> tuple[FloatArray, Gram] | None:

@@ -69,11 +69,20 @@ class Move:
         As a formula writes it, with ``center()``.
     zeros : tuple of FarZero
         What is moved.
+    beside : tuple of str
+        Other columns of a call, as a formula writes them.
     """
 
     trial: str
     offered: str
     zeros: tuple[FarZero, ...]
+    beside: tuple[str, ...] = ()
+
+    @property
+    def inside(self) -> tuple[str, ...]:
+        """Covariates at their means inside of a call, as a formula writes them."""
+        written = (f"center({quoted(zero.name)})" for zero in self.zeros)
+        return tuple(text for text in written if text != self.offered and text in self.offered)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -267,7 +276,7 @@ class Shifts:
         written = self._evaluated(factor)
         if written is None or not _is_finite(written[1]):
             return None
-        inside = self._moved_inside(factor, written[1])
+        inside = self._moved_inside(factor, *written)
         zero = far_zero(factor, written[1][:, 0]) if written[1].shape[1] == 1 else None
         if inside is not None or zero is None or "[" in written[0].labels[0]:
             return inside
@@ -282,7 +291,7 @@ class Shifts:
         column = np.asarray(self.candidates.sample[zero.name], dtype=np.float64)
         return column - zero.mean + sds * zero.sd
 
-    def _moved_inside(self, factor: str, written: FloatArray) -> Move | None:
+    def _moved_inside(self, factor: str, effects: Effects, written: FloatArray) -> Move | None:
         """Move the zeros of the covariates of a call, if the call is a polynomial in them."""
         trial = replace_names(factor, {name: quoted(f"{name}~") for name in self.variables})
         if trial == factor:
@@ -305,7 +314,8 @@ class Shifts:
             return None
         self._values.update({f"{zero.name}~": self._shifted(zero, 0) for zero in zeros})
         centres = {zero.name: f"center({quoted(zero.name)})" for zero in zeros}
-        return Move(trial, replace_names(factor, centres), zeros)
+        beside = tuple(quoted(name) for name in effects.columns if name not in centres)
+        return Move(trial, replace_names(factor, centres), zeros, beside)
 
     def _evaluated(
         self, factor: str, extra: Mapping[str, FloatArray] | None = None

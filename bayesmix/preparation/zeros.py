@@ -60,10 +60,14 @@ def warn_of_zeros(design: Design, priors: PriorSet, findings: Findings | None = 
         found = [one for term in design.groups for one in _reliances(term, own)]
     else:
         found = findings.shifts.reliances(design.formula, own)
+    lead = ""
+    if not found and findings is not None:
+        found = findings.shifts.reliances(findings.draft.formula, own)
+        lead = "In the formula that is offered "
     if not found:
         return design
     remedy = _untried(design, found) if findings is None else _tried(findings, found, own)
-    note = f"{_fact(found)} {remedy}"
+    note = f"{lead}{_fact(found)} {remedy}"
     if any(one.cause == "model" for one in found):
         note += " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
     warn(note, DesignWarning)
