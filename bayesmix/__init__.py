@@ -48,6 +48,8 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.checks.candidates`     effects that another formula would have
 `bayesmix.checks.drafts`         a formula on its way to a better one
 `bayesmix.checks.groupchecks`    group effects that only priors tell from something else
+`bayesmix.checks.shifts`         columns that depend on a zero that is far from the data
+`bayesmix.checks.recentred`      a formula with centred columns, tried
 `bayesmix.checks.slopes`         effects that vary round a mean of zero
 `bayesmix.checks.fewlevels`      factors with few levels, as population effects
 `bayesmix.checks.checks`         what probably was not meant
