@@ -483,6 +483,13 @@ def test_group_effects_of_a_far_covariate_are_named(bars, cause):
     bm.prepare(rewrite, data)
 
 
+def test_a_prior_that_was_set_for_a_product_is_not_called_a_default():
+    data, prior = at_2000(), bm.Prior("Normal", mu=0, sigma=1)
+    bm.prepare("y ~ t*z", data, priors={"beta:t:z": prior})  # a warning would be an error
+    with pytest.warns(bm.DesignWarning, match="moves the default prior of 't:z'"):
+        bm.prepare("y ~ t*z", data, priors={"beta:z": prior})
+
+
 def test_columns_with_a_zero_of_their_own_are_passed_over():
     data = at_2000()
     for formula in (

@@ -56,13 +56,13 @@ def warn_of_zeros(design: Design, priors: PriorSet, findings: Findings | None = 
         for term in design.groups
         if term.means is not None and term.factor not in priors.centred
     ]
+    lead = ""
     if findings is None:
         found = [one for term in design.groups for one in _reliances(term, own)]
     else:
-        found = findings.shifts.reliances(design.formula, own)
-    lead = ""
+        found = _by_default(findings.shifts.reliances(design.formula, own), priors)
     if not found and findings is not None:
-        found = findings.shifts.reliances(findings.draft.formula, own)
+        found = _by_default(findings.shifts.reliances(findings.draft.formula, own), priors)
         lead = "In the formula that is offered "
     if not found:
         return design
@@ -72,6 +72,17 @@ def warn_of_zeros(design: Design, priors: PriorSet, findings: Findings | None = 
         note += " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
     warn(note, DesignWarning)
     return dataclasses.replace(design, notes=(*design.notes, note))
+
+
+def _by_default(found: list[Reliance], priors: PriorSet) -> list[Reliance]:
+    """Leave out effects whose prior was set, so that no default prior is moved."""
+    given = {leaf.path for leaf in priors.leaves if leaf.prior != leaf.default}
+    return [
+        one
+        for one in found
+        if one.cause != "default prior"
+        or (_path(one) if one.factor else f"beta:{one.label}") not in given
+    ]
 
 
 def _reliances(term: GroupTerm, own: Iterable[str]) -> Iterator[Reliance]:
