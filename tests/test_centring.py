@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import warnings
 from collections.abc import Callable
 
@@ -337,7 +338,6 @@ def test_zeros_that_do_not_matter_are_passed_over():
     )
     for formula in (
         "y ~ x + (x | g)",
-        "y ~ x + (0 + x | g)",
         "y ~ x + f + (f || g)",
         "y ~ b + (b || g)",
         "y ~ t + (t || g)",
@@ -412,3 +412,93 @@ def test_a_far_effect_without_a_population_effect_gets_it_in_the_rewrite():
     assert len(said) == 2
     assert "Centre: y ~ 1 + center(x) + (1 + center(x) || g)." in said[1]
     bm.prepare("y ~ 1 + center(x) + (1 + center(x) || g)", data)
+
+
+PRODUCTS = {
+    "t*z": "center(t) + z + center(t):z",
+    "t + z + I(t*z)": "center(t) + z + I(center(t) * z)",
+    "t + z + np.multiply(t, z)": "center(t) + z + np.multiply(center(t), z)",
+    "t + z + I(z*(t - 1))": "center(t) + z + I(z * (center(t) - 1))",
+    "t + b + I(t*b)": "center(t) + b + I(center(t) * b)",
+    "t + I(t^2)": "center(t) + I(center(t)**2)",
+    "t + I(t*t)": "center(t) + I(center(t) * center(t))",
+    "t + np.square(t)": "center(t) + np.square(center(t))",
+    "t + np.power(t, 2)": "center(t) + np.power(center(t), 2)",
+    "poly(t, 2, raw=TRUE)": "poly(center(t), 2, raw=True)",
+}
+
+
+def at_2000() -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    data = pd.DataFrame(rng.standard_normal((400, 3)), columns=["t", "z", "e"])
+    data["b"], data["g"] = rng.integers(0, 2, 400), np.repeat(range(40), 10)
+    data["f"] = np.tile(list("ab"), 200)
+    curve = 0.5 * data["t"] * (data["z"] + data["b"] + data["t"])
+    return data.assign(y=data["t"] + data["z"] + curve + data["e"], t=data["t"] + 2000)
+
+
+@pytest.mark.parametrize("written", PRODUCTS)
+def test_a_product_of_a_far_covariate_is_named_however_it_is_spelt(written):
+    data = at_2000()
+    bars = ["", " + (1 | g)"]
+    for bar in bars:
+        with pytest.warns(bm.DesignWarning, match="moves the default prior") as caught:
+            bm.prepare(f"y ~ {written}{bar}", data)
+        (warning,) = caught
+        rewrite = f"y ~ 1 + {PRODUCTS[written]}{bar}"
+        assert f"Centre: {rewrite}." in str(warning.message)
+        bm.prepare(rewrite, data)  # a warning would be an error
+
+
+def test_the_formula_that_is_offered_gives_the_effect_that_the_zero_hides():
+    data = at_2000()
+    with pytest.warns(bm.DesignWarning, match="far from zero"):
+        hidden = bm.fit("y ~ t + z + I(t*z) + (1 | g)", data, random_seed=1).fixef()
+    mended = bm.fit("y ~ center(t) + z + I(center(t) * z) + (1 | g)", data, random_seed=1).fixef()
+    assert abs(hidden["value"].iloc[3]) < 0.05
+    assert mended["value"].iloc[3] == pytest.approx(0.5, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("bars", "cause"),
+    [
+        ("center(t)*f + (t:f | g)", "the default priors of 'sd:g:t:f[a]', 'sd:g:t:f[b]'"),
+        ("t + (0 + t | g)", "the model of the group effects of 'g' depends on its zero"),
+        ("t + z + (t | g) + (0 + t | k)", "the model of the group effects of 'k' depends"),
+        ("t + I(t*t) + (t + I(t*t) | g)", "the default priors of 'I(t * t)', 'sd:g:I(t * t)'"),
+        ("t + (t:f | g)", "the default priors of 'sd:g:t:f[a]', 'sd:g:t:f[b]'"),
+        ("t + (t + I(t^2) | g)", "the default prior of 'sd:g:I(t ** 2)'"),
+        ("t + (poly(t, 2, raw=TRUE) | g)", "the default prior of 'sd:g:poly(t, 2, raw=True)[1]'"),
+        ("t + f + (f/t | g)", "the default priors of 'sd:g:f[a]:t', 'sd:g:f[b]:t'"),
+    ],
+)
+def test_group_effects_of_a_far_covariate_are_named(bars, cause):
+    data = at_2000().assign(k=np.arange(400) % 20)
+    with pytest.warns(bm.DesignWarning) as caught:
+        bm.prepare(f"y ~ {bars}", data)
+    said = str(caught[-1].message)
+    assert "'t' (mean 2000, sd " in said
+    assert cause in said
+    (rewrite,) = re.findall(r": (y ~ .*?)\.(?: In one |$)", said)
+    bm.prepare(rewrite, data)
+
+
+def test_a_prior_that_was_set_for_a_product_is_not_called_a_default():
+    data, prior = at_2000(), bm.Prior("Normal", mu=0, sigma=1)
+    bm.prepare("y ~ t*z", data, priors={"beta:t:z": prior})  # a warning would be an error
+    with pytest.warns(bm.DesignWarning, match="moves the default prior of 't:z'"):
+        bm.prepare("y ~ t*z", data, priors={"beta:z": prior})
+
+
+def test_columns_with_a_zero_of_their_own_are_passed_over():
+    data = at_2000()
+    for formula in (
+        "scale(t)*z",
+        "center(t)*z + I(center(t)^2)",
+        "poly(t, 2)*f",
+        "t + I((t - 2000)^2) + z:I(t - 2000)",
+        "t + z*I(t > 2000)",
+        "t + t:z",  # lines through one point at t = 0, as the formula says
+        "t + f + (t + f | g)",
+    ):
+        bm.prepare(f"y ~ {formula}", data)

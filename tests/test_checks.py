@@ -43,6 +43,8 @@ def frame() -> pd.DataFrame:
     data["twice"], data["both"] = 2 * data.x + 1, data.x - data.z
     data["one"], data["none"], data["same"] = 1.0, 0, "a"
     data["again"] = 1 - 3 * data.y
+    # Covariates whose zero is far from the data.
+    data["far"], data["my far"] = data.z + 300, data.w + 2000
     return data
 
 
@@ -364,6 +366,148 @@ def random_formula(rng: np.random.Generator) -> str:
         effects = sums(rng, [0, 0, 1, 2])
         bars.append(f"({'1' if effects == '0' else effects} {rng.choice(['|', '||'])} {factor})")
     return f"y ~ {' + '.join([sums(rng, [0, 1, 2]), *bars])}"
+
+
+# Formula: the formula that the last warning offers, which answers all of them.
+LAST = {
+    "y ~ x + far + one + (far || g)": "y ~ 1 + x + center(far) + (1 + center(far) || g)",
+    "y ~ far + (far || g) + (1 | row)": "y ~ 1 + center(far) + (1 + center(far) || g)",
+    "y ~ far + (far || year)": "y ~ 1 + center(far) + C(year) + C(year):center(far)",
+    "y ~ w + I(w*2) + far + (far || g)": "y ~ 1 + w + center(far) + (1 + center(far) || g)",
+    "y ~ C(year)*far + (far || year)": "y ~ 1 + C(year) + center(far) + C(year):center(far)",
+    "y ~ far + (0 + s + far | g)": "y ~ 1 + center(far) + s + (0 + s + center(far) | g)",
+    "y ~ far + (s:far | g)": ("y ~ 1 + center(far) + s + s:center(far) + (1 + s:center(far) | g)"),
+    "y ~ far + far:s + (far:s | g)": (
+        "y ~ 1 + center(far) + s + center(far):s + (1 + center(far):s | g)"
+    ),
+    "y ~ far + s + (s/far | g)": (
+        "y ~ 1 + center(far) + s + s:center(far) + (1 + s + s:center(far) | g)"
+    ),
+    # No column is made a second time.
+    "y ~ scale(far) + (far || g)": "y ~ 1 + scale(far) + (1 + center(far) || g)",
+    "y ~ I(far - 300) + (far || g)": "y ~ 1 + I(far - 300) + (1 + center(far) || g)",
+    "y ~ I(far - mean(far)) + (far || g)": (
+        "y ~ 1 + I(far - np.mean(far)) + (1 + center(far) || g)"
+    ),
+    "y ~ z + (far || g)": "y ~ 1 + z + (1 + center(far) || g)",  # far is z + 300
+    "y ~ s:far + s + (far | g)": "y ~ 1 + s + s:center(far) + (1 + center(far) | g)",
+    # What is added is named.
+    "y ~ 0 + far + (far || g)": "y ~ 1 + center(far) + (1 + center(far) || g)",
+    # Names in backquotes, and functions.
+    "y ~ `my far`*s": "y ~ 1 + center(`my far`) + s + center(`my far`):s",
+    "y ~ far + poly(far, 2, raw=True)": "y ~ 1 + poly(center(far), 2, raw=True)",
+    "y ~ s + exp(far/100):s": "y ~ 1 + s + center(exp(far / 100)):s",
+    "y ~ s*I((far + 1)*2)": ("y ~ 1 + s + I((center(far) + 1) * 2) + s:I((center(far) + 1) * 2)"),
+}
+
+
+@pytest.mark.parametrize("formula", LAST)
+def test_the_formula_of_a_far_zero_answers_all_warnings(formula):
+    _, found = all_notes(formula)
+    assert found[-1] == (ZERO, [LAST[formula]])
+    assert all_notes(LAST[formula])[1] == []
+
+
+def test_what_a_centred_formula_needs_is_named():
+    for formula, named in {
+        "y ~ 0 + far + (far || g)": "the intercept",
+        "y ~ far + far:s + (far:s | g)": "'s'",
+    }.items():
+        with pytest.warns(bm.DesignWarning, match=f"needs {named} among the population effects"):
+            bm.prepare(formula, FRAME)
+
+
+def test_several_zeros_move_several_priors():
+    words = "are far from zero, and their zeros move the default prior of 'far:my far'"
+    with pytest.warns(bm.DesignWarning, match=words):
+        bm.prepare("y ~ far*`my far`", FRAME)
+
+
+def test_columns_that_only_a_far_zero_makes_alike_are_centred_not_left_out():
+    data = FRAME.assign(a=FRAME.x + 1.6e9)
+    with pytest.warns(bm.DesignWarning) as caught:
+        bm.prepare("y ~ a*s + (1 | g)", data)
+    (warning,) = caught
+    assert "Centre: y ~ 1 + center(a) + s + center(a):s + (1 | g)." in str(warning.message)
+    bm.prepare("y ~ center(a)*s + (1 | g)", data)
+    with pytest.warns(bm.DesignWarning) as caught:
+        bm.prepare("y ~ a*s + w + I(2*w) + (1 | g)", data)
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == 2
+    assert "'I(2 * w)' is a multiple of 'w'" in said[0]
+    assert offered(said[0]) == ["y ~ 1 + a + s + a:s + w + (1 | g)"]
+
+
+def test_the_example_of_fewer_effects_is_in_the_formula():
+    data = FRAME.iloc[:5].assign(g=[0, 0, 1, 1, 2])
+    with pytest.warns(bm.DesignWarning) as caught:
+        bm.prepare("y ~ x + z + w + t + (x | g)", data)
+    said = [str(w.message) for w in caught if "for example (1 | g)" in str(w.message)]
+    assert [offered(text) for text in said] == [["y ~ 1 + x + z + w + t + (1 | g)"]]
+
+
+FAR_TERMS = (
+    *("far", "far", "`my far`", "z", "x", "w", "arm", "C(pair)", "text", "one", "twice"),
+    *("I(far * x)", "I(far**2)", "np.square(far)", "poly(far, 2, raw=True)", "scale(far)"),
+    *("I(far - 300)", "I(far - mean(far))", "np.log(far)", "exp(far / 100)", "poly(far, 2)"),
+    *("I((far + 1) * 2)", "I(x * (`my far` - 1))", "I(far > 300)", "center(far)"),
+)
+FAR_FACTORS = ("g", "g", "t", "year", "row", "site", "arm")
+
+
+def random_far_formula(rng: np.random.Generator) -> str:
+    def side(sizes: list[int]) -> str:
+        products = (
+            rng.choice([":", "*"]).join(rng.choice(FAR_TERMS, rng.choice([1, 1, 2]), False))
+            for _ in range(rng.choice(sizes))
+        )
+        return " + ".join([str(rng.choice(["0", "1", "1"])), *products])
+
+    bars = [
+        f"({side([1, 1, 2])} {rng.choice(['|', '||'])} {rng.choice(FAR_FACTORS)})"
+        for _ in range(rng.integers(0, 3))
+    ]
+    return f"y ~ {' + '.join([side([0, 1, 2, 3]), *bars])}"
+
+
+NEXT = "In the formula that is offered"  # not of the model itself
+
+
+def all_notes(formula: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
+    """Collect the kinds of the warnings, and each kind with the formulas that it offers."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bm.prepare(formula, FRAME)
+    found = []
+    texts = [str(warning.message) for warning in caught]
+    for text in texts:
+        if re.search(ZERO, text):
+            found.append((ZERO, re.findall(r": (y ~ .*?)\.(?: In one |$)", text)))
+        else:
+            found.append((kind(text), offered(text)))
+    here = [one for text, one in zip(texts, found, strict=True) if not text.startswith(NEXT)]
+    return [one for one, _ in here], found
+
+
+@pytest.mark.parametrize(("seed", "count"), [(3, 40), pytest.param(4, 600, marks=pytest.mark.slow)])
+def test_whatever_is_offered_for_a_far_zero_mends_all_that_is_warned_of(seed, count):
+    rng = np.random.default_rng(seed)
+    answered = unanswered = 0
+    for formula in (random_far_formula(rng) for _ in range(count)):
+        try:
+            _, found = all_notes(formula)
+        except bm.BayesmixError:  # an effect twice
+            continue
+        stay = {one for one, rewrites in found if not rewrites} | {FEW}
+        order = [one for one, _ in found]
+        for i, (one, rewrites) in enumerate(found):
+            answered += one == ZERO and bool(rewrites)
+            unanswered += one == ZERO and not rewrites
+            for rewrite in rewrites:
+                left, _ = all_notes(rewrite)
+                allowed = {*order[i + 1 :]} | (stay - {one})
+                assert set(left) <= allowed, (formula, rewrite)
+    assert answered > max(unanswered, count / 10), (answered, unanswered)
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 25), pytest.param(2, 600, marks=pytest.mark.slow)])

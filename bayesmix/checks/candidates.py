@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ class Candidates:
         """
         if len(str(formula)) > LONGEST or not is_readable(formula):
             return None
-        learnt = self._learn(formula, formula.common)
+        learnt = self.learn(formula.common)
         if learnt is None:
             return None
         effects, X = learnt
@@ -124,22 +125,43 @@ class Candidates:
         """Count the columns of all bars of a grouping factor; None if they cannot be made."""
         count = 0
         for bar in bars_of(formula, variables):
-            learnt = self._learn(formula, bar.effects)
+            learnt = self.learn(bar.effects)
             if learnt is None:
                 return None
             count += len(learnt[0].labels)
         return count
 
-    def _learn(self, formula: Formula, text: str) -> tuple[Effects, FloatArray] | None:
+    def learn(
+        self, text: str, extra: Mapping[str, FloatArray] | None = None
+    ) -> tuple[Effects, FloatArray] | None:
+        """Evaluate a side of a formula; None if it cannot be.
+
+        Parameters
+        ----------
+        text : str
+            `Formula.common` or `Bar.effects`.
+        extra : mapping of str to ndarray, optional
+            Columns, in the rows that are tried, beside those of the data.
+
+        Returns
+        -------
+        effects : Effects
+        matrix : ndarray of float64, shape (n, p)
+        """
+        extra = extra or {}
         try:
             side = read_side(text)
-            names = side.columns(self.sample)
+            names = side.columns(self.sample.keys() | extra.keys())
             frame = pd.DataFrame(
-                {name: encode_column(name, self.sample[name]) for name in names},
+                {
+                    name: extra[name] if name in extra else encode_column(name, self.sample[name])
+                    for name in names
+                },
                 index=pd.RangeIndex(len(next(iter(self.sample.values())))),
             )
-            return learn_effects(
-                side, frame, resolve_names((side,), frame, self.namespace, formula)
-            )
+            known = resolve_names((side,), frame, self.namespace, self.design.formula)
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return learn_effects(side, frame, known)
         except BayesmixError:
             return None

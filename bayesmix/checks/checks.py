@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from bayesmix.checks.groupchecks import (
     effects_of_the_same_groups,
     more_effects_than_rows,
 )
+from bayesmix.checks.shifts import Shifts
 from bayesmix.checks.slopes import slopes_without_population_effect
 from bayesmix.formula.rewrites import LONGEST, remove_terms
 from bayesmix.frames.columns import listed
@@ -32,8 +34,9 @@ if TYPE_CHECKING:
     from bayesmix.design.design import Design
     from bayesmix.encoding.effects import Namespace
     from bayesmix.families.families import Family
+    from bayesmix.formula.formula import Formula
 
-__all__ = ["check_design", "redundant_columns", "response_among_columns"]
+__all__ = ["Findings", "check_design", "redundant_columns", "response_among_columns"]
 
 type Term = tuple[str, ...]
 type Checked = tuple[list[str], Draft]
@@ -41,12 +44,30 @@ type Checked = tuple[list[str], Draft]
 _FEW = 5
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Findings:
+    """What the checks have to say, and what a check that needs the priors goes on with.
+
+    Attributes
+    ----------
+    messages : tuple of str
+        Empty if there is nothing to say.
+    draft : Draft
+        The formula with the changes of all messages.
+    shifts : Shifts
+    """
+
+    messages: tuple[str, ...]
+    draft: Draft
+    shifts: Shifts
+
+
 def check_design(
     design: Design,
     family: Family,
     columns: Mapping[str, pd.Series[Any]],
     namespace: Namespace,
-) -> tuple[str, ...]:
+) -> Findings:
     """Run every check on a design.
 
     Parameters
@@ -60,23 +81,24 @@ def check_design(
 
     Returns
     -------
-    tuple of str
-        Messages with counts and at most one formula to write instead; empty if there is nothing
-        to say. The formula of each has the changes of those before it, too.
+    Findings
+        Messages have counts and at most one formula to write instead. The formula of each has the
+        changes of those before it, too.
     """
     candidates = Candidates(design, columns, namespace)
-    redundant, draft = redundant_columns(design, first_draft(design), candidates)
+    shifts = Shifts(candidates)
+    redundant, draft = redundant_columns(design, first_draft(design), candidates, shifts)
     itself, draft = response_among_columns(design, draft, candidates)
     explained, draft = effects_of_the_population(design, draft, candidates)
     same, draft = effects_of_the_same_groups(design, draft, candidates)
     many, draft = more_effects_than_rows(design, family, draft, candidates)
-    slopes, draft = slopes_without_population_effect(design, draft, candidates)
-    few = few_levels(design, draft, candidates)
-    return (*redundant, *itself, *explained, *same, *many, *slopes, *few)
+    slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
+    few, draft = few_levels(design, draft, candidates, shifts)
+    return Findings((*redundant, *itself, *explained, *same, *many, *slopes, *few), draft, shifts)
 
 
 def redundant_columns(
-    design: Design, draft: Draft, candidates: Candidates
+    design: Design, draft: Draft, candidates: Candidates, shifts: Shifts
 ) -> tuple[list[str], Draft]:
     """Find columns of X that are constant, or made of others, so that the data cannot tell them."""
     if design.n_terms >= design.n_rows:
@@ -97,9 +119,10 @@ def redundant_columns(
                 "from the intercept and only its prior speaks."
             )
             constant.add(j)
+    gram, made = _dependent(draft.formula, candidates, shifts)
     dependent = {
         first + j: [first + k for k in others]
-        for j, others in dependent_columns(candidates.gram).items()
+        for j, others in made.items()
         if first + j not in constant
     }
     for j, others in dependent.items():
@@ -124,15 +147,27 @@ def redundant_columns(
         fact = " ".join(facts.values())
     if len(str(draft.formula)) > LONGEST:
         return [f"{fact} Use fewer terms."], draft
-    gone = _superfluous_terms(design, constant, dependent, candidates.gram)
+    gone = _superfluous_terms(design, constant, dependent, gram)
     changed = draft.with_formula(remove_terms(draft.formula, gone))
-    if not gone or candidates.matrix(changed.formula) is None:
+    if not gone or not shifts.tells_apart(changed.formula):
         return [f"{fact} Use fewer terms."], draft
     if len(facts) > 1:
         remedy = f"Leave out {listed((repr(':'.join(term)) for term in gone), _FEW)}"
     else:
         remedy = "Leave it out" if constant else "Leave one of them out"
     return [offer(f"{fact} {remedy}", changed.formula)], changed
+
+
+def _dependent(
+    formula: Formula, candidates: Candidates, shifts: Shifts
+) -> tuple[Gram, dict[int, list[int]]]:
+    """Find columns made of others, but not those that only a far zero makes look so."""
+    found = dependent_columns(candidates.gram)
+    moved = shifts.population(formula) if found else None
+    near = dependent_columns(moved) if moved else found
+    if moved is None or found.keys() <= near.keys():
+        return candidates.gram, found
+    return moved, {j: others for j, others in near.items() if j in found}
 
 
 def _superfluous_terms(

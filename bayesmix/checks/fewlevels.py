@@ -12,6 +12,8 @@ import numpy as np
 from bayesmix.checks.dependence import dependent_columns, gram_matrix
 from bayesmix.checks.drafts import Draft, EffectTerm, offer, written_terms
 from bayesmix.checks.groupchecks import explained_effects
+from bayesmix.checks.recentred import settled
+from bayesmix.checks.shifts import Shifts
 from bayesmix.formula.rewrites import LONGEST, add_terms, remove_terms
 from bayesmix.frames.columns import distinct_levels, listed
 
@@ -52,7 +54,9 @@ class _Moved:
             yield from ((*product, *one.term) for product in products)
 
 
-def few_levels(design: Design, draft: Draft, candidates: Candidates) -> list[str]:
+def few_levels(
+    design: Design, draft: Draft, candidates: Candidates, shifts: Shifts
+) -> tuple[list[str], Draft]:
     """Find factors with so few levels that their sds rest on the prior.
 
     One message for all of them. Its formula has the levels as population effects: numbers as
@@ -60,7 +64,7 @@ def few_levels(design: Design, draft: Draft, candidates: Candidates) -> list[str
     """
     few = [i for i, term in enumerate(design.groups) if term.n_levels < _FEW and draft.effects[i]]
     if not few:
-        return []
+        return [], draft
     groups = [design.groups[i] for i in few]
     if len(few) == 1:
         lead = f"Grouping factor '{groups[0].factor}' has {groups[0].n_levels} levels; "
@@ -72,17 +76,22 @@ def few_levels(design: Design, draft: Draft, candidates: Candidates) -> list[str
     else:
         lead += f"sds estimated from fewer than {_FEW} lean on their priors. Check those priors"
     if len(str(draft.formula)) > LONGEST:
-        return [f"{lead}."]
+        return [f"{lead}."], draft
     moved = [_moved(i, design, draft, candidates) for i in few]
-    return [_with_advice(lead, design, draft, candidates, moved)]
+    message, changed = _with_advice(lead, design, draft, shifts, moved)
+    return [message], changed
 
 
 def _with_advice(
-    lead: str, design: Design, draft: Draft, candidates: Candidates, moved: Sequence[_Moved | None]
-) -> str:
+    lead: str, design: Design, draft: Draft, shifts: Shifts, moved: Sequence[_Moved | None]
+) -> tuple[str, Draft]:
+    candidates = shifts.candidates
     known = [one for one in moved if one is not None]
     if len(known) < len(moved):
-        return f"{lead}."
+        return f"{lead}.", draft
+    left = draft
+    for one in known:
+        left = left.keep(one.index, one.group.variables, ())
     levels = _first_that_fits(design, draft, candidates, known, slopes=False)
     slopes = None
     if any(one.chosen(slopes=True) != one.chosen(slopes=False) for one in known):
@@ -90,12 +99,16 @@ def _with_advice(
         same = "with the same slopes for all levels "
     else:
         same = ""
+    changed = draft
     if slopes is not None:
+        changed = settled(left.with_formula(slopes[0]), shifts)
         words = f"{lead}, or {slopes[1]}with slopes for each level use population effects"
-        lead = offer(words, slopes[0]).removesuffix(".")
+        lead = offer(words, changed.formula).removesuffix(".")
     if levels is None:
-        return f"{lead}."
-    return offer(f"{lead}, or {levels[1]}{same}use a population effect", levels[0])
+        return f"{lead}.", changed
+    alone = settled(left.with_formula(levels[0]), shifts)
+    message = offer(f"{lead}, or {levels[1]}{same}use a population effect", alone.formula)
+    return message, alone if slopes is None else changed
 
 
 def _moved(index: int, design: Design, draft: Draft, candidates: Candidates) -> _Moved | None:

@@ -28,6 +28,7 @@ __all__ = [
     "effects_of_the_population",
     "effects_of_the_same_groups",
     "explained_effects",
+    "idle_effects",
     "more_effects_than_rows",
     "same_groups",
 ]
@@ -116,6 +117,15 @@ def explained_effects(
     return found
 
 
+def idle_effects(
+    X: FloatArray, gram: Gram, draft: Draft, candidates: Candidates
+) -> set[tuple[int, EffectTerm]]:
+    """Find the effects of a draft that other population effects, on trial, leave nothing for."""
+    groups = [candidates.taken(term) for term in candidates.design.groups]
+    found = explained_effects(X, gram, groups, draft.effects)
+    return {(i, one) for i, some in found.items() for one in some}
+
+
 def _names_of_columns(design: Design) -> list[str]:
     terms = written_terms(design.encoder.common)
     names = {k: ":".join(one.term).replace("`", "") for one in terms for k in one.columns}
@@ -168,6 +178,8 @@ def more_effects_than_rows(
         else:
             message = _many_effects(design, term, effects, has_residual)
             draft = _intercept_alone(draft, i, candidates) if message else draft
+            if message and draft.effects[i]:
+                message += f", for example (1 | {':'.join(map(quoted, term.variables))})"
         if message:
             messages.append(offer(message, draft.formula))
     return messages, draft
@@ -178,6 +190,8 @@ def _intercept_alone(draft: Draft, index: int, candidates: Candidates) -> Draft:
     groups = candidates.design.groups
     variables = groups[index].variables
     alone = draft.keep_intercept(index, variables)
+    if candidates.design.n_terms >= candidates.design.n_rows:
+        return alone
     others = (
         term
         for i, term in enumerate(groups)
@@ -239,5 +253,4 @@ def _many_effects(
         )
     else:
         return None
-    factor = ":".join(map(quoted, term.variables))
-    return f"{message} Use fewer effects, for example (1 | {factor})"
+    return f"{message} Use fewer effects"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from bayesmix.checks.dependence import dependent_columns
 from bayesmix.checks.drafts import Draft, EffectTerm, first_draft, offer, written_terms
-from bayesmix.checks.groupchecks import explained_effects
+from bayesmix.checks.groupchecks import idle_effects
+from bayesmix.checks.recentred import settled
+from bayesmix.checks.shifts import Shifts
 from bayesmix.formula.rewrites import LONGEST, add_terms, read_sum, remove_terms
 from bayesmix.frames.columns import listed
 
@@ -25,7 +27,7 @@ _FEW = 5
 
 
 def slopes_without_population_effect(
-    design: Design, draft: Draft, candidates: Candidates
+    design: Design, draft: Draft, candidates: Candidates, shifts: Shifts
 ) -> tuple[list[str], Draft]:
     """Find effects that vary by factors round means that the formula fixes at zero."""
     missing: dict[EffectTerm, list[str]] = {}
@@ -72,6 +74,7 @@ def slopes_without_population_effect(
     remedy, changed = _with_terms(terms, design, draft, candidates)
     if changed is None:
         return [f"{lead}{remedy}."], draft
+    changed = settled(changed, shifts)
     return [offer(f"{lead}{remedy}", changed.formula)], changed
 
 
@@ -113,15 +116,8 @@ def _is_better(draft: Draft, candidates: Candidates) -> bool:
     dependent = dependent_columns(gram.extended(X, [candidates.X]), X.shape[1])
     if any(X.shape[1] + k not in dependent for k in range(candidates.X.shape[1])):
         return False
-    groups = [candidates.taken(term) for term in candidates.design.groups]
-    idle, already = (
-        {(i, one) for i, some in found.items() for one in some}
-        for found in (
-            explained_effects(X, gram, groups, draft.effects),
-            explained_effects(candidates.X, candidates.X_gram, groups, draft.effects),
-        )
-    )
-    return idle <= already
+    already = idle_effects(candidates.X, candidates.X_gram, draft, candidates)
+    return idle_effects(X, gram, draft, candidates) <= already
 
 
 def _without_population_effect(term: GroupTerm, candidates: Candidates) -> set[int]:

@@ -23,7 +23,10 @@ __all__ = [
     "read_sum",
     "remove_terms",
     "replace_bars",
+    "replace_factors",
+    "replace_names",
     "replace_variables",
+    "with_common",
 ]
 
 type Term = tuple[str, ...]
@@ -33,6 +36,10 @@ LONGEST = 500
 
 _PIECE = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|[^'\"`]", re.DOTALL)
 _NAME = r"[^\W\d_][\w.]*|`[^`]+`"
+# A name in a call, not that of a function or an argument, nor in quotes.
+_VARIABLE = re.compile(
+    rf"'[^']*'|\"[^\"]*\"|(?<![\w.])(?P<name>{_NAME})(?![\w.])(?!\s*(?:\(|=(?!=)))"
+)
 _POWER = re.compile(rf"({_NAME})(?:\*\*([1-9]\d*))?")
 _NUMBER = r"\d+\.?\d*|\.\d+"
 _ARITHMETIC = re.compile(r"(?:I\((?P<call>.*)\)|\{(?P<brace>.*)\})", re.DOTALL)
@@ -206,6 +213,40 @@ def replace_variables(formula: Formula, replacements: Mapping[str, str]) -> Form
         if is_readable(made):
             return made
     return formula
+
+
+def with_common(formula: Formula, common: Sum) -> Formula:
+    """Give a formula other population effects."""
+    return _made(formula, common, formula.bars)
+
+
+def replace_factors(effects: Sum, replacements: Mapping[str, str]) -> Sum:
+    """Write other factors of products for those that are named as the sum writes them.
+
+    Examples
+    --------
+    >>> print(replace_factors(read_sum("1 + x + x:z"), {"x": "center(x)"}))
+    1 + center(x) + center(x):z
+    """
+    terms = [tuple(replacements.get(part, part) for part in term) for term in effects.terms]
+    first = {_key(term): term for term in reversed(terms)}
+    return Sum(effects.intercept, tuple(reversed(first.values())))
+
+
+def replace_names(call: str, replacements: Mapping[str, str]) -> str:
+    """Write something else for columns in a call, ``"my x"`` without backquotes.
+
+    Examples
+    --------
+    >>> replace_names("f(x, 'x', x=`my x`)", {"x": "center(x)", "my x": "z"})
+    "f(center(x), 'x', x=z)"
+    """
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match["name"]
+        return replacements.get(_unquoted(name), name) if name else match[0]
+
+    return _VARIABLE.sub(replaced, call)
 
 
 def is_readable(formula: Formula) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
-from bayesmix.checks.checks import check_design
+from bayesmix.checks.checks import Findings, check_design
 from bayesmix.design.design import Columns, Design
 from bayesmix.encoding.contrasts import ordered_note
 from bayesmix.encoding.effects import Effects, Namespace, Side, resolve_names
@@ -26,7 +26,7 @@ from bayesmix.preparation.learn import learn_design
 if TYPE_CHECKING:
     from bayesmix.families.families import Family
 
-__all__ = ["make_design"]
+__all__ = ["make_checked", "make_design"]
 
 
 def make_design(
@@ -90,6 +90,22 @@ def make_design(
     >>> design.at(data.head(3)).groups[0].codes
     array([0, 0, 0])
     """
+    design, _ = make_checked(
+        formula, data, family=family, weights=weights, missing=missing, namespace=namespace
+    )
+    return design
+
+
+def make_checked(
+    formula: Formula | str,
+    data: Any,
+    *,
+    family: Family,
+    weights: str | npt.ArrayLike | None = None,
+    missing: str = "drop",
+    namespace: Mapping[str, Any] | None = None,
+) -> tuple[Design, Findings]:
+    """Make a design and return what its checks have found, too; see `make_design`."""
     if not isinstance(formula, Formula):
         check_text(formula)
     opened = open_frame(data, "data")
@@ -111,12 +127,16 @@ def make_design(
     checked = check_design(design, family, columns, encoder.names)
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
-        encoder.response, learnt.effects, [note for note in checked if " is the response " in note]
+        encoder.response,
+        learnt.effects,
+        [one for one in checked.messages if " is the response " in one],
     )
-    notes = tuple(map(readable, (*learnt.notes, *absent, *ordered, *itself, *checked, *mistaken)))
+    notes = tuple(
+        map(readable, (*learnt.notes, *absent, *ordered, *itself, *checked.messages, *mistaken))
+    )
     for note in notes:
         warn(note, DesignWarning)
-    return dataclasses.replace(design, notes=notes)
+    return dataclasses.replace(design, notes=notes), checked
 
 
 def _text_notes(

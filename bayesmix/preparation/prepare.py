@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from bayesmix.families.families import Family, get_family
 from bayesmix.model.spec import ModelSpec
-from bayesmix.preparation.make import make_design
+from bayesmix.preparation.make import make_checked
 from bayesmix.preparation.zeros import warn_of_zeros
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.prior import LKJ, Prior
@@ -31,8 +31,8 @@ def specification(
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
     resolved = get_family(family)
-    design = make_design(
+    design, findings = make_checked(
         formula, data, family=resolved, weights=weights, missing=missing, namespace=namespace
     )
     prior_set = resolve_priors(design, resolved, priors)
-    return ModelSpec(warn_of_zeros(design, prior_set), resolved, prior_set)
+    return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)

@@ -1,51 +1,35 @@
 """Covariates whose zero is far from the data, in models that depend on where the zero is.
 
 In ``(x || g)`` the intercepts of the groups stand at x = 0 and are independent of the slopes there:
-another model for another zero. It is the same where a prior was set for the sd of the intercept of
-``(x | g)``, which is then for the effect as written, and for ``(0 + f + x | g)``, which has an
-intercept for each category. Products and powers of x beside x have their own default priors, by the
-size of their columns, which grows with the distance of the zero while their effects do not.
+another model for another zero. It is the same without an intercept, ``(0 + x | g)``, with one for
+each category, ``(0 + f + x | g)``, and where a prior was set for the sd of the intercept of
+``(x | g)``, which is then for the effect as written. Products and powers of x beside x have their
+own default priors, by the size of their columns, which grows with the distance of the zero while
+their effects do not.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import DesignWarning, warn
+from bayesmix.checks.checks import Findings
+from bayesmix.checks.drafts import written_terms
+from bayesmix.checks.recentred import recentred
+from bayesmix.checks.shifts import Cause, FarZero, Reliance, far_zero
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.formula.rewrites import add_terms, read_sum, replace_variables
+from bayesmix.formula.rewrites import is_readable, replace_variables
 from bayesmix.frames.columns import listed
 from bayesmix.priors.priorset import PriorSet
 
 __all__ = ["warn_of_zeros"]
 
-
-# Sample sds between zero and the mean from which on a zero is far from the data.
-FAR = 3.0
-_POWER = re.compile(r"(?:I\(|\{)\s*(?P<name>[^\W\d_][\w.]*|`[^`]+`)\s*\*\*\s*[2-9]\s*(?:\)|\})$")
+_REMEDY = "Make a centred column in the data first and use that."
 
 
-@dataclasses.dataclass(frozen=True)
-class _FarColumn:
-    """A column of group effects, and why its zero matters."""
-
-    label: str
-    mean: float
-    sd: float
-    factor: str
-    has_own_prior: bool
-
-    def __str__(self) -> str:
-        return f"'{self.label}' (mean {self.mean:.4g}, sd {self.sd:.3g})"
-
-
-def warn_of_zeros(design: Design, priors: PriorSet) -> Design:
+def warn_of_zeros(design: Design, priors: PriorSet, findings: Findings | None = None) -> Design:
     """Warn where a model depends on a zero that is far from the data.
 
     Parameters
@@ -53,6 +37,9 @@ def warn_of_zeros(design: Design, priors: PriorSet) -> Design:
     design : Design
     priors : PriorSet
         The priors of its model.
+    findings : Findings, optional
+        Of the checks of its design; without them only columns of group effects are looked at, and
+        the formula to write is not tried.
 
     Returns
     -------
@@ -64,113 +51,110 @@ def warn_of_zeros(design: Design, priors: PriorSet) -> Design:
     DesignWarning
         Once, for all columns whose mean is more than 3 sds from zero, with the formula to write.
     """
-    far = [column for term in design.groups for column in _far_columns(term, priors)]
-    products = _far_products(design)
-    if not far and not products:
+    own = [
+        term.factor
+        for term in design.groups
+        if term.means is not None and term.factor not in priors.centred
+    ]
+    lead = ""
+    if findings is None:
+        found = [one for term in design.groups for one in _reliances(term, own)]
+    else:
+        found = _by_default(findings.shifts.reliances(design.formula, own), priors)
+    if not found and findings is not None:
+        found = _by_default(findings.shifts.reliances(findings.draft.formula, own), priors)
+        lead = "In the formula that is offered "
+    if not found:
         return design
-    note = _message(design, far, products)
+    remedy = _untried(design, found) if findings is None else _tried(findings, found, own)
+    note = f"{lead}{_fact(found)} {remedy}"
+    if any(one.cause == "model" for one in found):
+        note += " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
     warn(note, DesignWarning)
     return dataclasses.replace(design, notes=(*design.notes, note))
 
 
-def _far_columns(term: GroupTerm, priors: PriorSet) -> Iterator[_FarColumn]:
-    if len(term.effects) < 2:
-        return
-    is_centred = term.means is not None and term.factor in priors.centred
-    harmless = set(term.intercept_block) if is_centred else set()
+def _by_default(found: list[Reliance], priors: PriorSet) -> list[Reliance]:
+    """Leave out effects whose prior was set, so that no default prior is moved."""
+    given = {leaf.path for leaf in priors.leaves if leaf.prior != leaf.default}
+    return [
+        one
+        for one in found
+        if one.cause != "default prior"
+        or (_path(one) if one.factor else f"beta:{one.label}") not in given
+    ]
+
+
+def _reliances(term: GroupTerm, own: Iterable[str]) -> Iterator[Reliance]:
+    is_own = term.factor in own
+    harmless = () if term.means is None or is_own else term.intercept_block
     for k, label in enumerate(term.effects):
-        if label != "Intercept" and k not in harmless and (far := _far(term.Z[:, k])):
-            own = term.means is not None and k in term.intercept_block
-            yield _FarColumn(label, *far, term.factor, own)
+        zero = far_zero(label, term.Z[:, k]) if label != "Intercept" else None
+        if zero and k not in harmless:
+            cause: Cause = "set prior" if is_own and k in term.intercept_block else "model"
+            yield Reliance(label, term.factor, (zero,), cause)
 
 
-def _far(column: FloatArray) -> tuple[float, float] | None:
-    """Return mean and sd of a column whose zero is far; of its rows that are not zero.
-
-    Those of ``f[b]:x`` are the rows of b, where x stands as it is.
-    """
-    column = column[column != 0]
-    if not column.size or (column == 1).all():
-        return None
-    # A power of two, so that the squares of huge and of tiny numbers stay in range.
-    unit = np.ldexp(1.0, np.frexp(np.abs(column).max())[1] - 1)
-    mean, sd = float((column / unit).mean()), float((column / unit).std())
-    return (mean * unit, sd * unit) if abs(mean) > FAR * sd > 0 else None
-
-
-def _far_products(design: Design) -> dict[str, _FarColumn]:
-    """Find products and powers among the population effects of a column that is far from zero."""
-    columns = dict(zip(design.terms, design.X.T, strict=True))
-    found: dict[str, _FarColumn] = {}
-    for label, column in columns.items():
-        parts = _parts(label)
-        if len(parts) < 2 and not _POWER.match(label):
-            continue
-        for part in parts:
-            own = columns.get(part, column if len(parts) - _categories(label) == 1 else None)
-            if own is not None and "[" not in part and (far := _far(own)):
-                found.setdefault(part, _FarColumn(part, *far, label, False))
-    return found
-
-
-def _message(design: Design, far: list[_FarColumn], products: dict[str, _FarColumn]) -> str:
-    columns = {column.label: column for column in [*far, *products.values()]}
-    one = len(columns) == 1
-    verb, zero = ("is", "its zero") if one else ("are", "their zeros")
-    own = tuple(dict.fromkeys(column.factor for column in far if column.has_own_prior))
-    factors = tuple(dict.fromkeys(c.factor for c in far if not c.has_own_prior))
+def _fact(found: list[Reliance]) -> str:
+    zeros = _zeros(found)
+    verb, zero, moves = ("is", "its zero", "moves")
+    if len(zeros) > 1:
+        verb, zero, moves = ("are", "their zeros", "move")
+    own = dict.fromkeys(one.factor for one in found if one.cause == "set prior")
+    factors = dict.fromkeys(one.factor for one in found if one.cause == "model")
+    paths = dict.fromkeys(_path(one) for one in found if one.cause == "default prior")
     why = []
     if own:
         names = ", ".join(f"'sd:{factor}:Intercept'" for factor in own)
         why.append(f"the prior that was set for {names} is for the intercept there")
     if factors:
-        why.append(f"the model of the group effects of {_quoted(factors)} depends on {zero}")
-    if products:
-        labels = tuple(dict.fromkeys(product.factor for product in products.values()))
-        moves = "so does" if why else f"{zero} moves"
-        why.append(f"{moves} the default prior of {listed(map(repr, labels), 3)}")
-    centred = _centred(design, columns)
-    remedy = (
-        "Make a centred column in the data first and use that."
-        if centred is None
-        else f"Centre: {centred}."
-    )
-    if factors:
-        remedy += (
-            " In one correlated block with an intercept, (1 + x | g), the zero does not matter."
-        )
-    named, reasons = listed(map(str, columns.values())), ", and ".join(why)
-    return f"{named} {verb} far from zero, and {reasons}. {remedy}"
+        named = ", ".join(f"'{factor}'" for factor in factors)
+        why.append(f"the model of the group effects of {named} depends on {zero}")
+    if paths:
+        priors, does = ("prior", "does") if len(paths) == 1 else ("priors", "do")
+        start = f"so {does}" if factors else f"{zero} {moves}"
+        why.append(f"{start} the default {priors} of {listed(map(repr, paths), 3)}")
+    return f"{listed(map(str, zeros))} {verb} far from zero, and {', and '.join(why)}."
 
 
-def _quoted(names: tuple[str, ...]) -> str:
-    return ", ".join(f"'{name}'" for name in names)
+def _path(one: Reliance) -> str:
+    return f"sd:{one.factor}:{one.label}" if one.factor else one.label
 
 
-def _parts(label: str) -> tuple[str, ...]:
-    return read_sum(f"0 + {label}").terms[0] if label != "Intercept" else ()
+def _zeros(found: Iterable[Reliance]) -> tuple[FarZero, ...]:
+    return tuple(dict.fromkeys(zero for one in found for zero in one.zeros))
 
 
-def _categories(label: str) -> int:
-    return sum("[" in part for part in _parts(label))
+def _tried(findings: Findings, found: list[Reliance], own: list[str]) -> str:
+    """Offer the formula of the warnings before with centred columns."""
+    draft, shifts = findings.draft, findings.shifts
+    left = shifts.reliances(draft.formula, own)
+    if not left and is_readable(draft.formula):
+        return f"It is not so in: {draft.formula}."
+    names = {zero.name for zero in _zeros([*found, *left])}
+    changed = recentred(draft, names, shifts, own)
+    if changed is None:
+        return _REMEDY
+    added = [f"'{':'.join(term)}'" if term else "the intercept" for term in changed.added]
+    words = "Centre"
+    if added:
+        words += f", which needs {listed(added)} among the population effects"
+    return f"{words}: {changed.formula}."
 
 
-def _centred(design: Design, columns: dict[str, _FarColumn]) -> str | None:
-    """Write the formula with centred columns; None where that cannot be written."""
-    near = {label for term in design.groups for label in term.effects} | set(design.terms)
-    near -= set(columns)
-    replacements = {}
-    for label in columns:
-        for part in _parts(label):
-            power = _POWER.match(part)
-            name = power["name"] if power else part
-            if power or (name not in near and "[" not in name):
-                replacements[name] = f"center({name if power else part})"
-    changed = replace_variables(design.formula, replacements)
-    if str(changed) == str(design.formula):
-        return None
-    # An effect that varies keeps its population effect, or gets it.
-    known = {tuple(term) for term in read_sum(changed.common).terms}
-    varying = {term for bar in changed.bars for term in read_sum(bar.effects).terms}
-    new = {(text,) for text in replacements.values()} & varying - known
-    return add_terms(changed, sorted(new)).text if new else changed.text
+def _untried(design: Design, found: list[Reliance]) -> str:
+    columns = {
+        effects.labels[k]: one.term
+        for effects in design.encoder.bars.values()
+        for one in written_terms(effects)
+        for k in one.columns
+    }
+    parts = {part for one in found for part in columns.get(one.label, ())}
+    categories = design.encoder.categories
+    centres = {
+        part.replace("`", ""): f"center({part})"
+        for part in parts
+        if categories.get(part.strip("`")) is None
+    }
+    changed = replace_variables(design.formula, centres)
+    return f"Centre: {changed}." if str(changed) != str(design.formula) else _REMEDY

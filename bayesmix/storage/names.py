@@ -154,7 +154,8 @@ def _function(
         return {**TRANSFORMS, **CONTRASTS}[name]
     if stored == {"is": "R"} and root in FUNCTIONS:
         found = FUNCTIONS[root]
-        require(not rest or rest in vars(found), f"R has no {name}()")
+        public = not rest.startswith("_") and rest in vars(type(found))
+        require(not rest or public, f"R has no {name}()")
         return found
     if root in given:
         if not callable(_attribute(given[root], rest)):
