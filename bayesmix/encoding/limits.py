@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from formulae.categorical import CategoricalBox, Encoding
+from formulae.terms.call_resolver import LazyVariable
 from formulae.transforms import TRANSFORMS
 
 from bayesmix.base.arguments import shown
@@ -18,6 +19,7 @@ from bayesmix.encoding.contrasts import CONTRASTS
 from bayesmix.encoding.sizes import memory_limit, readable_size
 from bayesmix.encoding.transforms import CATEGORICAL, SPLINES, bs_signature
 from bayesmix.frames.columns import listed
+from bayesmix.frames.textnumbers import conversion
 
 __all__ = ["check_arguments"]
 
@@ -101,12 +103,15 @@ def _kind(values: Any) -> str:
 
 def _not_numbers(node: Any, values: Any) -> BayesmixError:
     data = getattr(values, "data", values) if isinstance(values, CategoricalBox) else values
-    examples = listed(map(str, pd.unique(pd.Series(np.asarray(data).ravel()))), 4)
+    categories = list(map(str, pd.unique(pd.Series(np.asarray(data).ravel()))))
+    examples = listed(categories, 4)
     name = str(node.args[0])
+    is_column = isinstance(node.args[0], LazyVariable)
+    numbers = (conversion(name, categories) if is_column else None) or "pd.to_numeric(...)"
     return BayesmixError(
         f"'{node}' needs numbers, and '{name}' holds text or categories ({examples}). Write "
         f"'{name}' alone for the effects of its categories, or make numbers of it before the fit: "
-        "pd.to_numeric(...)."
+        f"{numbers}."
     )
 
 

@@ -87,11 +87,13 @@ def check_cbind(formula: Formula, family: Family) -> None:
     written, _, right = formula.text.partition("~")
     if family.trials or not written.strip().startswith("cbind("):
         return
-    first, second = (*names_in(written)[0], "y1", "y2")[:2]
+    given = [part.strip() for part in written.strip()[len("cbind(") : -1].split(",")]
+    columns = [quote(name) for name in names_in(written)[0]]
+    one, other = given if given == columns and len(given) == 2 else ("y1", "y2")
     raise FormulaError(
         f"{short(written.strip())} is successes and failures, of family='binomial', and family "
-        f"'{family.name}' takes one response at a time: {short(quote(first))} ~{short(right)}, and "
-        f"{short(quote(second))} ~{short(right)} in another model.",
+        f"'{family.name}' takes one response at a time: {short(one)} ~{short(right)}, and "
+        f"{short(other)} ~{short(right)} in another model.",
         formula.text,
         formula.text.index("cbind("),
     )
