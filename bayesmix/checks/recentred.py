@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.checks.dependence import Gram, dependent_columns, gram_matrix
-from bayesmix.checks.drafts import Draft
+from bayesmix.checks.drafts import Draft, EffectTerm
 from bayesmix.checks.groupchecks import idle_effects
 from bayesmix.checks.shifts import Move, Shifts
 from bayesmix.formula.formula import Formula
@@ -82,7 +82,15 @@ def settled(draft: Draft, shifts: Shifts) -> Draft:
     found = shifts.reliances(draft.formula)
     zeros = {zero.name for one in found for zero in one.zeros}
     changed = recentred(draft, zeros, shifts) if found else None
-    return draft.with_formula(changed.formula) if changed else draft
+    if changed is None:
+        return draft
+    effects = (tuple(_written_anew(one, zeros, shifts) for one in some) for some in draft.effects)
+    return Draft(changed.formula, tuple(effects))
+
+
+def _written_anew(one: EffectTerm, zeros: Collection[str], shifts: Shifts) -> EffectTerm:
+    (term,) = _offered(Sum(False, (one.term,)), zeros, shifts).terms
+    return dataclasses.replace(one, term=term)
 
 
 def _moves(effects: Sum, zeros: Collection[str], shifts: Shifts) -> dict[str, Move]:
