@@ -661,6 +661,9 @@ def test_a_pickle_in_the_file_is_not_read(file, tmp_path):
         "eval",
         "np.lib.os.system",
         "storage.os.getcwd",
+        "log.__globals__.clear",
+        "abs.at",
+        "as.__reduce__",
     ],
 )
 def test_a_formula_in_the_file_calls_no_function_of_its_choice(call, file):
@@ -669,7 +672,8 @@ def test_a_formula_in_the_file_calls_no_function_of_its_choice(call, file):
         text = json.dumps(content).replace("np.exp(x)", f"{call}(x)")
         metadata["content"] = json.loads(text)
         root = call.partition(".")[0]
-        metadata["content"]["names"][root] = {"is": "numpy"}
+        kind = "R" if root in ("log", "abs", "as") else "numpy"
+        metadata["content"]["names"][root] = {"is": kind}
 
     rewrite(file, change)
     with pytest.raises(bm.BayesmixError, match=rf"calls {call}\(\), which is not in the file"):
@@ -683,6 +687,17 @@ def test_a_formula_in_the_file_calls_no_function_of_its_choice(call, file):
         rewrite(file, change_again)
         with pytest.raises(bm.BayesmixError, match=rf"calls {call}\(\), which is not in the file"):
             bm.load(file)
+
+
+def test_a_formula_in_the_file_reaches_nothing_inside_of_a_function_that_is_given(file):
+    def change(metadata):
+        text = json.dumps(metadata["content"])
+        call = "half.__globals__.update(x)"
+        metadata["content"] = json.loads(text.replace("np.exp(x)", call))
+
+    rewrite(file, change)
+    with pytest.raises(bm.BayesmixError, match="is no function"):
+        bm.load(file, namespace={"half": half})
 
 
 @pytest.mark.parametrize("value", [None, 1.0, [1.0], {"a": 1}])

@@ -152,12 +152,11 @@ def _function(
     stored = plain.get(root, {})
     if is_own(name):
         return {**TRANSFORMS, **CONTRASTS}[name]
-    if stored == {"is": "R"} and root in FUNCTIONS:
-        found = FUNCTIONS[root]
-        public = not rest.startswith("_") and rest in vars(type(found))
-        require(not rest or public, f"R has no {name}()")
-        return found
+    if stored == {"is": "R"} and _is_of_r(root, rest):
+        return FUNCTIONS[root]
     if root in given:
+        # What Python keeps inside of a function reaches everything else.
+        require("__" not in rest, f"{name}() is no function")
         if not callable(_attribute(given[root], rest)):
             raise NotGiven(f"namespace['{root}'] gives no function for '{name}'.")
         return given[root]
@@ -193,6 +192,14 @@ def _attribute(root: Any, path: str) -> Any:
     for part in filter(None, path.split(".")):
         root = getattr(root, part, None)
     return root
+
+
+def _is_of_r(root: str, rest: str) -> bool:
+    """Tell whether a function is R's: ``log``, or ``as.numeric``, but nothing inside of ``log``."""
+    function = FUNCTIONS.get(root)
+    if callable(function):
+        return not rest
+    return rest.isidentifier() and rest[0] != "_" and callable(getattr(function, rest, None))
 
 
 def _is_ufunc(name: object) -> bool:

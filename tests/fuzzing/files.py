@@ -259,7 +259,18 @@ def put_a_pickle(members: Members, rng: random.Random) -> None:
 
 # --- changes of the JSON ------------------------------------------------------------------------
 
-CALLS = ("open", "eval", "np.load", "np.save", "np.fromfile", "np.lib.os.mkdir", "os.mkdir", "half")
+CALLS = (
+    "log.__globals__.clear",
+    "as.__reduce__",
+    "open",
+    "eval",
+    "np.load",
+    "np.save",
+    "np.fromfile",
+    "np.lib.os.mkdir",
+    "os.mkdir",
+    "half",
+)
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 1000, 10**6, 10**18, 10**30, 10**400, 0.5, -0.5, 1e308),
     *("", "x", "y", "Intercept", "numeric", "categoric", "nan", "\ud800", "a\0b", "0.npy", "9.npy"),
@@ -369,9 +380,10 @@ def call_something(members: Members, rng: random.Random) -> None:
     call = rng.choice(CALLS)
     metadata = json.loads(text.replace(f"{old}(", f"{call}("))
     names = metadata["content"]["names"]
-    for kind in ("numpy", "formulae", "ufunc", "value", "given"):
+    for kind in ("numpy", "formulae", "ufunc", "value", "given", "R"):
         if rng.random() < 0.3:
-            names[call.partition(".")[0]] = {"is": kind, "value": rng.choice(CALLS)}
+            value = {"value": rng.choice(CALLS)} if rng.random() < 0.5 else {}
+            names[call.partition(".")[0]] = {"is": kind} | value
     if rng.random() < 0.3:
         names[call] = {"is": "remembered"}
         metadata["content"]["remembered"][f"{call}({rng.choice('xzw')})"] = rng.choice(VALUES)
