@@ -15,7 +15,10 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning
 from bayesmix.design.design import Design
 from bayesmix.encoding import sizes
+from bayesmix.encoding.effects import read_side
+from bayesmix.encoding.responses import read_response
 from bayesmix.families.families import get_family
+from bayesmix.formula.formula import parse_formula
 from bayesmix.preparation.make import make_design
 
 FORMULAE = tuple(map(int, importlib.metadata.version("formulae").split(".")[:2]))
@@ -247,3 +250,35 @@ def test_few_rows_and_few_categories_get_the_columns_of_the_fit(terms):
         np.testing.assert_allclose(again.groups[0].Z, result.groups[0].Z[some], atol=1e-12)
     none = result.encoder.common.matrix(frame.astype({"f": "category", "h": "category"}).head(0))
     assert none.shape == (0, result.n_terms)
+
+
+@pytest.mark.parametrize(
+    ("written", "label"),
+    [
+        ("I((z - 1950)^2)", "I((z - 1950) ** 2)"),
+        ("I((z + 1)^-1)", "I((z + 1) ** -1)"),
+        ("I((-z)**2)", "I((-z) ** 2)"),
+        ("I(-z**2)", "I(-z ** 2)"),
+        ("I((z**2)**3)", "I((z ** 2) ** 3)"),
+        ("I(z**2**3)", "I(z ** 2 ** 3)"),
+        ("I(z - (z - 1))", "I(z - (z - 1))"),
+        ("I(z - z - 1)", "I(z - z - 1)"),
+        ("I(z / (z * 2))", "I(z / (z * 2))"),
+        ("I((z / z) * 2)", "I(z / z * 2)"),
+        ("I((z > 0) * (z < 2))", "I((z > 0) * (z < 2))"),
+        ("I(-(z + 1))", "I(-(z + 1))"),
+        ("np.log((z + 9) * 2)", "np.log((z + 9) * 2)"),
+    ],
+)
+def test_labels_keep_the_parentheses_that_they_need(written, label):
+    formula = parse_formula(f"{written} ~ 0 + abs({written})")
+    component = read_side(formula.common).components[0]
+    assert component.name == f"abs({label})"
+    assert read_response(formula.response).components[0].name == label
+    again = parse_formula(f"y ~ 0 + abs({label})")
+    assert read_side(again.common).components[0] == component
+
+
+def test_expressions_that_differ_by_parentheses_are_two_effects():
+    made = design("y ~ I((x + 1)**2) + I(x + 1**2)", data())
+    assert made.terms == ("Intercept", "I((x + 1) ** 2)", "I(x + 1 ** 2)")

@@ -487,8 +487,8 @@ def _check_labels(labels: Sequence[Sequence[str]], *, has_intercept: bool) -> No
     if len(set(flat)) < len(flat):
         twice = next(label for label in flat if flat.count(label) > 1)
         raise BayesmixError(
-            f"Two effects are called '{twice}' (labels leave parentheses out). Rename a column of "
-            "the data, or make one of an expression before the fit."
+            f"Two effects are called '{twice}'. Rename a column of the data, or make one of an "
+            "expression before the fit."
         )
 
 

@@ -32,6 +32,7 @@ from bayesmix.encoding.outcomes import (
 from bayesmix.encoding.transforms import forget_data, set_transforms
 from bayesmix.families.families import nearest_whole
 from bayesmix.formula.formula import response_level
+from bayesmix.formula.terms import keep_parentheses
 from bayesmix.frames.columns import listed
 from bayesmix.frames.spelling import label_of
 
@@ -67,9 +68,8 @@ def read_response(text: str) -> Side:
     """
     if (subset := response_level(text)) is not None:  # formulae reads it of plain names only
         return Side(text, (Variable(*subset, is_response=True),))
-    return Side(
-        text, tuple(read_by(model_description, f"{text} ~ 1", text).response.term.components)
-    )
+    components = read_by(model_description, f"{text} ~ 1", text).response.term.components
+    return Side(text, tuple(map(keep_parentheses, components)))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -11,11 +11,74 @@ from typing import Any
 
 from formulae import model_description
 from formulae.terms import Intercept, Model, Term, Variable
+from formulae.terms.call_resolver import LazyCall, LazyOperator
 
 from bayesmix.formula.formula import terms_of
 from bayesmix.formula.tokens import is_plain
 
-__all__ = ["NamedTerm", "is_equal", "read_model"]
+__all__ = ["NamedTerm", "Operation", "is_equal", "keep_parentheses", "read_model"]
+
+_COMPARISON, _SUM, _PRODUCT, _SIGN, _POWER, _ATOM = range(6)
+_BINDING = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "**": _POWER}
+
+
+class Operation(LazyOperator):  # type: ignore[misc]
+    """An operator of formulae that is written with the parentheses that it needs."""
+
+    def __str__(self) -> str:
+        """Write it so that Python and R would read the same."""
+        own = _binding(self)
+        if len(self.args) == 1:
+            (operand,) = self.args
+            return f"{self.symbol}{_written(operand, _binding(operand) < own)}"
+        left, right = self.args
+        of_left, of_right = _binding(left), _binding(right)
+        if own == _POWER:
+            left = _written(left, of_left < _ATOM)
+            right = _written(right, of_right < _SIGN)
+        else:
+            left = _written(left, of_left < own or of_left == own == _COMPARISON)
+            right = _written(right, of_right <= own)
+        return f"{left} {self.symbol} {right}"
+
+
+def _binding(node: Any) -> int:
+    """Tell how tightly what is written last binds."""
+    if not isinstance(node, LazyOperator):
+        return _ATOM
+    return _SIGN if len(node.args) == 1 else _BINDING.get(node.symbol, _COMPARISON)
+
+
+def _written(node: Any, in_parentheses: bool) -> str:
+    return f"({node})" if in_parentheses else str(node)
+
+
+def keep_parentheses(component: Any) -> Any:
+    """Name a call of formulae with the parentheses that were typed, which formulae drops.
+
+    Parameters
+    ----------
+    component : Any
+        formulae's; changed.
+
+    Returns
+    -------
+    Any
+        The same.
+    """
+    if hasattr(component, "call"):
+        component.call = _rebuilt(component.call)
+        component.name = str(component.call)
+    return component
+
+
+def _rebuilt(node: Any) -> Any:
+    if isinstance(node, LazyOperator):
+        return Operation(node.op, *map(_rebuilt, node.args))
+    if isinstance(node, LazyCall):
+        node.args = [_rebuilt(argument) for argument in node.args]
+        node.kwargs = {name: _rebuilt(argument) for name, argument in node.kwargs.items()}
+    return node
 
 
 class NamedTerm(Term):  # type: ignore[misc]
@@ -54,7 +117,7 @@ def read_model(text: str) -> Any:
     for factors in terms_of(text):
         components = [_component(factor, calls) for factor in factors]
         components = [one for i, one in enumerate(components) if not _among(one, components[:i])]
-        # one name may stand for two: I((a + b) * c) and I(a + b * c)
+        # one name may stand for two: the call I(x), and a column of that name
         same = known.setdefault(frozenset(one.name for one in components), [])
         if not any(all(_among(one, other) for one in components) for other in same):
             same.append(components)
@@ -67,7 +130,8 @@ def _component(factor: str, calls: dict[str, Any]) -> Any:
     if factor.startswith("`") or is_plain(factor):
         return Variable(factor.strip("`"))
     if factor not in calls:
-        (calls[factor],) = model_description(f"0 + {factor}").common_terms[0].components
+        (component,) = model_description(f"0 + {factor}").common_terms[0].components
+        calls[factor] = keep_parentheses(component)
     return copy.deepcopy(calls[factor])
 
 
