@@ -27,7 +27,7 @@ Data goes one way. Each stage takes a finished, immutable value and returns anot
 `bayesmix.formula.coding`         contrasts or indicators, term by term
 `bayesmix.formula.rewrites`       a formula with changes, as warnings offer it
 `bayesmix.formula.splitting`      a formula rewritten as that of another model
-`bayesmix.families.families`       what the response may be: link, auxiliaries, density
+`bayesmix.families.registry`       what the response may be, by name; a file a family
 `bayesmix.frames.frames`         the door for data frames of any library
 `bayesmix.frames.spelling`       how a level is written, and which texts mean the same
 `bayesmix.frames.values`         numbers, text, or neither
@@ -110,7 +110,8 @@ if TYPE_CHECKING:
     from bayesmix.criteria.comparison import Comparison, compare
     from bayesmix.criteria.correlation import CorrelationComparison
     from bayesmix.data.datasets import load_dataset
-    from bayesmix.families.families import Family, get_family
+    from bayesmix.families.family import Family
+    from bayesmix.families.registry import get_family
     from bayesmix.figures.plots import plot_compare, plot_correlation
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
@@ -151,7 +152,7 @@ _MODULE_OF = {
     "ConvergenceWarning": "base.errors",
     "CorrelationComparison": "criteria.correlation",
     "DesignWarning": "base.errors",
-    "Family": "families.families",
+    "Family": "families.family",
     "FormulaError": "base.errors",
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
@@ -159,7 +160,7 @@ _MODULE_OF = {
     "Simulation": "simulation",
     "compare": "criteria.comparison",
     "fit": "fitting",
-    "get_family": "families.families",
+    "get_family": "families.registry",
     "load": "fitting",
     "load_dataset": "data.datasets",
     "plot_compare": "figures.plots",

@@ -24,7 +24,7 @@ from bayesmix.engines import refits
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
-from bayesmix.families.families import Family
+from bayesmix.families.family import Family
 from bayesmix.figures import groupplots, plots
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec

@@ -15,7 +15,7 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning
 from bayesmix.design.design import Design
 from bayesmix.encoding import sizes
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 
 FORMULAE = tuple(map(int, importlib.metadata.version("formulae").split(".")[:2]))

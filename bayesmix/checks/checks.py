@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from bayesmix.design.design import Design
     from bayesmix.encoding.effects import Namespace
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["check_design", "redundant_columns", "response_among_columns"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bayesmix.checks.candidates import Candidates
     from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = [
     "effects_of_the_population",

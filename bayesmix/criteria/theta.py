@@ -46,7 +46,7 @@ class ThetaDraws:
     def of(cls, fit: Fitted) -> ThetaDraws:
         posterior = fit.idata["posterior"].dataset
         theta = theta_of(fit.spec, posterior)
-        draws = parameter_draws(fit.spec.design, posterior)
+        draws = parameter_draws(fit.spec.design, fit.spec.family, posterior)
         r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
         S = len(theta)
         cost = marginal_of(fit.spec).model.cost

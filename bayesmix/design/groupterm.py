@@ -8,12 +8,15 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only
+from bayesmix.families.registry import parameter_names
 
 __all__ = ["GroupTerm"]
 
-# Dims and variables of the posterior and of the joint model that a factor's dim must not take.
+# Dims and variables of the posterior and of the joint model that a factor's dim must not take,
+# beside the parameters of all families. The last line is of families to come, so that files of
+# today keep their dims.
 _RESERVED = frozenset(
-    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
+    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "X", "y"}
     | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
     | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
 )
@@ -66,7 +69,8 @@ class GroupTerm:
     @property
     def dim(self) -> str:
         """Name of the dimension of the levels in the posterior."""
-        return f"{self.factor}_level" if self.factor in _RESERVED else self.factor
+        is_taken = self.factor in _RESERVED or self.factor in parameter_names()
+        return f"{self.factor}_level" if is_taken else self.factor
 
     @property
     def effect_dim(self) -> str:

@@ -17,7 +17,7 @@ from bayesmix.frames.columns import listed
 from bayesmix.frames.spelling import label_of
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["coded", "equals", "is_categorical", "is_text", "labels_of", "not_numbers"]
 

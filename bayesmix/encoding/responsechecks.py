@@ -15,7 +15,7 @@ from bayesmix.encoding.responses import TRIALS_IN_ARRAY, Response
 from bayesmix.formula.formula import quote
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 
 __all__ = ["check_response", "check_right_side", "missing_trials"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.families.registry import parameter_names
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior, vectorise
@@ -16,7 +17,7 @@ from bayesmix.priors.prior import Prior, vectorise
 __all__ = ["coordinates", "free_variables", "observed_name", "variable_dims"]
 
 
-_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
+_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials")
 
 
 def observed_name(design: Design) -> str:
@@ -24,7 +25,7 @@ def observed_name(design: Design) -> str:
 
     A parameter or a dim may have it, and a data tree reads a slash as a path.
     """
-    taken = {*_TAKEN, *(term.dim for term in design.groups), "obs", "term"}
+    taken = {*_TAKEN, *parameter_names(), *(term.dim for term in design.groups), "obs", "term"}
     name = design.response.replace("/", "\N{DIVISION SLASH}")
     return f"{name}_observed" if name in taken else name
 
@@ -70,6 +71,10 @@ def variable_dims(spec: ModelSpec) -> dict[str, tuple[str, ...]]:
     """Return the dims of every variable of the posterior schema, chain and draw left out."""
     design = spec.design
     dims: dict[str, tuple[str, ...]] = {"beta": ("term",), "slope": ("slope_term",)}
+    dims |= {
+        name: () if length is None else (element_dim(name),)
+        for name, length in spec.priors.lengths.items()
+    }
     for term in design.groups:
         dims[f"sd_{term.factor}"] = (term.effect_dim,)
         dims[f"centred_sd_{term.factor}"] = (term.effect_dim,)
@@ -88,6 +93,9 @@ def coordinates(spec: ModelSpec) -> dict[str, Any]:
         coords["term"] = design.terms
     if design.has_intercept and design.n_terms > 1:
         coords["slope_term"] = design.terms[1:]
+    for name, length in spec.priors.lengths.items():
+        if length is not None:
+            coords[element_dim(name)] = np.arange(1, length + 1)
     for term in design.groups:
         coords[term.dim] = term.levels
         coords[term.effect_dim] = term.effects
@@ -96,6 +104,11 @@ def coordinates(spec: ModelSpec) -> dict[str, Any]:
             coords[term.effect_dim_bis] = term.effects
             coords[pair_dim(term)] = pairs.labels
     return {dim: np.asarray(labels) for dim, labels in coords.items()}
+
+
+def element_dim(name: str) -> str:
+    """Name of the dimension of a parameter that has a length."""
+    return f"{name}_element"
 
 
 def pair_dim(term: GroupTerm) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.families.families import Family
+from bayesmix.families.family import Family
 from bayesmix.formula.formula import Formula
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.prior import LKJ, Prior
@@ -192,7 +192,7 @@ def restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     for leaf, one in zip(priors.leaves, leaves, strict=True):
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
         for each in dict.fromkeys((default, prior)):
-            check_prior(leaf.path, each)
+            check_prior(leaf.path, each, leaf.support)
         # Absent in files of format 1, in which no block was centred.
         is_centred = checked(one.get("is_centred", False), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")

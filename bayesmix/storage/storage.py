@@ -26,7 +26,7 @@ from formulae import __version__ as formulae_version
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.version import __version__
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import parse_formula
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted

@@ -73,10 +73,10 @@ def varcorr(
         groups += [term.factor] * len(term.effects)
         effects += list(term.effects)
         draws.append(draws_of(posterior, f"sd_{term.factor}", term.effect_dim))
-    if "sigma" in posterior:
+    if fit.family.residual is not None:
         groups.append("Residual")
         effects.append("")
-        draws.append(draws_of(posterior, "sigma")[np.newaxis])
+        draws.append(draws_of(posterior, fit.family.residual)[np.newaxis])
     sd = np.concatenate(draws) if draws else np.empty((0, number_of_draws(posterior)))
     variances = sd**2
     marginals = marginals_of(sd, interval)

@@ -222,7 +222,7 @@ def _facts(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    table = parameter_diagnostics(fit.design, fit.posterior)
+    table = parameter_diagnostics(fit.design, fit.family, fit.posterior)
     return sampling_line(
         method=fit.idata.attrs["method"],
         chains=fit.posterior.sizes["chain"],

@@ -1,0 +1,702 @@
+"""What a family says of itself is all that other modules ask: families that are none of ours.
+
+Each of the families here is as short as a file of `bayesmix.families` would be. Everything from
+`prepare` to a saved file works with them, and no module knows their names.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from numpy.testing import assert_allclose
+from scipy import special, stats
+
+import bayesmix as bm
+from bayesmix.base.errors import BayesmixError
+from bayesmix.criteria.conditional import conditional_densities
+from bayesmix.engines.nuts.tensors import tensor_functions
+from bayesmix.families.family import ENTRIES, Family, Parameter, Rows, Sizes, Value, Values
+from bayesmix.families.links import ARRAYS, LINKS
+from bayesmix.families.registry import FAMILIES
+from bayesmix.families.responses import COUNTS, REAL_NUMBERS, ResponseKind
+from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.supports import ORDERED, POSITIVE, REAL, UNIT, above
+from bayesmix.model.schema import coordinates, observed_name, variable_dims
+from bayesmix.posterior.parameters import parameter_draws
+from posteriors import fit_of
+
+# Student's t: a scale that is not the sd of a residual, and degrees of freedom above 1.
+
+
+def _student_log_density(y: Any, p: Values, rows: Rows) -> Any:
+    nu, sigma = p["nu"].value, p["sigma"].value
+    z = (y - p["mu"].value) / sigma
+    constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2)
+    return constant - 0.5 * np.log(np.pi * nu) - np.log(sigma) - (nu + 1) / 2 * np.log1p(z**2 / nu)
+
+
+STUDENT = Family(
+    name="student",
+    parameters=(
+        Parameter("mu", REAL),
+        Parameter(
+            "sigma",
+            POSITIVE,
+            prior=lambda sizes: ("Exponential", {"scale": sizes.residual}),
+            has_unit=True,
+        ),
+        Parameter(
+            "nu",
+            above(1),
+            prior=lambda sizes: ("TruncatedNormal", {"mu": 1.0, "sigma": 20.0, "lower": 1.0}),
+        ),
+    ),
+    response=REAL_NUMBERS,
+    density=_student_log_density,
+    mean=lambda p, rows: p["mu"].value,
+    random=lambda rng, p, rows: (
+        p["mu"].value + p["sigma"].value * rng.standard_t(p["nu"].value, np.shape(p["mu"].value))
+    ),
+    pymc=lambda p, rows: ("StudentT", {name: value.value for name, value in p.items()}),
+)
+
+
+# Counts with zeros beside those of the Poisson distribution.
+
+
+def _zip_log_density(y: Any, p: Values, rows: Rows) -> Any:
+    mu, psi = p["mu"], p["psi"]
+    counts = psi.complement.log + y * mu.log - mu.value - special.gammaln(y + 1)
+    return np.where(y == 0, np.logaddexp(psi.log, psi.complement.log - mu.value), counts)
+
+
+def _zip_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    mean = p["mu"].value
+    return np.where(rng.random(mean.shape) < p["psi"].value, 0, rng.poisson(mean))
+
+
+ZERO_INFLATED = Family(
+    name="zero_inflated_poisson",
+    parameters=(
+        Parameter("mu", POSITIVE, links=("log",)),
+        Parameter("psi", UNIT, prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0})),
+    ),
+    response=COUNTS,
+    density=_zip_log_density,
+    mean=lambda p, rows: p["psi"].complement.value * p["mu"].value,
+    random=_zip_random,
+    # PyMC's psi is the share of the Poisson distribution.
+    pymc=lambda p, rows: (
+        "ZeroInflatedPoisson",
+        {"psi": p["psi"].complement.value, "mu": p["mu"].value},
+    ),
+)
+
+
+# Counts that vary more than those of the Poisson distribution.
+
+
+def _negative_binomial_log_density(y: Any, p: Values, rows: Rows) -> Any:
+    mu, shape = p["mu"].value, p["shape"].value
+    ways = special.gammaln(y + shape) - special.gammaln(shape) - special.gammaln(y + 1)
+    return ways - shape * np.log1p(mu / shape) + y * (p["mu"].log - np.log(mu + shape))
+
+
+def _negative_binomial_slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+    mu, shape = p["mu"].value, p["shape"].value
+    share = mu / (mu + shape)
+    return {"mu": Slope(y - (y + shape) * share, (y + shape) * share * (1 - share))}
+
+
+NEGATIVE_BINOMIAL = Family(
+    name="negbinomial",
+    parameters=(
+        Parameter("mu", POSITIVE, links=("log",)),
+        Parameter("shape", POSITIVE, prior=lambda sizes: ("Gamma", {"alpha": 0.5, "beta": 0.1})),
+    ),
+    response=COUNTS,
+    density=_negative_binomial_log_density,
+    mean=lambda p, rows: p["mu"].value,
+    random=lambda rng, p, rows: rng.poisson(
+        rng.gamma(p["shape"].value, p["mu"].value / p["shape"].value)
+    ),
+    pymc=lambda p, rows: (
+        "NegativeBinomial",
+        {"mu": p["mu"].value, "alpha": p["shape"].value},
+    ),
+    closed_slopes=_negative_binomial_slopes,
+)
+
+
+# Ordered categories, counted from 0: a latent scale that cutpoints divide.
+
+
+def _probabilities(p: Values, rows: Rows) -> Any:
+    beyond = p["cutpoint"].value - np.asarray(p["mu"].eta)[..., np.newaxis]
+    below = replace(p["mu"], eta=beyond).value
+    ends = (np.zeros((*below.shape[:-1], 1)), np.ones((*below.shape[:-1], 1)))
+    return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
+
+
+def _cumulative_log_density(y: Any, p: Values, rows: Rows) -> Any:
+    probabilities = _probabilities(p, rows)
+    place = np.broadcast_to(y, probabilities.shape[:-1]).astype(int)[..., np.newaxis]
+    return np.log(np.take_along_axis(probabilities, place, axis=-1)[..., 0])
+
+
+def _cumulative_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    reached = np.cumsum(_probabilities(p, rows), axis=-1)[..., :-1]
+    return (rng.random((*reached.shape[:-1], 1)) > reached).sum(axis=-1)
+
+
+def _check_categories(family: str, name: str, y: Any, trials: Any, labels: Any) -> None:
+    if not np.array_equal(np.unique(y), np.arange(y.max() + 1)):
+        raise BayesmixError(f"Response {name!r} of family {family!r} must count categories from 0.")
+
+
+CUMULATIVE = Family(
+    name="cumulative",
+    parameters=(
+        Parameter("mu", REAL, links=("logit", "probit")),
+        Parameter(
+            "cutpoint",
+            ORDERED,
+            prior=lambda sizes: ("Normal", {"sigma": 2.5}),
+            length=lambda sizes: sizes.categories - 1,
+        ),
+    ),
+    response=ResponseKind(_check_categories, is_discrete=True),
+    density=_cumulative_log_density,
+    mean=_probabilities,
+    random=_cumulative_random,
+    pymc=lambda p, rows: (
+        {"logit": "OrderedLogistic", "probit": "OrderedProbit"}[p["mu"].link.name],
+        {"eta": p["mu"].eta, "cutpoints": p["cutpoint"].value},
+    ),
+)
+
+TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, CUMULATIVE)
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Our families and those of this file, by name."""
+    for family in TOYS:
+        monkeypatch.setitem(ENTRIES, family.name, family)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A family with numbers of its parameters and, if SciPy knows it, its distribution."""
+
+    family: str
+    auxiliary: dict[str, Any]
+    y: tuple[float, ...]
+    priors: dict[str, str]
+    eta: tuple[float, ...] = (-1.2, 0.3, 0.9, 1.6)
+    formula: str = "y ~ x + (1 + x | g)"
+    residual: bool = False
+
+    @property
+    def made(self) -> Family:
+        return next(one for one in (*FAMILIES.values(), *TOYS) if one.name == self.family)
+
+
+_COUNTS, _REAL = (0.0, 1.0, 3.0, 0.0), (-3.0, 0.1, 2.0, 1.4)
+CASES = (
+    Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
+    Case("poisson", {}, _COUNTS, {}),
+    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
+    Case("zero_inflated_poisson", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
+    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
+    Case(
+        "cumulative",
+        {"cutpoint": np.array([-1.0, 0.2, 1.5])},
+        (0.0, 3.0, 1.0, 2.0),
+        {"cutpoint": "Normal(mu=0, sigma=2.5)"},
+        # The cutpoints are the intercepts.
+        formula="y ~ 0 + x + (1 | g)",
+    ),
+)
+cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.family)
+toys = pytest.mark.parametrize("case", CASES[2:], ids=lambda case: case.family)
+
+
+def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """By SciPy."""
+    p = case.auxiliary
+    match case.family:
+        case "gaussian":
+            return stats.norm(eta, p["sigma"]).logpdf(y)
+        case "student":
+            return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
+        case "poisson":
+            return stats.poisson(np.exp(eta)).logpmf(y)
+        case "zero_inflated_poisson":
+            counts = (1 - p["psi"]) * stats.poisson(np.exp(eta)).pmf(y)
+            return np.log(counts + p["psi"] * (y == 0))
+        case "negbinomial":
+            k = p["shape"]
+            return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
+    edges = np.concatenate([[-np.inf], p["cutpoint"], [np.inf]])
+    latent = stats.logistic(eta)
+    return np.log(latent.cdf(edges[y.astype(int) + 1]) - latent.cdf(edges[y.astype(int)]))
+
+
+def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
+    """In closed form."""
+    if case.family in ("gaussian", "student"):
+        return eta
+    if case.family == "cumulative":
+        below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
+        ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
+        return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
+    return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)
+
+
+def a_frame(case: Case, n_levels: int = 6, n_each: int = 12) -> pd.DataFrame:
+    rng = np.random.default_rng(11)
+    n = n_levels * n_each
+    x = rng.normal(size=n)
+    y = case.made.draw(rng, 0.4 * x, case.auxiliary)
+    levels = np.repeat([f"g{j}" for j in range(n_levels)], n_each)
+    return pd.DataFrame({"y": y, "x": x, "g": levels})
+
+
+def labels_of(case: Case) -> list[str]:
+    """Labels of the auxiliary parameters in tables."""
+    return [
+        f"{name}:{k + 1}" if np.ndim(value) else name
+        for name, value in case.auxiliary.items()
+        for k in range(np.size(value))
+    ]
+
+
+def a_fit(case: Case, data: pd.DataFrame | None = None) -> bm.MixedFit:
+    """A fit with draws by hand: sds and correlations fixed, effects and auxiliaries at random."""
+    data = a_frame(case) if data is None else data
+    spec = bm.prepare(case.formula, data, family=case.made)
+    rng = np.random.default_rng(3)
+    shape, dims, coords = (2, 25), variable_dims(spec), coordinates(spec)
+    sizes = {name: len(labels) for name, labels in coords.items()}
+    term = spec.design.groups[0]
+    q = term.n_effects
+    values = {
+        "beta": rng.normal(0.0, 0.3, (*shape, spec.design.n_terms)),
+        f"u_{term.factor}": rng.normal(0.0, 0.3, (*shape, term.n_levels, q)),
+        f"sd_{term.factor}": rng.gamma(4.0, 0.1, (*shape, q)),
+        f"centred_sd_{term.factor}": rng.gamma(4.0, 0.1, (*shape, q)),
+    }
+    if q > 1:
+        values[f"cor_{term.factor}"] = np.broadcast_to(np.eye(q), (*shape, q, q))
+        values[f"lkj_{term.factor}"] = np.full((*shape, q * (q - 1) // 2), 0.5)
+    for name, value in case.auxiliary.items():
+        size = [sizes[dim] for dim in dims[name]]
+        noise = rng.uniform(0.9, 1.1, (*shape, *[1] * len(size)))
+        values[name] = np.broadcast_to(value, size) * noise
+    posterior = xr.Dataset(
+        {name: (("chain", "draw", *dims[name]), array) for name, array in values.items()},
+        {"chain": [0, 1], "draw": np.arange(25)}
+        | {dim: coords[dim] for name in values for dim in dims[name] if dim in coords},
+    )
+    return fit_of(spec, posterior)
+
+
+def eta_of(fit: bm.MixedFit) -> np.ndarray:
+    """Linear predictor (S, n), by hand."""
+    design, posterior = fit.design, fit.posterior
+    term = design.groups[0]
+    beta = posterior["beta"].values.reshape(-1, design.n_terms)
+    u = posterior[f"u_{term.factor}"].values.reshape(-1, term.n_levels, term.n_effects)
+    return beta @ design.X.T + (u[:, term.codes] * term.Z).sum(axis=-1)
+
+
+def at_draw(case: Case, fit: bm.MixedFit, draw: int) -> Case:
+    """The case with the auxiliaries of one draw."""
+    values = {
+        name: fit.posterior[name].values.reshape(50, *np.shape(case.auxiliary[name]))[draw]
+        for name in case.auxiliary
+    }
+    return replace(case, auxiliary=values)
+
+
+class TestDistribution:
+    @cases
+    def test_log_density_is_that_of_scipy(self, case):
+        y, eta = np.array(case.y), np.array(case.eta)
+        actual = case.made.log_density(y, eta, case.auxiliary)
+        assert_allclose(actual, expected_log_density(case, y, eta), rtol=1e-10)
+
+    @cases
+    def test_draws_of_the_parameters_broadcast(self, case):
+        y, eta = np.array(case.y), np.stack([np.array(case.eta), np.array(case.eta) + 0.5])
+        scale = np.array([1.0, 1.1])
+        draws = {
+            name: (value * scale.reshape(2, 1, *[1] * np.ndim(value)))
+            for name, value in case.auxiliary.items()
+        }
+        together = case.made.log_density(y, eta, draws)
+        for row in range(2):
+            own = {name: value[row, 0] for name, value in draws.items()}
+            assert_allclose(together[row], case.made.log_density(y, eta[row], own), rtol=1e-12)
+
+    @cases
+    def test_mean_is_that_of_the_closed_form(self, case):
+        eta = np.array(case.eta)
+        actual = case.made.expectation(eta, auxiliary=case.auxiliary)
+        assert_allclose(actual, expected_mean(case, eta), rtol=1e-12)
+
+    @cases
+    def test_draws_have_the_mean(self, case):
+        eta = np.tile(np.array(case.eta), (40_000, 1))
+        drawn = case.made.draw(np.random.default_rng(2), eta, case.auxiliary)
+        mean = expected_mean(case, np.array(case.eta))
+        if mean.ndim > 1:
+            drawn = drawn[..., np.newaxis] == np.arange(mean.shape[1])
+        error = drawn.std(axis=0) / np.sqrt(len(drawn))
+        assert (np.abs(drawn.mean(axis=0) - mean) < 4.5 * error).all()
+
+    @cases
+    def test_slopes_are_those_of_differences(self, case):
+        made = case.made
+        y, p = np.array(case.y), made.values(np.array(case.eta), case.auxiliary)
+        slopes = made.slopes(y, p, made.rows())
+        numbers = [parameter.name for parameter in made.parameters if parameter.length is None]
+        assert list(slopes) == numbers
+        step = 1e-4
+        for name, (score, information) in slopes.items():
+
+            def density(eta, name=name):
+                moved = {**p, name: replace(p[name], eta=eta)}
+                return made.density(y, moved, made.rows())
+
+            below, middle, above_ = (density(p[name].eta + k * step) for k in (-1, 0, 1))
+            assert_allclose(score, (above_ - below) / (2 * step), rtol=1e-5, atol=1e-6)
+            second = (above_ - 2 * middle + below) / step**2
+            assert_allclose(information, -second, rtol=1e-4, atol=1e-5)
+
+    @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+    def test_closed_slopes_are_those_of_differences(self, family):
+        trials = np.full(4, 5.0) if family.trials else None
+        y = np.array([0.0, 1.0, 1.0, 0.0])
+        for link in family.links:
+            made = bm.get_family(family, link)
+            p = made.values(np.array([-1.0, 0.2, 2.5, 0.7]), dict.fromkeys(made.auxiliary, 1.4))
+            rows = made.rows(trials=trials)
+            closed = made.slopes(y, p, rows, "mu")["mu"]
+            ours = replace(made, closed_slopes=None).slopes(y, p, rows, "mu")["mu"]
+            assert_allclose(closed.score, ours.score, rtol=1e-8, atol=1e-9)
+            assert_allclose(closed.information, ours.information, rtol=1e-6, atol=1e-7)
+
+    def test_differences_of_a_known_function(self):
+        at = np.array([-2.0, 0.0, 30.0])
+        found = difference(lambda x: np.sin(x), at)
+        assert_allclose(found.score, np.cos(at), rtol=1e-6, atol=1e-8)
+        assert_allclose(found.information, np.sin(at), rtol=1e-5, atol=1e-8)
+
+    @toys
+    def test_density_is_that_of_pymc(self, case):
+        pm = pytest.importorskip("pymc")
+        y, eta = np.array(case.y), np.array(case.eta)
+        name, arguments = case.made.pymc(case.made.values(eta, case.auxiliary), case.made.rows())
+        assert name == case.made.distribution
+        value = y.astype(int) if case.made.discrete else y
+        variable = getattr(pm, name).dist(**arguments)
+        computed = pm.logp(variable, value).eval(mode="FAST_COMPILE")
+        # PyMC takes Python's numbers for single precision, its constants among them.
+        assert_allclose(computed, case.made.log_density(y, eta, case.auxiliary), rtol=1e-7)
+
+
+class TestValue:
+    ETA = np.array([-40.0, -2.0, 0.0, 0.5, 3.0])
+
+    @pytest.mark.parametrize("link", LINKS.values(), ids=lambda link: link.name)
+    def test_tensors_have_the_numbers_of_arrays(self, link):
+        pt = pytest.importorskip("pytensor.tensor")
+        eta = np.abs(self.ETA) if link.name == "identity" else self.ETA
+        arrays = Value(eta, link)
+        tensors = Value(pt.as_tensor(eta), link, tensor_functions())
+        # PyMC's normal_lcdf has constants in single precision.
+        for quantity in ("value", "log"):
+            ours = getattr(tensors, quantity).eval(mode="FAST_COMPILE")
+            assert_allclose(ours, getattr(arrays, quantity), rtol=1e-6)
+        complement = tensors.complement.value.eval(mode="FAST_COMPILE")
+        assert_allclose(complement, arrays.complement.value, rtol=1e-6)
+
+    @pytest.mark.parametrize("link", LINKS.values(), ids=lambda link: link.name)
+    def test_is_what_the_link_undoes(self, link):
+        value = Value(np.array([-0.7, 0.2, 1.3]), link)
+        assert_allclose(link.function(value.value), value.eta, rtol=1e-12)
+        assert_allclose(value.complement.value, 1 - value.value, rtol=1e-12)
+
+    @pytest.mark.parametrize("name", ["logit", "probit"])
+    def test_keeps_its_digits_in_the_tails(self, name):
+        far = Value(np.array([40.0, 400.0]), LINKS[name])
+        assert (far.value == 1).all()
+        assert np.isfinite(far.complement.log).all()
+        assert (far.complement.log < -30).all()
+
+    def test_functions_are_those_of_arrays_unless_told(self):
+        assert Value(0.0, LINKS["log"]).functions is ARRAYS
+
+
+@pytest.mark.usefixtures("registered")
+class TestPipeline:
+    @cases
+    def test_default_priors_are_those_of_the_family(self, case):
+        data = a_frame(case)
+        spec = bm.prepare(case.formula, data, family=case.family)
+        table = spec.prior_table().set_index("parameter")["prior"]
+        for name, prior in case.priors.items():
+            assert table[name].startswith(prior)
+        if "sigma" in case.priors:
+            scale = spec.priors.auxiliary["sigma"].parameters["scale"]
+            assert scale == pytest.approx(data["y"].std())
+        assert list(spec.priors.auxiliary) == list(case.auxiliary)
+
+    @cases
+    def test_variance_components_have_a_residual_only_where_there_is_one(self, case):
+        table = a_fit(case).varcorr()
+        assert ("Residual" in set(table["group"])) == case.residual
+        assert table["var_prop"].sum() == pytest.approx(1)
+
+    @cases
+    def test_expected_responses_are_those_of_each_draw(self, case):
+        fit = a_fit(case)
+        eta = eta_of(fit)
+        draws = fit.epred(draws=True)
+        assert draws.dims[:3] == ("chain", "draw", "obs")
+        values = draws.values.reshape(50, *draws.shape[2:])
+        for draw in (0, 7, 49):
+            own = at_draw(case, fit, draw)
+            assert_allclose(values[draw], expected_mean(own, eta[draw]), rtol=1e-10)
+        table = fit.epred()
+        assert_allclose(table["value"], values.mean(axis=0).ravel(), rtol=1e-10)
+
+    @cases
+    def test_densities_of_rows_are_those_of_each_draw(self, case):
+        fit = a_fit(case)
+        eta, y = eta_of(fit), fit.design.y
+        log = conditional_densities(fit.spec, fit.posterior, slice(0, len(y)))
+        for draw in (0, 31):
+            own = at_draw(case, fit, draw)
+            assert_allclose(log[draw], expected_log_density(own, y, eta[draw]), rtol=1e-9)
+
+    @cases
+    def test_predictions_are_responses(self, case):
+        fit = a_fit(case)
+        drawn = fit.predict(draws=True, random_seed=1)
+        assert drawn.shape == (2, 25, fit.design.n_rows)
+        if case.made.discrete:
+            assert (drawn.values == np.floor(drawn.values)).all()
+        new = fit.predict(a_frame(case).head(3), random_seed=1)
+        assert len(new) == 3
+        np.testing.assert_array_equal(drawn, fit.predict(draws=True, random_seed=1))
+
+    @cases
+    def test_comes_back_from_a_file(self, case, tmp_path):
+        fit = a_fit(case)
+        fit.save(tmp_path / "fit")
+        back = bm.load(tmp_path / "fit")
+        assert back.family == ENTRIES[case.family]
+        assert back.spec.priors == fit.spec.priors
+        assert back.spec.priors.lengths == fit.spec.priors.lengths
+        pd.testing.assert_frame_equal(back.epred(), fit.epred())
+        pd.testing.assert_frame_equal(back.varcorr(), fit.varcorr())
+
+    @toys
+    def test_draws_out_of_their_support_do_not_come_back(self, case, tmp_path):
+        name = list(case.auxiliary)[-1]
+        fit = a_fit(case)
+        posterior = fit.posterior.assign({name: -fit.posterior[name]})
+        fit_of(fit.spec, posterior).save(tmp_path / "fit")
+        with pytest.raises(BayesmixError, match=f"a draw of {name} is out of its range"):
+            bm.load(tmp_path / "fit")
+
+    @cases
+    def test_pickles_by_name(self, case):
+        copy = pickle.loads(pickle.dumps(case.made))
+        assert copy == ENTRIES[case.family]
+
+    @cases
+    def test_diagnostics_name_each_parameter(self, case):
+        fit = a_fit(case)
+        labels = [
+            label
+            for label in fit.diagnostics()["parameter"]
+            if label.partition(":")[0] in case.auxiliary
+        ]
+        assert labels == labels_of(case)
+        draws = parameter_draws(fit.design, fit.family, fit.posterior)
+        assert all(draws[label].shape == (2, 25) for label in labels)
+
+    @cases
+    def test_each_group_has_its_own_regression(self, case):
+        fit = a_fit(case)
+        table = fit.no_pooling()
+        assert len(table) == sum(term.n_levels * term.n_effects for term in fit.design.groups)
+        if case.made.parameters[0].support is REAL and case.made.on_response_scale:
+            assert table["value"].notna().all()
+
+    @cases
+    def test_the_joint_model_has_the_density(self, case):
+        pm = pytest.importorskip("pymc")
+        spec = bm.prepare(case.formula, a_frame(case), family=case.family)
+        model = spec.build()
+        names = {variable.name for variable in model.free_RVs}
+        assert set(case.auxiliary) <= names
+        point = model.initial_point()
+        assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(point))
+        assert isinstance(model, pm.Model)
+
+    def test_a_grouping_factor_with_the_name_of_a_parameter(self):
+        case = CASES[3]
+        data = a_frame(case).rename(columns={"g": "psi"})
+        spec = bm.prepare("y ~ x + (1 | psi)", data, family=case.family)
+        assert spec.design.groups[0].dim == "psi_level"
+        assert "psi" in {variable.name for variable in spec.build().free_RVs}
+        renamed = data.rename(columns={"y": "shape"})
+        assert observed_name(bm.prepare("shape ~ x", renamed, family="poisson").design) == (
+            "shape_observed"
+        )
+
+    @pytest.mark.parametrize(
+        ("case", "name", "prior", "message"),
+        [
+            (3, "psi", bm.Prior("Uniform", upper=3), "'psi' must have its support between 0 and 1"),
+            (3, "psi", bm.Prior("HalfNormal"), "between 0 and 1.* Use for example Prior.'Beta'"),
+            (2, "nu", bm.Prior("Gamma", alpha=2, beta=0.1), "'nu' must have its support above 1"),
+            (
+                2,
+                "nu",
+                bm.Prior("Exponential"),
+                "'TruncatedNormal', mu=1, sigma=1, lower=1",
+            ),
+            (4, "shape", bm.Prior("Normal"), "'shape' must have its support on the positive"),
+            (5, "cutpoint", bm.LKJ(1), "'cutpoint' must be a Prior"),
+            (1, "psi", bm.Prior("Beta", alpha=1, beta=1), "The family has no psi"),
+        ],
+    )
+    def test_priors_out_of_the_support_are_refused(self, case, name, prior, message):
+        case = CASES[case]
+        with pytest.raises(BayesmixError, match=message):
+            bm.prepare(case.formula, a_frame(case), family=case.family, priors={name: prior})
+
+    @pytest.mark.parametrize(
+        ("case", "name", "prior"),
+        [
+            (3, "psi", bm.Prior("Uniform", lower=0.2, upper=1)),
+            (3, "psi", bm.Prior("Kumaraswamy", a=2, b=3)),
+            (2, "nu", bm.Prior("Pareto", alpha=1, m=2)),
+            (2, "nu", bm.Prior("TruncatedNormal", mu=0.1, sigma=0.3, lower=1)),
+            (4, "shape", bm.Prior("LogNormal")),
+            (5, "cutpoint", bm.Prior("StudentT", nu=3, sigma=2)),
+        ],
+    )
+    def test_priors_inside_the_support_are_taken(self, case, name, prior):
+        case = CASES[case]
+        spec = bm.prepare(case.formula, a_frame(case), family=case.family, priors={name: prior})
+        assert spec.priors.auxiliary[name] == prior
+
+    def test_a_fold_without_the_last_category_keeps_its_cutpoints(self):
+        case = CASES[5]
+        spec = bm.prepare(case.formula, a_frame(case), family=case.family)
+        few = replace(spec, design=spec.design.take(spec.design.y < 3))
+        assert few.priors.lengths == {"cutpoint": 3}
+        assert coordinates(few)["cutpoint_element"].tolist() == [1, 2, 3]
+
+    def test_probabilities_of_categories_have_a_row_each(self):
+        fit = a_fit(CASES[5])
+        table = fit.epred(a_frame(CASES[5]).iloc[[4, 2]])
+        assert list(table)[:2] == ["category", "value"]
+        assert table.index.tolist() == [4] * 4 + [2] * 4
+        assert table["category"].tolist() == [0, 1, 2, 3] * 2
+        assert table["value"].groupby(level=0).sum().tolist() == pytest.approx([1, 1])
+        assert fit.epred(draws=True).dims == ("chain", "draw", "obs", "category")
+
+
+@pytest.mark.usefixtures("registered")
+class TestSimulation:
+    @toys
+    def test_takes_the_parameters_by_name(self, case):
+        simulation = self.simulated(case)
+        assert simulation.auxiliary.keys() == case.auxiliary.keys()
+        for name, value in case.auxiliary.items():
+            assert_allclose(simulation.auxiliary[name], value)
+        assert set(labels_of(case)) <= simulation.parameters.keys()
+        assert case.made.check_response("y", simulation.data["y"]) is None
+
+    @pytest.mark.parametrize(
+        ("case", "changes", "message"),
+        [
+            (2, {"nu": 0.5}, "nu is 0.5. It is a number above 1."),
+            (2, {"nu": None}, "The student family needs its parameter nu. Give nu="),
+            (2, {"nuu": 3.0}, "has no argument 'nuu'.*sigma, nu.*Did you mean 'nu'"),
+            (3, {"psi": 1.5}, "psi is 1.5. It is a number between 0 and 1"),
+            (3, {"sigma": 1.0}, "The zero_inflated_poisson family has no residual sd"),
+            (5, {"cutpoint": [1.0, 0.0]}, "numbers on the real numbers, each larger than the one"),
+            (5, {"cutpoint": "high"}, "cutpoint is 'high'"),
+        ],
+    )
+    def test_refuses_what_the_family_does_not_have(self, case, changes, message):
+        with pytest.raises(BayesmixError, match=message):
+            self.simulated(CASES[case], **changes)
+
+    @staticmethod
+    def simulated(case: Case, **changes: Any) -> bm.Simulation:
+        return bm.simulate(
+            8,
+            9,
+            beta={"x": 0.5},
+            sd={"Intercept": 0.4},
+            family=case.made,
+            random_seed=1,
+            **(case.auxiliary | changes),
+        )
+
+    @toys
+    def test_simulates_from_a_fit(self, case):
+        simulation = bm.simulate_from(a_fit(case), a_frame(case), random_seed=1)
+        assert simulation.auxiliary.keys() == case.auxiliary.keys()
+        for name, value in simulation.auxiliary.items():
+            assert np.shape(value) == np.shape(case.auxiliary[name])
+
+
+@pytest.mark.usefixtures("registered", "without_a_screen")
+class TestFigures:
+    @cases
+    def test_components_with_their_priors(self, case):
+        fit = a_fit(case)
+        axes = np.atleast_1d(fit.plot_varcorr())
+        labels = [one.get_xlabel() for one in axes]
+        named = ["Residual sd\nof y"] if case.residual else labels_of(case)
+        assert labels[len(labels) - len(named) :] == named
+        by_label = dict(zip(labels, axes, strict=True))
+        if "psi" in by_label:
+            assert by_label["psi"].get_xlim() == (0, 1)
+        if "nu" in by_label:
+            assert by_label["nu"].get_xlim()[0] >= 1
+        for one in axes:
+            prior = next(line for line in one.lines if line.get_label() == "prior")
+            assert (prior.get_ydata() > 0).any()
+
+    @toys
+    def test_chains(self, case):
+        assert a_fit(case).plot_trace(labels_of(case)).shape == (len(labels_of(case)), 2)
+
+
+def test_sizes_are_all_that_a_prior_or_a_length_needs():
+    sizes = Sizes(scale=2.0, residual=3.0, categories=4)
+    assert STUDENT.parameters[1].prior(sizes) == ("Exponential", {"scale": 3.0})
+    assert CUMULATIVE.parameters[1].length(sizes) == 3
+
+
+def test_a_family_that_has_no_name_here_pickles_by_its_parts():
+    with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
+        pickle.dumps(STUDENT)
