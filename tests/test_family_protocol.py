@@ -1,13 +1,13 @@
-"""What a family says of itself is all that other modules ask: families that are none of ours.
+"""What a family says of itself is all that other modules ask.
 
-Each of the families here is as short as a file of `bayesmix.families` would be. Everything from
-`prepare` to a saved file works with them, and no module knows their names.
+Everything from `prepare` to a saved file works with the families of `toyfamilies`, and no module
+knows their names.
 """
 
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,173 +15,42 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from scipy import special, stats
+from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.conditional import conditional_densities
+from bayesmix.engines.nuts.rescaling import rescaled
 from bayesmix.engines.nuts.tensors import tensor_functions
-from bayesmix.families.family import ENTRIES, Family, Parameter, Rows, Sizes, Value, Values
+from bayesmix.engines.scaling import Units
+from bayesmix.families.family import ENTRIES
 from bayesmix.families.links import ARRAYS, LINKS
+from bayesmix.families.parameters import Sizes
 from bayesmix.families.registry import FAMILIES
-from bayesmix.families.responses import COUNTS, REAL_NUMBERS, ResponseKind
-from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.slopes import difference
 from bayesmix.families.supports import ORDERED, POSITIVE, REAL, UNIT, above
-from bayesmix.model.schema import coordinates, observed_name, variable_dims
+from bayesmix.families.values import Value
+from bayesmix.model.schema import coordinates, observed_name
 from bayesmix.posterior.parameters import parameter_draws
+from bayesmix.predictions.heldout import log_predictive
 from posteriors import fit_of
-
-# Student's t: a scale that is not the sd of a residual, and degrees of freedom above 1.
-
-
-def _student_log_density(y: Any, p: Values, rows: Rows) -> Any:
-    nu, sigma = p["nu"].value, p["sigma"].value
-    z = (y - p["mu"].value) / sigma
-    constant = special.gammaln((nu + 1) / 2) - special.gammaln(nu / 2)
-    return constant - 0.5 * np.log(np.pi * nu) - np.log(sigma) - (nu + 1) / 2 * np.log1p(z**2 / nu)
-
-
-STUDENT = Family(
-    name="student",
-    parameters=(
-        Parameter("mu", REAL),
-        Parameter(
-            "sigma",
-            POSITIVE,
-            prior=lambda sizes: ("Exponential", {"scale": sizes.residual}),
-            has_unit=True,
-        ),
-        Parameter(
-            "nu",
-            above(1),
-            prior=lambda sizes: ("TruncatedNormal", {"mu": 1.0, "sigma": 20.0, "lower": 1.0}),
-        ),
-    ),
-    response=REAL_NUMBERS,
-    density=_student_log_density,
-    mean=lambda p, rows: p["mu"].value,
-    random=lambda rng, p, rows: (
-        p["mu"].value + p["sigma"].value * rng.standard_t(p["nu"].value, np.shape(p["mu"].value))
-    ),
-    pymc=lambda p, rows: ("StudentT", {name: value.value for name, value in p.items()}),
+from toyfamilies import (
+    CASES,
+    CUMULATIVE,
+    STUDENT,
+    TOYS,
+    Case,
+    a_fit,
+    a_frame,
+    at_draw,
+    eta_of,
+    expected_log_density,
+    expected_mean,
+    labels_of,
 )
 
-
-# Counts with zeros beside those of the Poisson distribution.
-
-
-def _zip_log_density(y: Any, p: Values, rows: Rows) -> Any:
-    mu, psi = p["mu"], p["psi"]
-    counts = psi.complement.log + y * mu.log - mu.value - special.gammaln(y + 1)
-    return np.where(y == 0, np.logaddexp(psi.log, psi.complement.log - mu.value), counts)
-
-
-def _zip_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
-    mean = p["mu"].value
-    return np.where(rng.random(mean.shape) < p["psi"].value, 0, rng.poisson(mean))
-
-
-ZERO_INFLATED = Family(
-    name="zero_inflated_poisson",
-    parameters=(
-        Parameter("mu", POSITIVE, links=("log",)),
-        Parameter("psi", UNIT, prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0})),
-    ),
-    response=COUNTS,
-    density=_zip_log_density,
-    mean=lambda p, rows: p["psi"].complement.value * p["mu"].value,
-    random=_zip_random,
-    # PyMC's psi is the share of the Poisson distribution.
-    pymc=lambda p, rows: (
-        "ZeroInflatedPoisson",
-        {"psi": p["psi"].complement.value, "mu": p["mu"].value},
-    ),
-)
-
-
-# Counts that vary more than those of the Poisson distribution.
-
-
-def _negative_binomial_log_density(y: Any, p: Values, rows: Rows) -> Any:
-    mu, shape = p["mu"].value, p["shape"].value
-    ways = special.gammaln(y + shape) - special.gammaln(shape) - special.gammaln(y + 1)
-    return ways - shape * np.log1p(mu / shape) + y * (p["mu"].log - np.log(mu + shape))
-
-
-def _negative_binomial_slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
-    mu, shape = p["mu"].value, p["shape"].value
-    share = mu / (mu + shape)
-    return {"mu": Slope(y - (y + shape) * share, (y + shape) * share * (1 - share))}
-
-
-NEGATIVE_BINOMIAL = Family(
-    name="negbinomial",
-    parameters=(
-        Parameter("mu", POSITIVE, links=("log",)),
-        Parameter("shape", POSITIVE, prior=lambda sizes: ("Gamma", {"alpha": 0.5, "beta": 0.1})),
-    ),
-    response=COUNTS,
-    density=_negative_binomial_log_density,
-    mean=lambda p, rows: p["mu"].value,
-    random=lambda rng, p, rows: rng.poisson(
-        rng.gamma(p["shape"].value, p["mu"].value / p["shape"].value)
-    ),
-    pymc=lambda p, rows: (
-        "NegativeBinomial",
-        {"mu": p["mu"].value, "alpha": p["shape"].value},
-    ),
-    closed_slopes=_negative_binomial_slopes,
-)
-
-
-# Ordered categories, counted from 0: a latent scale that cutpoints divide.
-
-
-def _probabilities(p: Values, rows: Rows) -> Any:
-    beyond = p["cutpoint"].value - np.asarray(p["mu"].eta)[..., np.newaxis]
-    below = replace(p["mu"], eta=beyond).value
-    ends = (np.zeros((*below.shape[:-1], 1)), np.ones((*below.shape[:-1], 1)))
-    return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
-
-
-def _cumulative_log_density(y: Any, p: Values, rows: Rows) -> Any:
-    probabilities = _probabilities(p, rows)
-    place = np.broadcast_to(y, probabilities.shape[:-1]).astype(int)[..., np.newaxis]
-    return np.log(np.take_along_axis(probabilities, place, axis=-1)[..., 0])
-
-
-def _cumulative_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
-    reached = np.cumsum(_probabilities(p, rows), axis=-1)[..., :-1]
-    return (rng.random((*reached.shape[:-1], 1)) > reached).sum(axis=-1)
-
-
-def _check_categories(family: str, name: str, y: Any, trials: Any, labels: Any) -> None:
-    if not np.array_equal(np.unique(y), np.arange(y.max() + 1)):
-        raise BayesmixError(f"Response {name!r} of family {family!r} must count categories from 0.")
-
-
-CUMULATIVE = Family(
-    name="cumulative",
-    parameters=(
-        Parameter("mu", REAL, links=("logit", "probit")),
-        Parameter(
-            "cutpoint",
-            ORDERED,
-            prior=lambda sizes: ("Normal", {"sigma": 2.5}),
-            length=lambda sizes: sizes.categories - 1,
-        ),
-    ),
-    response=ResponseKind(_check_categories, is_discrete=True),
-    density=_cumulative_log_density,
-    mean=_probabilities,
-    random=_cumulative_random,
-    pymc=lambda p, rows: (
-        {"logit": "OrderedLogistic", "probit": "OrderedProbit"}[p["mu"].link.name],
-        {"eta": p["mu"].eta, "cutpoints": p["cutpoint"].value},
-    ),
-)
-
-TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, CUMULATIVE)
+cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.family)
+toys = pytest.mark.parametrize("case", CASES[2:], ids=lambda case: case.family)
 
 
 @pytest.fixture
@@ -189,141 +58,6 @@ def registered(monkeypatch):
     """Our families and those of this file, by name."""
     for family in TOYS:
         monkeypatch.setitem(ENTRIES, family.name, family)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A family with numbers of its parameters and, if SciPy knows it, its distribution."""
-
-    family: str
-    auxiliary: dict[str, Any]
-    y: tuple[float, ...]
-    priors: dict[str, str]
-    eta: tuple[float, ...] = (-1.2, 0.3, 0.9, 1.6)
-    formula: str = "y ~ x + (1 + x | g)"
-    residual: bool = False
-
-    @property
-    def made(self) -> Family:
-        return next(one for one in (*FAMILIES.values(), *TOYS) if one.name == self.family)
-
-
-_COUNTS, _REAL = (0.0, 1.0, 3.0, 0.0), (-3.0, 0.1, 2.0, 1.4)
-CASES = (
-    Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
-    Case("poisson", {}, _COUNTS, {}),
-    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
-    Case("zero_inflated_poisson", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
-    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
-    Case(
-        "cumulative",
-        {"cutpoint": np.array([-1.0, 0.2, 1.5])},
-        (0.0, 3.0, 1.0, 2.0),
-        {"cutpoint": "Normal(mu=0, sigma=2.5)"},
-        # The cutpoints are the intercepts.
-        formula="y ~ 0 + x + (1 | g)",
-    ),
-)
-cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.family)
-toys = pytest.mark.parametrize("case", CASES[2:], ids=lambda case: case.family)
-
-
-def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    """By SciPy."""
-    p = case.auxiliary
-    match case.family:
-        case "gaussian":
-            return stats.norm(eta, p["sigma"]).logpdf(y)
-        case "student":
-            return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
-        case "poisson":
-            return stats.poisson(np.exp(eta)).logpmf(y)
-        case "zero_inflated_poisson":
-            counts = (1 - p["psi"]) * stats.poisson(np.exp(eta)).pmf(y)
-            return np.log(counts + p["psi"] * (y == 0))
-        case "negbinomial":
-            k = p["shape"]
-            return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
-    edges = np.concatenate([[-np.inf], p["cutpoint"], [np.inf]])
-    latent = stats.logistic(eta)
-    return np.log(latent.cdf(edges[y.astype(int) + 1]) - latent.cdf(edges[y.astype(int)]))
-
-
-def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
-    """In closed form."""
-    if case.family in ("gaussian", "student"):
-        return eta
-    if case.family == "cumulative":
-        below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
-        ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
-        return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
-    return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)
-
-
-def a_frame(case: Case, n_levels: int = 6, n_each: int = 12) -> pd.DataFrame:
-    rng = np.random.default_rng(11)
-    n = n_levels * n_each
-    x = rng.normal(size=n)
-    y = case.made.draw(rng, 0.4 * x, case.auxiliary)
-    levels = np.repeat([f"g{j}" for j in range(n_levels)], n_each)
-    return pd.DataFrame({"y": y, "x": x, "g": levels})
-
-
-def labels_of(case: Case) -> list[str]:
-    """Labels of the auxiliary parameters in tables."""
-    return [
-        f"{name}:{k + 1}" if np.ndim(value) else name
-        for name, value in case.auxiliary.items()
-        for k in range(np.size(value))
-    ]
-
-
-def a_fit(case: Case, data: pd.DataFrame | None = None) -> bm.MixedFit:
-    """A fit with draws by hand: sds and correlations fixed, effects and auxiliaries at random."""
-    data = a_frame(case) if data is None else data
-    spec = bm.prepare(case.formula, data, family=case.made)
-    rng = np.random.default_rng(3)
-    shape, dims, coords = (2, 25), variable_dims(spec), coordinates(spec)
-    sizes = {name: len(labels) for name, labels in coords.items()}
-    term = spec.design.groups[0]
-    q = term.n_effects
-    values = {
-        "beta": rng.normal(0.0, 0.3, (*shape, spec.design.n_terms)),
-        f"u_{term.factor}": rng.normal(0.0, 0.3, (*shape, term.n_levels, q)),
-        f"sd_{term.factor}": rng.gamma(4.0, 0.1, (*shape, q)),
-        f"centred_sd_{term.factor}": rng.gamma(4.0, 0.1, (*shape, q)),
-    }
-    if q > 1:
-        values[f"cor_{term.factor}"] = np.broadcast_to(np.eye(q), (*shape, q, q))
-        values[f"lkj_{term.factor}"] = np.full((*shape, q * (q - 1) // 2), 0.5)
-    for name, value in case.auxiliary.items():
-        size = [sizes[dim] for dim in dims[name]]
-        noise = rng.uniform(0.9, 1.1, (*shape, *[1] * len(size)))
-        values[name] = np.broadcast_to(value, size) * noise
-    posterior = xr.Dataset(
-        {name: (("chain", "draw", *dims[name]), array) for name, array in values.items()},
-        {"chain": [0, 1], "draw": np.arange(25)}
-        | {dim: coords[dim] for name in values for dim in dims[name] if dim in coords},
-    )
-    return fit_of(spec, posterior)
-
-
-def eta_of(fit: bm.MixedFit) -> np.ndarray:
-    """Linear predictor (S, n), by hand."""
-    design, posterior = fit.design, fit.posterior
-    term = design.groups[0]
-    beta = posterior["beta"].values.reshape(-1, design.n_terms)
-    u = posterior[f"u_{term.factor}"].values.reshape(-1, term.n_levels, term.n_effects)
-    return beta @ design.X.T + (u[:, term.codes] * term.Z).sum(axis=-1)
-
-
-def at_draw(case: Case, fit: bm.MixedFit, draw: int) -> Case:
-    """The case with the auxiliaries of one draw."""
-    values = {
-        name: fit.posterior[name].values.reshape(50, *np.shape(case.auxiliary[name]))[draw]
-        for name in case.auxiliary
-    }
-    return replace(case, auxiliary=values)
 
 
 class TestDistribution:
@@ -538,11 +272,26 @@ class TestPipeline:
 
     @cases
     def test_each_group_has_its_own_regression(self, case):
-        fit = a_fit(case)
-        table = fit.no_pooling()
-        assert len(table) == sum(term.n_levels * term.n_effects for term in fit.design.groups)
-        if case.made.parameters[0].support is REAL and case.made.on_response_scale:
-            assert table["value"].notna().all()
+        """Given the true parameters, estimates of groups are the truth but for their errors."""
+        simulation = bm.simulate(
+            {"g": 30},
+            200,
+            beta={"x": 0.5},
+            sd={"Intercept": 0.4},
+            family=case.made,
+            random_seed=4,
+            **case.auxiliary,
+        )
+        fit = a_fit(replace(case, formula="y ~ 0 + x + (1 | g)"), simulation.data)
+        truth = {"beta": 0.5} | case.auxiliary
+        posterior = fit.posterior.assign(
+            {name: xr.zeros_like(fit.posterior[name]) + value for name, value in truth.items()}
+        )
+        table = fit_of(fit.spec, posterior).no_pooling().set_index("group")
+        u = simulation.u["g"]["Intercept"]
+        z = (table["value"] - u.loc[table.index]) / table["se"]
+        assert abs(z.mean()) < 4 / np.sqrt(30)
+        assert 0.6 < z.std() < 1.5
 
     @cases
     def test_the_joint_model_has_the_density(self, case):
@@ -553,7 +302,58 @@ class TestPipeline:
         assert set(case.auxiliary) <= names
         point = model.initial_point()
         assert np.isfinite(model.compile_logp(mode="FAST_COMPILE")(point))
-        assert isinstance(model, pm.Model)
+        with model:
+            assert pm.modelcontext(None).named_vars.keys() >= case.auxiliary.keys()
+
+    def test_draws_of_the_prior_rise(self):
+        case = CASES[5]
+        prior = bm.prepare(case.formula, a_frame(case), family=case.family).sample_prior(
+            40, random_seed=1
+        )
+        cutpoints = prior["prior"]["cutpoint"]
+        assert cutpoints.dims == ("chain", "draw", "cutpoint_element")
+        assert (np.diff(cutpoints.values) > 0).all()
+        assert not np.isnan(prior["prior_predictive"]["y_observed"].values).any()
+
+    def test_parameters_with_the_unit_of_the_response_follow_it(self):
+        case = CASES[2]
+        data = a_frame(case)
+        spec = bm.prepare(case.formula, data.assign(y=data["y"] * 2.0**40), family=case.family)
+        units = Units.of(spec.design, 20, response=True)
+        own = rescaled(spec, units).priors.auxiliary
+        assert units.response > 1e9
+        scale = spec.priors.auxiliary["sigma"].parameters["scale"]
+        assert own["sigma"].parameters["scale"] == scale / units.response
+        assert own["nu"] == spec.priors.auxiliary["nu"]
+
+    @cases
+    def test_rows_that_were_not_fitted(self, case):
+        fit = a_fit(case)
+        levels = fit.design.groups[0].codes
+        train, new = levels < 5, np.flatnonzero(levels == 5)
+        spec = replace(fit.spec, design=fit.spec.design.take(train))
+        known = log_predictive(spec, fit.design.take(train), fit.posterior, 1)
+        log = conditional_densities(fit.spec, fit.posterior, slice(0, fit.design.n_rows))
+        expected = logsumexp(log, axis=0) - np.log(50)
+        if not case.residual:
+            assert_allclose(known, expected[train], rtol=1e-8)
+        unseen = log_predictive(spec, fit.design.take(new), fit.posterior, 1)
+        assert np.isfinite(unseen).all()
+
+    @toys
+    def test_leaves_rows_out(self, case):
+        with pytest.warns(bm.ComparisonWarning, match="Pareto"):
+            elpd = a_fit(case).loo()
+        assert np.isfinite(float(elpd.elpd))
+
+    def test_a_family_without_a_name_needs_columns_with_other_names(self, monkeypatch):
+        monkeypatch.delitem(ENTRIES, "zero_inflated_poisson")
+        case = CASES[3]
+        data = a_frame(case).rename(columns={"g": "psi"})
+        with pytest.raises(BayesmixError, match="The grouping factor 'psi' has the name of a para"):
+            bm.prepare("y ~ x + (1 | psi)", data, family=case.made)
+        with pytest.raises(BayesmixError, match="The response has the name of a parameter"):
+            bm.prepare("psi ~ x", a_frame(case).rename(columns={"y": "psi"}), family=case.made)
 
     def test_a_grouping_factor_with_the_name_of_a_parameter(self):
         case = CASES[3]
@@ -700,3 +500,47 @@ def test_sizes_are_all_that_a_prior_or_a_length_needs():
 def test_a_family_that_has_no_name_here_pickles_by_its_parts():
     with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
         pickle.dumps(STUDENT)
+
+
+@pytest.mark.parametrize(
+    ("support", "inside", "outside", "edge"),
+    [
+        (REAL, [-1e300, 0.0], [np.inf], []),
+        (POSITIVE, [1e-300, 4.0], [0.0, -1.0, np.nan], [0.0]),
+        (UNIT, [0.2, 0.999], [0.0, 1.0, 3.0], [0.0, 1.0]),
+        (above(1), [1.001, 1e9], [1.0, 0.5], [1.0]),
+        (ORDERED, [[-1.0, 0.0, 2.0]], [[0.0, 0.0], [1.0, 0.0]], [[0.0, 0.0]]),
+    ],
+)
+def test_supports(support, inside, outside, edge):
+    assert all(support.holds(one) for one in inside)
+    assert not any(support.holds(one) for one in outside)
+    assert all(support.may_hold(one) for one in [*inside, *edge])
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("registered")
+@toys
+def test_nuts_finds_the_parameters(case):
+    simulation = bm.simulate(
+        25,
+        20,
+        beta={"x": 0.5},
+        sd={"Intercept": 0.4},
+        family=case.family,
+        random_seed=4,
+        **case.auxiliary,
+    )
+    fit = bm.fit(
+        simulation.formula,
+        simulation.data,
+        family=case.family,
+        draws=500,
+        tune=500,
+        chains=2,
+        random_seed=1,
+        progressbar=False,
+    )
+    draws = parameter_draws(fit.design, fit.family, fit.posterior)
+    for label, truth in simulation.parameters.items():
+        assert abs(draws[label].mean() - truth) < 4 * draws[label].std()

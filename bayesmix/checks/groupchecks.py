@@ -190,9 +190,8 @@ def _intercept_alone(draft: Draft, index: int, candidates: Candidates) -> Draft:
 
 
 def _is_binary(design: Design, family: Family) -> bool:
-    return family.name == "bernoulli" or (
-        design.trials is not None and bool(design.trials.max() <= 1)
-    )
+    one_trial = design.trials is None or bool(design.trials.max() <= 1)
+    return family.binary and one_trial
 
 
 def _one_row_per_level(

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from bayesmix.families.binomial import slope_of_trials
-from bayesmix.families.family import Family, Parameter, Rows, Values
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import BINARY
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
+from bayesmix.families.values import Rows, Values
 
 __all__ = ["BERNOULLI"]
 

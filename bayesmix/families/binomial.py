@@ -8,10 +8,12 @@ import numpy as np
 from scipy.special import betaln, expit, log_ndtr
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.families.family import Family, Parameter, Rows, Value, Values
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import TRIALS
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
+from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["BINOMIAL", "slope_of_trials"]
 

@@ -16,121 +16,15 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.families.links import ARRAYS, LINKS, Functions, Link
-from bayesmix.families.responses import (
-    Labels,
-    ResponseKind,
-    as_numbers,
-    nearest_whole,
-    rows_of,
-)
+from bayesmix.families.links import ARRAYS, LINKS, Functions
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.slopes import Slope, difference
-from bayesmix.families.supports import Support
+from bayesmix.families.values import Rows, Value, Values
 
-__all__ = ["ENTRIES", "Family", "Parameter", "Rows", "Sizes", "Values"]
+__all__ = ["ENTRIES", "Family"]
 
 type Auxiliary = Mapping[str, Any]
-type Values = Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """What default priors and lengths of parameters go by.
-
-    Attributes
-    ----------
-    scale : float
-        Sd of the response where the link is the identity, 1 otherwise.
-    residual : float
-        The same, of a row of weight one.
-    categories : int
-        Of a response that is a whole number, one more than the largest: the number of categories
-        that are counted from 0. 0 otherwise.
-    """
-
-    scale: float
-    residual: float
-    categories: int
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A parameter of the distribution of the response.
-
-    Attributes
-    ----------
-    name : str
-        As in paths of priors and in tables.
-    support : Support
-        Where it may lie.
-    links : tuple of str
-        To a linear predictor, the default first. A parameter without one is on its own scale.
-    prior : callable, optional
-        `Sizes` -> PyMC's name of the default prior, and its parameters by PyMC's names. The first
-        parameter of a family has none: it has a linear predictor.
-    length : callable, optional
-        `Sizes` -> number of elements, which stand on the last axis; None for one number.
-    has_unit : bool
-        Whether it has the unit of the response where the link of the family is the identity.
-    """
-
-    name: str
-    support: Support
-    links: tuple[str, ...] = ("identity",)
-    prior: Callable[[Sizes], tuple[str, dict[str, float]]] | None = None
-    length: Callable[[Sizes], int] | None = None
-    has_unit: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A parameter at rows and draws, computed from its linear predictor when it is asked for.
-
-    Attributes
-    ----------
-    eta : ndarray or tensor
-        Linear predictor; draws, rows and, of a parameter with a length, its elements last.
-    link : Link
-    functions : Functions
-        Those that `eta` needs.
-    """
-
-    eta: Any
-    link: Link
-    functions: Functions = ARRAYS
-
-    @property
-    def value(self) -> Any:
-        """The parameter itself."""
-        return self.link.inverse(self.eta, self.functions)
-
-    @property
-    def log(self) -> Any:
-        """Its logarithm, finite where the parameter rounds to 0."""
-        return self.link.log_inverse(self.eta, self.functions)
-
-    @property
-    def complement(self) -> Value:
-        """One less the parameter, which keeps its digits where the parameter rounds to 1."""
-        if self.link.is_symmetric:
-            return replace(self, eta=-self.eta)
-        return replace(self, eta=1 - self.value, link=LINKS["identity"])
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """What is known of rows beside their parameters.
-
-    Attributes
-    ----------
-    weights : ndarray or tensor, or None
-        Precision weights.
-    trials : ndarray or tensor, or None
-        Numbers of trials.
-    """
-
-    weights: Any = None
-    trials: Any = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -439,26 +333,7 @@ class Family:
             The response is empty, not numeric, not finite, outside the support of the family or
             without information on its mean, or trials are absent, superfluous or too few.
         """
-        if trials is not None and not self.trials:
-            raise BayesmixError(
-                f"Response {name!r} has a number of trials, but family {self.name!r} takes none. "
-                "Use family='binomial', or a response without trials."
-            )
-        if trials is None and self.trials:
-            raise BayesmixError(
-                f"Family {self.name!r} needs the number of trials beside the response {name!r}. "
-                "Write p(successes, trials) on the left of the formula, or, for a proportion, pass "
-                "weights='<column of the trials>'; for one trial a row use family='bernoulli'."
-            )
-        response = as_numbers(f"Response {name!r}", y, labels)
-        if response.size == 0:
-            raise BayesmixError(f"Response {name!r} has no rows.")
-        what = f"The trials of response {name!r}"
-        numbers = None if trials is None else as_numbers(what, trials, labels)
-        if self.discrete:
-            response = nearest_whole(response)
-            numbers = None if numbers is None else nearest_whole(numbers)
-        self.response.check(self.name, name, response, numbers, labels)
+        self.response.check_numbers(self.name, name, y, trials, labels)
 
     def check_weights(self, weights: npt.ArrayLike | None) -> None:
         """Raise if the weights cannot be used with this family.

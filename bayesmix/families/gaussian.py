@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesmix.families.family import Family, Parameter, Rows, Values
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
+from bayesmix.families.values import Rows, Values
 
 __all__ = ["GAUSSIAN"]
 

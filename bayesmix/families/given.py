@@ -9,7 +9,8 @@ import numpy as np
 from bayesmix.base.arguments import as_number, few, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
-from bayesmix.families.family import Family, Parameter
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 
 __all__ = ["given_parameters"]
 

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaln
 
-from bayesmix.families.family import Family, Parameter, Rows, Values
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import COUNTS
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
+from bayesmix.families.values import Rows, Values
 
 __all__ = ["POISSON"]
 

@@ -53,6 +53,36 @@ class ResponseKind:
     is_binary: bool = False
     has_trials: bool = False
 
+    def check_numbers(
+        self,
+        family: str,
+        name: str,
+        y: npt.ArrayLike,
+        trials: npt.ArrayLike | None,
+        labels: Labels,
+    ) -> None:
+        """Raise if values cannot be a response of this kind; see `Family.check_response`."""
+        if trials is not None and not self.has_trials:
+            raise BayesmixError(
+                f"Response {name!r} has a number of trials, but family {family!r} takes none. "
+                "Use family='binomial', or a response without trials."
+            )
+        if trials is None and self.has_trials:
+            raise BayesmixError(
+                f"Family {family!r} needs the number of trials beside the response {name!r}. "
+                "Write p(successes, trials) on the left of the formula, or, for a proportion, pass "
+                "weights='<column of the trials>'; for one trial a row use family='bernoulli'."
+            )
+        response = as_numbers(f"Response {name!r}", y, labels)
+        if response.size == 0:
+            raise BayesmixError(f"Response {name!r} has no rows.")
+        what = f"The trials of response {name!r}"
+        numbers = None if trials is None else as_numbers(what, trials, labels)
+        if self.is_discrete:
+            response = nearest_whole(response)
+            numbers = None if numbers is None else nearest_whole(numbers)
+        self.check(family, name, response, numbers, labels)
+
 
 def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> FloatArray:
     """Replace numbers that are whole but for rounding error by the whole number.

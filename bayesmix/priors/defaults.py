@@ -16,8 +16,10 @@ from scipy.special import logsumexp
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
-from bayesmix.families.family import Family, Sizes
+from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
+from bayesmix.families.parameters import Sizes
+from bayesmix.families.registry import parameter_names
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import Leaf, PriorSet, edited, read_edits
@@ -164,6 +166,7 @@ _SUPPORTS = {"Intercept": REAL, "beta": REAL, "sd": POSITIVE, "cor": REAL}
 
 def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[Leaf]:
     """Yield the parameters that the family has beside the linear predictor."""
+    _check_names(design, family)
     sizes = Sizes(
         scale=scale,
         residual=scale * root_mean_weight(design),
@@ -181,6 +184,21 @@ def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[
             support=parameter.support,
             length=None if parameter.length is None else parameter.length(sizes),
         )
+
+
+def _check_names(design: Design, family: Family) -> None:
+    """Raise for columns with the name of a parameter, which families by name make way for."""
+    unknown = set(family.auxiliary) - parameter_names()
+    if not unknown:
+        return
+    names = {"The response": design.response}
+    names |= {f"The grouping factor {group.factor!r}": group.dim for group in design.groups}
+    for what, name in names.items():
+        if name in unknown:
+            raise BayesmixError(
+                f"{what} has the name of a parameter of family {family.name!r}, {name}. Rename "
+                "the column."
+            )
 
 
 def _location(design: Design, family: Family) -> float:
