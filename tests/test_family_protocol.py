@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
+from scipy import stats
 from scipy.special import logsumexp
 
 import bayesmix as bm
@@ -516,6 +518,24 @@ def test_supports(support, inside, outside, edge):
     assert all(support.holds(one) for one in inside)
     assert not any(support.holds(one) for one in outside)
     assert all(support.may_hold(one) for one in [*inside, *edge])
+
+
+def test_the_family_of_the_design_document(monkeypatch):
+    sleepstudy = bm.load_dataset("sleepstudy")
+    document = Path(__file__).parent.parent / "docs" / "design.md"
+    text = document.read_text(encoding="utf-8")
+    code = text.partition("`families/laplace.py`:\n\n```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    laplace = names["LAPLACE"]
+    monkeypatch.setitem(ENTRIES, "laplace", laplace)
+    y, eta = np.array([-1.0, 0.4, 3.0]), np.array([0.2, 0.4, 0.6])
+    expected = stats.laplace(eta, 1.5).logpdf(y)
+    assert_allclose(laplace.log_density(y, eta, {"scale": 1.5}), expected, rtol=1e-12)
+    spec = bm.prepare("Reaction ~ Days + (Days | Subject)", sleepstudy, family="laplace")
+    scale = spec.priors.auxiliary["scale"].parameters["scale"]
+    assert scale == pytest.approx(sleepstudy["Reaction"].std())
+    assert "scale" in {variable.name for variable in spec.build().free_RVs}
 
 
 @pytest.mark.slow
