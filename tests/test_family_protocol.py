@@ -246,6 +246,13 @@ class TestPipeline:
         pd.testing.assert_frame_equal(back.epred(), fit.epred())
         pd.testing.assert_frame_equal(back.varcorr(), fit.varcorr())
 
+    def test_a_family_without_a_name_is_not_saved(self, tmp_path, monkeypatch):
+        fit = a_fit(CASES[2])
+        monkeypatch.delitem(ENTRIES, "student")
+        with pytest.raises(BayesmixError, match="'student' is none of those that have one: gauss"):
+            fit.save(tmp_path / "fit")
+        assert not (tmp_path / "fit").exists()
+
     @toys
     def test_draws_out_of_their_support_do_not_come_back(self, case, tmp_path):
         name = list(case.auxiliary)[-1]
@@ -502,6 +509,11 @@ def test_sizes_are_all_that_a_prior_or_a_length_needs():
 def test_a_family_that_has_no_name_here_pickles_by_its_parts():
     with pytest.raises((pickle.PicklingError, AttributeError), match="lambda"):
         pickle.dumps(STUDENT)
+    another = replace(bm.get_family("poisson"), name="counts")
+    assert pickle.loads(pickle.dumps(another)) == another
+    # A name that is taken by another family does not stand for this one.
+    impostor = replace(bm.get_family("poisson"), name="binomial")
+    assert pickle.loads(pickle.dumps(impostor)) == impostor
 
 
 @pytest.mark.parametrize(

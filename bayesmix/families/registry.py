@@ -17,7 +17,7 @@ from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.poisson import POISSON
 
-__all__ = ["FAMILIES", "get_family", "parameter_names"]
+__all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 ENTRIES.update({family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -71,6 +71,12 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
     return FAMILIES[name] if asked is None else _with_link(FAMILIES[name], asked)
 
 
+def is_known(family: Family) -> bool:
+    """Tell whether the name of a family stands for it."""
+    named = FAMILIES.get(family.name)
+    return named is not None and replace(named, link=family.link) == family
+
+
 def parameter_names() -> frozenset[str]:
     """Collect the names of all auxiliary parameters: those of variables of some posterior."""
     return frozenset(name for family in FAMILIES.values() for name in family.auxiliary)
@@ -78,7 +84,7 @@ def parameter_names() -> frozenset[str]:
 
 def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
-    if family.name in FAMILIES:
+    if is_known(family):
         return get_family, (family.name, family.link)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced

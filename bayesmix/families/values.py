@@ -42,7 +42,7 @@ class Value:
 
     @property
     def complement(self) -> Value:
-        """One less the parameter, which keeps its digits where the parameter rounds to 1."""
+        """One less the parameter; of a symmetric link with all digits where that rounds to 0."""
         if self.link.is_symmetric:
             return replace(self, eta=-self.eta)
         return replace(self, eta=1 - self.value, link=LINKS["identity"])

@@ -26,7 +26,7 @@ from formulae import __version__ as formulae_version
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.version import __version__
-from bayesmix.families.registry import get_family
+from bayesmix.families.registry import FAMILIES, get_family, is_known
 from bayesmix.formula.formula import parse_formula
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
@@ -177,6 +177,11 @@ def _damaged(source: Path, metadata: Mapping[str, Any], error: Exception) -> Bay
 
 def _plain_fit(fit: Fitted) -> dict[str, Plain]:
     spec = fit.spec
+    if not is_known(spec.family):
+        raise BayesmixError(
+            f"A file holds the name of a family, and {spec.family.name!r} is none of those that "
+            f"have one: {', '.join(FAMILIES)}."
+        )
     return {
         "formula": spec.design.formula.text,
         "family": {"name": spec.family.name, "link": spec.family.link},
