@@ -35,6 +35,7 @@ from bayesmix.families.values import Value
 from bayesmix.model.schema import coordinates, observed_name
 from bayesmix.posterior.parameters import parameter_draws
 from bayesmix.predictions.heldout import log_predictive
+from bayesmix.tables.components import family_parameters
 from posteriors import fit_of
 from toyfamilies import (
     CASES,
@@ -278,6 +279,19 @@ class TestPipeline:
         assert labels == labels_of(case)
         draws = parameter_draws(fit.design, fit.family, fit.posterior)
         assert all(draws[label].shape == (2, 25) for label in labels)
+
+    @cases
+    def test_the_summary_shows_each_parameter(self, case):
+        fit = a_fit(case)
+        table = family_parameters(fit)
+        assert list(table["parameter"]) == ([] if case.residual else labels_of(case))
+        assert ("Family Parameters" in str(fit.summary())) == (len(table) > 0)
+        assert ("Family Parameters" in str(fit.summary(ci=False))) == (len(table) > 0)
+        for label, value in table.set_index("parameter")["value"].items():
+            name, _, element = label.partition(":")
+            draws = fit.posterior[name].values
+            own = draws[..., int(element) - 1] if element else draws
+            assert value == pytest.approx(own.mean())
 
     @cases
     def test_each_group_has_its_own_regression(self, case):

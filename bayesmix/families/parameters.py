@@ -41,7 +41,8 @@ class Parameter:
     support : Support
         Where it may lie.
     links : tuple of str
-        To a linear predictor, the default first. A parameter without one is on its own scale.
+        Those that it may have to a linear predictor, the default first. Without a linear predictor
+        it is on its own scale.
     prior : callable, optional
         `Sizes` -> PyMC's name of the default prior, and its parameters by PyMC's names. The first
         parameter of a family has none: it has a linear predictor.

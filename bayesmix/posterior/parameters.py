@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bayesmix.families.family import Family
 
 __all__ = [
+    "auxiliary_draws",
     "auxiliary_names",
     "beta_draws",
     "correlation_draws",
@@ -53,8 +54,7 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
         draws |= {f"sd:{term.factor}:{e}": x for e, x in zip(term.effects, sd, strict=True)}
         for i, j, values in correlation_draws(term, posterior):
             draws[f"cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
-    for name in auxiliary_names(family, posterior):
-        draws |= _by_element(name, posterior[name])
+    draws |= auxiliary_draws(family, posterior)
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
@@ -85,6 +85,14 @@ def number_of_draws(posterior: xr.Dataset) -> int:
 def auxiliary_names(family: Family, posterior: xr.Dataset) -> list[str]:
     """Auxiliary parameters: the posterior also holds the joint model's free variables."""
     return [name for name in family.auxiliary if name in posterior.data_vars]
+
+
+def auxiliary_draws(family: Family, posterior: xr.Dataset) -> dict[str, FloatArray]:
+    """Draws (S,) of the auxiliary parameters by label, of those with a length each element."""
+    draws: dict[str, FloatArray] = {}
+    for name in auxiliary_names(family, posterior):
+        draws |= _by_element(name, posterior[name])
+    return draws
 
 
 def _by_element(name: str, values: xr.DataArray) -> dict[str, FloatArray]:
