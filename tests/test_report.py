@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.families.registry import get_family
 from bayesmix.tables.report import Summary, sampling_line
 from bayesmix.tables.report import summary as summary_of
 from posteriors import CASES, Case, counts, pupils, regression, slopes
@@ -158,7 +159,7 @@ def test_without_groups_or_population_effects():
         )
     )
     assert "Fixed Effects" not in text
-    case = regression()
+    case = dataclasses.replace(regression(), family=get_family("poisson"))
     text = repr(of(dataclasses.replace(case, posterior=case.posterior.drop_vars("sigma"))))
     assert "Variance Components" not in text
 
