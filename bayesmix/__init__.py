@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from bayesmix.criteria.comparison import Comparison, compare
     from bayesmix.criteria.correlation import CorrelationComparison
     from bayesmix.data.datasets import load_dataset
-    from bayesmix.families.families import Family, get_family
+    from bayesmix.families.family import Family
+    from bayesmix.families.registry import get_family
     from bayesmix.figures.plots import plot_compare, plot_correlation
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
@@ -91,7 +92,7 @@ _MODULE_OF = {
     "ConvergenceWarning": "base.errors",
     "CorrelationComparison": "criteria.correlation",
     "DesignWarning": "base.errors",
-    "Family": "families.families",
+    "Family": "families.family",
     "FormulaError": "base.errors",
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
@@ -99,7 +100,7 @@ _MODULE_OF = {
     "Simulation": "simulation",
     "compare": "criteria.comparison",
     "fit": "fitting",
-    "get_family": "families.families",
+    "get_family": "families.registry",
     "load": "fitting",
     "load_dataset": "data.datasets",
     "plot_compare": "figures.plots",

@@ -24,7 +24,7 @@ from bayesmix.engines import refits
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
-from bayesmix.families.families import Family
+from bayesmix.families.family import Family
 from bayesmix.figures import plots
 from bayesmix.figures.effects import plot_ranef
 from bayesmix.figures.shrinkage import plot_shrinkage

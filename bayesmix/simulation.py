@@ -23,7 +23,9 @@ from bayesmix.base.arguments import (
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.families.families import Family, get_family
+from bayesmix.families.family import Family
+from bayesmix.families.given import given_parameters
+from bayesmix.families.registry import get_family
 from bayesmix.frames.columns import learn_factor
 from bayesmix.frames.frames import open_frame
 from bayesmix.model.centring import (
@@ -72,8 +74,8 @@ class Simulation:
         effect x effect.
     u : dict of str to pandas.DataFrame
         For each grouping factor, the effects that were drawn, level x effect.
-    sigma : float or None
-        Residual sd; None for a family without one.
+    auxiliary : dict of str to float or ndarray
+        The other parameters of the family: ``sigma``, ``nu``, ...
     eta : ndarray, shape (n,)
         Linear predictor of each row of `data`.
     """
@@ -85,8 +87,14 @@ class Simulation:
     sd: dict[str, dict[str, float]]
     cor: dict[str, pd.DataFrame]
     u: dict[str, pd.DataFrame]
-    sigma: float | None
+    auxiliary: dict[str, float | npt.NDArray[np.float64]]
     eta: npt.NDArray[np.float64]
+
+    @property
+    def sigma(self) -> float | None:
+        """Residual sd; None for a family without one."""
+        sigma = self.auxiliary.get("sigma")
+        return None if sigma is None else float(sigma)
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -101,8 +109,11 @@ class Simulation:
             R = matrix.to_numpy()
             for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
                 values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
-        if self.sigma is not None:
-            values["sigma"] = self.sigma
+        for name, value in self.auxiliary.items():
+            if np.ndim(value):
+                values |= {f"{name}:{k}": float(x) for k, x in enumerate(np.ravel(value), start=1)}
+            else:
+                values[name] = float(value)
         return values
 
     def __repr__(self) -> str:
@@ -128,6 +139,7 @@ def simulate(
     trials: int | Sequence[int] = 10,
     dropout: float = 0.0,
     random_seed: int | np.random.Generator | None = None,
+    **parameters: float | Sequence[float],
 ) -> Simulation:
     """Simulate grouped data from a mixed model with known parameters.
 
@@ -163,6 +175,8 @@ def simulate(
         first row of every group remains.
     random_seed : int, Generator or None
         The same seed gives the same data.
+    **parameters : float or sequence of float
+        The other parameters of the family by name, such as ``nu``; all that it has.
 
     Returns
     -------
@@ -172,7 +186,7 @@ def simulate(
     Raises
     ------
     BayesmixError
-        If a size, an sd, a correlation matrix or a name cannot be used.
+        If a size, an sd, a correlation matrix, a name or a parameter cannot be used.
 
     Examples
     --------
@@ -239,8 +253,7 @@ def simulate(
         u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
         eta += term.dot(values)
 
-    residual = _residual_sd(sigma, family)
-    auxiliary = {} if residual is None else {"sigma": residual}
+    auxiliary = given_parameters("simulate", family, {"sigma": sigma, **parameters})
     counts = _trials(trials, n_rows) if family.trials else None
     response = family.draw(rng, eta, auxiliary, None, counts)
     if family.discrete and not response.max() <= _LARGEST_COUNT:
@@ -265,7 +278,7 @@ def simulate(
         sd=sds,
         cor=correlations,
         u=u,
-        sigma=residual,
+        auxiliary=auxiliary,
         eta=eta,
     )
 
@@ -369,10 +382,9 @@ def simulate_from(
         eta = eta + term.dot(values)
         sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
         u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
-    auxiliary = {name: value(name) for name in family.auxiliary}
+    auxiliary = {name: value(name)[()] for name in family.auxiliary}
     y = family.draw(rng, eta, auxiliary, design.weights, design.trials)
     columns |= _response_columns(design, y)
-    sigma = auxiliary.get("sigma")
     return Simulation(
         data=pd.DataFrame(columns, index=design.index),
         formula=fit.design.formula.text,
@@ -381,7 +393,7 @@ def simulate_from(
         sd=sds,
         cor=correlations,
         u=u,
-        sigma=None if sigma is None else float(sigma),
+        auxiliary={name: x if np.ndim(x) else float(x) for name, x in auxiliary.items()},
         eta=eta,
     )
 
@@ -572,17 +584,6 @@ def _term(
         Z=np.column_stack([covariates[effect] for effect in effects]),
         blocks=(tuple(range(len(effects))),),
     )
-
-
-def _residual_sd(sigma: float | None, family: Family) -> float | None:
-    if "sigma" not in family.auxiliary:
-        if sigma is not None:
-            raise BayesmixError(f"The {family.name} family has no residual sd. Leave sigma out.")
-        return None
-    value = 1.0 if sigma is None else as_number(sigma)
-    if value is None or not (np.isfinite(value) and value > 0):
-        raise BayesmixError(f"sigma is {shown(sigma)}. A residual sd is positive, such as 1.0.")
-    return value
 
 
 def _trials(trials: int | Sequence[int], n_rows: int) -> npt.NDArray[np.int64]:

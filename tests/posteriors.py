@@ -109,16 +109,6 @@ class Case:
         return tree
 
 
-def gaussian_family() -> Any:
-    return SimpleNamespace(
-        name="gaussian", link="identity", auxiliary=("sigma",), has_residual_sd=True
-    )
-
-
-def bernoulli_family() -> Any:
-    return SimpleNamespace(name="bernoulli", link="logit", auxiliary=(), has_residual_sd=False)
-
-
 def make_case(design: DesignStandIn, truth: dict[str, tuple[float, float]], family: Any) -> Case:
     """Fill the posterior schema from (centre, half width) by label.
 
@@ -187,7 +177,7 @@ def slopes() -> Case:
         "u:Subject:Days:330": (-4.5, 3.5),
         "sigma": (26.0, 3.0),
     }
-    return make_case(design, truth, gaussian_family())
+    return make_case(design, truth, bm.get_family("gaussian"))
 
 
 def pupils() -> Case:
@@ -236,7 +226,7 @@ def pupils() -> Case:
         },
     }
     truth |= {f"{name}:{level}": spread for name, by in u.items() for level, spread in by.items()}
-    return make_case(design, truth, gaussian_family())
+    return make_case(design, truth, bm.get_family("gaussian"))
 
 
 def counts() -> Case:
@@ -257,14 +247,14 @@ def counts() -> Case:
         "u:herd:Intercept:2": (-0.3, 0.8),
         "u:herd:Intercept:3": (-0.2, 0.9),
     }
-    return make_case(design, truth, bernoulli_family())
+    return make_case(design, truth, bm.get_family("bernoulli"))
 
 
 def regression() -> Case:
     """No grouping factor."""
     design = DesignStandIn("y ~ x", ("Intercept", "x"), (), 20)
     truth = {"beta:Intercept": (1.0, 0.5), "beta:x": (2.0, 0.25), "sigma": (1.5, 0.5)}
-    return make_case(design, truth, gaussian_family())
+    return make_case(design, truth, bm.get_family("gaussian"))
 
 
 CASES = {"slopes": slopes, "pupils": pupils, "counts": counts, "regression": regression}

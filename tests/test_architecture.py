@@ -53,6 +53,7 @@ PYMC_DOORS = {
     "engines.nuts.joint",
     "engines.nuts.engine",
     "engines.nuts.failures",
+    "engines.nuts.tensors",
 }
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
 ARVIZ_DOORS = {"criteria.elpd"}

@@ -13,7 +13,7 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning
 from bayesmix.design.design import Design
 from bayesmix.encoding.contrasts import CONTRASTS, Diff, Helmert, Poly
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 
 LEVELS = ["a", "b", "c", "d"]

@@ -18,7 +18,7 @@ import pytest
 from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import Formula, parse_formula
 from bayesmix.preparation.make import make_design
 from cases import CASES

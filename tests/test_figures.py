@@ -15,8 +15,9 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.engines.exact import sampler as exact
 from bayesmix.engines.exact.implied import implied_priors
+from bayesmix.figures.densities import prior_density
 from bayesmix.figures.panels import BLUE, ORANGE, density
-from bayesmix.figures.plots import _prior_density, plot_ppc, plot_trace, plot_varcorr
+from bayesmix.figures.plots import plot_ppc, plot_trace, plot_varcorr
 from pictures import labels, texts_overlap
 
 pytestmark = pytest.mark.usefixtures("without_a_screen")
@@ -544,7 +545,7 @@ class TestVarcorr:
         assert not prior.has_log_density
         x = np.linspace(1, 150, 200)
         expected = np.sqrt(40 / (2 * np.pi * x**3)) * np.exp(-((x - 40) ** 2) / (80 * x))
-        np.testing.assert_allclose(_prior_density(prior, x), expected, rtol=1e-8)
+        np.testing.assert_allclose(prior_density(prior, x), expected, rtol=1e-8)
 
     def test_nothing_to_draw(self):
         data = pd.DataFrame({"y": [0, 1, 2, 3], "x": [0.0, 1, 2, 4]})

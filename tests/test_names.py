@@ -12,7 +12,7 @@ from formulae.transforms import TRANSFORMS
 
 import bayesmix as bm
 from bayesmix.design.design import Design
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 
 N = 60

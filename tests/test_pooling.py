@@ -10,7 +10,7 @@ from scipy.optimize import linprog, minimize
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.families.families import FAMILIES
+from bayesmix.families.registry import FAMILIES
 from bayesmix.tables.pooling import no_pooling, shrinkage
 from posteriors import fit_of
 

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 
 from bayesmix.base.errors import DesignWarning
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 
 CONTENT = json.loads(Path(__file__).with_name("r_formulas.json").read_text(encoding="utf-8"))

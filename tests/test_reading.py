@@ -11,7 +11,7 @@ import pytest
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import parse_formula
 from bayesmix.formula.margins import margins_first
 from bayesmix.preparation.make import make_design

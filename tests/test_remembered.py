@@ -14,7 +14,7 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning
 from bayesmix.design.design import Design
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 
 N = 60

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.families.registry import get_family
 from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import sampling_line
 from bayesmix.tables.summary import summary as summary_of
@@ -159,7 +160,7 @@ def test_without_groups_or_population_effects():
         )
     )
     assert "Fixed Effects" not in text
-    case = regression()
+    case = dataclasses.replace(regression(), family=get_family("poisson"))
     text = repr(of(dataclasses.replace(case, posterior=case.posterior.drop_vars("sigma"))))
     assert "Variance Components" not in text
 

@@ -14,7 +14,7 @@ import pytest
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.families.families import nearest_whole
+from bayesmix.families.responses import nearest_whole
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.schema import Schema
 from bayesmix.priors.defaults import resolve_priors

@@ -591,12 +591,12 @@ def test_samplers_agree(data, by_nutpie, sampler):
     for dim, values in by_nutpie.posterior.coords.items():
         assert values.equals(other.posterior[dim])
     figures = zip(
-        parameter_diagnostics(other.design, other.posterior).itertuples(),
-        parameter_diagnostics(by_nutpie.design, by_nutpie.posterior).itertuples(),
+        parameter_diagnostics(other.design, other.family, other.posterior).itertuples(),
+        parameter_diagnostics(by_nutpie.design, by_nutpie.family, by_nutpie.posterior).itertuples(),
         strict=True,
     )
-    ours = parameter_draws(other.design, other.posterior)
-    theirs = parameter_draws(by_nutpie.design, by_nutpie.posterior)
+    ours = parameter_draws(other.design, other.family, other.posterior)
+    theirs = parameter_draws(by_nutpie.design, by_nutpie.family, by_nutpie.posterior)
     for mine, yours in figures:
         x, y = ours[mine.parameter], theirs[yours.parameter]
         error = np.sqrt(x.var() / mine.ess_bulk + y.var() / yours.ess_bulk)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.posterior import diagnostics, parameters
 from bayesmix.tables import components, groups, population
@@ -278,12 +279,13 @@ def test_cor_re_of_a_block_out_of_order():
     truth = {f"sd:school:{e}": (1.0, 0.5) for e in term.effects}
     truth |= {f"u:school:{e}:{v}": (0.0, 1.0) for e in term.effects for v in term.levels}
     truth |= {"cor:school:Intercept:age": (0.25, 0.5)}
-    case = make_case(design, truth, None)
+    case = make_case(design, truth, bm.get_family("bernoulli"))
     close(
         components.cor_re(with_design(case, design, case.posterior))["school"],
         [[1, 0, 0.25], [0, 1, 0], [0.25, 0, 1]],
     )
-    assert "cor:school:Intercept:age" in parameters.parameter_draws(design, case.posterior)
+    draws = parameters.parameter_draws(design, case.family, case.posterior)
+    assert "cor:school:Intercept:age" in draws
 
 
 def test_cor_re_long():
@@ -512,7 +514,7 @@ def test_order_of_dims_does_not_matter():
 
 def test_parameter_draws():
     case = pupils()
-    draws = parameters.parameter_draws(case.design, case.posterior)
+    draws = parameters.parameter_draws(case.design, case.family, case.posterior)
     assert list(draws) == [
         "beta:Intercept",
         "beta:ses[mid]",
@@ -536,7 +538,9 @@ def test_diagnostics_are_those_of_arviz():
     from arviz_stats import ess, rhat
 
     case = slopes()
-    table = diagnostics.parameter_diagnostics(case.design, case.posterior).set_index("parameter")
+    table = diagnostics.parameter_diagnostics(case.design, case.family, case.posterior).set_index(
+        "parameter"
+    )
     for label, variable in {
         "beta:Days": case.posterior["beta"].sel(term="Days"),
         "cor:Subject:Intercept:Days": case.posterior["cor_Subject"][..., 0, 1],
@@ -550,7 +554,9 @@ def test_diagnostics_are_those_of_arviz():
 def test_diagnostics_see_chains_that_disagree():
     case = slopes()
     sigma = case.posterior["sigma"] + xr.DataArray([0.0, 50.0], dims="chain")
-    table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(sigma=sigma))
+    table = diagnostics.parameter_diagnostics(
+        case.design, case.family, case.posterior.assign(sigma=sigma)
+    )
     by_name = table.set_index("parameter")
     assert by_name.loc["sigma", "r_hat"] > 1.5
     assert by_name.drop("sigma")["r_hat"].max() < 1.01
@@ -563,7 +569,9 @@ def test_diagnostics_of_what_cannot_be_judged():
     beta[0, 3, 1] = np.nan
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(beta=beta))
+        table = diagnostics.parameter_diagnostics(
+            case.design, case.family, case.posterior.assign(beta=beta)
+        )
     missing = table.set_index("parameter").isna().all(axis=1)
     assert missing[missing].index.tolist() == ["beta:Intercept", "beta:Days"]
 
@@ -571,7 +579,9 @@ def test_diagnostics_of_what_cannot_be_judged():
 def test_diagnostics_of_chains_that_are_stuck():
     case = slopes()
     sigma = xr.zeros_like(case.posterior["sigma"]) + xr.DataArray([1.0, 2.0], dims="chain")
-    table = diagnostics.parameter_diagnostics(case.design, case.posterior.assign(sigma=sigma))
+    table = diagnostics.parameter_diagnostics(
+        case.design, case.family, case.posterior.assign(sigma=sigma)
+    )
     assert table.set_index("parameter").loc["sigma", "r_hat"] > 1e3
 
 
@@ -581,7 +591,7 @@ def test_few_draws_do_not_raise(chains: int, draws: int):
     for make in CASES.values():
         case = make()
         posterior = case.posterior.isel(chain=slice(chains), draw=slice(draws))
-        table = diagnostics.parameter_diagnostics(case.design, posterior)
+        table = diagnostics.parameter_diagnostics(case.design, case.family, posterior)
         assert table["r_hat"].isna().all() == (chains == 1 or draws < 4)
         assert table["ess_bulk"].isna().all() == (draws < 4)
         for function in (population.fixef, components.varcorr, groups.ranef, groups.coef):
@@ -605,13 +615,13 @@ def test_a_model_without_population_effects():
         groups.coef(with_design(case, design, posterior)), groups.ranef(case)
     )
     assert (
-        diagnostics.parameter_diagnostics(design, posterior)["parameter"][0]
+        diagnostics.parameter_diagnostics(design, case.family, posterior)["parameter"][0]
         == "sd:Subject:Intercept"
     )
 
 
 def test_a_posterior_without_sd_or_residual():
-    case = regression()
+    case = dataclasses.replace(regression(), family=bm.get_family("poisson"))
     posterior = case.posterior.drop_vars("sigma")
     assert len(components.varcorr(with_posterior(case, posterior))) == 0
     assert len(components.varcorr(with_posterior(case, posterior), estimator="posterior")) == 0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from bayesmix.design.design import Design
     from bayesmix.encoding.effects import Namespace
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 
 __all__ = ["Findings", "check_design", "redundant_columns", "response_among_columns"]

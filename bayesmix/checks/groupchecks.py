@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bayesmix.checks.candidates import Candidates
     from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = [
     "effects_of_the_population",
@@ -204,9 +204,8 @@ def _intercept_alone(draft: Draft, index: int, candidates: Candidates) -> Draft:
 
 
 def _is_binary(design: Design, family: Family) -> bool:
-    return family.name == "bernoulli" or (
-        design.trials is not None and bool(design.trials.max() <= 1)
-    )
+    one_trial = design.trials is None or bool(design.trials.max() <= 1)
+    return family.binary and one_trial
 
 
 def _one_row_per_level(

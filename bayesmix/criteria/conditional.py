@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 
@@ -79,7 +80,10 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
         u = _flat(posterior[name], term.dim, term.effect_dim)
         for k in range(term.n_effects):
             eta += u[:, term.codes[rows], k] * term.Z[rows, k]
-    auxiliary = {name: _flat(posterior[name])[:, None] for name in spec.family.auxiliary}
+    schema = Schema.of(spec)
+    auxiliary = {
+        name: _flat(posterior[name], *schema.dims(name))[:, None] for name in spec.family.auxiliary
+    }
     weights, trials = (
         None if values is None else values[rows] for values in (design.weights, design.trials)
     )

@@ -52,7 +52,7 @@ class Facts:
             K=design.n_terms
             + sum(term.n_effects for term in design.groups)
             + correlations
-            + len(spec.family.auxiliary),
+            + sum(length or 1 for length in spec.priors.lengths.values()),
             n_random_effects=sum(term.n_levels * term.n_effects for term in design.groups),
             values=_hash(np.concatenate(y)),
             positions=_hash(design.rows),

@@ -46,7 +46,7 @@ class ThetaDraws:
         posterior = fit.idata["posterior"].dataset
         leaving = left_out(fit.spec)
         theta = leaving.theta(posterior)
-        draws = parameter_draws(fit.spec.design, posterior)
+        draws = parameter_draws(fit.spec.design, fit.spec.family, posterior)
         r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
         S = len(theta)
         keep = int(np.clip(DEAR // leaving.cost, min(ENOUGH_DRAWS, S), S))

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+from bayesmix.families.registry import parameter_names
+
 __all__ = ["RESERVED", "TermNames"]
 
-# Dims and variables of the posterior and of the joint model that a factor's dim must not take.
+# Dims and variables of the posterior and of the joint model that a factor's dim must not take,
+# beside the parameters of all families. The last line is of families to come, so that dims of today
+# stay.
 RESERVED = frozenset(
-    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "sigma", "X", "y"}
+    {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "X", "y"}
     | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
     | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
 )
@@ -34,7 +38,8 @@ class TermNames:
     @property
     def dim(self) -> str:
         """Dim of the levels."""
-        return f"{self._factor}_level" if self._factor in RESERVED else self._factor
+        is_taken = self._factor in RESERVED or self._factor in parameter_names()
+        return f"{self._factor}_level" if is_taken else self._factor
 
     @property
     def effect_dim(self) -> str:

@@ -18,7 +18,7 @@ from bayesmix.frames.spelling import label_of
 from bayesmix.frames.textnumbers import conversion
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["coded", "equals", "is_categorical", "is_text", "labels_of", "not_numbers"]
 

@@ -17,7 +17,7 @@ from bayesmix.formula.formula import names_in, quote
 from bayesmix.frames.values import listed
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 
 __all__ = [

@@ -30,14 +30,14 @@ from bayesmix.encoding.outcomes import (
     not_numbers,
 )
 from bayesmix.encoding.transforms import forget_data, set_transforms
-from bayesmix.families.families import nearest_whole
+from bayesmix.families.responses import nearest_whole
 from bayesmix.formula.formula import response_level
 from bayesmix.formula.terms import keep_parentheses
 from bayesmix.frames.columns import listed
 from bayesmix.frames.spelling import label_of
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["TRIALS_IN_ARRAY", "Response", "learn_response", "read_response"]
 

@@ -41,7 +41,7 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
     """
     posterior = idata["posterior"].dataset
     chains = posterior.sizes["chain"]
-    table = parameter_diagnostics(spec.design, posterior)
+    table = parameter_diagnostics(spec.design, spec.family, posterior)
     messages = []
     if posterior.sizes["draw"] < FEWEST_DRAWS:
         messages.append(

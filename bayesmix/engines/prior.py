@@ -66,4 +66,17 @@ def sample_prior(
         tree: xr.DataTree = pm.sample_prior_predictive(
             draws, model=build_model(spec), random_seed=seed(random_seed)
         )
+    return _rising(spec, tree)
+
+
+def _rising(spec: ModelSpec, tree: xr.DataTree) -> xr.DataTree:
+    """Sort the elements of ordered parameters, as the model does that drew the response."""
+    prior = tree["prior"].dataset
+    ordered = {
+        parameter.name: prior[parameter.name].copy(data=np.sort(prior[parameter.name].to_numpy()))
+        for parameter in spec.family.parameters[1:]
+        if parameter.support.is_ordered and parameter.length is not None
+    }
+    if ordered:
+        tree["prior"] = tree["prior"].assign(ordered)
     return tree

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.correlation import CorrelationComparison
 from bayesmix.criteria.correlations import Correlation, correlations
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE
-from bayesmix.engines.exact.implied import implied_priors
+from bayesmix.figures.densities import bounds_of, component_label, prior_densities, view_of
 from bayesmix.figures.panels import (
     BLUE,
     CHAINS,
@@ -39,8 +38,6 @@ from bayesmix.predictions.predict import predict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from bayesmix.priors.prior import Prior
 
 __all__ = ["plot_compare", "plot_correlation", "plot_ppc", "plot_trace", "plot_varcorr"]
 
@@ -205,19 +202,18 @@ def plot_varcorr(
     is_fit("plot_varcorr", fit)
     draws = {
         label: values.ravel()
-        for label, values in parameter_draws(fit.design, fit.posterior).items()
+        for label, values in parameter_draws(fit.design, fit.family, fit.posterior).items()
         if not label.startswith("beta:")
     }
     if not draws:
         raise BayesmixError(
             f"'{fit.design.formula.text}' has neither group effects nor a residual sd to draw."
         )
-    priors = _prior_densities(fit)
+    priors = prior_densities(fit)
     axes = make_axes(ax, len(draws), width=4.0, height=3.1, columns=2 if len(draws) == 4 else 3)
     for (label, values), axis in zip(draws.items(), axes, strict=True):
-        is_sd = not label.startswith("cor:")
-        x, posterior = density(values, *_support(label))
-        view = _sd_view(values) if is_sd else (-1.0, 1.0)
+        x, posterior = density(values, *bounds_of(fit, label))
+        view = view_of(fit, label, values)
         grid = np.linspace(*view, 402)[1:-1]
         prior = priors[label](grid)
         axis.fill_between(x, posterior, color=BLUE, alpha=0.25, lw=0)
@@ -231,10 +227,11 @@ def plot_varcorr(
         axis.set_xlim(*view)
         axis.set_ylim(-0.1 * top, 1.08 * top)
         mean, low, high = (
-            f"{value:.3g}" if is_sd else f"{value:.2f}" for value in (values.mean(), lower, upper)
+            f"{value:.2f}" if label.startswith("cor:") else f"{value:.3g}"
+            for value in (values.mean(), lower, upper)
         )
         axis.set_title(f"{mean} [{low}, {high}]", fontsize="medium", loc="right")
-        axis.set_xlabel(_component_label(fit, label))
+        axis.set_xlabel(component_label(fit, label))
         axis.set_ylabel("Density")
         clean(axis)
     axes[0].legend(frameon=False, fontsize="small", loc="best")
@@ -358,7 +355,7 @@ def plot_trace(
     >>> fit.plot_trace(["beta:Days", "sigma"])  # doctest: +SKIP
     """
     is_fit("plot_trace", fit)
-    draws = parameter_draws(fit.design, fit.posterior)
+    draws = parameter_draws(fit.design, fit.family, fit.posterior)
     table = diagnostics(fit).set_index("parameter")
     if parameters is None and len(draws) > MOST_TRACES:
         worst = set(table["r_hat"].nlargest(MOST_TRACES).index)
@@ -369,7 +366,7 @@ def plot_trace(
     for label, left, right in zip(chosen, axes[::2], axes[1::2], strict=True):
         for number, chain in enumerate(draws[label]):
             color = CHAINS[number % len(CHAINS)]
-            left.plot(*density(chain, *_support(label)), color=color, lw=1.3)
+            left.plot(*density(chain, *bounds_of(fit, label)), color=color, lw=1.3)
             step = -(-len(chain) // MOST_POINTS)
             right.plot(np.arange(0, len(chain), step), chain[::step], color=color, lw=0.4)
         left.set_title(label, loc="left", fontsize="small")
@@ -389,58 +386,6 @@ def plot_trace(
     axes[-1].set_xlabel("Draw")
     axes[-2].set_xlabel("Value")
     return np.array(axes).reshape(-1, 2)
-
-
-def _prior_densities(fit: Fitted) -> dict[str, Callable[[FloatArray], FloatArray]]:
-    """Map the label of each sd, correlation and auxiliary parameter to its prior density."""
-    priors = fit.spec.priors
-    found: dict[str, Callable[[FloatArray], FloatArray]] = {}
-    for term in fit.design.groups:
-        for effect, prior in zip(term.effects, priors.sd[term.factor], strict=True):
-            found[f"sd:{term.factor}:{effect}"] = functools.partial(_prior_density, prior)
-        if fit.spec.is_centred(term):
-            sds, _ = implied_priors(fit.spec, term)
-            found[f"sd:{term.factor}:Intercept"] = sds["Intercept"].density
-    for one in correlations(fit):
-        found[f"cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
-    for name, prior in priors.auxiliary.items():
-        found[name] = functools.partial(_prior_density, prior)
-    return found
-
-
-def _prior_density(prior: Prior, x: FloatArray) -> FloatArray:
-    """Compute the density of a prior, by PyMC where there is no formula here."""
-    if prior.has_log_density:
-        return np.exp(prior.log_density(x))
-    from bayesmix.priors.compiled import compile_log_density
-
-    return np.asarray(np.exp(compile_log_density(prior)(x)))
-
-
-def _sd_view(values: FloatArray) -> tuple[float, float]:
-    """Limits for an sd: from zero on, unless that would press the density into a corner."""
-    low, high = (float(q) for q in np.quantile(values, [0.001, 0.999]))
-    low = 0.0 if low < 0.5 * high else low - 0.5 * (high - low)
-    return low, high + 0.1 * (high - low)
-
-
-def _component_label(fit: Fitted, label: str) -> str:
-    """Say what an sd or a correlation is of."""
-    for term in fit.design.groups:
-        for i, effect in enumerate(term.effects):
-            if label == f"sd:{term.factor}:{effect}":
-                return f"Sd of {effect}\nby {term.factor}"
-            for other in term.effects[i + 1 :]:
-                if label == f"cor:{term.factor}:{effect}:{other}":
-                    return f"Correlation of {effect}\nand {other} by {term.factor}"
-    return f"Residual sd\nof {fit.design.response}" if label == "sigma" else label
-
-
-def _support(label: str) -> tuple[float, float]:
-    """Return the bounds of a parameter, so that its density does not leak out."""
-    if label.startswith("beta:"):
-        return -np.inf, np.inf
-    return (-1.0, 1.0) if label.startswith("cor:") else (0.0, np.inf)
 
 
 def _replicated(fit: Fitted, draws: int, rng: np.random.Generator) -> FloatArray:

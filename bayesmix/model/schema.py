@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.families.registry import parameter_names
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior, vectorise
@@ -18,7 +19,7 @@ from bayesmix.priors.prior import Prior, vectorise
 __all__ = ["Schema", "Variable", "free_variables", "part_name"]
 
 
-_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials", "sigma")
+_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +67,10 @@ class Schema:
     def of(cls, spec: ModelSpec) -> Schema:
         """Lay out the posterior of a specification."""
         terms = spec.design.groups
-        auxiliary = [Variable(name, "auxiliary", (), (name,)) for name in spec.family.auxiliary]
+        auxiliary = [
+            Variable(name, "auxiliary", () if length is None else (element_dim(name),), (name,))
+            for name, length in spec.priors.lengths.items()
+        ]
         variables = [
             *_population(spec.design),
             *(v for t in terms for v in _of_term(t)),
@@ -116,7 +120,7 @@ def _observed(design: Design) -> str:
 
     A parameter or a dim may have it, and a data tree reads a slash as a path.
     """
-    taken = {*_TAKEN, *(term.dim for term in design.groups), "obs", "term"}
+    taken = {*_TAKEN, *parameter_names(), *(term.dim for term in design.groups), "obs", "term"}
     name = design.response.replace("/", "\N{DIVISION SLASH}")
     return f"{name}_observed" if name in taken else name
 
@@ -128,6 +132,9 @@ def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
         coords["term"] = design.terms
     if design.has_intercept and design.n_terms > 1:
         coords["slope_term"] = design.terms[1:]
+    for name, length in spec.priors.lengths.items():
+        if length is not None:
+            coords[element_dim(name)] = np.arange(1, length + 1)
     for term in design.groups:
         coords[term.dim] = term.levels
         coords[term.effect_dim] = term.effects
@@ -173,6 +180,11 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
         if len(spec.partial_correlations(term)):
             free[term.names.lkj] = (1 + draws[term.names.partial]) / 2
     return free
+
+
+def element_dim(name: str) -> str:
+    """Name of the dimension of a parameter that has a length."""
+    return f"{name}_element"
 
 
 def _split(

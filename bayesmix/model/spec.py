@@ -12,7 +12,7 @@ from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.families.families import Family
+from bayesmix.families.family import Family
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.prior import LKJ
 from bayesmix.priors.priorset import PriorSet, without_correlations

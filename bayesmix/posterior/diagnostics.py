@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
+    from bayesmix.families.family import Family
 
 __all__ = ["divergences", "parameter_diagnostics"]
 
@@ -42,12 +43,12 @@ def diagnostics(fit: Fitted) -> pd.DataFrame:
     localization: an improved R-hat. Bayesian Analysis 16, 667-718.
     https://doi.org/10.1214/20-BA1221
     """
-    return parameter_diagnostics(fit.design, fit.posterior)
+    return parameter_diagnostics(fit.design, fit.family, fit.posterior)
 
 
-def parameter_diagnostics(design: Design, posterior: xr.Dataset) -> pd.DataFrame:
+def parameter_diagnostics(design: Design, family: Family, posterior: xr.Dataset) -> pd.DataFrame:
     """Judge the draws before there is a fit; see `diagnostics`."""
-    draws = parameter_draws(design, posterior)
+    draws = parameter_draws(design, family, posterior)
     shape = (len(draws), posterior.sizes["chain"], posterior.sizes["draw"])
     stacked = np.array(list(draws.values())).reshape(shape)
     figures: dict[str, FloatArray] = {

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.design import Design
 from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
+from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Draws:
     Attributes
     ----------
     beta : ndarray, shape (S, p)
-    auxiliary : dict of str to ndarray, shape (S,)
+    auxiliary : dict of str to ndarray, shape (S,) or (S, length)
     scale : dict of str to ndarray, shape (S, q, q)
         By factor, square roots of Sigma, of the effects as written.
     u : dict of str to ndarray, shape (S, J, q)
@@ -52,7 +53,8 @@ class Draws:
             values = posterior[name].transpose("chain", "draw", *dims).to_numpy()
             return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
 
-        auxiliary = {name: flat(name) for name in spec.family.auxiliary}
+        schema = Schema.of(spec)
+        auxiliary = {name: flat(name, *schema.dims(name)) for name in spec.family.auxiliary}
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
         beta = flat("beta", "term") if spec.design.n_terms else np.zeros((n_draws, 0))
         scale, u = {}, {}
@@ -75,6 +77,13 @@ class Draws:
             },
             u={factor: centred_effects(centres[factor], u) for factor, u in self.u.items()},
         )
+
+    def auxiliary_beside(self, n_axes: int) -> dict[str, FloatArray]:
+        """Return the auxiliary parameters for arrays with `n_axes` axes after that of the draws."""
+        return {
+            name: values.reshape(len(values), *[1] * n_axes, *values.shape[1:])
+            for name, values in self.auxiliary.items()
+        }
 
     def __len__(self) -> int:
         return len(self.beta)

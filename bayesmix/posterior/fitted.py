@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["Fitted"]
 

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.families.families import FAMILIES
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
+    from bayesmix.families.family import Family
 
 __all__ = [
+    "auxiliary_draws",
     "auxiliary_names",
     "beta_draws",
     "correlation_draws",
@@ -27,12 +28,13 @@ __all__ = [
 ]
 
 
-def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray]:
+def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> dict[str, FloatArray]:
     """Collect the draws of each parameter, the effects of single levels left out.
 
     Parameters
     ----------
     design : Design
+    family : Family
     posterior : xarray.Dataset
 
     Returns
@@ -40,7 +42,8 @@ def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArr
     dict of str to ndarray, each of shape (chain, draw)
         Labelled like the paths of the priors: ``beta:Days``, ``sd:Subject:Days``,
         ``cor:Subject:Intercept:Days``, ``sigma``; population effects first, then for each
-        grouping factor its sds and correlations, then the auxiliary parameters.
+        grouping factor its sds and correlations, then the auxiliary parameters; of one with a
+        length each element, ``cutpoint:1``.
     """
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
     draws = dict(
@@ -51,8 +54,7 @@ def parameter_draws(design: Design, posterior: xr.Dataset) -> dict[str, FloatArr
         draws |= {f"sd:{term.factor}:{e}": x for e, x in zip(term.effects, sd, strict=True)}
         for i, j, values in correlation_draws(term, posterior):
             draws[f"cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
-    for name in auxiliary_names(posterior):
-        draws[name] = draws_of(posterior, name)
+    draws |= auxiliary_draws(family, posterior)
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
@@ -80,10 +82,27 @@ def number_of_draws(posterior: xr.Dataset) -> int:
     return int(posterior.sizes["chain"] * posterior.sizes["draw"])
 
 
-def auxiliary_names(posterior: xr.Dataset) -> list[str]:
+def auxiliary_names(family: Family, posterior: xr.Dataset) -> list[str]:
     """Auxiliary parameters: the posterior also holds the joint model's free variables."""
-    names = dict.fromkeys(name for family in FAMILIES.values() for name in family.auxiliary)
-    return [name for name in names if name in posterior]
+    return [name for name in family.auxiliary if name in posterior.data_vars]
+
+
+def auxiliary_draws(family: Family, posterior: xr.Dataset) -> dict[str, FloatArray]:
+    """Draws (S,) of the auxiliary parameters by label, of those with a length each element."""
+    draws: dict[str, FloatArray] = {}
+    for name in auxiliary_names(family, posterior):
+        draws |= _by_element(name, posterior[name])
+    return draws
+
+
+def _by_element(name: str, values: xr.DataArray) -> dict[str, FloatArray]:
+    """Draws (S,) by label: one of a number, one for each element of a parameter with a length."""
+    dims = [str(dim) for dim in values.dims if dim not in ("chain", "draw")]
+    draws = flat(values, *dims)
+    if not dims:
+        return {name: draws}
+    labels = values.coords[dims[0]].values
+    return {f"{name}:{label}": one for label, one in zip(labels, draws, strict=True)}
 
 
 def correlation_draws(

@@ -290,8 +290,7 @@ def _by_quantiles(
 
 
 def _log_density(spec: ModelSpec, design: Design, eta: FloatArray, draws: Draws) -> FloatArray:
-    shape = (-1, *[1] * (eta.ndim - 1))
-    auxiliary = {name: values.reshape(shape) for name, values in draws.auxiliary.items()}
+    auxiliary = draws.auxiliary_beside(eta.ndim - 1)
     return spec.family.log_density(design.y, eta, auxiliary, design.weights, design.trials)
 
 

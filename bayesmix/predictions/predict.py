@@ -139,7 +139,7 @@ def epred(
     draws: bool = False,
     random_seed: Seed = None,
 ) -> pd.DataFrame | xr.DataArray:
-    """Predict the expected response: the inverse link of the linear predictor.
+    """Predict the expected response: the mean that the family has given its parameters.
 
     Parameters
     ----------
@@ -150,7 +150,9 @@ def epred(
     -------
     pandas.DataFrame or xarray.DataArray
         As `linpred`, on the scale of the response: a mean, a probability for the Bernoulli
-        family, an expected count (trials times probability) for the binomial.
+        family, an expected count (trials times probability) for the binomial. Of a response of
+        categories the probability of each: one row, or one element of the dim ``category``, for
+        each category.
 
     Raises
     ------
@@ -164,8 +166,10 @@ def epred(
 
     Notes
     -----
-    The draws are transformed before they are summarised. With a link other than the identity,
-    ``groups="population"`` and ``new_levels="population"`` give the expectation in a group whose
+    The mean is the inverse link of the linear predictor, or what auxiliary parameters make of it,
+    as the share of additional zeros does. The draws are transformed before they are summarised.
+    With a link other than the identity, ``groups="population"`` and
+    ``new_levels="population"`` give the expectation in a group whose
     effects are zero; the average over groups is another one, which ``new_levels="sample"`` gives.
 
     Examples
@@ -174,7 +178,9 @@ def epred(
     """
 
     def expected(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
-        return fit.family.expectation(eta, _column(rows.trials))
+        family = fit.family
+        known = family.rows(_column(rows.weights), _column(rows.trials))
+        return np.asarray(family.mean(family.values(eta, parameters.auxiliary), known))
 
     return _predicted(
         "epred",
@@ -273,8 +279,9 @@ def _predicted(
 ) -> pd.DataFrame | xr.DataArray:
     """Compute a quantity of each row and draw, block by block, and summarise or keep it.
 
-    `quantity` makes an array (b, S) of a block of rows, all draws, and their linear predictor.
-    Rows come first, so that random numbers come in the same order whatever the blocks.
+    `quantity` makes an array (b, S), or (b, S, categories), of a block of rows, all draws, and
+    their linear predictor. Rows come first, so that random numbers come in the same order
+    whatever the blocks.
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
@@ -293,12 +300,22 @@ def _predicted(
         own = {factor: levels[block] for factor, levels in new.items()}
         with np.errstate(over="ignore", invalid="ignore"):
             values = quantity(design, parameters, _eta(design, parameters, own, seed))
+            if start == 0 and values.ndim > 2:
+                kept = np.full((*kept.shape, *values.shape[2:]), np.nan)
             kept[:, rows.place[block]] = (
-                values.T if draws else list(summarised(values, ci_level).values())
+                np.moveaxis(values, 1, 0) if draws else _summaries(values, ci_level)
             )
     if draws:
         return _as_array(name, kept, posterior, rows.index)
-    return pd.DataFrame(dict(zip(columns, kept, strict=True)), index=rows.index)
+    return _as_frame(columns, kept, rows.index)
+
+
+def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
+    """Summarise over the draws: (b, S, ...) to (columns, b, ...)."""
+    draws_last = np.moveaxis(values, 1, -1)
+    by_row = draws_last.reshape(-1, draws_last.shape[-1])
+    columns = np.array(list(summarised(by_row, ci_level).values()))
+    return columns.reshape(-1, *draws_last.shape[:-1])
 
 
 def _eta(design: Design, parameters: Draws, new: Mapping[str, _NewLevels], seed: int) -> FloatArray:
@@ -519,17 +536,29 @@ def _check_kept(design: Design, parameters: Draws) -> None:
 # --- results ------------------------------------------------------------------------------------
 
 
+def _as_frame(columns: list[str], values: FloatArray, index: pd.Index) -> pd.DataFrame:
+    """Make a table of (columns, n), or of (columns, n, categories) with a row for each category."""
+    if values.ndim == 2:
+        return pd.DataFrame(dict(zip(columns, values, strict=True)), index=index)
+    n_rows, n_categories = values.shape[1:]
+    category = {"category": np.tile(np.arange(n_categories), n_rows)}
+    numbers = dict(zip(columns, values.reshape(len(columns), -1), strict=True))
+    return pd.DataFrame(category | numbers, index=index.repeat(n_categories))
+
+
 def _as_array(
     name: str, values: FloatArray, posterior: xr.Dataset, index: pd.Index
 ) -> xr.DataArray:
     import xarray as xr
 
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
+    coords = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
+    dims = ["chain", "draw", "obs"]
+    if values.ndim > 2:
+        dims.append("category")
+        coords["category"] = np.arange(values.shape[2])
     array = xr.DataArray(
-        values.reshape(chains, draws, -1),
-        dims=("chain", "draw", "obs"),
-        coords={"chain": posterior["chain"].values, "draw": posterior["draw"].values},
-        name=name,
+        values.reshape(chains, draws, *values.shape[1:]), dims=dims, coords=coords, name=name
     )
     if isinstance(index, pd.MultiIndex):
         names = [None if name in array.dims else name for name in index.names]

@@ -32,7 +32,7 @@ from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.rows import complete_rows, used_columns
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["Learnt", "Resolver", "learn_design"]
 

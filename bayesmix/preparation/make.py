@@ -24,7 +24,7 @@ from bayesmix.frames.values import listed
 from bayesmix.preparation.learn import learn_design
 
 if TYPE_CHECKING:
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
 
 __all__ = ["make_checked", "make_design"]
 
@@ -79,7 +79,7 @@ def make_design(
     Examples
     --------
     >>> from bayesmix.data.datasets import load_dataset
-    >>> from bayesmix.families.families import get_family
+    >>> from bayesmix.families.registry import get_family
     >>> data = load_dataset("sleepstudy")
     >>> formula = "Reaction ~ Days + (1 + Days | Subject)"
     >>> design = make_design(formula, data, family=get_family("gaussian"))

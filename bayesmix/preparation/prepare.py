@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
-from bayesmix.families.families import Family, get_family
+from bayesmix.families.family import Family
+from bayesmix.families.registry import get_family
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
 from bayesmix.preparation.zeros import warn_of_zeros

@@ -7,7 +7,7 @@ building the model needs no look-up by name.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,11 @@ from scipy.special import logsumexp
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
-from bayesmix.families.families import LINKS, Family
+from bayesmix.families.family import Family
+from bayesmix.families.links import LINKS
+from bayesmix.families.parameters import Sizes
+from bayesmix.families.registry import parameter_names
+from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import Leaf, PriorSet, edited, read_edits
 
@@ -64,7 +68,8 @@ def resolve_priors(
     sd of a group effect            Exponential with mean s_y for an intercept,
                                     s_y / sd(z) for the slope of a column z
     correlations                    LKJ(1)
-    auxiliaries (sigma)             Exponential with mean s_y sqrt(mean(weights))
+    sigma                           Exponential with mean s_y sqrt(mean(weights))
+    other auxiliaries               what the family says of its `Parameter`
     ==============================  ==================================================
 
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
@@ -98,7 +103,7 @@ def resolve_priors(
     ...     offset=None,
     ...     weights=None,
     ... )
-    >>> from bayesmix.families.families import get_family
+    >>> from bayesmix.families.registry import get_family
     >>> resolve_priors(design, get_family("gaussian"), {"x": Prior("Normal", sigma=0.5)})
     parameter                  prior
     Intercept Normal(mu=2, sigma=2.5)
@@ -121,7 +126,6 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
                 "Check that the response varies."
             )
     check_sizes(design, scale, location)
-    residual = Prior("Exponential", scale=scale * root_mean_weight(design))
     defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
     beside = {
         f"sd:{group.factor}:Intercept": tuple(group.effects[k] for k in group.intercept_block[1:])
@@ -147,8 +151,54 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         for group in design.groups
         if any(len(block) > 1 for block in group.blocks)
     ]
-    defaults += [((name,), residual) for name in family.auxiliary]
-    return tuple(Leaf(node, p, p, beside.get(":".join(node), ())) for node, p in defaults)
+    return (
+        *(
+            Leaf(node, p, p, beside.get(":".join(node), ()), support=_SUPPORTS[node[0]])
+            for node, p in defaults
+        ),
+        *_auxiliary_leaves(design, family, scale),
+    )
+
+
+# Of correlations the prior is known by its type.
+_SUPPORTS = {"Intercept": REAL, "beta": REAL, "sd": POSITIVE, "cor": REAL}
+
+
+def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[Leaf]:
+    """Yield the parameters that the family has beside the linear predictor."""
+    _check_names(design, family)
+    sizes = Sizes(
+        scale=scale,
+        residual=scale * root_mean_weight(design),
+        categories=1 + int(design.y.max(initial=0.0)) if family.discrete else 0,
+    )
+    for parameter in family.parameters[1:]:
+        if parameter.prior is None:
+            raise AssertionError(f"the parameter {parameter.name!r} has no default prior")
+        distribution, numbers = parameter.prior(sizes)
+        default = Prior(distribution, **numbers)
+        yield Leaf(
+            (parameter.name,),
+            default,
+            default,
+            support=parameter.support,
+            length=None if parameter.length is None else parameter.length(sizes),
+        )
+
+
+def _check_names(design: Design, family: Family) -> None:
+    """Raise for columns with the name of a parameter, which families by name make way for."""
+    unknown = set(family.auxiliary) - parameter_names()
+    if not unknown:
+        return
+    names = {"The response": design.response}
+    names |= {f"The grouping factor {group.factor!r}": group.dim for group in design.groups}
+    for what, name in names.items():
+        if name in unknown:
+            raise BayesmixError(
+                f"{what} has the name of a parameter of family {family.name!r}, {name}. Rename "
+                "the column."
+            )
 
 
 def _location(design: Design, family: Family) -> float:
@@ -162,6 +212,8 @@ def _location(design: Design, family: Family) -> float:
         # rate is that of half of one, below that of one event.
         exposure = math.log(len(y)) if offset is None else float(logsumexp(offset))
         return math.log(total if total > 0 else 0.5) - exposure
+    if not family.parameters[0].support.has_bounds:
+        return 0.0  # a latent scale, on which the mean of the response has no place
     if family.binary:
         trials = float(len(y) if design.trials is None else np.sum(design.trials))
         nearest = 0.5 / (trials + 1)  # all failures or all successes, where the link is infinite

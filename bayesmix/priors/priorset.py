@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
-from bayesmix.families.families import FAMILIES
+from bayesmix.families.registry import parameter_names
+from bayesmix.families.supports import REAL, Support
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.support import check_prior
 
@@ -30,6 +31,9 @@ class Leaf:
     # that of the block with their columns at their means, not at zero.
     beside: tuple[str, ...] = field(default=(), compare=False)
     is_centred: bool = False
+    # Where the parameter may lie, and how many elements it has; None for one number.
+    support: Support = field(default=REAL, compare=False)
+    length: int | None = field(default=None, compare=False)
 
     @property
     def path(self) -> str:
@@ -103,6 +107,11 @@ class PriorSet:
             for leaf in self.leaves
             if leaf.kind not in _ROOTS and isinstance(leaf.prior, Prior)
         }
+
+    @property
+    def lengths(self) -> dict[str, int | None]:
+        """Auxiliary parameter of the family -> number of its elements; None for one number."""
+        return {leaf.kind: leaf.length for leaf in self.leaves if leaf.kind not in _ROOTS}
 
     @property
     def defaults(self) -> PriorSet:
@@ -235,7 +244,7 @@ def read_edits(leaves: Sequence[Leaf], priors: Mapping[str, Prior | LKJ]) -> dic
                 f"The prior of {path!r} is given twice, as {path!r} and as its short form. "
                 "Give one of them."
             )
-        check_prior(path, prior)
+        check_prior(path, prior, _support(path, leaves))
         edits[path] = prior
     return edits
 
@@ -269,6 +278,12 @@ def _full_path(
     )
 
 
+def _support(path: str, leaves: Iterable[Leaf]) -> Support:
+    """Find where the parameters of a path may lie; those of one root lie in the same numbers."""
+    root = path.partition(":")[0]
+    return next(leaf.support for leaf in leaves if leaf.kind == root)
+
+
 def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     """Say why a path that other models have is none of this model."""
     if not isinstance(given, str):
@@ -285,7 +300,7 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
         return "The model has no correlations: no bar has two or more correlated effects. "
     if root == "sd" and "sd" not in kinds:
         return "The formula has no bars, so there are no sds of group effects. "
-    if any(root in family.auxiliary for family in FAMILIES.values()) and root not in kinds:
+    if root in parameter_names() and root not in kinds:
         return f"The family has no {root}. "
     if root == "beta" and "beta" not in kinds:
         return "The formula has no population effects besides the intercept. "

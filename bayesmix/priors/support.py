@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.interrupts import import_whole
+from bayesmix.families.supports import POSITIVE, Support
 from bayesmix.priors.distributions import pymc_variable
 from bayesmix.priors.forms import IMPROPER, POSITIVE_TWIN
 from bayesmix.priors.prior import LKJ, Prior, scipy_law
@@ -18,34 +19,39 @@ __all__ = []
 
 
 @dataclass(frozen=True)
-class Support:
+class Mass:
     """Where a prior puts its mass: what the checks of a path need to know."""
 
-    discrete: bool
-    negative: bool
-    positive: bool
+    lower: float
+    upper: float
+    discrete: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        return self.lower > self.upper
 
 
 @lru_cache(maxsize=256)
-def support_of(prior: Prior) -> Support:
+def mass_of(prior: Prior) -> Mass:
     if not prior.is_proper:
-        lower, upper = IMPROPER[prior.distribution]
-        return Support(False, lower < 0, upper > 0)
+        return Mass(*IMPROPER[prior.distribution])
     if prior.has_log_density:
         form, law = scipy_law(prior)
         lower, upper = law.support()
-        return Support(False, lower < 0 and not form.folded, upper > 0)
-    return _support_by_pymc(prior)
+        # The bounds that are given, which SciPy's law has only but for rounding.
+        lower = prior.parameters.get("lower", 0.0 if form.folded else lower)
+        return Mass(float(lower), float(prior.parameters.get("upper", upper)))
+    return _mass_by_pymc(prior)
 
 
-def _support_by_pymc(prior: Prior) -> Support:
+def _mass_by_pymc(prior: Prior) -> Mass:
     """Look where PyMC's log density is finite, on a grid over many orders of magnitude."""
     import_whole("pymc")
     import pymc as pm
 
     variable = pymc_variable(prior.distribution, tuple(prior.parameters.items()))
     if variable.dtype.startswith(("int", "uint", "bool")):
-        return Support(True, True, True)
+        return Mass(-np.inf, np.inf, discrete=True)
     half = np.geomspace(1e-6, 1e6, 241)
     grid = np.concatenate([-half, half])
     many = getattr(pm, prior.distribution).dist(**prior.parameters, shape=grid.shape)
@@ -55,11 +61,12 @@ def _support_by_pymc(prior: Prior) -> Support:
         raise BayesmixError(
             f"The density of {prior} cannot be computed: {error}. Check its parameters."
         ) from error
-    return Support(False, bool(finite[: half.size].any()), bool(finite[half.size :].any()))
+    inside = np.sort(grid[finite])
+    return Mass(inside[0], inside[-1]) if inside.size else Mass(np.inf, -np.inf)
 
 
-def check_prior(path: str, prior: object) -> None:
-    """Raise unless the type and the support of a prior suit the parameters of its path."""
+def check_prior(path: str, prior: object, support: Support) -> None:
+    """Raise unless the type of a prior and its mass suit the parameters of its path."""
     root = path.partition(":")[0]
     if root == "cor":
         if not isinstance(prior, LKJ):
@@ -67,35 +74,39 @@ def check_prior(path: str, prior: object) -> None:
                 f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {shown(prior)}."
             )
         return
-    positive = root not in ("Intercept", "beta")
-    example = "Prior('HalfNormal', sigma=1)" if positive else "Prior('Normal', mu=0, sigma=1)"
     if not isinstance(prior, Prior):
         other = " LKJ is for the paths of correlations, 'cor'." if isinstance(prior, LKJ) else ""
         raise BayesmixError(
-            f"The prior of {path!r} must be a Prior, such as {example}; got {shown(prior)}.{other}"
+            f"The prior of {path!r} must be a Prior, such as {support.example}; "
+            f"got {shown(prior)}.{other}"
         )
-    support = support_of(prior)
-    if support.discrete:
+    mass = mass_of(prior)
+    if mass.discrete:
         raise BayesmixError(
             f"The prior of {path!r} must be continuous, but {prior} is discrete. "
-            f"Use for example {example}."
+            f"Use for example {support.example}."
         )
-    if not positive:
-        if not (support.negative or support.positive):
-            raise BayesmixError(f"The prior of {path!r}, {prior}, has no mass anywhere.")
-        return
-    if support.negative or not support.positive:
-        twin = POSITIVE_TWIN.get(prior.distribution)
-        remedy = f"Use {twin}, or another" if twin else "Use a"
-        if prior.distribution == "TruncatedNormal":
-            remedy = "Set lower=0, or use a"
+    if mass.is_empty and not support.has_bounds:
+        raise BayesmixError(f"The prior of {path!r}, {prior}, has no mass anywhere.")
+    if mass.is_empty or mass.lower < support.lower or mass.upper > support.upper:
         raise BayesmixError(
-            f"The prior of {path!r} must have its support on the positive numbers, but {prior} "
-            f"does not. {remedy} distribution such as HalfNormal, HalfStudentT, Exponential, "
-            "Gamma or LogNormal."
+            f"The prior of {path!r} must have its support {support.where}, but {prior} "
+            f"does not. {_remedy(prior, support)}"
         )
-    if not prior.is_proper:
+    if support.has_bounds and not prior.is_proper:
         raise BayesmixError(
             f"The prior of {path!r} must be proper: with {prior} the posterior of an sd need not "
-            f"exist. Use a wide prior, such as {example} with a large sigma."
+            f"exist. Use a wide prior, such as {support.example} with a large sigma."
         )
+
+
+def _remedy(prior: Prior, support: Support) -> str:
+    if support != POSITIVE:
+        return f"Use for example {support.example}."
+    twin = POSITIVE_TWIN.get(prior.distribution)
+    remedy = f"Use {twin}, or another" if twin else "Use a"
+    if prior.distribution == "TruncatedNormal":
+        remedy = "Set lower=0, or use a"
+    return (
+        f"{remedy} distribution such as HalfNormal, HalfStudentT, Exponential, Gamma or LogNormal."
+    )

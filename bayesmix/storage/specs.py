@@ -13,7 +13,8 @@ import numpy.typing as npt
 from bayesmix.base.arrays import read_only
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import WEIGHTS_COLUMN, Design
-from bayesmix.families.families import Family, get_family
+from bayesmix.families.family import Family
+from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import parse_formula
 from bayesmix.frames.frames import open_frame
 from bayesmix.model.spec import ModelSpec
@@ -159,7 +160,7 @@ def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     for leaf, one in zip(priors.leaves, leaves, strict=True):
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
         for each in dict.fromkeys((default, prior)):
-            check_prior(leaf.path, each)
+            check_prior(leaf.path, each, leaf.support)
         is_centred = checked(one.get("is_centred"), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")
         restored.append(

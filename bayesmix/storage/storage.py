@@ -26,6 +26,7 @@ from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.version import __version__
 from bayesmix.design.design import Design
+from bayesmix.families.registry import FAMILIES, is_known
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.storage.archive import METADATA, Archive, require, write_json
 from bayesmix.storage.files import as_path, regular_file, replaced_file, system_errors
@@ -67,6 +68,11 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
         that a file cannot hold, or it is one of a part of the rows of its design.
     """
     true_or_false("overwrite", overwrite)
+    if not is_known(fit.family):
+        raise BayesmixError(
+            f"A file holds the name of a family, and {fit.family.name!r} is none of those that "
+            f"have one: {', '.join(FAMILIES)}."
+        )
     content = plain_spec(fit.spec) | {"options": fields_of(fit.options)}
     with (
         replaced_file(as_path(path), overwrite=bool(overwrite)) as file,

@@ -125,7 +125,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     dims = {name: one.dims for name, one in schema.variables.items() if one.role != "auxiliary"}
     labels: dict[str, Any] = dict(schema.coords)
     labels |= {term.effect_dim_bis: term.effects for term in spec.design.groups}
-    needed: dict[str, tuple[str, ...]] = {name: () for name in spec.family.auxiliary}
+    needed: dict[str, tuple[str, ...]] = {name: dims[name] for name in spec.family.auxiliary}
     if spec.design.n_terms:
         needed |= {"beta": dims["beta"]}
     for term in spec.design.groups:
@@ -149,11 +149,15 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
         for term in spec.design.groups
         for kind, limits in _RANGES.items()
     }
-    # Auxiliary parameters are positive (`Family.auxiliary`).
-    for name, (low, high) in (ranges | dict.fromkeys(spec.family.auxiliary, _POSITIVE)).items():
+    for parameter in spec.family.parameters[1:]:
+        draws = posterior[parameter.name]
+        values = draws.transpose("chain", "draw", *dims[parameter.name]).to_numpy()
+        inside = parameter.support.may_hold(values)
+        require(inside, f"a draw of {parameter.name} is out of its range")
+    for name, (low, high) in ranges.items():
         if name in posterior:
             values = posterior[name].to_numpy()
-            inside = (low <= values).all() and (values <= high).all()
+            inside = bool((low <= values).all() and (values <= high).all())
             require(inside, f"a draw of {name} is out of its range")
     stats = tree.children.get("sample_stats")
     if stats is not None and "diverging" in stats.dataset:

@@ -10,7 +10,12 @@ import pandas as pd
 from bayesmix.base.arguments import one_of, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.parameters import correlation_draws, draws_of, number_of_draws
+from bayesmix.posterior.parameters import (
+    auxiliary_draws,
+    correlation_draws,
+    draws_of,
+    number_of_draws,
+)
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
 
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
     from bayesmix.design.design import Design
 
-__all__ = ["cor_re", "correlation_matrices", "varcorr"]
+__all__ = ["cor_re", "correlation_matrices", "family_parameters", "varcorr"]
 
 
 def varcorr(
@@ -73,10 +78,10 @@ def varcorr(
         groups += [term.factor] * len(term.effects)
         effects += list(term.effects)
         draws.append(draws_of(posterior, term.names.sd, term.effect_dim))
-    if "sigma" in posterior:
+    if fit.family.residual is not None:
         groups.append("Residual")
         effects.append("")
-        draws.append(draws_of(posterior, "sigma")[np.newaxis])
+        draws.append(draws_of(posterior, fit.family.residual)[np.newaxis])
     sd = np.concatenate(draws) if draws else np.empty((0, number_of_draws(posterior)))
     variances = sd**2
     marginals = marginals_of(sd, interval)
@@ -151,6 +156,29 @@ def cor_re(
             **marginals_of(stacked, interval).columns(interval),
         }
     )
+
+
+def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
+    """Summarise what the family has beside its mean and its residual sd.
+
+    Parameters
+    ----------
+    fit : Fitted
+    ci_level : float
+        Probability inside the interval, above 0 and below 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``parameter, value, se, lower_2.5, upper_97.5``, one row for each number; none for a family
+        that has no further parameter.
+    """
+    interval = interval_of(ci_level)
+    draws = auxiliary_draws(fit.family, fit.posterior)
+    draws.pop(fit.family.residual or "", None)
+    stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
+    columns = marginals_of(stacked, interval).columns(interval)
+    return pd.DataFrame({"parameter": text_column(list(draws)), **columns})
 
 
 def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.DataFrame]:

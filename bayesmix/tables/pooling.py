@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_ndtr
 
 from bayesmix.base.arrays import BoolArray, FloatArray, IntArray
-from bayesmix.base.errors import BayesmixError
+from bayesmix.families.links import LINKS
+from bayesmix.families.supports import POSITIVE, UNIT
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, ranef, selected
 from bayesmix.tables.population import fixef
 
 if TYPE_CHECKING:
-    from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
-    from bayesmix.families.families import Family
+    from bayesmix.families.family import Family
+    from bayesmix.families.slopes import Slope
 
 __all__ = ["no_pooling", "shrinkage"]
 
@@ -40,7 +40,6 @@ _CONVERGED = 1e-9
 _LONGEST_STEP = 10.0
 # Information below which a maximum cannot be told from a likelihood that is flat up to infinity.
 _SMALLEST_INFORMATION = 1e-13
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
@@ -49,8 +48,9 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     Parameters
     ----------
     fit : Fitted
-        Gaussian: weighted least squares. Other families: maximum likelihood. Draws of ``beta`` are
-        read only where a population term does not vary by the group.
+        Gaussian: weighted least squares. Other families: maximum likelihood, with auxiliary
+        parameters at their posterior means. Draws of ``beta`` are read only where a population
+        term does not vary by the group.
     re : str, optional
         One grouping factor; all of them by default.
 
@@ -108,7 +108,7 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     """
     parts = []
     for term in selected(fit.design, re):
-        value, se, n = _regressions(fit.design, fit.family, term, _known(fit, term))
+        value, se, n = _regressions(fit, term, _known(fit, term))
         labels = [str(level) for level in term.levels]
         parts += [
             pd.DataFrame(
@@ -214,9 +214,10 @@ def _known(fit: Fitted, term: GroupTerm) -> FloatArray:
 
 
 def _regressions(
-    design: Design, family: Family, term: GroupTerm, known: FloatArray
+    fit: Fitted, term: GroupTerm, known: FloatArray
 ) -> tuple[FloatArray, FloatArray, IntArray]:
     """Estimate the effects and their standard errors (J, q), and count the rows (J,)."""
+    design, family = fit.design, fit.family
     rows = np.flatnonzero(term.codes >= 0)
     codes = term.codes[rows]
     n = np.bincount(codes, minlength=term.n_levels)
@@ -228,12 +229,59 @@ def _regressions(
         basis = _orthogonalise(Z, codes, term.n_levels)
         value, se = _least_squares(basis, codes, left, n)
     else:
-        trials = None if design.trials is None else design.trials[rows]
         basis = _orthogonalise(term.Z[rows], codes, term.n_levels)
-        value, se = _maximum_likelihood(basis, codes, y, known, trials, family, n)
+        likelihood = _Likelihood.of(fit, rows)
+        value, se = _maximum_likelihood(basis, codes, known, likelihood, n)
     value[~basis.determined] = np.nan
     se[~basis.determined] = np.nan
     return value, se, n
+
+
+class _Likelihood(NamedTuple):
+    """What rows say of their linear predictor, whatever the family.
+
+    `auxiliary` has one value for all rows.
+    """
+
+    family: Family
+    y: FloatArray
+    auxiliary: dict[str, FloatArray]
+    weights: FloatArray | None
+    trials: FloatArray | None
+
+    @classmethod
+    def of(cls, fit: Fitted, rows: IntArray) -> _Likelihood:
+        design, posterior = fit.design, fit.posterior
+        auxiliary = {
+            name: posterior[name].mean(("chain", "draw")).to_numpy()
+            for name in fit.family.auxiliary
+        }
+        return cls(fit.family, design.y, auxiliary, design.weights, design.trials).take(rows)
+
+    def take(self, rows: IntArray | BoolArray) -> _Likelihood:
+        weights, trials = (
+            None if values is None else values[rows] for values in (self.weights, self.trials)
+        )
+        return self._replace(y=self.y[rows], weights=weights, trials=trials)
+
+    def log_density(self, eta: FloatArray) -> FloatArray:
+        return self.family.log_density(self.y, eta, self.auxiliary, self.weights, self.trials)
+
+    def slope(self, eta: FloatArray) -> Slope:
+        """Differentiate the log density by the linear predictor."""
+        family, name = self.family, self.family.parameters[0].name
+        p, rows = family.values(eta, self.auxiliary), family.rows(self.weights, self.trials)
+        return family.slopes(self.y, p, rows, name)[name]
+
+    def near_response(self, known: FloatArray) -> FloatArray:
+        """Linear predictors near each response, away from the edge; `known` on a latent scale."""
+        support, link = self.family.parameters[0].support, LINKS[self.family.link]
+        if support == UNIT:
+            trials = 1.0 if self.trials is None else self.trials
+            return np.asarray(link.near((self.y + 0.5) / (trials + 1.0)))
+        if support == POSITIVE:
+            return np.asarray(link.near(self.y + 0.5))
+        return self.y if self.family.on_response_scale else known
 
 
 class _Basis(NamedTuple):
@@ -316,10 +364,8 @@ def _least_squares(
 def _maximum_likelihood(
     basis: _Basis,
     codes: IntArray,
-    y: FloatArray,
     known: FloatArray,
-    trials: FloatArray | None,
-    family: Family,
+    likelihood: _Likelihood,
     n: IntArray,
 ) -> tuple[FloatArray, FloatArray]:
     """Run Newton's method in every level at once, in the coordinates of the basis."""
@@ -333,22 +379,22 @@ def _maximum_likelihood(
         number[levels] = np.arange(len(levels))
         rows = number[codes] >= 0
         codes, levels_of = codes[rows], number[codes[rows]]
-        Q, y, known, eta = Q[rows], y[rows], known[rows], eta[rows]
-        trials = None if trials is None else trials[rows]
+        Q, known, eta = Q[rows], known[rows], eta[rows]
+        likelihood = likelihood.take(rows)
         if step == 0:
             # From the responses themselves to a point on the model.
-            start = _near_response(family, y, trials)
-            score, weight = _derivatives(family, y, start, trials)
+            start = likelihood.near_response(known)
+            score, weight = likelihood.slope(start)
             score += weight * (start - known)
         else:
-            score, weight = _derivatives(family, y, eta, trials)
+            score, weight = likelihood.slope(eta)
         gradient, information = _quadratic(Q, score, weight, levels_of, basis.kept[levels])
         move, sound = _solve(information, gradient)
         along = (Q * move[levels_of]).sum(axis=1)
         length = np.sqrt(_sums(along**2, levels_of, len(levels)))
         most = _LONGEST_STEP * np.sqrt(n[levels])
         along *= (np.minimum(length, most) / np.where(length > 0, length, 1.0))[levels_of]
-        eta = eta + along * _share(family, y, eta, along, trials, levels_of, len(levels))
+        eta = eta + along * _share(likelihood, eta, along, levels_of, len(levels))
         done = sound & (length < _CONVERGED)
         if step == 0:
             continue
@@ -404,54 +450,24 @@ def _solve(information: FloatArray, gradient: FloatArray) -> tuple[FloatArray, B
 
 
 def _share(
-    family: Family,
-    y: FloatArray,
+    likelihood: _Likelihood,
     eta: FloatArray,
     along: FloatArray,
-    trials: FloatArray | None,
     codes: IntArray,
     n_levels: int,
 ) -> FloatArray:
     """Halve the step of a level until its likelihood does not fall; one share for each row."""
     share = np.ones(n_levels)
 
-    def likelihood(at: FloatArray) -> FloatArray:
-        return _sums(family.log_density(y, at, {}, None, trials), codes, n_levels)
+    def by_level(at: FloatArray) -> FloatArray:
+        return _sums(likelihood.log_density(at), codes, n_levels)
 
-    before = likelihood(eta)
+    before = by_level(eta)
     for _ in range(_HALVINGS):
         with np.errstate(over="ignore", invalid="ignore"):
-            after = likelihood(eta + share[codes] * along)
+            after = by_level(eta + share[codes] * along)
         falls = ~(after >= before - 1e-10 * (1 + np.abs(before)))
         if not falls.any():
             break
         share[falls] /= 2
     return share[codes]
-
-
-def _near_response(family: Family, y: FloatArray, trials: FloatArray | None) -> FloatArray:
-    """Linear predictors near each response, away from the edge."""
-    if family.link == "log":
-        return np.log(y + 0.5)
-    mean = (y + 0.5) / ((1.0 if trials is None else trials) + 1.0)
-    # The probit is close to 1.7 times flatter than the logit.
-    return np.log(mean / (1 - mean)) / (1.7 if family.link == "probit" else 1.0)
-
-
-def _derivatives(
-    family: Family, y: FloatArray, eta: FloatArray, trials: FloatArray | None
-) -> tuple[FloatArray, FloatArray]:
-    """Differentiate the log density by eta: slope and negative curvature, all digits kept."""
-    if family.link == "log" and not (family.trials or family.auxiliary):
-        mean = np.exp(np.minimum(eta, 300.0))
-        return y - mean, mean
-    failures = (1.0 if trials is None else trials) - y
-    if family.link == "logit":
-        p, complement = expit(eta), expit(-eta)
-        return y * complement - failures * p, (y + failures) * p * complement
-    if family.link == "probit":
-        log_density = -0.5 * eta**2 - _LOG_SQRT_2PI
-        up = np.exp(log_density - log_ndtr(eta))
-        down = np.exp(log_density - log_ndtr(-eta))
-        return y * up - failures * down, y * up * (up + eta) + failures * down * (down - eta)
-    raise BayesmixError(f"Regressions of single groups are not made for family {family!r}.")

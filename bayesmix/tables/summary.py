@@ -12,7 +12,7 @@ from bayesmix.base.words import count
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
-from bayesmix.tables.components import correlation_matrices, varcorr
+from bayesmix.tables.components import correlation_matrices, family_parameters, varcorr
 from bayesmix.tables.page import Summary
 from bayesmix.tables.population import cor_fe as correlation_of_terms
 from bayesmix.tables.population import fixef
@@ -40,7 +40,8 @@ def summary(
     Summary
         Prints as text and shows as HTML in a notebook. Sections: variance components, correlations
         of random effects if asked for (one for each factor that has any), fixed effects,
-        correlations of fixed effects if asked for.
+        correlations of fixed effects if asked for, parameters of the family beside its mean and
+        its residual sd.
 
     Raises
     ------
@@ -49,10 +50,11 @@ def summary(
     """
     for name, value in {"ci": ci, "cor_re": cor_re, "cor_fe": cor_fe}.items():
         true_or_false(name, value)
-    components, population = varcorr(fit), fixef(fit)
+    components, population, others = varcorr(fit), fixef(fit), family_parameters(fit)
     if not ci:
         components = components[["group", "effect", "variance", "sd", "var_prop"]]
         population = population[["term", "value", "se"]]
+        others = others[["parameter", "value", "se"]]
     sections = []
     if len(components):
         sections.append(("Variance Components", components))
@@ -62,6 +64,8 @@ def summary(
         sections.append(("Fixed Effects", population))
         if cor_fe:
             sections.append(("Correlation of Fixed Effects", correlation_of_terms(fit)))
+    if len(others):
+        sections.append(("Family Parameters", others))
     return Summary(
         header=(fit.design.formula.text, _facts(fit)),
         sections=tuple(sections),
@@ -94,7 +98,7 @@ def _facts(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    table = parameter_diagnostics(fit.design, fit.posterior)
+    table = parameter_diagnostics(fit.design, fit.family, fit.posterior)
     return sampling_line(
         method=fit.idata.attrs["method"],
         chains=fit.posterior.sizes["chain"],

@@ -280,9 +280,8 @@ def ranked_quantities(spec: ModelSpec, draws: xr.Dataset, y: FloatArray) -> dict
     """
     draws = draws.isel(chain=0).transpose("draw", ...)
     design, priors = spec.design, spec.priors
-    values = {
-        name: one[0] for name, one in parameter_draws(design, draws.expand_dims("chain")).items()
-    }
+    by_chain = parameter_draws(design, spec.family, draws.expand_dims("chain"))
+    values = {name: one[0] for name, one in by_chain.items()}
     weights = np.ones(design.n_rows) if design.weights is None else design.weights
     beta, sigma = draws["beta"].values, draws["sigma"].values
     noise = sigma[:, None] ** 2 / weights

@@ -31,7 +31,7 @@ if __package__ in (None, ""):
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.families.families import get_family
+from bayesmix.families.registry import get_family
 from bayesmix.preparation.make import make_design
 from fuzzing.algebra import UnknownFunction, Unread, read
 

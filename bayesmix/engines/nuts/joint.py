@@ -9,8 +9,9 @@ import numpy as np
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.engines.nuts.tensors import tensor_functions
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import Schema, part_name
+from bayesmix.model.schema import Schema, element_dim, part_name
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior, vectorise
 
@@ -69,16 +70,16 @@ def build_model(spec: ModelSpec) -> pm.Model:
             eta = eta + pm.Data("offset", design.offset, dims="obs")
         for term in design.groups:
             eta = eta + _group_contribution(spec, term)
-        auxiliary = {
-            name: _variable(name, spec.priors.auxiliary[name]) for name in family.auxiliary
-        }
+        auxiliary = {name: _auxiliary(spec, name) for name in family.auxiliary}
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
             for name, values in (("weights", design.weights), ("trials", design.trials))
         }
-        parameters = family.parameters(_inverse_link(family.link, eta), auxiliary, **constants)
-        getattr(pm, family.distribution)(
-            schema.observed, **parameters, observed=_observed(spec), dims="obs"
+        distribution, arguments = family.pymc(
+            family.values(eta, auxiliary, tensor_functions()), family.rows(**constants)
+        )
+        getattr(pm, distribution)(
+            schema.observed, **arguments, observed=_observed(spec), dims="obs"
         )
     return model
 
@@ -179,22 +180,20 @@ def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str)
     return pm.Deterministic(name, pt.stack(parts), dims=dim)
 
 
-def _inverse_link(link: str, eta: Any) -> Any:
+def _auxiliary(spec: ModelSpec, name: str) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
-    from pymc.distributions.dist_math import normal_lcdf
 
-    match link:
-        case "identity":
-            return eta
-        case "log":
-            return pt.exp(eta)
-        case "logit":
-            return pm.math.invlogit(eta)
-        case "probit":
-            # invprobit is exactly 0 or 1 from |eta| = 9 on, where its logarithm is infinite.
-            return pm.math.invlogit(normal_lcdf(0.0, 1.0, eta) - normal_lcdf(0.0, 1.0, -eta))
-    raise NotImplementedError(f"the joint model has no inverse of the link {link!r}")
+    prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
+    if length is None:
+        return _variable(name, prior)
+    dim = element_dim(name)
+    if not spec.family.parameter(name).support.is_ordered:
+        return _variable(name, prior, dims=dim)
+    transform, start = pm.distributions.transforms.ordered, np.arange(length) - (length - 1) / 2
+    free = _variable(name, prior, dims=dim, transform=transform, initval=start)
+    # Draws from the prior do not pass through the transform, and rise only when they are sorted.
+    return pt.sort(free)
 
 
 def _observed(spec: ModelSpec) -> np.ndarray:

@@ -26,6 +26,8 @@ from bayesmix.priors.prior import LKJ, Prior
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayesmix.families.family import Family
+
 __all__ = ["rescaled", "with_numbers_of"]
 
 # Power of the unit by which each parameter of a distribution is divided, 0 for those not named.
@@ -79,8 +81,7 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     for term, unit in zip(design.groups, units.Z, strict=True):
         for effect, own in zip(term.effects, unit, strict=True):
             of_path[f"sd:{term.factor}:{effect}"] = units.response / own
-    if spec.family.on_response_scale:
-        of_path["sigma"] = units.response * units.root_weight
+    of_path |= dict.fromkeys(_with_unit(spec.family), units.response * units.root_weight)
     leaves = tuple(
         leaf
         if isinstance(leaf.prior, LKJ)
@@ -92,6 +93,13 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     return ModelSpec(
         units.design(design), spec.family, dataclasses.replace(spec.priors, leaves=leaves)
     )
+
+
+def _with_unit(family: Family) -> tuple[str, ...]:
+    """Name the parameters that have the unit of the response."""
+    if not family.on_response_scale:
+        return ()
+    return tuple(parameter.name for parameter in family.parameters[1:] if parameter.has_unit)
 
 
 def _in_unit(path: str, prior: Prior, unit: float) -> Prior:
@@ -135,8 +143,8 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     design = spec.design
     posterior = idata["posterior"].dataset
     draws = {name: posterior[name].to_numpy() for name in spec.family.auxiliary}
-    if spec.family.on_response_scale and "sigma" in draws:
-        draws["sigma"] = draws["sigma"] * (units.response * units.root_weight)
+    for name in _with_unit(spec.family):
+        draws[name] = draws[name] * (units.response * units.root_weight)
     if design.n_terms:
         draws["beta"] = posterior["beta"].to_numpy() * units.beta
     else:

@@ -1,0 +1,50 @@
+"""Success or failure: the probability of a success."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesmix.families.binomial import slope_of_trials
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.responses import BINARY
+from bayesmix.families.slopes import Slope
+from bayesmix.families.supports import UNIT
+from bayesmix.families.values import Rows, Values
+
+__all__ = ["BERNOULLI"]
+
+
+def _density(y: Any, p: Values, rows: Rows) -> Any:
+    return np.where(y == 1, p["mu"].log, p["mu"].complement.log)
+
+
+def _mean(p: Values, rows: Rows) -> Any:
+    return p["mu"].value
+
+
+def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    mean = p["mu"].value
+    return rng.random(np.shape(mean)) < mean
+
+
+def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
+    return "Bernoulli", {"p": p["mu"].value}
+
+
+def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+    return {"mu": slope_of_trials(y, 1.0 - y, p["mu"])}
+
+
+BERNOULLI = Family(
+    name="bernoulli",
+    parameters=(Parameter("mu", UNIT, links=("logit", "probit")),),
+    response=BINARY,
+    density=_density,
+    mean=_mean,
+    random=_random,
+    pymc=_pymc,
+    closed_slopes=_slopes,
+)

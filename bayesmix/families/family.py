@@ -1,0 +1,373 @@
+"""What a family is: its parameters, and what must be computed of them.
+
+`FAMILIES` of `bayesmix.families.registry` has one for each distribution of the response. Everybody
+else asks a family what is said here and knows no more, so that a further one touches no other
+module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.families.links import ARRAYS, LINKS, Functions
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
+from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.values import Rows, Value, Values
+
+__all__ = ["ENTRIES", "Family"]
+
+type Auxiliary = Mapping[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Family:
+    """The distribution of the response given the linear predictor.
+
+    Made by `get_family`; pickles as its name and its link.
+
+    Attributes
+    ----------
+    name : str
+        What a user types: ``"gaussian"``.
+    parameters : tuple of Parameter
+        First the one with the linear predictor, then the auxiliary ones.
+    response : ResponseKind
+        What the response may be.
+    density : callable
+        Response, values of the parameters by name (`Value`) and `Rows` -> log density, stable in
+        the tails.
+    mean : callable
+        Values and rows -> expected response; of categories their probabilities, on a last axis.
+    random : callable
+        Generator, values and rows -> one response for each draw and row.
+    pymc : callable
+        Values and rows, which may be tensors -> PyMC's name of the distribution and its arguments.
+    closed_slopes : callable, optional
+        As `slopes`, for the parameters whose derivatives are known in closed form.
+    residual : str, optional
+        The parameter that is the sd of a residual on the scale of the response.
+    weights : bool
+        Whether rows may have weights.
+    link : str
+        The link in use, of the first parameter; by default the first that it knows.
+
+    Examples
+    --------
+    >>> from bayesmix import get_family
+    >>> family = get_family("bernoulli", link="probit")
+    >>> family
+    bernoulli(probit)
+    >>> float(family.inverse_link(0.0))
+    0.5
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    response: ResponseKind
+    density: Callable[[Any, Values, Rows], Any]
+    mean: Callable[[Values, Rows], Any]
+    random: Callable[[np.random.Generator, Values, Rows], Any]
+    pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
+    closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
+    residual: str | None = None
+    weights: bool = False
+    link: str = ""
+
+    def __post_init__(self) -> None:
+        """Take the default link."""
+        if not self.link:
+            object.__setattr__(self, "link", self.links[0])
+
+    def __repr__(self) -> str:
+        """Return the text that `get_family` reads."""
+        return f"{self.name}({self.link})"
+
+    @property
+    def distribution(self) -> str:
+        """PyMC's name of the distribution."""
+        nothing = np.full(1, np.nan)
+        p = self.values(nothing, dict.fromkeys(self.auxiliary, nothing))
+        return self.pymc(p, Rows(trials=nothing))[0]
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Links that the family knows, the default first."""
+        return self.parameters[0].links
+
+    @property
+    def auxiliary(self) -> tuple[str, ...]:
+        """Names of the parameters without a linear predictor, ``("sigma",)`` for gaussian."""
+        return tuple(parameter.name for parameter in self.parameters[1:])
+
+    @property
+    def trials(self) -> bool:
+        """Whether each row needs a number of trials."""
+        return self.response.has_trials
+
+    @property
+    def discrete(self) -> bool:
+        """Whether the response is a whole number."""
+        return self.response.is_discrete
+
+    @property
+    def binary(self) -> bool:
+        """Whether a trial either succeeds or fails: a response of two levels has a meaning."""
+        return self.response.is_binary
+
+    @property
+    def has_residual_sd(self) -> bool:
+        """Whether there is a `Residual` among the variance components."""
+        return self.residual is not None
+
+    @property
+    def on_response_scale(self) -> bool:
+        """Whether the linear predictor has the unit of the response (identity link)."""
+        return self.link == "identity"
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter of a name."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+    def values(
+        self, eta: Any, auxiliary: Auxiliary | None = None, functions: Functions = ARRAYS
+    ) -> dict[str, Value]:
+        """Put the parameters together that the functions of the family take.
+
+        Parameters
+        ----------
+        eta : ndarray or tensor, shape (..., n)
+            Linear predictor.
+        auxiliary : mapping of str to ndarray or tensor, optional
+            Auxiliary parameters on their own scale. They broadcast against `eta`, draws as
+            (..., 1); one with a length has its elements on one more axis, the last.
+        functions : Functions
+            Those of tensors, where these are given.
+
+        Returns
+        -------
+        dict of str to Value
+
+        Raises
+        ------
+        BayesmixError
+            An auxiliary parameter is missing.
+        """
+        given = {} if auxiliary is None else auxiliary
+        for name in self.auxiliary:
+            if name not in given:
+                raise BayesmixError(f"Family {self.name!r} needs the auxiliary parameter {name!r}.")
+        own = {name: Value(given[name], LINKS["identity"], functions) for name in self.auxiliary}
+        return {self.parameters[0].name: Value(eta, LINKS[self.link], functions), **own}
+
+    def rows(self, weights: Any = None, trials: Any = None) -> Rows:
+        """Put together what the functions of the family take beside the parameters.
+
+        Raises
+        ------
+        BayesmixError
+            Trials are missing, or weights have no meaning.
+        """
+        if trials is None and self.trials:
+            raise BayesmixError(f"Family {self.name!r} needs the number of trials of each row.")
+        if weights is not None and not self.weights:
+            self.check_weights(weights)
+        return Rows(weights, trials)
+
+    def slopes(self, y: Any, p: Values, rows: Rows, *names: str) -> dict[str, Slope]:
+        """Differentiate the log density by the linear predictor of each parameter.
+
+        Parameters
+        ----------
+        y : ndarray, shape (n,)
+        p : mapping of str to Value
+        rows : Rows
+        *names : str
+            Parameters; by default all that are one number.
+
+        Returns
+        -------
+        dict of str to Slope
+            Slope and negative curvature (score, information) of each row: in closed form where
+            it is known, otherwise by differences.
+        """
+        closed = self.closed_slopes(y, p, rows) if self.closed_slopes else {}
+        numbers = (parameter.name for parameter in self.parameters if parameter.length is None)
+        return {
+            name: closed[name] if name in closed else self._difference(y, p, rows, name)
+            for name in names or numbers
+        }
+
+    def _difference(self, y: Any, p: Values, rows: Rows, name: str) -> Slope:
+        def log_density(eta: FloatArray) -> FloatArray:
+            return np.asarray(self.density(y, {**p, name: replace(p[name], eta=eta)}, rows))
+
+        return difference(log_density, p[name].eta)
+
+    def inverse_link(self, eta: npt.ArrayLike) -> FloatArray:
+        """Compute the first parameter: a mean, or the probability of a success.
+
+        Parameters
+        ----------
+        eta : array_like
+            Linear predictor, any shape.
+
+        Returns
+        -------
+        ndarray
+            Same shape as `eta`.
+        """
+        return np.array(LINKS[self.link].inverse(np.asarray(eta, dtype=np.float64), ARRAYS))
+
+    def log_density(
+        self,
+        y: npt.ArrayLike,
+        eta: npt.ArrayLike,
+        auxiliary: Auxiliary | None = None,
+        weights: Any = None,
+        trials: Any = None,
+    ) -> FloatArray:
+        """Compute the log density (or log probability) of each response, stable in the tails.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,) or (..., n)
+            Response, checked by `check_response`.
+        eta : array_like, shape (..., n)
+            Linear predictor.
+        auxiliary : mapping of str to array_like, optional
+            As in `values`.
+        weights : array_like, shape (n,), optional
+            The residual sd of row i is ``sigma / sqrt(weights[i])``.
+        trials : array_like, shape (n,), optional
+            Number of trials of each row.
+
+        Returns
+        -------
+        ndarray, shape (..., n)
+        """
+        p, rows = self.values(_floats(eta), auxiliary), self.rows(weights, trials)
+        return np.asarray(self.density(_floats(y), p, rows))
+
+    def expectation(
+        self,
+        eta: npt.ArrayLike,
+        trials: Any = None,
+        auxiliary: Auxiliary | None = None,
+        weights: Any = None,
+    ) -> FloatArray:
+        """Compute the expected response.
+
+        Parameters
+        ----------
+        eta : array_like, shape (..., n)
+            Linear predictor.
+        trials, auxiliary, weights : optional
+            As in `log_density`. Without auxiliary parameters a mean that depends on them is NaN.
+
+        Returns
+        -------
+        ndarray, shape (..., n) or (..., n, categories)
+        """
+        known = dict.fromkeys(self.auxiliary, np.nan) if auxiliary is None else auxiliary
+        p, rows = self.values(_floats(eta), known), self.rows(weights, trials)
+        return np.array(self.mean(p, rows), dtype=np.float64)
+
+    def draw(
+        self,
+        rng: np.random.Generator,
+        eta: npt.ArrayLike,
+        auxiliary: Auxiliary | None = None,
+        weights: Any = None,
+        trials: Any = None,
+    ) -> FloatArray:
+        """Draw one response for each element of the linear predictor.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+        eta : array_like, shape (..., n)
+            Linear predictor.
+        auxiliary, weights, trials : optional
+            As in `log_density`.
+
+        Returns
+        -------
+        ndarray of float64, shape (..., n)
+            Whole numbers where the family is discrete.
+        """
+        p, rows = self.values(_floats(eta), auxiliary), self.rows(weights, trials)
+        return np.asarray(self.random(rng, p, rows), dtype=np.float64)
+
+    def check_response(
+        self,
+        name: str,
+        y: npt.ArrayLike,
+        trials: npt.ArrayLike | None = None,
+        labels: Labels = None,
+    ) -> None:
+        """Raise if the response cannot come from this family.
+
+        Parameters
+        ----------
+        name : str
+            The response as the formula has it, for the message.
+        y : array_like, shape (n,)
+            Response without missing values.
+        trials : array_like, shape (n,), optional
+            Number of trials of each row.
+        labels : sequence, length n, optional
+            What the rows are called in messages; their positions by default.
+
+        Raises
+        ------
+        BayesmixError
+            The response is empty, not numeric, not finite, outside the support of the family or
+            without information on its mean, or trials are absent, superfluous or too few.
+        """
+        self.response.check_numbers(self.name, name, y, trials, labels)
+
+    def check_weights(self, weights: npt.ArrayLike | None) -> None:
+        """Raise if the weights cannot be used with this family.
+
+        Parameters
+        ----------
+        weights : array_like, shape (n,), or None
+            Precision weights of the rows.
+
+        Raises
+        ------
+        BayesmixError
+            The family takes no weights, or a weight is not a positive finite number.
+        """
+        if weights is None:
+            return
+        if not self.weights:
+            takers = ", ".join(repr(name) for name, family in ENTRIES.items() if family.weights)
+            raise BayesmixError(
+                f"Family {self.name!r} takes no weights; they scale the residual sd of {takers}. "
+                "Leave weights out; counts of successes out of many belong into "
+                "p(successes, trials) with family='binomial'."
+            )
+        values = as_numbers("weights", weights)
+        if (values <= 0).any():
+            raise BayesmixError(
+                f"weights must be positive; {rows_of(values <= 0)}. "
+                "Leave out rows that are to have no weight."
+            )
+
+
+def _floats(values: npt.ArrayLike) -> FloatArray:
+    return np.asarray(values, dtype=np.float64)
+
+
+# By name; `bayesmix.families.registry` fills it, whose files need this one.
+ENTRIES: dict[str, Family] = {}

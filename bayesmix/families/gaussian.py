@@ -1,0 +1,67 @@
+"""The normal distribution: a mean, and the sd of a residual."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.responses import REAL_NUMBERS
+from bayesmix.families.slopes import Slope
+from bayesmix.families.supports import POSITIVE, REAL
+from bayesmix.families.values import Rows, Values
+
+__all__ = ["GAUSSIAN"]
+
+
+def _residual_sd(p: Values, rows: Rows) -> Any:
+    sigma = p["sigma"].value
+    return sigma if rows.weights is None else sigma / rows.weights**0.5
+
+
+def _density(y: Any, p: Values, rows: Rows) -> Any:
+    sd = np.asarray(_residual_sd(p, rows), dtype=np.float64)
+    return -0.5 * np.log(2 * np.pi) - np.log(sd) - 0.5 * ((y - p["mu"].value) / sd) ** 2
+
+
+def _mean(p: Values, rows: Rows) -> Any:
+    return p["mu"].value
+
+
+def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    return rng.normal(p["mu"].value, _residual_sd(p, rows))
+
+
+def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
+    return "Normal", {"mu": p["mu"].value, "sigma": _residual_sd(p, rows)}
+
+
+def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+    precision = 1 / np.asarray(_residual_sd(p, rows), dtype=np.float64) ** 2
+    score = (y - p["mu"].value) * precision
+    return {"mu": Slope(score, np.broadcast_to(precision, score.shape))}
+
+
+GAUSSIAN = Family(
+    name="gaussian",
+    parameters=(
+        Parameter("mu", REAL),
+        Parameter(
+            "sigma",
+            POSITIVE,
+            links=("log",),
+            prior=lambda sizes: ("Exponential", {"scale": sizes.residual}),
+            has_unit=True,
+        ),
+    ),
+    response=REAL_NUMBERS,
+    density=_density,
+    mean=_mean,
+    random=_random,
+    pymc=_pymc,
+    closed_slopes=_slopes,
+    residual="sigma",
+    weights=True,
+)

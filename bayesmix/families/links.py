@@ -1,0 +1,112 @@
+"""Links between a parameter and its linear predictor, for arrays and for tensors alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, log_expit, log_ndtr, logit, ndtr, ndtri
+
+__all__ = ["ARRAYS", "LINKS", "Functions", "Link"]
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The elementary functions that links are made of.
+
+    `ARRAYS` has those of NumPy and SciPy; the joint model brings those of its tensors.
+
+    Attributes
+    ----------
+    exp, log : callable
+    expit, log_expit : callable
+        Logistic distribution function and its logarithm.
+    ndtr, log_ndtr : callable
+        Normal distribution function and its logarithm.
+    """
+
+    exp: Callable[[Any], Any]
+    log: Callable[[Any], Any]
+    expit: Callable[[Any], Any]
+    log_expit: Callable[[Any], Any]
+    ndtr: Callable[[Any], Any]
+    log_ndtr: Callable[[Any], Any]
+
+
+def _exp(eta: Any) -> Any:
+    with np.errstate(over="ignore"):
+        return np.exp(eta)
+
+
+def _log(value: Any) -> Any:
+    with np.errstate(divide="ignore"):
+        return np.log(value)
+
+
+ARRAYS = Functions(_exp, _log, expit, log_expit, ndtr, log_ndtr)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link and its inverse, with a logarithm that stays finite where that rounds to 0.
+
+    Attributes
+    ----------
+    name : str
+    function : callable
+        Value of the parameter -> linear predictor, of arrays.
+    inverse : callable
+        Linear predictor and `Functions` -> value of the parameter.
+    log_inverse : callable
+        Linear predictor and `Functions` -> logarithm of the value.
+    is_symmetric : bool
+        Whether one less the value is the value of minus the linear predictor.
+    rough : callable, optional
+        As `function`, where somewhere near is good enough to start from.
+    """
+
+    name: str
+    function: Callable[[Any], Any]
+    inverse: Callable[[Any, Functions], Any]
+    log_inverse: Callable[[Any, Functions], Any]
+    is_symmetric: bool = False
+    rough: Callable[[Any], Any] | None = None
+
+    def near(self, value: Any) -> Any:
+        """Compute a linear predictor near that of a value."""
+        return (self.rough or self.function)(value)
+
+
+def _log_odds(probability: Any) -> Any:
+    return np.log(probability / (1 - probability))
+
+
+LINKS: Mapping[str, Link] = MappingProxyType(
+    {
+        link.name: link
+        for link in (
+            Link("identity", np.positive, lambda eta, of: eta, lambda eta, of: of.log(eta)),
+            Link("log", np.log, lambda eta, of: of.exp(eta), lambda eta, of: eta),
+            Link(
+                "logit",
+                logit,
+                lambda eta, of: of.expit(eta),
+                lambda eta, of: of.log_expit(eta),
+                is_symmetric=True,
+                rough=_log_odds,
+            ),
+            Link(
+                "probit",
+                ndtri,
+                lambda eta, of: of.ndtr(eta),
+                lambda eta, of: of.log_ndtr(eta),
+                is_symmetric=True,
+                # The probit is close to 1.7 times flatter than the logit.
+                rough=lambda probability: _log_odds(probability) / 1.7,
+            ),
+        )
+    }
+)

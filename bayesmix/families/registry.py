@@ -1,0 +1,119 @@
+"""The families by name. A further one is a file, and a line here."""
+
+from __future__ import annotations
+
+import copyreg
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from bayesmix.base.arguments import shown
+from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.families.bernoulli import BERNOULLI
+from bayesmix.families.binomial import BINOMIAL
+from bayesmix.families.family import ENTRIES, Family
+from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.poisson import POISSON
+
+__all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
+
+ENTRIES.update({family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)})
+FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
+
+# Words that users of other libraries type, for the suggestion in the error only.
+_SYNONYMS = MappingProxyType(
+    {"normal": "gaussian", "binary": "bernoulli", "logistic": "bernoulli", "count": "poisson"}
+)
+
+
+def get_family(family: str | tuple[str, str] | Family, link: str | None = None) -> Family:
+    """Return a family by name, with its default link or the one asked for.
+
+    Parameters
+    ----------
+    family : str, tuple of (str, str) or Family
+        ``"bernoulli"``, ``"bernoulli(probit)"``, ``("bernoulli", "probit")`` or a family.
+    link : str, optional
+        The link; one of `Family.links`.
+
+    Returns
+    -------
+    Family
+
+    Raises
+    ------
+    BayesmixError
+        The family or the link is unknown, or two different links are asked for.
+
+    Examples
+    --------
+    >>> get_family("binomial")
+    binomial(logit)
+    >>> get_family("bernoulli(probit)") == get_family("bernoulli", link="probit")
+    True
+    """
+    if isinstance(family, Family):
+        return family if link is None else _with_link(family, link)
+    name, own_link = _split_name(family)
+    if name not in FAMILIES:
+        hint = suggest(_SYNONYMS.get(name.lower(), name.lower()), FAMILIES)
+        raise BayesmixError(
+            f"Unknown family {shown(name)}. Families: {', '.join(FAMILIES)}. {hint}".strip()
+        )
+    if isinstance(link, str) and own_link is not None and link != own_link:
+        raise BayesmixError(
+            f"Family {shown(family)} has the link {own_link!r}, but link={shown(link)} came with "
+            "it. Give one of them."
+        )
+    asked = own_link if link is None else link
+    return FAMILIES[name] if asked is None else _with_link(FAMILIES[name], asked)
+
+
+def is_known(family: Family) -> bool:
+    """Tell whether the name of a family stands for it."""
+    named = FAMILIES.get(family.name)
+    return named is not None and replace(named, link=family.link) == family
+
+
+def parameter_names() -> frozenset[str]:
+    """Collect the names of all auxiliary parameters: those of variables of some posterior."""
+    return frozenset(name for family in FAMILIES.values() for name in family.auxiliary)
+
+
+def _reduced(family: Family) -> tuple[Any, ...]:
+    """Pickle by name, so that the functions stay where they are."""
+    if is_known(family):
+        return get_family, (family.name, family.link)
+    reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
+    return reduced
+
+
+copyreg.pickle(Family, _reduced)
+
+
+def _split_name(family: object) -> tuple[str, str | None]:
+    """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into name and link."""
+    if isinstance(family, str):
+        matched = re.fullmatch(r"\s*(\w+)\s*\(\s*(\w+)\s*\)\s*", family)
+        return (matched[1], matched[2]) if matched else (family.strip(), None)
+    if (
+        isinstance(family, tuple)
+        and len(family) == 2
+        and all(isinstance(part, str) for part in family)
+    ):
+        return family[0], family[1]
+    raise BayesmixError(
+        f"family must be a name such as 'gaussian' or 'bernoulli(probit)', or a Family; got "
+        f"{shown(family)}. Families: {', '.join(FAMILIES)}."
+    )
+
+
+def _with_link(family: Family, link: str) -> Family:
+    if not isinstance(link, str) or link not in family.links:
+        raise BayesmixError(
+            f"Unknown link {shown(link)} for family {family.name!r}. "
+            f"Links: {', '.join(family.links)}. {suggest(link, family.links)}".strip()
+        )
+    return replace(family, link=link)

@@ -1,0 +1,64 @@
+"""Parameters at rows and draws: what the functions of a family take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bayesmix.families.links import ARRAYS, LINKS, Functions, Link
+
+__all__ = ["Rows", "Value", "Values"]
+
+type Values = Mapping[str, Value]
+
+
+@dataclass(frozen=True, eq=False)
+class Value:
+    """A parameter at rows and draws, computed from its linear predictor when it is asked for.
+
+    Attributes
+    ----------
+    eta : ndarray or tensor
+        Linear predictor; draws, rows and, of a parameter with a length, its elements last.
+    link : Link
+    functions : Functions
+        Those that `eta` needs.
+    """
+
+    eta: Any
+    link: Link
+    functions: Functions = ARRAYS
+
+    @property
+    def value(self) -> Any:
+        """The parameter itself."""
+        return self.link.inverse(self.eta, self.functions)
+
+    @property
+    def log(self) -> Any:
+        """Its logarithm, finite where the parameter rounds to 0."""
+        return self.link.log_inverse(self.eta, self.functions)
+
+    @property
+    def complement(self) -> Value:
+        """One less the parameter; of a symmetric link with all digits where that rounds to 0."""
+        if self.link.is_symmetric:
+            return replace(self, eta=-self.eta)
+        return replace(self, eta=1 - self.value, link=LINKS["identity"])
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """What is known of rows beside their parameters.
+
+    Attributes
+    ----------
+    weights : ndarray or tensor, or None
+        Precision weights.
+    trials : ndarray or tensor, or None
+        Numbers of trials.
+    """
+
+    weights: Any = None
+    trials: Any = None

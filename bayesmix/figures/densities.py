@@ -1,0 +1,103 @@
+"""What figures of parameters show of each: its prior density, its bounds and its words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.criteria.correlations import correlations
+from bayesmix.engines.exact.implied import implied_priors
+from bayesmix.engines.exact.space import draw_from
+from bayesmix.posterior.fitted import Fitted
+
+if TYPE_CHECKING:
+    from bayesmix.priors.prior import Prior
+
+__all__ = ["bounds_of", "component_label", "prior_densities", "prior_density", "view_of"]
+
+type Density = Callable[[FloatArray], FloatArray]
+
+# Draws that stand for a prior without a closed form.
+_PRIOR_DRAWS = 4000
+
+
+def prior_densities(fit: Fitted) -> dict[str, Density]:
+    """Map the label of each sd, correlation and auxiliary parameter to its prior density."""
+    priors = fit.spec.priors
+    found: dict[str, Density] = {}
+    for term in fit.design.groups:
+        for effect, prior in zip(term.effects, priors.sd[term.factor], strict=True):
+            found[f"sd:{term.factor}:{effect}"] = functools.partial(prior_density, prior)
+        if fit.spec.is_centred(term):
+            sds, _ = implied_priors(fit.spec, term)
+            found[f"sd:{term.factor}:Intercept"] = sds["Intercept"].density
+    for one in correlations(fit):
+        found[f"cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
+    for name, prior in priors.auxiliary.items():
+        length = priors.lengths[name]
+        if length is None:
+            found[name] = functools.partial(prior_density, prior)
+            continue
+        is_ordered = fit.family.parameter(name).support.is_ordered
+        same: list[Density] = [functools.partial(prior_density, prior)] * length
+        elements = _ordered_densities(prior, length) if is_ordered else same
+        found |= {f"{name}:{k}": element for k, element in enumerate(elements, start=1)}
+    return found
+
+
+def prior_density(prior: Prior, x: FloatArray) -> FloatArray:
+    """Compute the density of a prior, by PyMC where there is no formula here."""
+    if prior.has_log_density:
+        return np.exp(prior.log_density(x))
+    from bayesmix.priors.compiled import compile_log_density
+
+    return np.asarray(np.exp(compile_log_density(prior)(x)))
+
+
+def _ordered_densities(prior: Prior, length: int) -> list[Density]:
+    """Estimate the densities of independent numbers that have been sorted."""
+    from scipy.stats import gaussian_kde
+
+    draws = draw_from(prior, np.random.default_rng(0), _PRIOR_DRAWS * length)
+    in_order = np.sort(draws.reshape(_PRIOR_DRAWS, length), axis=1)
+    return [gaussian_kde(element) for element in in_order.T]
+
+
+def view_of(fit: Fitted, label: str, values: FloatArray) -> tuple[float, float]:
+    """Limits of a figure: both bounds, or from zero on, unless that presses all into a corner."""
+    lower, upper = bounds_of(fit, label)
+    if np.isfinite(lower) and np.isfinite(upper):
+        return lower, upper
+    low, high = (float(q) for q in np.quantile(values, [0.001, 0.999]))
+    from_bound = np.isfinite(lower) and low - lower < 0.5 * (high - lower)
+    low = lower if from_bound else low - 0.5 * (high - low)
+    return low, high + 0.1 * (high - low)
+
+
+def component_label(fit: Fitted, label: str) -> str:
+    """Say what an sd or a correlation is of."""
+    for term in fit.design.groups:
+        for i, effect in enumerate(term.effects):
+            if label == f"sd:{term.factor}:{effect}":
+                return f"Sd of {effect}\nby {term.factor}"
+            for other in term.effects[i + 1 :]:
+                if label == f"cor:{term.factor}:{effect}:{other}":
+                    return f"Correlation of {effect}\nand {other} by {term.factor}"
+    return f"Residual sd\nof {fit.design.response}" if label == fit.family.residual else label
+
+
+def bounds_of(fit: Fitted, label: str) -> tuple[float, float]:
+    """Return the bounds of a parameter, so that its density does not leak out."""
+    match label.partition(":")[0]:
+        case "beta":
+            return -np.inf, np.inf
+        case "cor":
+            return -1.0, 1.0
+        case "sd":
+            return 0.0, np.inf
+        case name:
+            return fit.family.parameter(name).support.bounds
