@@ -122,7 +122,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     for dim in n_draws:
         require(dim in posterior.coords, f"the labels of {dim}s")
     schema = Schema.of(spec)
-    dims = {name: one.dims for name, one in schema.variables.items() if one.role != "auxiliary"}
+    dims = {name: one.dims for name, one in schema.variables.items()}
     labels: dict[str, Any] = dict(schema.coords)
     labels |= {term.effect_dim_bis: term.effects for term in spec.design.groups}
     needed: dict[str, tuple[str, ...]] = {name: dims[name] for name in spec.family.auxiliary}
