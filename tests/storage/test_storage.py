@@ -471,7 +471,7 @@ def test_what_is_the_same_but_for_rounding_is_the_same(file, monkeypatch):
 
 
 def test_a_file_of_an_older_format_is_told():
-    path = Path(__file__).parent / "data" / "format-1.fit"
+    path = Path(__file__).parents[1] / "data" / "format-1.fit"
     with pytest.raises(
         bm.BayesmixError, match=r"fitted by an older bayesmix \(format 1; .*Fit the"
     ):

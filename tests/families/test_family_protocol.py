@@ -547,7 +547,7 @@ def test_supports(support, inside, outside, edge):
 
 def test_the_family_of_the_design_document(monkeypatch):
     sleepstudy = bm.load_dataset("sleepstudy")
-    document = Path(__file__).parent.parent / "docs" / "design.md"
+    document = Path(__file__).parents[2] / "docs" / "design.md"
     text = document.read_text(encoding="utf-8")
     code = text.partition("`families/laplace.py`:\n\n```python\n")[2].partition("```")[0]
     names: dict[str, Any] = {}
