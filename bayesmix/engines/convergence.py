@@ -1,4 +1,4 @@
-"""Whether draws can be trusted, in words."""
+"""Where R-hat and effective sample sizes are judged: the limits, and what to do, in words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Columns to codes: categories in their order, levels of grouping factors that occur.
+"""Columns to codes and labels: categories in their order, levels of factors, `10:low` of two.
 
 Everything here is learnt once, from the rows that are fitted, and applied to new rows later.
 """

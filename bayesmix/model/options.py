@@ -22,7 +22,9 @@ from bayesmix.base.errors import BayesmixError
 
 __all__ = ["SampleOptions"]
 
-METHODS = ("auto", "exact", "nuts")
+# Each engine by its name, and how the summary calls it.
+ENGINE_WORDS = {"exact": "Exact", "nuts": "NUTS"}
+METHODS = ("auto", *ENGINE_WORDS)
 # The exact method under its earlier name.
 _EARLIER = {"marginal": "exact"}
 NUTS_SAMPLERS = ("nutpie", "pymc", "numpyro", "blackjax")

@@ -1,4 +1,4 @@
-"""Whether draws can be trusted: R-hat, effective sample sizes, divergences."""
+"""R-hat, effective sample sizes and divergences, as figures."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.words import count
+from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
@@ -121,7 +122,7 @@ def sampling_line(
     seconds: float,
 ) -> str:
     """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
-    what = {"nuts": "NUTS", "exact": "Exact"}[method]
+    what = ENGINE_WORDS[method]
     figures = []
     if not math.isnan(r_hat):
         figures.append(f"worst R-hat {r_hat:.3f}")

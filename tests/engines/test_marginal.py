@@ -11,9 +11,9 @@ import bayesmix as bm
 from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of, sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
-from bayesmix.engines.run import chosen
+from bayesmix.engines.run import ENGINES, chosen
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.options import SampleOptions
+from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from gaussian import CASES, dense, frame
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
@@ -322,6 +322,10 @@ def test_the_earlier_name_of_the_method(load):
     assert [fit.options.method for fit in fits] == ["exact", "exact", "auto"]
     assert {fit.idata.attrs["method"] for fit in fits} == {"exact"}
     assert all(fit.posterior.equals(fits[0].posterior) for fit in fits)
+
+
+def test_each_engine_has_its_word():
+    assert [engine.name for engine in ENGINES] == list(ENGINE_WORDS)
 
 
 def test_options_of_nuts_ask_for_nuts(load):
