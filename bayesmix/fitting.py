@@ -38,6 +38,7 @@ from bayesmix.preparation.prepare import specification
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
+from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import summary
 
 if TYPE_CHECKING:
@@ -107,12 +108,17 @@ class MixedFit(Fitted):
         """The joint model in PyMC, whichever method drew the samples."""
         return build_model(self.spec)
 
+    @functools.cached_property
+    def _shown(self) -> Summary:
+        # A notebook asks for text and HTML, and R-hat of many parameters takes a while.
+        return self.summary()
+
     def __repr__(self) -> str:
         """Return the summary as text."""
-        return repr(self.summary())
+        return repr(self._shown)
 
     def _repr_html_(self) -> str:
-        return self.summary()._repr_html_()
+        return self._shown._repr_html_()
 
 
 def prepare(
