@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,21 @@ import numpy.typing as npt
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
 
-__all__ = ["BoolArray", "FloatArray", "IntArray", "positions", "read_only", "taken", "unique"]
+if TYPE_CHECKING:
+    from types import EllipsisType
+
+    import xarray as xr
+
+__all__ = [
+    "BoolArray",
+    "FloatArray",
+    "IntArray",
+    "draws_first",
+    "positions",
+    "read_only",
+    "taken",
+    "unique",
+]
 
 
 type FloatArray = npt.NDArray[np.float64]
@@ -46,6 +61,12 @@ def positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:
 def taken(array: FloatArray | None, rows: IntArray) -> FloatArray | None:
     """Take rows of an array that may not be there."""
     return None if array is None else read_only(array[rows])
+
+
+def draws_first(values: xr.DataArray, *dims: str | EllipsisType) -> FloatArray:
+    """Return draws as an array: all chains together on the first axis, then `dims`."""
+    array = values.transpose("chain", "draw", *dims).to_numpy()
+    return np.asarray(array.reshape(-1, *array.shape[2:]), dtype=np.float64)
 
 
 def read_only[T: np.generic](array: npt.NDArray[T]) -> npt.NDArray[T]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.base.errors import BayesmixError
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
@@ -66,7 +66,7 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
     eta = np.zeros((S, len(range(*rows.indices(design.n_rows)))))
     if design.n_terms:
-        eta += _flat(posterior["beta"], "term") @ design.X[rows].T
+        eta += draws_first(posterior["beta"], "term") @ design.X[rows].T
     if design.offset is not None:
         eta += design.offset[rows]
     for term in design.groups:
@@ -77,22 +77,18 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
                 "kept, and conditional criteria need them. Use fit.loo() or fit.logo(), which "
                 "integrate them out, or fit with fewer draws."
             )
-        u = _flat(posterior[name], term.dim, term.effect_dim)
+        u = draws_first(posterior[name], term.dim, term.effect_dim)
         for k in range(term.n_effects):
             eta += u[:, term.codes[rows], k] * term.Z[rows, k]
     schema = Schema.of(spec)
     auxiliary = {
-        name: _flat(posterior[name], *schema.dims(name))[:, None] for name in spec.family.auxiliary
+        name: draws_first(posterior[name], *schema.dims(name))[:, None]
+        for name in spec.family.auxiliary
     }
     weights, trials = (
         None if values is None else values[rows] for values in (design.weights, design.trials)
     )
     return spec.family.log_density(design.y[rows], eta, auxiliary, weights, trials)
-
-
-def _flat(values: xr.DataArray, *dims: str) -> FloatArray:
-    array = values.transpose("chain", "draw", *dims).to_numpy()
-    return array.reshape(-1, *array.shape[2:])
 
 
 def conditional_blocks(fit: Fitted) -> Iterator[tuple[slice, FloatArray]]:

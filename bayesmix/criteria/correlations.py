@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import beta
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors
 from bayesmix.model.spec import ModelSpec
@@ -49,6 +48,8 @@ class Correlation:
         """Compute the prior density of the correlation."""
         if self.implied is not None:
             return self.implied.density(r)
+        from scipy.stats import beta
+
         half = (1 + np.asarray(r, dtype=np.float64)) / 2
         return np.asarray(beta.pdf(half, self.concentration, self.concentration) / 2)
 
@@ -56,6 +57,8 @@ class Correlation:
         """Compute a quantile of the prior."""
         if self.implied is not None:
             return self.implied.quantile(p)
+        from scipy.stats import beta
+
         p = np.asarray(p, dtype=np.float64)
         return np.asarray(2 * beta.ppf(p, self.concentration, self.concentration) - 1)
 
@@ -78,9 +81,8 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     found = []
     posterior = fit.idata["posterior"].dataset
     for term in correlated_terms(fit.spec):
-        values = posterior[term.names.cor]
-        values = values.transpose("chain", "draw", term.effect_dim, term.effect_dim_bis)
-        array = values.to_numpy().reshape(-1, term.n_effects, term.n_effects)
+        cor = posterior[term.names.cor]
+        array = draws_first(cor, term.effect_dim, term.effect_dim_bis)
         eta = fit.spec.priors.cor[term.factor].eta
         implied = implied_priors(fit.spec, term)[1] if fit.spec.is_centred(term) else {}
         found += [

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.model.spec import ModelSpec
@@ -125,13 +125,8 @@ def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> Fl
         ``diag(sd) chol(R)`` of each draw, chain after chain; with `scale_as_written` that of the
         effects as written.
     """
-
-    def flat(name: str) -> FloatArray:
-        values = posterior[name].transpose("chain", "draw", ...).to_numpy().astype(np.float64)
-        return values.reshape(-1, *values.shape[2:])
-
     pairs = spec.partial_correlations(term)
     root = np.eye(term.n_effects)
     if len(pairs):
-        root = pairs.cholesky(2 * flat(term.names.lkj) - 1, term.n_effects)
-    return flat(sd_variable(spec, term))[..., None] * root
+        root = pairs.cholesky(2 * draws_first(posterior[term.names.lkj], ...) - 1, term.n_effects)
+    return draws_first(posterior[sd_variable(spec, term)], ...)[..., None] * root

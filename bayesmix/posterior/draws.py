@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
 from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.model.schema import Schema
@@ -48,22 +48,23 @@ class Draws:
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset) -> Draws:
         """Read them from the variables of the posterior schema."""
-
-        def flat(name: str, *dims: str) -> FloatArray:
-            values = posterior[name].transpose("chain", "draw", *dims).to_numpy()
-            return np.asarray(values.reshape(-1, *values.shape[2:]), dtype=np.float64)
-
         schema = Schema.of(spec)
-        auxiliary = {name: flat(name, *schema.dims(name)) for name in spec.family.auxiliary}
+        auxiliary = {
+            name: draws_first(posterior[name], *schema.dims(name)) for name in spec.family.auxiliary
+        }
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
-        beta = flat("beta", "term") if spec.design.n_terms else np.zeros((n_draws, 0))
+        beta = (
+            draws_first(posterior["beta"], "term")
+            if spec.design.n_terms
+            else np.zeros((n_draws, 0))
+        )
         scale, u = {}, {}
         for term in spec.design.groups:
             root = centred_scale(spec, term, posterior)
             scale[term.factor] = scale_as_written(spec.centre(term), root)
             name = term.names.u
             if name in posterior and "draw" in posterior[name].dims:
-                u[term.factor] = flat(name, term.dim, term.effect_dim)
+                u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u)
 
     def centred(self, spec: ModelSpec) -> Draws:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.arrays import FloatArray, IntArray, draws_first
 from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.blocks.plan import marginal_model
 from bayesmix.blocks.theta import Theta
@@ -58,8 +58,7 @@ def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
         A batch of all draws, chain after chain.
     """
     scale = tuple(centred_scale(spec, term, posterior) for term in spec.design.groups)
-    sigma = posterior["sigma"].transpose("chain", "draw").to_numpy().astype(np.float64)
-    return Theta(scale, sigma.reshape(-1))
+    return Theta(scale, draws_first(posterior["sigma"]))
 
 
 def row_densities(
