@@ -7,7 +7,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 
-__all__ = []
+__all__ = ["quiet_libraries"]
 
 
 @contextlib.contextmanager

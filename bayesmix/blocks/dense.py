@@ -12,7 +12,7 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.small import cholesky
 from bayesmix.blocks.theta import Theta
 
-__all__ = []
+__all__ = ["Dense"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -27,18 +27,22 @@ class Dense:
 
     @property
     def m(self) -> int:
+        """Count the columns of the effects."""
         return sum(J * q for J, q in self.shapes)
 
     @property
     def mirrored(self) -> IntArray:
+        """Places of the same entries above the diagonal."""
         return self.places % self.n_columns * self.n_columns + self.places // self.n_columns
 
     @property
     def size(self) -> int:
+        """Numbers that one theta needs at once."""
         return 2 * self.n_columns**2
 
     @property
     def cost(self) -> float:
+        """Floating-point operations for one theta."""
         return self.n_columns**3 / 3 + 20.0 * self.n_columns**2
 
     def eliminate(
@@ -49,6 +53,7 @@ class Dense:
         variance: FloatArray,
         state: dict[str, Any],
     ) -> tuple[FloatArray, FloatArray]:
+        """Eliminate all effects: what is left of the corner, and log determinants."""
         m = self.m
         full = entries if entries.ndim == 3 else self.spread(entries)
         self._scale(full, theta)
@@ -101,6 +106,7 @@ class Dense:
         u: dict[int, FloatArray],
         rng: np.random.Generator,
     ) -> None:
+        """Draw the effects given the population effects, or take their means."""
         B, p = beta.shape
         m = self.m
         draws = np.empty((B, m))

@@ -14,7 +14,7 @@ from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import CACHE_SIZE, factorise, inverse_of, lower_pairs, solve, stack
 from bayesmix.blocks.theta import Theta
 
-__all__ = []
+__all__ = ["First", "draw_levels", "eliminate_first", "substitute_first"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -40,6 +40,7 @@ class First:
 def eliminate_first(
     first: First, scale: FloatArray, variance: FloatArray, rest: Nested | Dense | None
 ) -> tuple[FloatArray, FloatArray | None, FloatArray]:
+    """Eliminate the first factor, level by level."""
     C, q, _ = first.gram.shape
     lower = lower_pairs(q)
     k, B = len(lower), len(variance)
@@ -80,6 +81,7 @@ def substitute_first(
     u: dict[int, FloatArray],
     rng: np.random.Generator,
 ) -> None:
+    """Draw the effects of the first factor given all others."""
     J, q, _ = first.border.shape
     out = np.empty((len(theta), J, q))
     step = max(1, 4 * CACHE_SIZE // len(theta))

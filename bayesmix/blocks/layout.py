@@ -11,7 +11,7 @@ from bayesmix.blocks.crossproducts import CrossBlocks, CrossProducts, blocks_bet
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import lower_pairs
 
-__all__ = []
+__all__ = ["DENSE_GAIN", "Columns"]
 
 
 # Operations of a product of dense matrices in the time of one of a sparse matrix.
@@ -30,6 +30,7 @@ class Columns:
 
     @classmethod
     def of(cls, products: CrossProducts, factors: tuple[int, ...]) -> Columns:
+        """Lay out the effects of some factors, and the population effects behind them."""
         start, m = {}, 0
         for t in factors:
             start[t] = m
@@ -43,6 +44,7 @@ class Columns:
         return self.start[t] + levels[:, None] * q + np.arange(q)
 
     def key(self, row: IntArray, column: IntArray) -> IntArray:
+        """Tell entries of a symmetric matrix by one number, either of its places alike."""
         return np.maximum(row, column) * self.n_columns + np.minimum(row, column)
 
     def entries(self, products: CrossProducts) -> tuple[IntArray, FloatArray]:
@@ -145,6 +147,8 @@ class Columns:
         base: FloatArray,
         patterns: tuple[tuple[tuple[int, int], ...], ...],
     ) -> Nested:
+        """Lay out factors of which each is nested in the next."""
+
         def find(row: IntArray, column: IntArray) -> IntArray:
             return np.searchsorted(places, self.key(row, column))
 

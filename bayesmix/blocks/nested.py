@@ -12,7 +12,7 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.small import factorise, solve, whiten
 from bayesmix.blocks.theta import Theta
 
-__all__ = []
+__all__ = ["Nested"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,10 +29,12 @@ class Nested:
 
     @property
     def size(self) -> int:
+        """Numbers that one theta needs at once."""
         return 4 * len(self.base)
 
     @property
     def cost(self) -> float:
+        """Floating-point operations for one theta."""
         return 20.0 * len(self.base)
 
     def eliminate(
@@ -43,6 +45,7 @@ class Nested:
         variance: FloatArray,
         state: dict[str, Any],
     ) -> tuple[FloatArray, FloatArray]:
+        """Eliminate from the inside out: what is left of the corner, and log determinants."""
         log_determinant = np.zeros(len(variance))
         gram = [entries[places] for places in self.gram]
         border = [entries[places] for places in self.border]
@@ -73,6 +76,7 @@ class Nested:
         u: dict[int, FloatArray],
         rng: np.random.Generator,
     ) -> None:
+        """Draw the effects given the population effects, from the outside in."""
         p = beta.shape[1]
         for i in reversed(range(len(self.factors))):
             factor = self.factors[i]

@@ -15,7 +15,7 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
-__all__ = []
+__all__ = ["NAMES", "check_models", "check_same_data", "check_same_units", "is_result"]
 
 
 NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
@@ -66,6 +66,7 @@ def check_models(models: Mapping[str, Any], ic: str | None) -> str:
 
 
 def is_result(model: object) -> bool:
+    """Tell a result of a criterion from a fit."""
     # By name, since ArviZ is imported when a criterion is asked for.
     return any(cls.__name__ == "ELPDData" for cls in type(model).__mro__)
 
@@ -79,6 +80,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def check_same_data(facts: Mapping[str, Facts | None]) -> None:
+    """Raise unless all models are of the same rows and the same response."""
     known = {name: own for name, own in facts.items() if own is not None}
     if not known:
         return

@@ -14,7 +14,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
-__all__ = []
+__all__ = ["cautions_of", "sentence_of", "what_is_compared"]
 
 
 # A column whose mean is so many sds from zero is not centred.

@@ -15,7 +15,7 @@ from bayesmix.criteria.facts import Facts
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = []
+__all__ = ["Pointwise", "enough_draws", "good_k_of", "pareto_smoothed", "slices", "warn_of"]
 
 GOOD_K = 0.7
 
@@ -25,6 +25,7 @@ FEWEST_DRAWS = 25
 
 
 def slices(n: int, step: int) -> Iterator[slice]:
+    """Cut a range into slices of at most `step` items."""
     for start in range(0, n, step):
         yield slice(start, min(start + step, n))
 
@@ -82,10 +83,12 @@ def pareto_smoothed(
 
 
 def good_k_of(S: int) -> float:
+    """Compute the Pareto k up to which so many draws can be trusted."""
     return float(min(1 - 1 / np.log10(S), GOOD_K))
 
 
 def enough_draws(S: int, *, at_least: int) -> None:
+    """Raise for fewer draws than a criterion needs."""
     if at_least > S:
         raise BayesmixError(
             f"The fit has {S} draws, and at least {at_least} are needed. Fit with more draws."
@@ -93,4 +96,5 @@ def enough_draws(S: int, *, at_least: int) -> None:
 
 
 def warn_of(text: str) -> None:
+    """Warn of an estimate that is not to be trusted."""
     warn(text, ComparisonWarning)

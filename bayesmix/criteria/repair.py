@@ -18,7 +18,7 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = []
+__all__ = ["values_moved", "values_refitted"]
 
 
 def values_moved(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from bayesmix.criteria.elpd import ELPDDataLOOSubsample
 
-__all__ = []
+__all__ = ["subsampled"]
 
 
 # One seed for all models, so that they leave out the same rows.

@@ -17,7 +17,7 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws
 
-__all__ = []
+__all__ = ["DEAR", "ThetaDraws", "integrates", "relative_ess"]
 
 # Floating-point operations of all densities of theta together, beyond which every few draws serve;
 # and how many draws do at least.
@@ -43,6 +43,7 @@ class ThetaDraws:
 
     @classmethod
     def of(cls, fit: Fitted) -> ThetaDraws:
+        """Take them from a fit; every few where their densities are expensive."""
         posterior = fit.idata["posterior"].dataset
         leaving = left_out(fit.spec)
         theta = leaving.theta(posterior)
@@ -73,6 +74,7 @@ def relative_ess(draws: Iterable[FloatArray]) -> float:
 
 
 def integrates(spec: ModelSpec, integrated: bool | None) -> bool:
+    """Choose whether the effects are integrated out, and raise where they cannot be."""
     if integrated is not None:
         true_or_false("integrated", integrated)
     obstacle = left_out_obstacle(spec)

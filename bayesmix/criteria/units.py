@@ -14,7 +14,7 @@ from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.design.design import Design
 
-__all__ = []
+__all__ = ["Units", "factors_of"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -29,6 +29,7 @@ class Units:
 
     @classmethod
     def of(cls, design: Design, group: str | npt.ArrayLike) -> Units:
+        """Read the name of a grouping factor, or one label for each row."""
         terms = {term.factor: term for term in design.groups}
         if isinstance(group, str):
             if group not in terms:
@@ -69,4 +70,5 @@ def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
 
 
 def factors_of(design: Design) -> str:
+    """List the grouping factors of a design."""
     return ", ".join(term.factor for term in design.groups)

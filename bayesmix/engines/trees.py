@@ -13,7 +13,14 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = []
+__all__ = [
+    "GROUPS",
+    "NOTHING_DRAWN",
+    "complete_draws",
+    "constant_data",
+    "kept_summaries",
+    "one_schema",
+]
 
 
 GROUPS = ("posterior", "sample_stats", "observed_data", "constant_data")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.priors.prior import Prior
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["compile_log_density", "draw_prior"]
 

@@ -12,10 +12,11 @@ from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.base.interrupts import import_whole
 from bayesmix.priors.forms import FORMS, IMPROPER
 
-__all__ = []
+__all__ = ["pymc_variable", "refuse_unknown"]
 
 
 def refuse_unknown(distribution: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Raise for a parameter that the distribution does not have."""
     known = list(known)
     for name in given:
         if name not in known:

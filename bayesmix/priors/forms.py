@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-__all__ = []
+__all__ = ["FORMS", "IMPROPER", "POSITIVE_TWIN", "Form", "beta_moments", "form_of", "written"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ def _truncated_normal(
 
 
 def beta_moments(mu: float, sigma: float) -> dict[str, float]:
+    """Turn mean and sd of a beta distribution into its two shapes."""
     size = mu * (1 - mu) / sigma**2 - 1
     return {"a": mu * size, "b": (1 - mu) * size}
 
@@ -148,6 +149,7 @@ POSITIVE_TWIN = MappingProxyType(
 
 
 def written(form: Form) -> list[str]:
+    """List the parameters of a form, with the defaults of those that have one."""
     return [
         name if default is None else f"{name}={default:g}"
         for name, default in form.arguments.items()

@@ -15,7 +15,7 @@ from bayesmix.priors.distributions import pymc_variable
 from bayesmix.priors.forms import IMPROPER, POSITIVE_TWIN
 from bayesmix.priors.prior import LKJ, Prior, scipy_law
 
-__all__ = []
+__all__ = ["check_prior", "mass_of"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Mass:
 
 @lru_cache(maxsize=256)
 def mass_of(prior: Prior) -> Mass:
+    """Find out where a prior has its mass."""
     if not prior.is_proper:
         return Mass(*IMPROPER[prior.distribution])
     if prior.has_log_density:

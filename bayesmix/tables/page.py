@@ -6,15 +6,11 @@ import dataclasses
 import html
 import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bayesmix.base.arguments import whole_number
 from bayesmix.tables.strings import Table, as_strings
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["Summary"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
@@ -11,9 +9,6 @@ from bayesmix.base.arguments import true_or_false
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import beta_draws
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["cor_fe", "fixef"]
 

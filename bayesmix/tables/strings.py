@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-__all__ = []
+__all__ = ["Table", "as_strings"]
 
 
 _MOST_DECIMALS = 6
@@ -25,6 +25,7 @@ class Table(NamedTuple):
 
 
 def as_strings(title: str, frame: pd.DataFrame, digits: int) -> Table:
+    """Write a table as text, each column with the decimals that it needs."""
     labels: list[tuple[str, list[str]]] = []
     numbers: list[tuple[str, list[str]]] = []
     plain = isinstance(frame.index, pd.RangeIndex)

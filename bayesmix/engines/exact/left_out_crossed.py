@@ -18,7 +18,7 @@ from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
 from bayesmix.engines.exact.densities import LOG_2_PI, Budget, log_normal, whitened
 
-__all__ = []
+__all__ = ["Crossed", "crossed_of"]
 
 
 # How many times the residual sd group effects may be before rounding shows in sums of terms of
@@ -57,6 +57,7 @@ class Crossed:
 
     @property
     def width(self) -> int:
+        """Count the columns of the rest."""
         return int(self.rest.shape[1])
 
     @property
@@ -66,6 +67,7 @@ class Crossed:
 
     @property
     def batch(self) -> int:
+        """Thetas of one batch."""
         return self.budget.thetas(self.size)
 
     def prepare(self, theta: Theta) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from bayesmix.engines.exact.densities import (
     whitened,
 )
 
-__all__ = []
+__all__ = ["Tree", "tree_of"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,6 +58,7 @@ class Tree:
 
     @property
     def n_terms(self) -> int:
+        """Count the population effects."""
         return len(self.precision)
 
     @property
@@ -71,6 +72,7 @@ class Tree:
 
     @property
     def batch(self) -> int:
+        """Thetas of one batch."""
         return self.budget.thetas(self.size)
 
     def prepare(self, theta: Theta) -> list[FloatArray]:

@@ -10,7 +10,7 @@ from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.engines.trees import NOTHING_DRAWN
 from bayesmix.model.options import SampleOptions
 
-__all__ = []
+__all__ = ["IMPOSSIBLE", "options_refused", "refuse_unknown_options", "sampler_failures"]
 
 
 _NO_START = (
