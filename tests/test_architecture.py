@@ -197,6 +197,14 @@ def test_preparing_a_model_needs_no_sampler():
     assert not loaded_by(statement) & heavy
 
 
+def test_preparing_a_model_needs_no_laws_of_scipy():
+    """They take as long to import as everything else together."""
+    statement = (
+        "import bayesmix as bm; bm.prepare('Reaction ~ Days', bm.load_dataset('sleepstudy'))"
+    )
+    in_fresh_python(f"import sys; {statement}; assert 'scipy.stats' not in sys.modules")
+
+
 def test_public_names_exist():
     for name in bm.__all__:
         assert getattr(bm, name).__name__ == name
