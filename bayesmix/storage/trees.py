@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.model.schema import Schema
 from bayesmix.storage.archive import Damaged, require
 from bayesmix.storage.plain import Plain
@@ -103,7 +104,7 @@ def _variable(stored: Plain, place: str) -> Any:
 
 def _check_attributes(tree: xr.DataTree) -> None:
     attrs = tree.attrs
-    checked(attrs.get("method"), str, "the method")
+    require(checked(attrs.get("method"), str, "the method") in ENGINE_WORDS, "the method")
     seconds = checked(attrs.get("seconds"), float, "the seconds")
     require(seconds >= 0, "the seconds")
     try:

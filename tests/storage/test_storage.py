@@ -853,6 +853,7 @@ CONTRADICTIONS: dict[str, tuple[str, Any, str]] = {
     "messages that are none": ("idata.groups./.attrs.messages", "{", "the messages"),
     "seconds that are none": ("idata.groups./.attrs.seconds", "long", "the seconds"),
     "a method that is none": ("idata.groups./.attrs.method", None, "the method"),
+    "a method of another name": ("idata.groups./.attrs.method", "g", "the method"),
     "too few chains": ("options.chains", 0, "chains=0 is not usable"),
     "a seed that is none": ("options.random_seed", None, "the seed"),
     "a family that is none": ("family.name", "gausian", "Unknown family|gausian"),
