@@ -241,6 +241,9 @@ FORMULAS = [
     bad("NumPy's function", "y ~ clip(x)", r"Write np.clip\(...\)"),
     bad("misspelt function", "y ~ np.lgo(x)", "Did you mean 'np.log'"),
     bad("brms's smooth", "y ~ s(x)", "Unknown function 's'", r"bs\(x, df=4\)"),
+    bad(
+        "columns in a contrast", "y ~ C(f, contr.sum(x + z))", "a number of levels", r"C\(f, Sum\)"
+    ),
     bad("unknown argument", "y ~ scale(x, foo=3)", "scale.. is not read with foo=", r"center\(x\)"),
     bad("missing argument", "y ~ bs(x)", r"'bs\(x\)' needs", r"Write bs\(x, df=4\)"),
     bad("function of text", "y ~ np.log(g)", r"Cannot evaluate 'np.log\(g\)'", "Not numeric: g"),

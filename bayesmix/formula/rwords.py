@@ -193,6 +193,13 @@ def _contrasts(node: Node) -> Node:
     if word == "treatment" and base is None and len(numbers) == 2:
         base = numbers[1]
     extra = [name for name in inner if name not in ("n", "contrasts")]
+    strange = [one for one in (*numbers[:1], *filter(None, [inner.get("n")])) if not _counts(one)]
+    if strange:
+        raise Problem(
+            f"{contrast[0].text}() takes a number of levels. "
+            f"Write C({_shown(positional[0])}, {_CONTRASTS.get(word, word)}).",
+            contrast[0].start,
+        )
     if extra or (base is not None and word != "treatment"):
         raise _not_read(
             node,
@@ -200,6 +207,14 @@ def _contrasts(node: Node) -> Node:
             f"Write C({_shown(positional[0])}, {_CONTRASTS.get(word, word)}).",
         )
     return _call("C", node.start, positional[0], (_contrast(word, base, node.start),), **named)
+
+
+def _counts(argument: Nodes) -> bool:
+    """Whether the first argument of ``contr.sum`` is a number of levels, or the levels."""
+    if len(argument) != 1:
+        return False
+    (node,) = argument
+    return node.kind == "number" or (node.kind == "call" and node.text in ("levels", "nlevels"))
 
 
 def _contrast_word(contrast: Nodes) -> str | None:
