@@ -24,7 +24,7 @@ class Structure:
     Attributes
     ----------
     name : str
-        ``"unstructured"``; of others the word in a formula.
+        Its word in a formula: ``"us"`` for ``us(x | g)``.
     size : callable
         q -> k.
     partial : callable

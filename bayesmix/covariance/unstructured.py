@@ -1,4 +1,4 @@
-"""Any correlations, ``(x | g)``: a free number for each pair of effects."""
+"""Any correlations, ``(x | g)`` or ``us(x | g)``: a free number for each pair of effects."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _concentration(q: int, eta: float) -> float:
 
 
 UNSTRUCTURED = Structure(
-    name="unstructured",
+    name="us",
     size=_size,
     partial=_same,
     free=_same,
