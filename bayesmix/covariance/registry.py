@@ -8,8 +8,7 @@ from types import MappingProxyType
 from bayesmix.covariance.structure import Structure
 from bayesmix.covariance.unstructured import UNSTRUCTURED
 
-__all__ = ["STRUCTURES"]
+__all__ = ["ENTRIES", "STRUCTURES"]
 
-STRUCTURES: Mapping[str, Structure] = MappingProxyType(
-    {structure.name: structure for structure in (UNSTRUCTURED,)}
-)
+ENTRIES = {structure.name: structure for structure in (UNSTRUCTURED,)}
+STRUCTURES: Mapping[str, Structure] = MappingProxyType(ENTRIES)

@@ -111,7 +111,8 @@ class GroupTerm:
     def split(self) -> GroupTerm:
         """Return the same term with every effect in a block of its own."""
         blocks = tuple((k,) for k in range(self.n_effects))
-        return dataclasses.replace(self, blocks=blocks, structures=(), means=None)
+        structures = (UNSTRUCTURED.name,) * self.n_effects
+        return dataclasses.replace(self, blocks=blocks, structures=structures, means=None)
 
     @property
     def intercept_block(self) -> tuple[int, ...]:

@@ -16,7 +16,6 @@ __all__ = ["Bar", "expand_bar", "grouping_names"]
 
 _DIAGONAL = ("diag", "zerocorr")
 _SYNONYMS = {"unstr": UNSTRUCTURED.name}
-_CORRELATED = (*STRUCTURES, *_SYNONYMS)
 # Covariance structures of glmmTMB and brms that are sums of bars for effects 0 + f.
 _SUMS_OF_BARS = {
     "homdiag": "(1 | {g}:{f})",
@@ -123,15 +122,7 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             f"{node.text}(1 + x | g).",
             node.start,
         )
-    if node.kind == "structure":
-        _check_structure(node, parts, arguments)
-        if node.text in _CORRELATED and bars[0].text == "||":
-            left, right = _shown(parts[0]), _shown(parts[1])
-            raise Problem(
-                f"{node.text}() asks for correlations and || for none. Write "
-                f"({left} | {right}) or ({left} || {right}).",
-                bars[0].start,
-            )
+    structure = _structure(node, parts, arguments, bars[0])
     for item in _deep(parts[0]):
         if item.kind == "call" and item.text == "offset":
             raise Problem(
@@ -151,12 +142,16 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             "(0 + x | g) for a slope alone.",
             node.start,
         )
-    diagonal = node.kind == "structure" and node.text in _DIAGONAL
-    correlated = bars[0].text == "|" and not diagonal
-    is_known = node.kind == "structure" and node.text in _CORRELATED
-    structure = _SYNONYMS.get(node.text, node.text) if is_known else UNSTRUCTURED.name
+    correlated = bars[0].text == "|" and structure is not None
     for factor in _factors(parts[1], f"({_shown(parts[0])} {bars[0].text} "):
-        yield Bar(str(effects), factor, correlated, diagonal, structure, effects.absent)
+        yield Bar(
+            str(effects),
+            factor,
+            correlated,
+            diagonal=structure is None,
+            structure=structure or UNSTRUCTURED.name,
+            absent=effects.absent,
+        )
 
 
 def _shown(nodes: Iterable[Node]) -> str:
@@ -171,9 +166,28 @@ def _deep(nodes: Nodes) -> Iterator[Node]:
             yield from _deep(node.items)
 
 
+def _structure(node: Node, parts: list[Nodes], arguments: list[Nodes], bar: Node) -> str | None:
+    """Name the covariance structure of a bar; None for one without any correlation."""
+    if node.kind != "structure":
+        return UNSTRUCTURED.name
+    _check_structure(node, parts, arguments)
+    if node.text in _DIAGONAL:
+        return None
+    structure = _SYNONYMS.get(node.text, node.text)
+    if bar.text == "||":
+        left, right = _shown(parts[0]), _shown(parts[1])
+        word = "" if structure == UNSTRUCTURED.name else structure
+        raise Problem(
+            f"{node.text}() asks for correlations and || for none. Write "
+            f"{word}({left} | {right}) or ({left} || {right}).",
+            bar.start,
+        )
+    return structure
+
+
 def _check_structure(node: Node, parts: list[Nodes], arguments: list[Nodes]) -> None:
     effects, factor = _shown(parts[0]), _shown(parts[1])
-    is_known = node.text in (*_CORRELATED, *_DIAGONAL)
+    is_known = node.text in (*STRUCTURES, *_SYNONYMS, *_DIAGONAL)
     if is_known and len(arguments) == 1:
         return
     if is_known:
