@@ -4,6 +4,7 @@ Data goes one way. Each folder imports from those above it only:
 
 ======================  ====================================================
 `bayesmix.base`         errors, checks of arguments, arrays, progress
+`bayesmix.covariance`   how group effects of one factor are correlated
 `bayesmix.formula`      text -> formula: no data is seen
 `bayesmix.families`     what the response may be
 `bayesmix.frames`       the one door for data frames

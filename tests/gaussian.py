@@ -101,14 +101,14 @@ def theta_variables(
 
     The second value is a square root of the covariance as written, (S, q, q).
     """
-    pairs, dim = spec.partial_correlations(term), term.effect_dim
+    pairs, dim = spec.correlations(term), term.effect_dim
     back = np.eye(term.n_effects)
     variables = {}
     if spec.is_centred(term):
         block = list(term.blocks[0][1:])
         back[0, block] = -term.Z[:, block].mean(axis=0)
         variables[f"centred_sd_{term.factor}"] = ((dim,), sd)
-    scale = back @ (sd[:, :, None] * pairs.cholesky(partial, term.n_effects))
+    scale = back @ (sd[:, :, None] * pairs.factor(partial))
     sigma = scale @ np.swapaxes(scale, 1, 2)
     written = np.sqrt(np.einsum("sii->si", sigma))
     variables[f"sd_{term.factor}"] = ((dim,), written)

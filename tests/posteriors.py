@@ -20,7 +20,7 @@ import numpy as np
 import xarray as xr
 
 import bayesmix as bm
-from bayesmix.design.names import TermNames
+from bayesmix.design.groupterm import GroupTerm
 from bayesmix.model.options import SampleOptions
 
 CHAINS, DRAWS = 2, 100
@@ -44,35 +44,16 @@ def even_quantile(centre: float, half_width: float, p: float) -> float:
     return centre + half_width * (2 * p - 1)
 
 
-@dataclass(frozen=True)
-class Term:
-    """A grouping factor with the fields of `GroupTerm` that the tables read."""
-
-    factor: str
-    levels: np.ndarray
-    effects: tuple[str, ...]
-    blocks: tuple[tuple[int, ...], ...]
-    codes: np.ndarray
-
-    @property
-    def names(self) -> TermNames:
-        return TermNames(self.factor)
-
-    @property
-    def dim(self) -> str:
-        return self.names.dim
-
-    @property
-    def effect_dim(self) -> str:
-        return self.names.effect_dim
-
-    @property
-    def effect_dim_bis(self) -> str:
-        return self.names.effect_dim_bis
-
-    @property
-    def n_levels(self) -> int:
-        return len(self.levels)
+def term_of(
+    factor: str,
+    levels: np.ndarray,
+    effects: tuple[str, ...],
+    blocks: tuple[tuple[int, ...], ...],
+    codes: np.ndarray,
+) -> GroupTerm:
+    """Make a grouping factor whose columns nobody reads."""
+    Z = np.zeros((len(codes), len(effects)))
+    return GroupTerm(factor, tuple(factor.split(":")), levels, codes, effects, Z, blocks)
 
 
 @dataclass(frozen=True)
@@ -81,7 +62,7 @@ class DesignStandIn:
 
     text: str
     terms: tuple[str, ...]
-    groups: tuple[Term, ...] = ()
+    groups: tuple[GroupTerm, ...] = ()
     n_rows: int = 0
     event: str = ""
 
@@ -131,12 +112,11 @@ def make_case(design: DesignStandIn, truth: dict[str, tuple[float, float]], fami
         for (j, level), (i, effect) in itertools.product(enumerate(g.levels), enumerate(g.effects)):
             u[:, :, j, i] = draws[f"u:{g.factor}:{effect}:{level}"]
         variables[f"u_{g.factor}"] = ((*sample, g.dim, g.effect_dim), u)
-        pairs = [(i, j) for block in g.blocks for i, j in itertools.combinations(block, 2)]
-        if pairs:
+        if g.correlations:
             coords[g.effect_dim_bis] = list(g.effects)
             cor = np.broadcast_to(np.eye(len(g.effects)), (CHAINS, DRAWS, *[len(g.effects)] * 2))
             cor = cor.copy()
-            for i, j in pairs:
+            for i, j in g.correlations.pairs:
                 values = draws[f"cor:{g.factor}:{g.effects[i]}:{g.effects[j]}"]
                 cor[:, :, i, j] = cor[:, :, j, i] = values
             variables[f"cor_{g.factor}"] = ((*sample, g.effect_dim, g.effect_dim_bis), cor)
@@ -151,7 +131,7 @@ def make_case(design: DesignStandIn, truth: dict[str, tuple[float, float]], fami
 
 def slopes() -> Case:
     """One factor, intercept and slope correlated: sleepstudy in small."""
-    subject = Term(
+    subject = term_of(
         factor="Subject",
         levels=np.array(["308", "309", "310", "330"]),
         effects=("Intercept", "Days"),
@@ -185,14 +165,14 @@ def pupils() -> Case:
 
     One effect has no population twin, one level no row, and one factor's name is taken as a dim.
     """
-    school = Term(
+    school = term_of(
         factor="school",
         levels=np.array(["10", "7"]),
         effects=("Intercept", "ses[mid]", "age"),
         blocks=((0, 1), (2,)),
         codes=np.array([0, 0, 0, 0, 1, 1, -1]),
     )
-    nested = Term(
+    nested = term_of(
         factor="school:term",
         levels=np.array(["10:low", "10:mid", "7:low"]),
         effects=("Intercept",),
@@ -231,7 +211,7 @@ def pupils() -> Case:
 
 def counts() -> Case:
     """No residual sd, one intercept by one factor."""
-    herd = Term(
+    herd = term_of(
         factor="herd",
         levels=np.array(["1", "2", "3"]),
         effects=("Intercept",),

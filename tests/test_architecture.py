@@ -17,6 +17,7 @@ PACKAGE = Path(bm.__file__).parent
 # A folder may import those before it, and so may a file beside the folders.
 FLOORS = (
     "base",
+    "covariance",
     "formula",
     "families",
     "frames",

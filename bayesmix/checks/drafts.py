@@ -112,9 +112,8 @@ def first_draft(design: Design) -> Draft:
     """Begin with the formula of a design, each bar once."""
     bars: dict[Bar, Bar] = {}
     for bar in design.formula.bars:
-        correlated = bar.correlated or bar.effects == "1"
-        factor = tuple(sorted(bar.factor))
-        bars.setdefault(dataclasses.replace(bar, factor=factor, correlated=correlated), bar)
+        own = bar.plain() if bar.effects == "1" else bar
+        bars.setdefault(dataclasses.replace(own, factor=tuple(sorted(bar.factor))), bar)
     formula = dataclasses.replace(design.formula, bars=tuple(bars.values()))
     return Draft(
         dataclasses.replace(formula, text=str(formula)),

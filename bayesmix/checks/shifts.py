@@ -229,7 +229,7 @@ class Shifts:
             some = list(self._columns(bar.effects))
             columns += some
             name = ":".join(bar.factor)
-            is_block = bar.correlated and len(some) > 1 and some[0].label == "Intercept"
+            is_block = bar.any_columns and len(some) > 1 and some[0].label == "Intercept"
             if not is_block or name in own:
                 cause: Cause = "set prior" if is_block else "model"
                 found += [

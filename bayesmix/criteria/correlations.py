@@ -31,10 +31,11 @@ class Correlation:
     factor, effect_1, effect_2 : str
     draws : ndarray, shape (S,)
     concentration : float
-        The prior is ``(1 + r) / 2 ~ Beta(concentration, concentration)``, which is the marginal
-        of LKJ(eta) for a block of d effects with concentration ``eta + (d - 2) / 2``.
+        The prior is ``(1 + r) / 2 ~ Beta(concentration, concentration)``; NaN where it has no such
+        form.
     implied : ImpliedPrior or None
-        The prior of a correlation with the intercept of a block whose other columns are centred.
+        The prior where it is known by draws: that of a correlation with the intercept of a block
+        whose other columns are centred.
     """
 
     factor: str
@@ -83,27 +84,30 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     for term in correlated_terms(fit.spec):
         cor = posterior[term.names.cor]
         array = draws_first(cor, term.effect_dim, term.effect_dim_bis)
-        eta = fit.spec.priors.cor[term.factor].eta
-        implied = implied_priors(fit.spec, term)[1] if fit.spec.is_centred(term) else {}
-        found += [
-            Correlation(
-                term.factor,
-                term.effects[i],
-                term.effects[j],
-                array[:, i, j],
-                eta + (len(block) - 2) / 2,
-                implied.get((term.effects[i], term.effects[j])) if i == block[0] else None,
-            )
-            for block in term.blocks
-            for i in block
-            for j in block
-            if i < j
-        ]
+        own = fit.spec.correlations(term)
+        implied = {}
+        if fit.spec.is_centred(term) or any(b.structure.concentration is None for b in own.blocks):
+            implied = implied_priors(fit.spec, term)[1]
+        for block in own.blocks:
+            closed = block.structure.concentration
+            found += [
+                Correlation(
+                    term.factor,
+                    term.effects[i],
+                    term.effects[j],
+                    array[:, i, j],
+                    np.nan if closed is None else closed(len(block), own.eta),
+                    implied.get((term.effects[i], term.effects[j]))
+                    if closed is None or i == block.effects[0]
+                    else None,
+                )
+                for i, j in block.pairs
+            ]
     return tuple(found)
 
 
 def correlated_terms(spec: ModelSpec) -> list[GroupTerm]:
-    return [term for term in spec.design.groups if any(len(block) > 1 for block in term.blocks)]
+    return [term for term in spec.design.groups if term.correlations]
 
 
 def correlation_table(draws: Iterable[Correlation]) -> pd.DataFrame:

@@ -42,16 +42,13 @@ class Facts:
         spec = fit.spec
         design = spec.design
         y = [design.y] if design.trials is None else [design.y, design.trials]
-        correlations = sum(
-            len(block) * (len(block) - 1) // 2 for term in design.groups for block in term.blocks
-        )
         return cls(
             formula=design.formula.text,
             response=design.response,
             n_rows=design.n_rows,
             K=design.n_terms
             + sum(term.n_effects for term in design.groups)
-            + correlations
+            + sum(len(term.correlations) for term in design.groups)
             + sum(length or 1 for length in spec.priors.lengths.values()),
             n_random_effects=sum(term.n_levels * term.n_effects for term in design.groups),
             values=_hash(np.concatenate(y)),

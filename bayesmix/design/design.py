@@ -159,8 +159,7 @@ class Design:
             spans = self.encoder.bars[bar.effects].spans
             if max(len(span) for span in _spans(bar, self.encoder.bars[bar.effects])) == 1:
                 return bar
-            diagonal = max(map(len, spans)) > 1
-            return dataclasses.replace(bar, correlated=False, diagonal=diagonal)
+            return bar.uncorrelated(diagonal=max(map(len, spans)) > 1)
 
         formula = with_bars(self.formula, split)
         groupings = tuple(
@@ -213,9 +212,12 @@ class Grouping:
         """Put the effects of all bars next to each other, with their blocks."""
         labels: list[str] = []
         blocks: list[tuple[int, ...]] = []
+        structures: list[str] = []
         for bar in self.bars:
             one = effects[bar.effects]
-            blocks += [tuple(len(labels) + k for k in span) for span in _spans(bar, one)]
+            spans = _spans(bar, one)
+            blocks += [tuple(len(labels) + k for k in span) for span in spans]
+            structures += [bar.structure] * len(spans)
             labels += one.labels
         parts = [matrices[bar.effects] for bar in self.bars]
         return GroupTerm(
@@ -226,6 +228,7 @@ class Grouping:
             effects=tuple(labels),
             Z=read_only(parts[0] if len(parts) == 1 else np.hstack(parts)),
             blocks=tuple(blocks),
+            structures=tuple(structures),
             means=self.means,
         )
 

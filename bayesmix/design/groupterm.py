@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only
+from bayesmix.covariance.correlations import Correlations
+from bayesmix.covariance.unstructured import UNSTRUCTURED
 from bayesmix.design.names import TermNames
 
 __all__ = ["GroupTerm"]
@@ -33,6 +35,8 @@ class GroupTerm:
         Thin: one column per effect, whatever the number of levels.
     blocks : tuple of tuple of int
         Partition of ``range(q)`` in order; effects of one block are correlated.
+    structures : tuple of str
+        How: the name of a covariance structure for each block; empty where all are unstructured.
     means : ndarray of float64, shape (q,), or None
         Where a correlated block has an intercept, the means over the rows of the fit of the
         columns beside it, 0 elsewhere. None where the effects do not have such a block.
@@ -45,6 +49,7 @@ class GroupTerm:
     effects: tuple[str, ...]
     Z: FloatArray
     blocks: tuple[tuple[int, ...], ...]
+    structures: tuple[str, ...] = ()
     means: FloatArray | None = None
 
     @property
@@ -77,6 +82,12 @@ class GroupTerm:
         """Dim of the columns of the correlation matrix."""
         return self.names.effect_dim_bis
 
+    @property
+    def correlations(self) -> Correlations:
+        """How the effects are correlated."""
+        structures = self.structures or (UNSTRUCTURED.name,) * len(self.blocks)
+        return Correlations(self.effects, self.blocks, structures)
+
     def dot(self, u: npt.ArrayLike) -> FloatArray:
         """Compute the contribution of the group effects to the linear predictor.
 
@@ -100,13 +111,16 @@ class GroupTerm:
     def split(self) -> GroupTerm:
         """Return the same term with every effect in a block of its own."""
         blocks = tuple((k,) for k in range(self.n_effects))
-        return dataclasses.replace(self, blocks=blocks, means=None)
+        structures = (UNSTRUCTURED.name,) * self.n_effects
+        return dataclasses.replace(self, blocks=blocks, structures=structures, means=None)
 
     @property
     def intercept_block(self) -> tuple[int, ...]:
-        """Effects that are correlated with an intercept, the intercept first; empty without any."""
-        first = self.blocks[0]
-        return first if len(first) > 1 and self.effects[first[0]] == "Intercept" else ()
+        """Effects that have any correlations with an intercept, which is first; empty without."""
+        for block in self.correlations.blocks[:1]:
+            if self.effects[block.effects[0]] == "Intercept" and block.structure.any_columns:
+                return block.effects
+        return ()
 
     def take(self, rows: npt.ArrayLike) -> GroupTerm:
         """Return the term for a subset of rows; all levels stay."""

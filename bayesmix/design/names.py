@@ -53,7 +53,7 @@ class TermNames:
 
     @property
     def pair_dim(self) -> str:
-        """Dim of the partial correlations."""
+        """Dim of the free numbers of the correlations."""
         return f"{self.dim}_pair"
 
     @property
@@ -88,13 +88,13 @@ class TermNames:
 
     @property
     def lkj(self) -> str:
-        """Canonical partial correlations w as (1 + w) / 2."""
+        """Free numbers w of the correlations as (1 + w) / 2."""
         return f"lkj_{self._factor}"
 
     @property
-    def partial(self) -> str:
-        """Canonical partial correlations, which are never reported."""
-        return f"partial_{self._factor}"
+    def free(self) -> str:
+        """Free numbers of the correlations, which are never reported."""
+        return f"free_{self._factor}"
 
     @property
     def Z(self) -> str:

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from bayesmix.base.errors import short
+from bayesmix.covariance.registry import STRUCTURES
+from bayesmix.covariance.unstructured import UNSTRUCTURED
 from bayesmix.formula.brackets import BARS, Nodes, has_bar, render, split
 from bayesmix.formula.expansion import expand
 from bayesmix.formula.tokens import Node, Problem, quote
@@ -13,6 +15,7 @@ from bayesmix.formula.tokens import Node, Problem, quote
 __all__ = ["Bar", "expand_bar", "grouping_names"]
 
 _DIAGONAL = ("diag", "zerocorr")
+_SYNONYMS = {"unstr": UNSTRUCTURED.name}
 # Covariance structures of glmmTMB and brms that are sums of bars for effects 0 + f.
 _SUMS_OF_BARS = {
     "homdiag": "(1 | {g}:{f})",
@@ -36,6 +39,8 @@ class Bar:
         False for ``(x || g)`` and ``diag(x | g)``.
     diagonal : bool
         True for ``diag(x | g)``, where the columns of a categorical effect are uncorrelated, too.
+    structure : str
+        How the effects of a block are correlated: the name of a covariance structure.
     absent : tuple of tuple of str
         Terms that are taken away but were not there; see `Expansion`.
     """
@@ -44,14 +49,42 @@ class Bar:
     factor: tuple[str, ...]
     correlated: bool = True
     diagonal: bool = False
+    structure: str = UNSTRUCTURED.name
     absent: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return the bar as it is written in a formula."""
         factor = ":".join(quote(name) for name in self.factor)
+        return f"{self.word}({self.effects} {self.sign} {factor})"
+
+    @property
+    def word(self) -> str:
+        """What stands before the parentheses, if anything."""
         if self.diagonal:
-            return f"diag({self.effects} | {factor})"
-        return f"({self.effects} {'|' if self.correlated else '||'} {factor})"
+            return "diag"
+        return "" if self.structure == UNSTRUCTURED.name else self.structure
+
+    @property
+    def sign(self) -> str:
+        """What stands between the effects and the factor."""
+        return "|" if self.correlated or self.diagonal else "||"
+
+    @property
+    def any_columns(self) -> bool:
+        """Whether other columns with the same span make the same model."""
+        return self.correlated and STRUCTURES[self.structure].any_columns
+
+    def uncorrelated(self, *, diagonal: bool = False) -> Bar:
+        """Return the bar with the same effects, not correlated."""
+        return dataclasses.replace(
+            self, correlated=False, diagonal=diagonal, structure=UNSTRUCTURED.name
+        )
+
+    def plain(self) -> Bar:
+        """Return the bar written ``(x | g)``."""
+        return dataclasses.replace(
+            self, correlated=True, diagonal=False, structure=UNSTRUCTURED.name
+        )
 
 
 def grouping_names(nodes: Nodes) -> Iterator[str]:
@@ -89,15 +122,7 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             f"{node.text}(1 + x | g).",
             node.start,
         )
-    if node.kind == "structure":
-        _check_structure(node, parts, arguments)
-        if node.text in ("us", "unstr") and bars[0].text == "||":
-            left, right = _shown(parts[0]), _shown(parts[1])
-            raise Problem(
-                f"{node.text}() asks for correlations and || for none. Write "
-                f"({left} | {right}) or ({left} || {right}).",
-                bars[0].start,
-            )
+    structure = _structure(node, parts, arguments, bars[0])
     for item in _deep(parts[0]):
         if item.kind == "call" and item.text == "offset":
             raise Problem(
@@ -117,10 +142,16 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             "(0 + x | g) for a slope alone.",
             node.start,
         )
-    diagonal = node.kind == "structure" and node.text in _DIAGONAL
-    correlated = bars[0].text == "|" and not diagonal
+    correlated = bars[0].text == "|" and structure is not None
     for factor in _factors(parts[1], f"({_shown(parts[0])} {bars[0].text} "):
-        yield Bar(str(effects), factor, correlated, diagonal, effects.absent)
+        yield Bar(
+            str(effects),
+            factor,
+            correlated,
+            diagonal=structure is None,
+            structure=structure or UNSTRUCTURED.name,
+            absent=effects.absent,
+        )
 
 
 def _shown(nodes: Iterable[Node]) -> str:
@@ -135,11 +166,31 @@ def _deep(nodes: Nodes) -> Iterator[Node]:
             yield from _deep(node.items)
 
 
+def _structure(node: Node, parts: list[Nodes], arguments: list[Nodes], bar: Node) -> str | None:
+    """Name the covariance structure of a bar; None for one without any correlation."""
+    if node.kind != "structure":
+        return UNSTRUCTURED.name
+    _check_structure(node, parts, arguments)
+    if node.text in _DIAGONAL:
+        return None
+    structure = _SYNONYMS.get(node.text, node.text)
+    if bar.text == "||":
+        left, right = _shown(parts[0]), _shown(parts[1])
+        word = "" if structure == UNSTRUCTURED.name else structure
+        raise Problem(
+            f"{node.text}() asks for correlations and || for none. Write "
+            f"{word}({left} | {right}) or ({left} || {right}).",
+            bar.start,
+        )
+    return structure
+
+
 def _check_structure(node: Node, parts: list[Nodes], arguments: list[Nodes]) -> None:
     effects, factor = _shown(parts[0]), _shown(parts[1])
-    if node.text in ("us", "unstr", *_DIAGONAL) and len(arguments) == 1:
+    is_known = node.text in (*STRUCTURES, *_SYNONYMS, *_DIAGONAL)
+    if is_known and len(arguments) == 1:
         return
-    if len(arguments) > 1 and node.text in ("us", "unstr", *_DIAGONAL):
+    if is_known:
         raise Problem(
             f"{node.text}() takes a bar and nothing else: {node.text}({effects} | {factor}).",
             node.start,

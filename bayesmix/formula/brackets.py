@@ -7,19 +7,20 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from bayesmix.base.errors import short
+from bayesmix.covariance.registry import STRUCTURES
 from bayesmix.formula.tokens import CLOSING, COMPARISONS, Node, Problem, quote, tokenize
 
-__all__ = ["BARS", "EXAMPLE", "STRUCTURES", "Nodes", "has_bar", "read_nodes", "render", "split"]
+__all__ = ["BARS", "EXAMPLE", "Nodes", "has_bar", "read_nodes", "render", "split"]
 
 type Nodes = tuple[Node, ...]
 
 EXAMPLE = "'y ~ x + (1 + x | g)'"
 BARS = ("|", "||")
 
-# Calls with a bar inside: MixedModels.jl's and glmmTMB's covariance structures.
-STRUCTURES = frozenset(
+# Calls with a bar inside, beside our own: MixedModels.jl's and glmmTMB's covariance structures.
+_STRUCTURES = frozenset(
     [
-        "us",
+        *STRUCTURES,
         "diag",
         "zerocorr",
         "homdiag",
@@ -131,7 +132,7 @@ class _Reader:
                     "begin with a letter. Rename it.",
                     last.start,
                 )
-            is_structure = last.text in STRUCTURES and not in_call and self.has_bar_ahead()
+            is_structure = last.text in _STRUCTURES and not in_call and self.has_bar_ahead()
             call = Node("call", f"{last.text}(", last.start)
             inside = self.read(call, not is_structure)
             kind = "structure" if is_structure else "call"

@@ -160,10 +160,9 @@ def replace_bars(formula: Formula, bars: Mapping[Bar, Sum | None]) -> Formula:
             kept += [bar] if effects else []
             continue
         changed = dataclasses.replace(bar, effects=str(effects))
-        if not effects.terms:  # nothing that could be correlated
-            changed = dataclasses.replace(changed, correlated=True, diagonal=False)
-        elif len(effects.terms) == 1 and not effects.intercept and not bar.diagonal:
-            changed = dataclasses.replace(changed, correlated=True)
+        is_one = len(effects.terms) == 1 and not effects.intercept
+        if not effects.terms or (is_one and not bar.correlated and not bar.diagonal):
+            changed = changed.plain()  # nothing to keep apart
         kept.append(changed)
     return _made(formula, read_sum(formula.common), dict.fromkeys(kept))
 

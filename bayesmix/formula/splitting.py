@@ -69,10 +69,8 @@ def _retyped(text: str, change: Callable[[Bar], Bar]) -> str | None:
         new = change(old)
         if new != old:
             inside = text[text.index("(", start) + 1 : match.start()]
-            sign = "|" if new.correlated or new.diagonal else "||"
-            word = "diag" if new.diagonal else ""
             rest = text[match.end() : stop]
-            edits.append((start, stop, f"{word}({inside}{sign}{rest}"))
+            edits.append((start, stop, f"{new.word}({inside}{new.sign}{rest}"))
     for start, stop, piece in reversed(edits):
         text = text[:start] + piece + text[stop:]
     return text

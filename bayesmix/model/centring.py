@@ -125,8 +125,8 @@ def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> Fl
         ``diag(sd) chol(R)`` of each draw, chain after chain; with `scale_as_written` that of the
         effects as written.
     """
-    pairs = spec.partial_correlations(term)
+    correlations = spec.correlations(term)
     root = np.eye(term.n_effects)
-    if len(pairs):
-        root = pairs.cholesky(2 * draws_first(posterior[term.names.lkj], ...) - 1, term.n_effects)
+    if len(correlations):
+        root = correlations.factor(2 * draws_first(posterior[term.names.lkj], ...) - 1)
     return draws_first(posterior[sd_variable(spec, term)], ...)[..., None] * root

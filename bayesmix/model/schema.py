@@ -91,13 +91,7 @@ def _population(design: Design) -> list[Variable]:
 
 def _of_term(term: GroupTerm) -> list[Variable]:
     names, effects = term.names, (term.effect_dim,)
-    pairs = [
-        (term.effects[i], term.effects[j])
-        for block in term.blocks
-        for i in block
-        for j in block
-        if i < j
-    ]
+    pairs = [(term.effects[i], term.effects[j]) for i, j in term.correlations.pairs]
     return [
         Variable(
             names.sd, "sd", effects, tuple(f"sd:{term.factor}:{effect}" for effect in term.effects)
@@ -138,10 +132,10 @@ def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
     for term in design.groups:
         coords[term.dim] = term.levels
         coords[term.effect_dim] = term.effects
-        pairs = spec.partial_correlations(term)
-        if len(pairs):
+        correlations = spec.correlations(term)
+        if correlations:
             coords[term.effect_dim_bis] = term.effects
-            coords[term.names.pair_dim] = pairs.labels
+            coords[term.names.pair_dim] = correlations.labels
     return {dim: np.asarray(labels) for dim, labels in coords.items()}
 
 
@@ -156,8 +150,8 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     draws : mapping
         ``beta`` (..., p), the auxiliaries (...), and for each factor ``sd_<factor>`` or
         ``centred_sd_<factor>`` (..., q),
-        ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``partial_<factor>``
-        (..., k), the canonical partial correlations.
+        ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``free_<factor>``
+        (..., k), the free numbers of these.
 
     Returns
     -------
@@ -177,8 +171,8 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
         if term.names.zeta in draws:
             free[term.names.zeta] = draws[term.names.zeta]
-        if len(spec.partial_correlations(term)):
-            free[term.names.lkj] = (1 + draws[term.names.partial]) / 2
+        if spec.correlations(term):
+            free[term.names.lkj] = (1 + draws[term.names.free]) / 2
     return free
 
 

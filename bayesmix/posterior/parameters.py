@@ -109,8 +109,7 @@ def correlation_draws(
     term: GroupTerm, posterior: xr.Dataset
 ) -> Iterator[tuple[int, int, FloatArray]]:
     """Yield the two positions and the draws (S,) of each correlation that is estimated."""
-    pairs = [(i, j) for block in term.blocks for i in block for j in block if i < j]
-    if pairs:
+    if term.correlations:
         draws = draws_of(posterior, term.names.cor, term.effect_dim, term.effect_dim_bis)
-        for i, j in pairs:
+        for i, j in term.correlations.pairs:
             yield i, j, draws[i, j]

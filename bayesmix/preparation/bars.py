@@ -19,8 +19,8 @@ def distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
     bars: dict[Any, Bar] = {}
     notes = {}
     for bar in formula.bars:
-        correlated = bar.correlated or bar.effects == "1"
-        key = (bar.effects, frozenset(bar.factor), correlated, bar.diagonal and not correlated)
+        own = bar.plain() if bar.effects == "1" else bar
+        key = (frozenset(bar.factor), dataclasses.replace(own, factor=()))
         if key in bars:
             notes[key] = (
                 f"{bar} is in the formula twice (a/b stands for a and a:b). It is used once; "
@@ -53,10 +53,8 @@ def _repeated_effect(label: str, first: Bar, second: Bar) -> BayesmixError:
     what = "The intercept" if label == "Intercept" else f"The effect '{label}'"
     one, other = read_sum(first.effects), read_sum(second.effects)
     both = dataclasses.replace(one.plus(other.terms), intercept=one.intercept or other.intercept)
-    correlated, without = (
-        dataclasses.replace(first, effects=str(both), correlated=correlated, diagonal=False)
-        for correlated in (True, False)
-    )
+    together = dataclasses.replace(first, effects=str(both))
+    correlated, without = together.plain(), together.uncorrelated()
     rewrite = f"Write {correlated} for correlated effects, {without} without."
     return BayesmixError(
         f"{what} varies by '{factor}' in two bars, {short(str(first), 160)} and "

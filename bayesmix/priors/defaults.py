@@ -146,11 +146,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         for effect, z, is_intercept in zip(group.effects, group.Z.T, intercepts, strict=True):
             size = scale if is_intercept else scale / spread(z)
             defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
-    defaults += [
-        (("cor", group.factor), LKJ(1.0))
-        for group in design.groups
-        if any(len(block) > 1 for block in group.blocks)
-    ]
+    defaults += [(("cor", group.factor), LKJ(1.0)) for group in design.groups if group.correlations]
     return (
         *(
             Leaf(node, p, p, beside.get(":".join(node), ()), support=_SUPPORTS[node[0]])

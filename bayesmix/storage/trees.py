@@ -132,7 +132,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     for term in spec.design.groups:
         needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(spec, term): dims[sd_variable(spec, term)]}
-        if len(spec.partial_correlations(term)):
+        if spec.correlations(term):
             needed |= {name: dims[name] for name in (term.names.cor, term.names.lkj)}
         summaries = tree.children.get("group_effects")
         u = term.names.u

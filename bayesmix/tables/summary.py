@@ -79,9 +79,7 @@ def summary(
 def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
     title = "Correlation of Random Effects"
     matrices = correlation_matrices(fit.design, fit.posterior)
-    correlated = [
-        term.factor for term in fit.design.groups if any(len(block) > 1 for block in term.blocks)
-    ]
+    correlated = [term.factor for term in fit.design.groups if term.correlations]
     if not correlated:
         return [(title, pd.DataFrame())]
     if len(fit.design.groups) == 1:

@@ -301,13 +301,13 @@ def ranked_quantities(spec: ModelSpec, draws: xr.Dataset, y: FloatArray) -> dict
         residual = residual - term.dot(u)
         sd = draws[f"sd_{term.factor}"].values
         own = sd[:, :, None] * sd[:, None, :] * np.eye(term.n_effects)
-        pairs = spec.partial_correlations(term)
+        pairs = spec.correlations(term)
         if len(pairs):
             cor = draws[f"cor_{term.factor}"]
             cor = cor.transpose("draw", term.effect_dim, term.effect_dim_bis)
             own = sd[:, :, None] * sd[:, None, :] * cor.values
-            share, b = draws[f"lkj_{term.factor}"].values, pairs.concentration
-            joint = joint + stats.beta.logpdf(share, b, b).sum(axis=1)
+            share, shapes = draws[f"lkj_{term.factor}"].values, pairs.shapes.T
+            joint = joint + stats.beta.logpdf(share, *shapes).sum(axis=1)
         together = term.codes[:, None] == term.codes
         covariance = covariance + together * (term.Z @ own @ term.Z.T)
         with_prior = draws[sd_variable(spec, term)].values

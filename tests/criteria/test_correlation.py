@@ -41,10 +41,9 @@ class TestPrior:
         spec = bm.prepare(
             f"Reaction ~ Days + x + ({bar} | Subject)", data, priors={"cor": bm.LKJ(eta)}
         )
-        pairs = spec.partial_correlations(spec.design.groups[0])
+        pairs = spec.correlations(spec.design.groups[0])
         rng = np.random.default_rng(2)
-        w = 2 * rng.beta(pairs.concentration, pairs.concentration, (4000, len(pairs))) - 1
-        L = pairs.cholesky(w, effects)
+        L = pairs.factor(pairs.draw(rng, 4000))
         R = L @ np.swapaxes(L, 1, 2)
         own = Correlation("g", "a", "b", np.zeros(2), eta + (effects - 2) / 2)
         for i in range(effects):

@@ -292,7 +292,7 @@ def test_theta_of_draws_with_partial_correlations_or_correlations(name):
     theta = space.theta(x.reshape(8, -1))
     draws = {"sigma": (("chain", "draw"), sigma)}
     for term, sd, partial, pairs in zip(
-        spec.design.groups, sds, partials, space.pairs, strict=True
+        spec.design.groups, sds, partials, space.correlations, strict=True
     ):
         draws[sd_variable(spec, term)] = (("chain", "draw", term.effect_dim), sd)
         if len(pairs):

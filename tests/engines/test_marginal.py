@@ -52,12 +52,12 @@ def test_marginal_density_is_pymcs_joint_density_less_the_conditional(case):
                 term.n_levels, term.n_effects
             )
             draws[sd_variable(spec, term)] = sds[t][b]
-            draws[f"partial_{term.factor}"] = partials[t][b]
+            draws[f"free_{term.factor}"] = partials[t][b]
             start += size
         point = value_point(spec, joint_model, draws, effects[start:])
         conditional = stats.multivariate_normal(mean, covariance, allow_singular=True)
         # PyMC's logodds of (1 + w) / 2 is twice the atanh of w.
-        jacobian = np.log(2) * sum(len(pairs) for pairs in space.pairs)
+        jacobian = np.log(2) * sum(len(pairs) for pairs in space.correlations)
         theirs = joint(point) - conditional.logpdf(effects) + jacobian
         assert ours[b] == pytest.approx(theirs, rel=1e-8)
 
@@ -71,7 +71,7 @@ def value_point(spec, model, draws, centred):
     else:
         free["beta"] = centred
     for term in design.groups:
-        free[f"lkj_{term.factor}"] = (1 + draws[f"partial_{term.factor}"]) / 2
+        free[f"lkj_{term.factor}"] = (1 + draws[f"free_{term.factor}"]) / 2
         name = sd_variable(spec, term)
         for effect, sd in zip(term.effects, draws[name], strict=True):
             free[f"{name}_{effect}"] = sd

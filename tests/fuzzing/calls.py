@@ -125,7 +125,7 @@ def calls(folder: str) -> list[Call]:
         "MixedFit.logo": {"group": "g"},
         "MixedFit.compare_correlation": {"eta": [1.0], "logo": False},
         "MixedFit.plot_ppc": {"draws": 5},
-        "ModelSpec.partial_correlations": {"term": fit.design.groups[0]},
+        "ModelSpec.correlations": {"term": fit.design.groups[0]},
         "ModelSpec.is_centred": {"term": fit.design.groups[0]},
         "ModelSpec.centre": {"term": fit.design.groups[0]},
         "ModelSpec.sample_prior": {"draws": 3},

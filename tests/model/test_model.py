@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 
@@ -13,7 +14,7 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.model.schema import Schema, free_variables
-from bayesmix.model.spec import ModelSpec, partial_correlations
+from bayesmix.model.spec import ModelSpec
 from cases import CASES, Case
 
 
@@ -126,11 +127,11 @@ def test_partial_correlations_have_the_density_of_pymcs_lkjcorr(n_effects, eta):
     import pymc as pm
 
     term = _term(n_effects, n_groups=8)
-    pairs = partial_correlations(term, bm.LKJ(eta))
+    pairs = dataclasses.replace(term.correlations, eta=eta)
     lower = np.tril_indices(n_effects, -1)
 
     def cholesky(w):
-        return pairs.cholesky(w, n_effects)[lower]
+        return pairs.factor(w)[lower]
 
     rng = np.random.default_rng(n_effects)
     differences = []
@@ -144,9 +145,9 @@ def test_partial_correlations_have_the_density_of_pymcs_lkjcorr(n_effects, eta):
             ]
         )
         # PyMC's LKJCorr is a distribution of the Cholesky factor.
-        factor = pairs.cholesky(w, n_effects)
+        factor = pairs.factor(w)
         theirs = pm.logp(pm.LKJCorr.dist(n=n_effects, eta=eta), factor).eval()
-        ours = stats.beta(pairs.concentration, pairs.concentration).logpdf((1 + w) / 2).sum()
+        ours = stats.beta(*pairs.shapes.T).logpdf((1 + w) / 2).sum()
         differences.append(ours - len(w) * np.log(2) - np.linalg.slogdet(jacobian)[1] - theirs)
     np.testing.assert_allclose(differences, 0, atol=1e-5)
 
@@ -261,7 +262,7 @@ def test_free_variables_come_back_from_the_reported_parameters(case, load):
     draws = {name: values.values for name, values in prior.data_vars.items()}
     for term in spec.design.groups:
         if f"lkj_{term.factor}" in draws:
-            draws[f"partial_{term.factor}"] = 2 * draws[f"lkj_{term.factor}"] - 1
+            draws[f"free_{term.factor}"] = 2 * draws[f"lkj_{term.factor}"] - 1
     free = free_variables(spec, draws)
     names = {rv.name for rv in build_model(spec).free_RVs}
     assert set(free) == names

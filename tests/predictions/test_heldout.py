@@ -31,7 +31,7 @@ def posterior(spec: ModelSpec, n_draws: int = DRAWS, same: bool = False) -> xr.D
     if design.n_terms:
         values["beta"] = ("term", rng.standard_normal((n_draws, design.n_terms)))
     for term in design.groups:
-        q, pairs = term.n_effects, spec.partial_correlations(term)
+        q, pairs = term.n_effects, spec.correlations(term)
         sd = rng.uniform(0.2, 1.5, (n_draws, q))
         partial = rng.uniform(-0.8, 0.8, (n_draws, len(pairs)))
         variables, scale = theta_variables(spec, term, sd, partial)

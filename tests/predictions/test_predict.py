@@ -51,7 +51,7 @@ def posterior(
     if design.n_terms:
         values["beta"] = ("term",), 0.3 * rng.standard_normal((size, design.n_terms))
     for term in design.groups:
-        q, pairs = term.n_effects, spec.partial_correlations(term)
+        q, pairs = term.n_effects, spec.correlations(term)
         sds = rng.uniform(0.3, 0.8, (size, q)) if sd is None else np.full((size, q), sd)
         partial = rng.uniform(-0.8, 0.8, (size, len(pairs)))
         variables, scale = theta_variables(spec, term, sds, partial)

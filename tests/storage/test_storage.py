@@ -87,7 +87,7 @@ def hand_made(
     variables: dict[str, Any] = {"beta": ("term",)}
     for term in design.groups:
         coords |= {term.dim: term.levels, term.effect_dim: list(term.effects)}
-        if len(pairs := spec.partial_correlations(term)):
+        if len(pairs := spec.correlations(term)):
             coords[term.effect_dim_bis] = list(term.effects)
             coords[f"{term.dim}_pair"] = list(pairs.labels)
     dims = {name: d for name, d in dims_of(spec).items() if set(d) <= set(coords)}

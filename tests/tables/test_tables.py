@@ -21,7 +21,6 @@ from posteriors import (
     CASES,
     Case,
     DesignStandIn,
-    Term,
     counts,
     even_quantile,
     even_sd,
@@ -29,6 +28,7 @@ from posteriors import (
     pupils,
     regression,
     slopes,
+    term_of,
 )
 
 GROUP_COLUMNS = ["group_var", "effect", "group", "value", "se", "lower_2.5", "upper_97.5"]
@@ -461,7 +461,7 @@ def test_nothing_changes_the_posterior(case_id: str):
 
 
 def one_level() -> Case:
-    term = Term("g", np.array(["a"]), ("Intercept",), ((0,),), np.zeros(3, dtype=int))
+    term = term_of("g", np.array(["a"]), ("Intercept",), ((0,),), np.zeros(3, dtype=int))
     design = DesignStandIn("y ~ 1 + (1 | g)", ("Intercept",), (term,), 3)
     truth = {"beta:Intercept": (1.0, 1.0), "sd:g:Intercept": (1.0, 0.5)}
     return make_case(design, truth | {"u:g:Intercept:a": (0.5, 2.0)}, None)
@@ -479,7 +479,7 @@ def test_a_single_level_is_copied_before_it_is_summarised():
 def test_chunks_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatch, chunk: int):
     rng = np.random.default_rng(3)
     levels = np.arange(37).astype(str)
-    term = Term("g", levels, ("Intercept", "x"), ((0,), (1,)), np.arange(37))
+    term = term_of("g", levels, ("Intercept", "x"), ((0,), (1,)), np.arange(37))
     design = DesignStandIn("", ("Intercept",), (term,), 37)
     u = rng.normal(1e3, 1, size=(2, 100, 37, 2))
     beta = rng.normal(size=(2, 100, 1))

@@ -67,7 +67,7 @@ def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         return None
     schema = Schema.of(spec)
     every = drawn.values | free_variables(spec, drawn.values)
-    unreported = {term.names.partial for term in spec.design.groups}
+    unreported = {term.names.free for term in spec.design.groups}
     if not spec.design.n_terms:
         unreported.add("beta")
     posterior = {}

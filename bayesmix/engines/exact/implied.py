@@ -75,18 +75,14 @@ def implied_priors(
         By pair of effects of one block, in their order.
     """
     rng = np.random.default_rng(0)
-    priors, pairs = spec.priors.sd[term.factor], spec.partial_correlations(term)
+    priors, correlations = spec.priors.sd[term.factor], spec.correlations(term)
     sds = np.stack([draw_from(prior, rng, DRAWS) for prior in priors], axis=-1)
-    b = pairs.concentration
-    root = pairs.cholesky(2 * rng.beta(b, b, size=(DRAWS, len(pairs))) - 1, term.n_effects)
+    root = correlations.factor(correlations.draw(rng, DRAWS))
     sd, cor = sd_and_cor(scale_as_written(spec.centre(term), sds[..., None] * root))
     return (
         {effect: ImpliedPrior(sd[:, k], False) for k, effect in enumerate(term.effects)},
         {
             (term.effects[i], term.effects[j]): ImpliedPrior(cor[:, i, j], True)
-            for block in term.blocks
-            for i in block
-            for j in block
-            if i < j
+            for i, j in correlations.pairs
         },
     )

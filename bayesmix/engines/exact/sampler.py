@@ -61,7 +61,7 @@ class ExactDraws:
     Attributes
     ----------
     values : dict of ndarray, shape (chains, draws, ...)
-        ``beta``, ``sigma`` and, per factor, ``sd_``, ``cor_``, ``partial_``, ``zeta_`` and ``u_``;
+        ``beta``, ``sigma`` and, per factor, ``sd_``, ``cor_``, ``free_``, ``zeta_`` and ``u_``;
         ``centred_sd_`` where the block is centred (`bayesmix.model.centring`).
     theta : Sampled
     summaries : dict of ndarray, shape (len(STATISTICS), J, q)
@@ -146,10 +146,7 @@ def marginal_of(spec: ModelSpec) -> Marginal:
     center, mean = center / units.X, mean / units.beta
     # Beyond these a prior is flat or a point to the machine, and its precision no number.
     sd = np.clip(sd / units.beta, SMALLEST, LARGEST)
-    patterns = tuple(
-        tuple((i, j) for block in term.blocks for i in block for j in block if j <= i)
-        for term in design.groups
-    )
+    patterns = tuple(term.correlations.pattern for term in design.groups)
     shifts = tuple(spec.centre(term) for term in design.groups)
     # A prior may be so far from the data that nothing is finite; then no density is.
     with np.errstate(all="ignore"):
@@ -286,7 +283,7 @@ def sample_exact(
                 with_first=keep,
             )
         summaries = {} if keep else _summarise_first(spec, marginal, theta, drawn, effects, pool)
-    sds, partials, sigma = space.split(x)
+    sds, frees, sigma = space.split(x)
     values = {"sigma": sigma, "beta": _on_original_columns(spec, drawn.beta, marginal)}
     for t, term in enumerate(spec.design.groups):
         centre, scale = spec.centre(term), theta.scale[t]
@@ -294,9 +291,9 @@ def sample_exact(
         if spec.is_centred(term):
             written = sd_and_cor(scale_as_written(centre, scale))
             values[term.names.sd], values[term.names.cor] = written
-        elif len(space.pairs[t]):
+        elif space.correlations[t]:
             values[term.names.cor] = sd_and_cor(scale)[1]
-        values[term.names.partial] = partials[t]
+        values[term.names.free] = frees[t]
         if term.names.u not in summaries:
             values[term.names.zeta] = drawn.zeta[t]
             effects_of = drawn.zeta[t] @ np.swapaxes(scale, 1, 2)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import betaln, log_expit
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.theta import Theta
-from bayesmix.model.spec import ModelSpec, PartialCorrelations
+from bayesmix.covariance.correlations import Correlations
+from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior
 
 __all__ = ["ThetaSpace", "draw_from"]
@@ -26,12 +26,12 @@ FAR = 5.0
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ThetaSpace:
-    """theta as a vector x of real numbers: log sds, atanh of partial correlations, log sigma.
+    """theta as a vector x of real numbers: log sds, atanh of free numbers, log sigma.
 
     Attributes
     ----------
     spec : ModelSpec
-    pairs : tuple of PartialCorrelations
+    correlations : tuple of Correlations
         One per grouping factor.
     sd_priors : tuple of tuple of callable
         Log densities of the sds, in the order of factors and effects.
@@ -39,7 +39,7 @@ class ThetaSpace:
     """
 
     spec: ModelSpec
-    pairs: tuple[PartialCorrelations, ...]
+    correlations: tuple[Correlations, ...]
     sd_priors: tuple[tuple[Callable[[FloatArray], FloatArray], ...], ...]
     sigma_prior: Callable[[FloatArray], FloatArray]
 
@@ -49,7 +49,7 @@ class ThetaSpace:
         groups = spec.design.groups
         return cls(
             spec,
-            tuple(spec.partial_correlations(term) for term in groups),
+            tuple(spec.correlations(term) for term in groups),
             tuple(tuple(map(_log_density, spec.priors.sd[term.factor])) for term in groups),
             _log_density(spec.priors.auxiliary["sigma"]),
         )
@@ -58,65 +58,53 @@ class ThetaSpace:
     def size(self) -> int:
         """Number of dimensions."""
         sds = sum(term.n_effects for term in self.spec.design.groups)
-        return sds + sum(map(len, self.pairs)) + 1
+        return sds + sum(map(len, self.correlations)) + 1
 
     def split(self, x: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
-        """Return sds (..., q) and partial correlations (..., k) by factor, and sigma (...)."""
-        sds, partials, start = [], [], 0
-        for term, pairs in zip(self.spec.design.groups, self.pairs, strict=True):
+        """Return sds (..., q) and free numbers (..., k) by factor, and sigma (...)."""
+        sds, frees, start = [], [], 0
+        for term, correlations in zip(self.spec.design.groups, self.correlations, strict=True):
             sds.append(np.exp(x[..., start : start + term.n_effects]))
             start += term.n_effects
-            partials.append(np.tanh(x[..., start : start + len(pairs)]))
-            start += len(pairs)
-        return sds, partials, np.exp(x[..., start])
+            frees.append(np.tanh(x[..., start : start + len(correlations)]))
+            start += len(correlations)
+        return sds, frees, np.exp(x[..., start])
 
-    def join(
-        self, sds: list[FloatArray], partials: list[FloatArray], sigma: FloatArray
-    ) -> FloatArray:
+    def join(self, sds: list[FloatArray], frees: list[FloatArray], sigma: FloatArray) -> FloatArray:
         """Return x; the inverse of `split`."""
         parts = []
-        for sd, partial in zip(sds, partials, strict=True):
-            parts += [np.log(sd), np.arctanh(np.clip(partial, -1 + 1e-12, 1 - 1e-12))]
+        for sd, free in zip(sds, frees, strict=True):
+            parts += [np.log(sd), np.arctanh(np.clip(free, -1 + 1e-12, 1 - 1e-12))]
         return np.concatenate([*parts, np.log(sigma)[..., None]], axis=-1)
 
     def theta(self, x: FloatArray) -> Theta:
         """Return the batch of theta for x of shape (B, size)."""
-        sds, partials, sigma = self.split(x)
+        sds, frees, sigma = self.split(x)
         scale = []
-        for sd, partial, pairs in zip(sds, partials, self.pairs, strict=True):
-            q = sd.shape[-1]
-            factor = pairs.cholesky(partial, q) if len(pairs) else np.eye(q)
-            scale.append(sd[..., None] * factor)
+        for sd, free, correlations in zip(sds, frees, self.correlations, strict=True):
+            scale.append(sd[..., None] * correlations.factor(free))
         return Theta(tuple(scale), sigma)
 
     def vector(self, theta: Theta) -> FloatArray:
         """Return x (B, size); the inverse of `theta`."""
-        sds, partials = [], []
-        for scale, pairs in zip(theta.scale, self.pairs, strict=True):
+        sds, frees = [], []
+        for scale, correlations in zip(theta.scale, self.correlations, strict=True):
             sd = np.sqrt((scale**2).sum(axis=-1))
-            factor = scale / sd[..., None]
-            # What is left of each row before each of its entries.
-            left = 1 - np.cumsum(factor**2, axis=-1) + factor**2
-            partial = factor / np.sqrt(np.maximum(left, 1e-300))
             sds.append(sd)
-            partials.append(partial[..., pairs.row, pairs.column])
-        return self.join(sds, partials, theta.sigma)
+            frees.append(correlations.free(scale / sd[..., None]))
+        return self.join(sds, frees, theta.sigma)
 
     def log_prior(self, x: FloatArray) -> FloatArray:
         """Log prior density of x (B, size), the Jacobian of the change of scale included."""
-        sds, partials, sigma = self.split(x)
+        sds, frees, sigma = self.split(x)
         total = self.sigma_prior(sigma) + np.log(sigma)
-        for sd, partial, pairs, priors in zip(
-            sds, partials, self.pairs, self.sd_priors, strict=True
+        for sd, free, correlations, priors in zip(
+            sds, frees, self.correlations, self.sd_priors, strict=True
         ):
             for i, log_density in enumerate(priors):
                 total = total + log_density(sd[..., i]) + np.log(sd[..., i])
-            if len(pairs):
-                # (1 + w) / 2 = expit(2 y) is Beta(b, b), and its derivative 2 expit expit'.
-                y = np.arctanh(partial)
-                b = pairs.concentration
-                both = log_expit(2 * y) + log_expit(-2 * y)
-                total = total + (b * both - betaln(b, b) + np.log(2)).sum(axis=-1)
+            if len(correlations):
+                total = total + correlations.log_prior(free)
         return total
 
     def inside(self, x: FloatArray) -> npt.NDArray[np.bool_]:
@@ -134,15 +122,15 @@ class ThetaSpace:
                 np.stack([draw_from(prior, rng, n) for prior in priors], axis=-1) * shrink[:, None]
                 for priors in self._sd_priors
             ]
-            partials = [rng.uniform(-0.5, 0.5, size=(n, len(pairs))) for pairs in self.pairs]
+            frees = [rng.uniform(-0.5, 0.5, size=(n, len(own))) for own in self.correlations]
             sigma = draw_from(self.spec.priors.auxiliary["sigma"], rng, n)
-            x = self.join(sds, partials, sigma)
+            x = self.join(sds, frees, sigma)
         of_data, of_priors = self._centers
         if (np.abs(of_data - of_priors) < FAR).all():
             return x
         is_sd = [
-            np.repeat([1.0, 0.0], [len(priors), len(pairs)])
-            for priors, pairs in zip(self._sd_priors, self.pairs, strict=True)
+            np.repeat([1.0, 0.0], [len(priors), len(correlations)])
+            for priors, correlations in zip(self._sd_priors, self.correlations, strict=True)
         ]
         smaller = np.linspace(0, FAR, 20)[:, None] * np.concatenate([*is_sd, np.ones(1)])
         return np.concatenate([x, of_data - smaller])
@@ -163,8 +151,8 @@ class ThetaSpace:
     def _center(self, sds: Sequence[Sequence[Prior]], sigma: Prior) -> FloatArray:
         with np.errstate(all="ignore"):
             groups = [
-                np.concatenate([np.log(_typical(priors)), np.zeros(len(pairs))])
-                for priors, pairs in zip(sds, self.pairs, strict=True)
+                np.concatenate([np.log(_typical(priors)), np.zeros(len(correlations))])
+                for priors, correlations in zip(sds, self.correlations, strict=True)
             ]
             return np.concatenate([*groups, np.log(_typical([sigma]))])
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.engines.nuts.tensors import tensor_functions
+from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, element_dim, part_name
 from bayesmix.model.spec import ModelSpec
@@ -35,7 +35,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
         Named dims ``obs``, ``term`` and, for each grouping factor, ``<factor>`` and
         ``<factor>_effect``. Free variables: ``Intercept_centred`` (the intercept of the model with
         centred columns) and ``slope``, or ``beta`` for a model without intercept;
-        ``sd_<factor>``; ``lkj_<factor>``, each (1 + canonical partial correlation) / 2;
+        ``sd_<factor>``; ``lkj_<factor>``, each (1 + w) / 2 for a free number w of the correlations;
         ``zeta_<factor>``, standard normal; the family's auxiliaries. Deterministic: ``beta``,
         ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
@@ -144,19 +144,12 @@ def _report_effects(spec: ModelSpec, term: GroupTerm, u: Any, sd: Any, root: Any
 
 def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
     import pymc as pm
-    import pytensor.tensor as pt
 
-    pairs = spec.partial_correlations(term)
-    if not len(pairs):
+    correlations = spec.correlations(term)
+    if not correlations:
         return None
-    lkj = pm.Beta(
-        term.names.lkj, pairs.concentration, pairs.concentration, dims=term.names.pair_dim
-    )
-    q = term.n_effects
-    w = pt.set_subtensor(pt.zeros((q, q))[pairs.row, pairs.column], 2 * lkj - 1)
-    log_remainder = 0.5 * pt.log1p(-(w**2))
-    before = pt.cumsum(log_remainder, axis=1) - log_remainder
-    return (w + np.eye(q)) * pt.exp(before)
+    lkj = pm.Beta(term.names.lkj, *correlations.shapes.T, dims=term.names.pair_dim)
+    return correlations.factor(2 * lkj - 1, tensor_operations())
 
 
 def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:

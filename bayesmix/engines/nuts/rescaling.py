@@ -153,8 +153,8 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
         draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
-        if len(spec.partial_correlations(term)):
-            draws[term.names.partial] = 2 * posterior[term.names.lkj].to_numpy() - 1
+        if spec.correlations(term):
+            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     values = draws | free_variables(spec, draws)
     numbers = {
         name: posterior[name].copy(data=values[name]) for name in posterior if name in values

@@ -1,13 +1,16 @@
-"""The functions of links for PyTensor's tensors."""
+"""What links and Cholesky factors are made of, for PyTensor's tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from bayesmix.base.arrays import IntArray
 from bayesmix.base.interrupts import import_whole
+from bayesmix.covariance.operations import Operations
 from bayesmix.families.links import Functions
 
-__all__ = ["tensor_functions"]
+__all__ = ["tensor_functions", "tensor_operations"]
 
 
 def tensor_functions() -> Functions:
@@ -32,3 +35,19 @@ def tensor_functions() -> Functions:
         ndtr=ndtr,
         log_ndtr=log_ndtr,
     )
+
+
+def tensor_operations() -> Operations:
+    """Return what factors are made of, as `bayesmix.covariance.operations.ARRAYS` for arrays."""
+    import pytensor.tensor as pt
+
+    def cumprod(values: Any) -> Any:
+        return pt.cumprod(values, axis=-1)
+
+    def joined(parts: Sequence[Any]) -> Any:
+        return pt.concatenate(parts, axis=-1)
+
+    def placed(values: Any, row: IntArray, column: IntArray, size: int) -> Any:
+        return pt.set_subtensor(pt.zeros((size, size))[row, column], values)
+
+    return Operations(pt.sqrt, cumprod, joined, placed)

@@ -1,0 +1,1 @@
+"""How the group effects of one factor are correlated."""
