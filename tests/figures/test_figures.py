@@ -13,12 +13,12 @@ from scipy.stats import norm
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.engines.exact import sampler as exact
 from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.figures.densities import prior_density
 from bayesmix.figures.panels import BLUE, ORANGE, density
 from bayesmix.figures.plots import plot_ppc, plot_trace, plot_varcorr
 from pictures import labels, texts_overlap
+from summarised import with_effects_summarised
 
 pytestmark = pytest.mark.usefixtures("without_a_screen")
 
@@ -52,9 +52,7 @@ def simulated():
 @pytest.fixture(scope="module")
 def summarised():
     """Sleepstudy with summaries instead of draws of the group effects."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "MOST_BYTES", 0)
-        return bm.fit(SLEEPSTUDY, bm.load_dataset("sleepstudy"), **QUIET)
+    return with_effects_summarised(bm.fit(SLEEPSTUDY, bm.load_dataset("sleepstudy"), **QUIET))
 
 
 @pytest.fixture(scope="module")
