@@ -56,7 +56,9 @@ if TYPE_CHECKING:
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
-    from bayesmix.simulation import Simulation, simulate, simulate_from
+    from bayesmix.simulation.from_fit import simulate_from
+    from bayesmix.simulation.from_parameters import simulate
+    from bayesmix.simulation.truth import Simulation
 
 __all__ = [
     "LKJ",
@@ -97,7 +99,7 @@ _MODULE_OF = {
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
     "Prior": "priors.prior",
-    "Simulation": "simulation",
+    "Simulation": "simulation.truth",
     "compare": "criteria.comparison",
     "fit": "fitting",
     "get_family": "families.registry",
@@ -106,8 +108,8 @@ _MODULE_OF = {
     "plot_compare": "figures.plots",
     "plot_correlation": "figures.plots",
     "prepare": "fitting",
-    "simulate": "simulation",
-    "simulate_from": "simulation",
+    "simulate": "simulation.from_parameters",
+    "simulate_from": "simulation.from_fit",
 }
 
 
