@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from bayesmix.data.datasets import load_dataset
     from bayesmix.families.family import Family
     from bayesmix.families.registry import get_family
-    from bayesmix.figures.plots import plot_compare, plot_correlation
+    from bayesmix.figures.components import plot_correlation
+    from bayesmix.figures.models import plot_compare
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
@@ -105,8 +106,8 @@ _MODULE_OF = {
     "get_family": "families.registry",
     "load": "fitting",
     "load_dataset": "data.datasets",
-    "plot_compare": "figures.plots",
-    "plot_correlation": "figures.plots",
+    "plot_compare": "figures.models",
+    "plot_correlation": "figures.components",
     "prepare": "fitting",
     "simulate": "simulation.from_parameters",
     "simulate_from": "simulation.from_fit",

@@ -12,16 +12,12 @@ import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, read_only, unique
 from bayesmix.base.errors import BayesmixError, short
-from bayesmix.design.design import (
-    Columns,
-    Design,
-    Encoder,
-    Grouping,
-    finite,
-    offset_of,
-)
+from bayesmix.design.columns import Columns, finite, offset_of
+from bayesmix.design.design import Design, Encoder
+from bayesmix.design.groupings import Grouping
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.encoding.effects import Effects, Namespace, Side, learn_effects, read_side
+from bayesmix.encoding.effects import Effects, learn_effects
+from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.responsechecks import check_response, check_right_side
 from bayesmix.encoding.responses import (
     TRIALS_IN_ARRAY,
@@ -29,6 +25,7 @@ from bayesmix.encoding.responses import (
     learn_response,
     read_response,
 )
+from bayesmix.encoding.sides import Side, read_side
 from bayesmix.formula.formula import Bar, Formula
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame

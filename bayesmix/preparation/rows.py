@@ -13,14 +13,15 @@ import pandas as pd
 from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import read_only, unique
 from bayesmix.base.errors import BayesmixError, FormulaError, short, suggest
-from bayesmix.design.design import (
+from bayesmix.design.columns import (
     WEIGHTS_COLUMN,
     Columns,
     check_weights_numeric,
     columns_of,
     counts_of,
 )
-from bayesmix.encoding.effects import Side, unknown_column
+from bayesmix.encoding.namespace import unknown_column
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Formula
 from bayesmix.frames.frames import Frame, joined, plain_series, row_values
 from bayesmix.frames.values import listed
