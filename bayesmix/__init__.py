@@ -53,11 +53,14 @@ if TYPE_CHECKING:
     from bayesmix.data.datasets import load_dataset
     from bayesmix.families.family import Family
     from bayesmix.families.registry import get_family
-    from bayesmix.figures.plots import plot_compare, plot_correlation
+    from bayesmix.figures.components import plot_correlation
+    from bayesmix.figures.models import plot_compare
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
-    from bayesmix.simulation import Simulation, simulate, simulate_from
+    from bayesmix.simulation.from_fit import simulate_from
+    from bayesmix.simulation.from_parameters import simulate
+    from bayesmix.simulation.truth import Simulation
 
 __all__ = [
     "LKJ",
@@ -98,17 +101,17 @@ _MODULE_OF = {
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
     "Prior": "priors.prior",
-    "Simulation": "simulation",
+    "Simulation": "simulation.truth",
     "compare": "criteria.comparison",
     "fit": "fitting",
     "get_family": "families.registry",
     "load": "fitting",
     "load_dataset": "data.datasets",
-    "plot_compare": "figures.plots",
-    "plot_correlation": "figures.plots",
+    "plot_compare": "figures.models",
+    "plot_correlation": "figures.components",
     "prepare": "fitting",
-    "simulate": "simulation",
-    "simulate_from": "simulation",
+    "simulate": "simulation.from_parameters",
+    "simulate_from": "simulation.from_fit",
 }
 
 

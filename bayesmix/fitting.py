@@ -25,8 +25,10 @@ from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
 from bayesmix.families.family import Family
-from bayesmix.figures import plots
+from bayesmix.figures.chains import plot_trace
+from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.effects import plot_ranef
+from bayesmix.figures.replications import plot_ppc
 from bayesmix.figures.shrinkage import plot_shrinkage
 from bayesmix.figures.trends import plot_trends
 from bayesmix.model.options import SampleOptions
@@ -97,9 +99,9 @@ class MixedFit(Fitted):
     plot_shrinkage = plot_shrinkage
     plot_ranef = plot_ranef
     plot_trends = plot_trends
-    plot_varcorr = plots.plot_varcorr
-    plot_ppc = plots.plot_ppc
-    plot_trace = plots.plot_trace
+    plot_varcorr = plot_varcorr
+    plot_ppc = plot_ppc
+    plot_trace = plot_trace
 
     save = storage.save
 

@@ -14,7 +14,9 @@ import pandas as pd
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.checks.dependence import Gram, dependent_columns, gram_matrix
-from bayesmix.encoding.effects import Effects, Namespace, learn_effects, read_side, resolve_names
+from bayesmix.encoding.effects import Effects, learn_effects
+from bayesmix.encoding.namespace import Namespace, resolve_names
+from bayesmix.encoding.sides import read_side
 from bayesmix.formula.formula import Formula
 from bayesmix.formula.rewrites import LONGEST, bars_of, is_readable, quoted
 from bayesmix.frames.columns import encode_column

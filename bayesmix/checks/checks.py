@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bayesmix.design.design import Design
-    from bayesmix.encoding.effects import Namespace
+    from bayesmix.encoding.namespace import Namespace
     from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 

@@ -11,18 +11,15 @@ from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.base.errors import BayesmixError
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["conditional_densities"]
+__all__ = ["BLOCK", "conditional_blocks", "conditional_densities"]
 
 
 # Numbers in one block of draws by rows: 64 MB.
 BLOCK = 1 << 23
-# Parameters whose effective sample sizes are averaged.
-MOST_PARAMETERS = 20_000
 
 
 def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -> FloatArray:
@@ -91,10 +88,11 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
     return spec.family.log_density(design.y[rows], eta, auxiliary, weights, trials)
 
 
-def conditional_blocks(fit: Fitted) -> Iterator[tuple[slice, FloatArray]]:
-    """Yield rows and their log densities, some rows at a time."""
-    posterior = fit.posterior
-    step = max(1, BLOCK // (posterior.sizes["chain"] * posterior.sizes["draw"]))
-    for start in range(0, fit.spec.design.n_rows, step):
-        rows = slice(start, min(start + step, fit.spec.design.n_rows))
-        yield rows, conditional_densities(fit.spec, posterior, rows)
+def conditional_blocks(
+    spec: ModelSpec, posterior: xr.Dataset, block: int = BLOCK
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Yield rows and their log densities, as many rows at a time as make `block` numbers."""
+    step = max(1, block // (posterior.sizes["chain"] * posterior.sizes["draw"]))
+    for start in range(0, spec.design.n_rows, step):
+        rows = slice(start, min(start + step, spec.design.n_rows))
+        yield rows, conditional_densities(spec, posterior, rows)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
-from bayesmix.base.words import have, their
+from bayesmix.criteria.densities import threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import logo_by_refit
-from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed, warn_of
-from bayesmix.criteria.repair import values_moved, values_refitted
+from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed
+from bayesmix.criteria.repair import values_moved, values_refitted, warn_of_high_k
 from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.criteria.units import Units, factors_of
 from bayesmix.engines.left_out import left_out, left_out_obstacle
@@ -88,8 +86,6 @@ def logo(
     >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
     >>> fit.logo("Subject")  # doctest: +SKIP
     """
-    from bayesmix.criteria.elpd import ELPDDataLOGO
-
     true_or_false("reloo", reloo)
     if refit is not None:
         true_or_false("refit", refit)
@@ -97,50 +93,52 @@ def logo(
     obstacle = left_out_obstacle(fit.spec)
     if refit is False and obstacle is not None:
         raise BayesmixError(f"logo without refits needs a Gaussian model, but {obstacle}.")
-    facts = dataclasses.replace(Facts.of(fit), group=units.name)
-    coords = {units.dim: units.levels}
-    J = len(units.levels)
     if refit or obstacle is not None:
-        if not units.in_model:
-            raise BayesmixError(
-                "Refits leave out the levels of a grouping factor of the model: give one of "
-                f"{factors_of(fit.spec.design)}."
-            )
-        result = logo_by_refit(
-            fit, units.name, executor=executor, progressbar=fit.options.progressbar
+        return _by_refits(fit, units, executor)
+    return _by_weights(fit, units, reloo, executor)
+
+
+def _by_refits(fit: Fitted, units: Units, executor: Executor | None) -> ELPDDataLOGO:
+    if not units.in_model:
+        raise BayesmixError(
+            "Refits leave out the levels of a grouping factor of the model: give one of "
+            f"{factors_of(fit.spec.design)}."
         )
-        exact = Pointwise(result.elpd_i.values, result.p_kfold_i.values, None)
-        return ELPDDataLOGO(
-            group=units.name,
-            n_samples=result.n_samples,
-            n_data_points=J,
-            good_k=None,
-            warning=result.warning,
-            note=f"{J} refits, each without one group.",
-            **exact.fields(units.dim, coords, facts),
-        )
+    result = logo_by_refit(fit, units.name, executor=executor, progressbar=fit.options.progressbar)
+    return _result(
+        fit,
+        units,
+        Pointwise(result.elpd_i.values, result.p_kfold_i.values, None),
+        n_samples=result.n_samples,
+        good_k=None,
+        warning=result.warning,
+        note=f"{len(units.levels)} refits, each without one group.",
+    )
+
+
+def _by_weights(fit: Fitted, units: Units, reloo: bool, executor: Executor | None) -> ELPDDataLOGO:
     draws = ThetaDraws.of(fit)
-    S = len(draws.theta)
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
+    S, J = len(draws.theta), len(units.levels)
+    good_k = good_k_of(S)
+    with threads(fit) as pool:
         log = left_out(fit.spec).groups(draws.theta, units.codes, run=pool.map)
         values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff)
-        values, note = values_moved(fit, values, draws, pool, units)
-    good_k = good_k_of(S)
+        values, note = values_moved(fit, values, draws, good_k, pool, units)
     if reloo:
         values, note = values_refitted(fit, values, good_k, note, executor, units)
-    bad = values.n_above(good_k)
-    if bad:
-        warn_of(
-            f"{bad} of {J} groups of {units.name} {have(bad)} a Pareto k above {good_k:.2f}, so "
-            f"that {their(bad)} elpd_i is not to be trusted: logo(..., reloo=True) refits without "
-            f"{'it' if bad == 1 else 'these groups'}."
-        )
+    warning = warn_of_high_k(
+        values, good_k, f"{J} groups of {units.name}", "logo(..., reloo=True)", "these groups"
+    )
+    return _result(fit, units, values, n_samples=S, good_k=good_k, warning=warning, note=note)
+
+
+def _result(fit: Fitted, units: Units, values: Pointwise, **fields: Any) -> ELPDDataLOGO:
+    from bayesmix.criteria.elpd import ELPDDataLOGO
+
+    facts = dataclasses.replace(Facts.of(fit), group=units.name)
     return ELPDDataLOGO(
         group=units.name,
-        n_samples=S,
-        n_data_points=J,
-        good_k=good_k,
-        warning=bad > 0,
-        note=note,
-        **values.fields(units.dim, coords, facts),
+        n_data_points=len(units.levels),
+        **fields,
+        **values.fields(units.dim, {units.dim: units.levels}, facts),
     )

@@ -6,28 +6,17 @@ ever whole.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from threadpoolctl import threadpool_limits
-
 from bayesmix.base.arguments import true_or_false
-from bayesmix.base.words import have, their
-from bayesmix.criteria.conditional import (
-    BLOCK,
-    conditional_blocks,
-)
+from bayesmix.criteria.densities import Conditional, Integrated, RowDensities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
-from bayesmix.criteria.psis import (
-    good_k_of,
-    pareto_smoothed,
-    warn_of,
-)
-from bayesmix.criteria.repair import values_moved, values_refitted
+from bayesmix.criteria.psis import good_k_of, pareto_smoothed
+from bayesmix.criteria.repair import values_moved, values_refitted, warn_of_high_k
 from bayesmix.criteria.subsampled import subsampled
-from bayesmix.criteria.theta import ThetaDraws, integrates, relative_ess
-from bayesmix.engines.left_out import left_out, left_out_obstacle
+from bayesmix.criteria.theta import ThetaDraws, integrates
+from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -37,6 +26,7 @@ if TYPE_CHECKING:
         ELPDDataLOO,
         ELPDDataLOOSubsample,
     )
+
 __all__ = ["loo"]
 
 
@@ -116,46 +106,29 @@ def loo(
     true_or_false("reloo", reloo)
     check_executor(executor)
     integrate = integrates(fit.spec, integrated)
-    n = fit.spec.design.n_rows
     if subsample is not None:
         return subsampled(fit, subsample, integrate, reloo)
-    if integrate:
-        draws = ThetaDraws.of(fit)
-        S, r_eff = len(draws.theta), draws.r_eff
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
-            step = max(1, BLOCK // S)
-            leaving = left_out(fit.spec)
-            blocks = leaving.rows(draws.theta, rows_at_once=step, run=pool.map)
-            values = pareto_smoothed(blocks, n, S, r_eff)
-            values, note = values_moved(fit, values, draws, pool)
-    else:
-        posterior = fit.idata["posterior"].dataset
-        S, note = posterior.sizes["chain"] * posterior.sizes["draw"], ""
-        ordered = (x.transpose("chain", "draw", ...) for x in posterior.data_vars.values())
-        r_eff = relative_ess(x.to_numpy() for x in ordered)
-        values = pareto_smoothed(conditional_blocks(fit), n, S, r_eff)
-    good_k = good_k_of(S)
+    n = fit.spec.design.n_rows
+    with threads(fit) as pool:
+        densities: RowDensities = Conditional(fit)
+        if integrate:
+            densities = Integrated(fit, ThetaDraws.of(fit), pool.map)
+        S, note = densities.n_draws, densities.note
+        values = pareto_smoothed(densities.blocks(), n, S, densities.r_eff)
+        good_k = good_k_of(S)
+        if isinstance(densities, Integrated):
+            values, note = values_moved(fit, values, densities.draws, good_k, pool)
     if reloo:
         values, note = values_refitted(fit, values, good_k, note, executor)
-    bad = values.n_above(good_k)
-    if bad:
-        remedy = (
-            "fit.loo() integrates the group effects out, and fit.loo(reloo=True)"
-            if not integrate and left_out_obstacle(fit.spec) is None
-            else "fit.loo(reloo=True)"
-        )
-        warn_of(
-            f"{bad} of {n} rows {have(bad)} a Pareto k above {good_k:.2f}, so that {their(bad)} "
-            f"elpd_i is not to be trusted: {remedy} refits without "
-            f"{'it' if bad == 1 else 'these rows'}."
-        )
-    coords = {"obs": fit.spec.design.rows}
+    remedy = "fit.loo(reloo=True)"
+    if not integrate and left_out_obstacle(fit.spec) is None:
+        remedy = f"fit.loo() integrates the group effects out, and {remedy}"
     return ELPDDataLOO(
         n_samples=S,
         n_data_points=n,
         good_k=good_k,
-        warning=bad > 0,
+        warning=warn_of_high_k(values, good_k, f"{n} rows", remedy, "these rows"),
         integrated=integrate,
         note=note,
-        **values.fields("obs", coords, Facts.of(fit)),
+        **values.fields("obs", {"obs": fit.spec.design.rows}, Facts.of(fit)),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,19 +15,13 @@ from bayesmix.criteria.facts import Facts
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Pointwise", "enough_draws", "good_k_of", "pareto_smoothed", "slices", "warn_of"]
+__all__ = ["Pointwise", "enough_draws", "good_k_of", "pareto_smoothed", "warn_of"]
 
 GOOD_K = 0.7
 
 
 # Draws below which no tail can be fitted.
 FEWEST_DRAWS = 25
-
-
-def slices(n: int, step: int) -> Iterator[slice]:
-    """Cut a range into slices of at most `step` items."""
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

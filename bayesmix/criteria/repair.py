@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.base.words import count
+from bayesmix.base.words import count, have, their
 from bayesmix.criteria.jobs import fold_results, fold_seeds
-from bayesmix.criteria.psis import Pointwise, good_k_of
+from bayesmix.criteria.psis import Pointwise, warn_of
 from bayesmix.criteria.theta import DEAR, ThetaDraws
 from bayesmix.criteria.units import Units
 from bayesmix.engines.left_out import left_out
@@ -18,20 +18,20 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["values_moved", "values_refitted"]
+__all__ = ["values_moved", "values_refitted", "warn_of_high_k"]
 
 
 def values_moved(
     fit: Fitted,
     values: Pointwise,
     draws: ThetaDraws,
+    good_k: float,
     pool: ThreadPoolExecutor,
     units: Units | None = None,
 ) -> tuple[Pointwise, str]:
     """Move the draws of theta for rows or groups with a high k, where that is cheap."""
     assert values.k is not None
     S = len(draws.theta)
-    good_k = good_k_of(S)
     bad = np.flatnonzero(values.k > good_k)
     leaving = left_out(fit.spec)
     if not len(bad) or leaving.densities_of_a_move * len(bad) * S * leaving.cost > DEAR:
@@ -85,3 +85,17 @@ def values_refitted(
     if doubtful:
         refits += f", {doubtful} of which did not converge"
     return Pointwise(elpd, p, k), " ".join(filter(None, [note, f"{refits}."]))
+
+
+def warn_of_high_k(values: Pointwise, good_k: float, all_of: str, remedy: str, those: str) -> bool:
+    """Warn of the rows or groups that are not to be trusted; return whether there are any.
+
+    `all_of` are they all, as in "180 rows", `remedy` what refits, and `those` what without.
+    """
+    bad = values.n_above(good_k)
+    if bad:
+        warn_of(
+            f"{bad} of {all_of} {have(bad)} a Pareto k above {good_k:.2f}, so that {their(bad)} "
+            f"elpd_i is not to be trusted: {remedy} refits without {'it' if bad == 1 else those}."
+        )
+    return bad > 0

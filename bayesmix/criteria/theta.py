@@ -11,7 +11,6 @@ from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.blocks.theta import Theta
-from bayesmix.criteria.conditional import MOST_PARAMETERS
 from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
@@ -22,6 +21,8 @@ __all__ = ["DEAR", "ThetaDraws", "integrates", "relative_ess"]
 # Floating-point operations of all densities of theta together, beyond which every few draws serve;
 # and how many draws do at least.
 DEAR, ENOUGH_DRAWS = 3e11, 500
+# Parameters whose effective sample sizes are averaged.
+MOST_PARAMETERS = 20_000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -42,15 +43,15 @@ class ThetaDraws:
     note: str
 
     @classmethod
-    def of(cls, fit: Fitted) -> ThetaDraws:
-        """Take them from a fit; every few where their densities are expensive."""
+    def of(cls, fit: Fitted, dear: float = DEAR) -> ThetaDraws:
+        """Take them from a fit; every few where their densities are dearer than `dear`."""
         posterior = fit.idata["posterior"].dataset
         leaving = left_out(fit.spec)
         theta = leaving.theta(posterior)
         draws = parameter_draws(fit.spec.design, fit.spec.family, posterior)
         r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
         S = len(theta)
-        keep = int(np.clip(DEAR // leaving.cost, min(ENOUGH_DRAWS, S), S))
+        keep = int(np.clip(dear // leaving.cost, min(ENOUGH_DRAWS, S), S))
         if keep == S:
             return cls(theta, r_eff, "")
         note = (

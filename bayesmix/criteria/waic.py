@@ -65,7 +65,7 @@ def waic(fit: Fitted) -> ELPDDataWAIC:
     n, S = design.n_rows, sizes["chain"] * sizes["draw"]
     enough_draws(S, at_least=2)
     values = Pointwise(np.empty(n), np.empty(n), None)
-    for rows, log in conditional_blocks(fit):
+    for rows, log in conditional_blocks(fit.spec, fit.posterior):
         values.p[rows] = log.var(axis=0, ddof=1)
         values.elpd[rows] = logsumexp(log, axis=0) - np.log(S) - values.p[rows]
     doubtful = int((values.p > GOOD_P_WAIC).sum())

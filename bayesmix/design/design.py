@@ -12,22 +12,28 @@ import pandas as pd
 
 from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only, taken, unique
-from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, short, suggest, warn
+from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, suggest, warn
+from bayesmix.design.columns import (
+    Columns,
+    check_weights_numeric,
+    columns_of,
+    counts_of,
+    finite,
+    offset_of,
+)
+from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.encoding.effects import Effects, Namespace, unknown_column
+from bayesmix.encoding.effects import Effects
+from bayesmix.encoding.namespace import Namespace, unknown_column
 from bayesmix.encoding.responses import Response
 from bayesmix.encoding.transforms import extrapolation_note
 from bayesmix.formula.formula import Bar, Formula
 from bayesmix.formula.splitting import with_bars
-from bayesmix.frames.columns import Factor, apply_categories
+from bayesmix.frames.columns import apply_categories
 from bayesmix.frames.frames import Frame, open_frame
 from bayesmix.frames.values import listed
 
-__all__ = ["Design", "Encoder", "Grouping"]
-
-type Columns = dict[str, pd.Series[Any]]
-
-WEIGHTS_COLUMN = "weights="
+__all__ = ["Design", "Encoder"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -157,7 +163,7 @@ class Design:
 
         def split(bar: Bar) -> Bar:
             spans = self.encoder.bars[bar.effects].spans
-            if max(len(span) for span in _spans(bar, self.encoder.bars[bar.effects])) == 1:
+            if max(len(span) for span in spans_of(bar, self.encoder.bars[bar.effects])) == 1:
                 return bar
             return bar.uncorrelated(diagonal=max(map(len, spans)) > 1)
 
@@ -177,60 +183,6 @@ class Design:
         """Return the formula, the sizes and the names, not the arrays."""
         lines = [f"Design: {self.formula.text}", f"{self.n_rows} rows; {', '.join(self.terms)}"]
         return "\n".join([*lines, *map(repr, self.groups)])
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Grouping:
-    """A grouping factor with the bars that vary by it, and no rows.
-
-    Attributes
-    ----------
-    factor : Factor
-        The levels.
-    bars : tuple of Bar
-        Each brings its own effects; the one with the intercept first.
-    means : ndarray of float64, shape (q,), or None
-        Learnt from the rows of the fit; see `GroupTerm`.
-    """
-
-    factor: Factor
-    bars: tuple[Bar, ...]
-    means: FloatArray | None = None
-
-    def learn_means(self, term: GroupTerm) -> Grouping:
-        """Return the same grouping with the means of the columns beside an intercept."""
-        beside = list(term.intercept_block[1:])
-        if not beside:
-            return self
-        means = np.zeros(term.n_effects)
-        means[beside] = [term.Z[:, k].mean() for k in beside]
-        return dataclasses.replace(self, means=read_only(means))
-
-    def term(
-        self, codes: IntArray, effects: Mapping[str, Effects], matrices: Mapping[str, FloatArray]
-    ) -> GroupTerm:
-        """Put the effects of all bars next to each other, with their blocks."""
-        labels: list[str] = []
-        blocks: list[tuple[int, ...]] = []
-        structures: list[str] = []
-        for bar in self.bars:
-            one = effects[bar.effects]
-            spans = _spans(bar, one)
-            blocks += [tuple(len(labels) + k for k in span) for span in spans]
-            structures += [bar.structure] * len(spans)
-            labels += one.labels
-        parts = [matrices[bar.effects] for bar in self.bars]
-        return GroupTerm(
-            factor=self.factor.name,
-            variables=self.factor.variables,
-            levels=self.factor.levels,
-            codes=read_only(codes),
-            effects=tuple(labels),
-            Z=read_only(parts[0] if len(parts) == 1 else np.hstack(parts)),
-            blocks=tuple(blocks),
-            structures=tuple(structures),
-            means=self.means,
-        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -436,69 +388,9 @@ class Encoder:
         return read_only(column.to_numpy(dtype=np.float64, copy=True))
 
 
-# --- rows and columns ---------------------------------------------------------------------------
-
-
-def columns_of(frame: Frame, names: Iterable[str]) -> Columns:
-    return {name: frame.series(name) for name in names}
-
-
-def check_weights_numeric(column: pd.Series[Any]) -> None:
-    is_complex = pd.api.types.is_complex_dtype(column.dtype)
-    if is_complex or not pd.api.types.is_numeric_dtype(column.dtype):
-        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
-
-
-def counts_of(counts: Mapping[str, int]) -> str:
-    names = {name: "weights" if name == WEIGHTS_COLUMN else f"'{name}'" for name in counts}
-    return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
-
-
 def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:
     """Warn of rows outside the knots of splines."""
     notes = extrapolation_note({k: v for part in parts for k, v in part.outside(frame).items()})
     for note in notes:
         warn(note, DesignWarning)
     return notes
-
-
-def offset_of(effects: Effects, frame: pd.DataFrame, index: pd.Index[Any]) -> FloatArray | None:
-    offset = effects.offset(frame)
-    return None if offset is None else finite(offset, (effects.offset_name,), index)
-
-
-def finite(
-    array: FloatArray, labels: Sequence[str], index: pd.Index[Any], what: str = ""
-) -> FloatArray:
-    """Return a vector or a matrix with labelled columns, read-only, if all of it is finite."""
-    for label, column in zip(labels, array.reshape(len(array), -1).T, strict=True):
-        bad = ~np.isfinite(column)
-        if bad.any():
-            count, shown = int(bad.sum()), short(label)
-            hint = (
-                " A logarithm (np.log and its kin) needs values above 0; np.log1p(x) takes 0."
-                if "log" in label
-                else ""
-            )
-            if count == len(bad):
-                raise BayesmixError(
-                    f"{what}'{shown}' is infinite or not a number in all {count} rows. "
-                    f"Check its values, or leave it out.{hint}"
-                )
-            raise BayesmixError(
-                f"{what}'{shown}' is infinite or not a number in {count} of {len(bad)} rows (first "
-                f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
-                f"{hint}"
-            )
-    return read_only(array)
-
-
-# --- bars ---------------------------------------------------------------------------------------
-
-
-def _spans(bar: Bar, effects: Effects) -> tuple[tuple[int, ...], ...]:
-    """Tell which columns of a bar are correlated with one another."""
-    every = tuple(range(len(effects.labels)))
-    if bar.diagonal:
-        return tuple((k,) for k in every)
-    return (every,) if bar.correlated else tuple(map(tuple, effects.spans))

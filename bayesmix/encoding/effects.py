@@ -1,4 +1,4 @@
-"""Effects from formulae: what it reads, what it computes, and the state that it learns.
+"""Effects from formulae: what it computes, and the state that it learns.
 
 All knowledge of formulae's terms is here; its versions 0.6 and 0.9 give the same columns. What is
 kept for new rows is small: the terms with the state of their transformations, but no data.
@@ -8,325 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
 import itertools
-import operator
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from formulae.environment import Environment
-from formulae.terms.call_resolver import LazyCall
-from formulae.transforms import TRANSFORMS
 
-from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError, FormulaError, closest, short, suggest
-from bayesmix.encoding.calls import MethodCall, nodes, rebuild
-from bayesmix.encoding.contrasts import CONTRASTS
+from bayesmix.base.arrays import FloatArray, unique
+from bayesmix.base.errors import BayesmixError, short
+from bayesmix.encoding.calls import nodes
 from bayesmix.encoding.evaluation import components, evaluate, evaluating, learn
-from bayesmix.encoding.transforms import SPLINES, forget_data, outside_knots, set_transforms
-from bayesmix.formula.advice import ADVICE
-from bayesmix.formula.formula import is_function, name_position, quote
-from bayesmix.formula.rfunctions import FUNCTIONS
-from bayesmix.formula.terms import is_equal, read_model
+from bayesmix.encoding.namespace import Namespace
+from bayesmix.encoding.sides import Side
+from bayesmix.encoding.transforms import forget_data, outside_knots, set_transforms
+from bayesmix.formula.terms import is_equal
 from bayesmix.frames.columns import listed
 
-if TYPE_CHECKING:
-    from bayesmix.formula.formula import Formula
-
-__all__ = [
-    "Effects",
-    "Namespace",
-    "Side",
-    "learn_effects",
-    "read_side",
-    "resolve_names",
-    "unknown_column",
-]
-
-
-_ALWAYS_KNOWN: Mapping[str, Any] = {"np": np, "pd": pd, "pi": np.pi}
-# NumPy's functions, beside its ufuncs, that can stand in a formula: they give one number, which is
-# remembered from the fit, or work on each row alone.
-_OF_NUMPY = frozenset(
-    {"mean", "median", "std", "var", "min", "max", "sum", "prod", "ptp", "quantile", "percentile"}
-    | {"clip", "where", "round", "nan_to_num", "interp", "digitize", "isin"}
-)
-PROPORTIONS = ("p", "prop", "proportion")
-
-
-# --- names --------------------------------------------------------------------------------------
-
-
-class Namespace(dict[str, Any]):
-    """Names that a formula uses and that are no columns; pickles its modules by their names."""
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Store a module as its name and anything else as it is."""
-        modules = {key: value.__name__ for key, value in self.items() if _is_module(value)}
-        others = {key: value for key, value in self.items() if not _is_module(value)}
-        return (_restore_namespace, (others, modules))
-
-
-def _is_module(value: object) -> bool:
-    return isinstance(value, ModuleType)
-
-
-def _restore_namespace(others: dict[str, Any], modules: dict[str, str]) -> Namespace:
-    return Namespace(others | {key: importlib.import_module(m) for key, m in modules.items()})
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Side:
-    """A part of a formula that formulae has read, before it meets data.
-
-    Attributes
-    ----------
-    text : str
-        The part as text.
-    components : tuple
-        formulae's variables and calls.
-    model : Any
-        formulae's model, or None for a response.
-    """
-
-    text: str
-    components: tuple[Any, ...]
-    model: Any = None
-
-    @property
-    def terms(self) -> tuple[str, ...]:
-        """Names that stand alone, so that they must be columns."""
-        return _unique(part.name for part in self.components if not hasattr(part, "call"))
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """Names of columns, or inside of calls of other values, in order of appearance."""
-        parts = (node for part in self.components for node in nodes(part))
-        return _unique(node.name for node in parts if not isinstance(node, LazyCall))
-
-    @property
-    def functions(self) -> tuple[str, ...]:
-        """Functions called, with their module; methods of columns are none."""
-        calls = (node for part in self.components for node in nodes(part))
-        calls = (node for node in calls if isinstance(node, LazyCall))
-        return _unique(node.callee for node in calls if not isinstance(node, MethodCall))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the terms, the intercept's and offsets included."""
-        return tuple(term.name for term in self.model.common_terms)
-
-    def columns(self, known: Container[Any]) -> tuple[str, ...]:
-        """Variables that are columns, given the names of all columns."""
-        return tuple(name for name in self.variables if name in known)
-
-
-def _unique(names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names))
-
-
-def read_side(text: str) -> Side:
-    """Let formulae read population effects or the effects of a bar.
-
-    Parameters
-    ----------
-    text : str
-        ``"1 + np.log(x)"``: `Formula.common` or `Bar.effects`.
-
-    Returns
-    -------
-    Side
-
-    Raises
-    ------
-    FormulaError
-        formulae cannot read it.
-    """
-    model = read_by(read_model, text, text)
-    components: list[Any] = []
-    for term in model.common_terms:
-        parts = getattr(term, "components", [])
-        calls = [part.call.callee for part in parts if hasattr(part, "call")]
-        if len(parts) > 1:
-            if spline := next((name for name in calls if name in SPLINES), None):
-                raise _spline_in_interaction(spline, text)
-            if "offset" in calls:
-                raise FormulaError("An offset cannot be in an interaction: add it alone.", text)
-        if proportion := next((name for name in calls if name in PROPORTIONS), None):
-            raise FormulaError(f"{proportion}() is a binomial response, left of '~'.", text)
-        components.extend(parts)
-    return Side(text, tuple(components), model)
-
-
-def read_by(reader: Callable[[str], Any], formula: str, text: str) -> Any:
-    try:
-        return reader(formula)
-    except Exception as error:
-        raise FormulaError(f"formulae cannot read this: {short(str(error))}", text) from error
-
-
-def _spline_in_interaction(name: str, text: str) -> FormulaError:
-    # formulae 0.9 refuses these and 0.6 does not; wrapped in I() both take them.
-    return FormulaError(
-        f"{name}() cannot be in an interaction as it is. Put it into I(): I({name}(x, df=4)):z.",
-        text,
-    )
-
-
-def resolve_names(
-    sides: Sequence[Side], data: pd.DataFrame, namespace: Mapping[str, Any], formula: Formula
-) -> Namespace:
-    """Find everything that a formula names and that is not a column.
-
-    Columns come first, then formulae's own functions, then `namespace`, then R's functions, then
-    ``np`` and ``pd``. What formulae's functions would hide of `namespace` is refused.
-
-    Parameters
-    ----------
-    sides : sequence of Side
-        All parts of the formula.
-    data : DataFrame
-        The user's data, for its column names.
-    namespace : mapping
-        Functions and values that the formula may use.
-    formula : Formula
-        For the messages.
-
-    Returns
-    -------
-    Namespace
-        Only the names that are used.
-
-    Raises
-    ------
-    FormulaError
-        An unknown column or function, or one of `namespace` with a name that formulae has.
-    """
-    prefixes = (name.partition(".")[0] for side in sides for name in side.functions)
-    modules = {name for name in prefixes if _is_module({**_ALWAYS_KNOWN, **namespace}.get(name))}
-    found = Namespace()
-    words = {**TRANSFORMS, **CONTRASTS}
-    sources = (words, namespace, FUNCTIONS, _ALWAYS_KNOWN)
-    for side in sides:
-        for component in side.components:
-            rebuild(component, data.columns, modules)
-        for name in side.functions:
-            if name in words and _is_function_of_user(name, namespace):
-                raise _hidden_by_word(name, formula, "a function")
-            root = name.partition(".")[0]
-            values = [source[root] for source in sources if root in source]
-            value = next((one for one in values if is_function(_attribute(one, name))), None)
-            if value is None:
-                raise _unknown_function(name, values[0] if values else None, formula)
-            found[root] = value
-        for name in side.variables:
-            if name not in data.columns:
-                known = () if name in side.terms else sources
-                if known and name in TRANSFORMS:
-                    _check_value(name, data, namespace, formula)
-                source = next((source for source in known if name in source), None)
-                if source is None:
-                    raise unknown_column(name, data, formula)
-                found[name] = source[name]
-    return found
-
-
-def _is_function_of_user(name: str, namespace: Mapping[str, Any]) -> bool:
-    """Tell whether the user has a function that a word of formulas hides.
-
-    Classes and values of that name, as a loop's ``p`` or ``C``, are nothing that a formula calls.
-    """
-    value = namespace.get(name)
-    own = (*TRANSFORMS.values(), *CONTRASTS.values())
-    return is_function(value) and not isinstance(value, type) and all(value is not o for o in own)
-
-
-def _check_value(
-    name: str, data: pd.DataFrame, namespace: Mapping[str, Any], formula: Formula
-) -> None:
-    """Refuse a function of formulae as a value: a variable of the user or a column is meant."""
-    if name not in namespace:
-        raise unknown_column(name, data, formula)
-    if namespace[name] is not TRANSFORMS[name]:
-        raise _hidden_by_word(name, formula, "a variable")
-
-
-def _hidden_by_word(name: str, formula: Formula, what: str) -> FormulaError:
-    """Make the error for something of the user that is called like a function of formulae."""
-    better = f"my_{name}"
-    call = "(...)" if what == "a function" else ""
-    return FormulaError(
-        f"'{name}' is {what} of yours, but a word of formulas with a meaning of its own, which "
-        f"comes first. Give yours another name: {better} = {name}, and {better}{call} in the "
-        f"formula. For that of formulas: del {name}.",
-        formula.text,
-        _position(formula, name),
-    )
-
-
-def _attribute(root: Any, name: str) -> Any:
-    try:
-        return operator.attrgetter(name.partition(".")[2])(root) if "." in name else root
-    except AttributeError:
-        return None
-
-
-def unknown_column(name: str, data: pd.DataFrame, formula: Formula) -> FormulaError:
-    """Make the error for a name that is no column of the data."""
-    columns = [str(column) for column in data.columns]
-    same = [column for column in columns if column.lower() == name.lower()]
-    if name in data.index.names:
-        hint = f"'{name}' is the index: pass data.reset_index()."
-    elif name in columns:
-        hint = "Its name is not text: set data.columns = data.columns.map(str)."
-    else:
-        close = same or closest(name, columns)
-        hint = f"Did you mean {_as_typed(close[0])}?" if close else ""
-    shown = listed([short(column) for column in columns[:21]] + columns[21:], 20)
-    message = f"Unknown column '{short(name)}'. Columns: {shown}. {hint}".rstrip()
-    return FormulaError(message, formula.text, _position(formula, name))
-
-
-def _as_typed(column: str) -> str:
-    """Write a column as it is typed, in backquotes or else in quotes."""
-    return short(column).join("``" if quote(column) != column else "''")
-
-
-def _unknown_function(name: str, root: Any, formula: Formula) -> FormulaError:
-    prefix, _, last = name.rpartition(".")
-    if root is not None and prefix:
-        hint = suggest(name, (f"{prefix}.{o}" for o in dir(root) if f"{prefix}.{o}" != name))
-        if isinstance(getattr(np, last, None), np.ufunc):
-            hint = f"Write np.{last}(...)."
-    elif name in SPLINES:
-        hint = "It needs formulae 0.9 or later; bs() is in every version."
-    elif name in ADVICE:
-        hint = ADVICE[name]
-    elif isinstance(getattr(np, last, None), np.ufunc) or last in _OF_NUMPY:
-        hint = f"Write np.{last}(...)."
-    elif callable(getattr(np, last, None)):
-        hint = f"NumPy's {last} looks at all rows: make the column in the data first and name it."
-    else:
-        hint = suggest(name, TRANSFORMS) or (
-            f"formulae has {', '.join(sorted(TRANSFORMS))}; log, exp, sqrt and so on are R's; "
-            "NumPy's are np.log, np.clip; "
-            "a function of your own must be defined where the model is fitted."
-        )
-    message = f"Unknown function '{short(name)}'. {hint}".rstrip()
-    return FormulaError(message, formula.text, _position(formula, name))
-
-
-def _position(formula: Formula, name: str) -> int | None:
-    try:
-        return name_position(formula.text, name)
-    except FormulaError:
-        return None
-
-
-# --- effects ------------------------------------------------------------------------------------
+__all__ = ["Effects", "learn_effects"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -368,7 +68,7 @@ class Effects:
     def contrasted(self) -> tuple[str, ...]:
         """Columns of categories that stand alone in a term and have contrasts to the first."""
         parts = (part for term in self._terms for part in components(term))
-        return _unique(
+        return unique(
             part.name
             for part in parts
             if not hasattr(part, "call") and part.kind == "categoric" and not part.spans_intercept

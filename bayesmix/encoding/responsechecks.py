@@ -11,8 +11,8 @@ import pandas as pd
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, FormulaError, short
 from bayesmix.encoding.calls import live_columns
-from bayesmix.encoding.effects import Side
 from bayesmix.encoding.responses import TRIALS_IN_ARRAY, Response
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import names_in, quote
 from bayesmix.frames.values import listed
 

@@ -19,8 +19,8 @@ from formulae.terms import Variable
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.encoding.calls import live_columns, nodes
-from bayesmix.encoding.effects import PROPORTIONS, Namespace, Side, read_by
 from bayesmix.encoding.evaluation import evaluating, learn, not_numeric
+from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.outcomes import (
     coded,
     equals,
@@ -29,6 +29,7 @@ from bayesmix.encoding.outcomes import (
     labels_of,
     not_numbers,
 )
+from bayesmix.encoding.sides import PROPORTIONS, Side, read_by
 from bayesmix.encoding.transforms import forget_data, set_transforms
 from bayesmix.families.responses import nearest_whole
 from bayesmix.formula.formula import response_level

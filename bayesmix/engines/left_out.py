@@ -14,9 +14,10 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.theta import Theta
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.moved import DENSITIES, matched
-from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class GaussianLeftOut:
 
 def left_out_obstacle(spec: ModelSpec) -> str | None:
     """Say why the effects cannot be integrated out of a specification; None if they can."""
-    return exact_obstacle(spec)
+    return effects_obstacle(spec)
 
 
 def left_out(spec: ModelSpec) -> LeftOut:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,13 +28,17 @@ __all__ = ["ENGINES", "chosen", "sample"]
 ENGINES: tuple[Engine, ...] = (Exact(), Nuts())
 
 
-def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+def sample(
+    spec: ModelSpec, options: SampleOptions, *, engines: Sequence[Engine] = ENGINES
+) -> xr.DataTree:
     """Sample a specification.
 
     Parameters
     ----------
     spec : ModelSpec
     options : SampleOptions
+    engines : sequence of Engine
+        Those to choose from, the first preferred.
 
     Returns
     -------
@@ -62,13 +67,13 @@ def sample(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     """
     # Whatever np.errstate the caller has: underflow is part of every sampler.
     with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):
-        return _sampled(spec, options)
+        return _sampled(spec, options, engines)
 
 
-def _sampled(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine]) -> xr.DataTree:
     start = time.perf_counter()
     notes: tuple[str, ...] = ()
-    for engine in chosen(spec, options):
+    for engine in chosen(spec, options, engines):
         idata = engine.draw(spec, options)
         if idata is not None:
             return _finish(spec, options, idata, engine.name, start, notes)
@@ -76,13 +81,15 @@ def _sampled(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     raise AssertionError("no engine settled, and the last always does")
 
 
-def chosen(spec: ModelSpec, options: SampleOptions) -> tuple[Engine, ...]:
+def chosen(
+    spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine] = ENGINES
+) -> tuple[Engine, ...]:
     """Return the engines to ask, one after the other until one settles."""
-    able = tuple(engine for engine in ENGINES if engine.obstacle(spec) is None)
+    able = tuple(engine for engine in engines if engine.obstacle(spec) is None)
     if options.method == "auto":
         wants_nuts = options.nuts is not None or options.nuts_sampler is not None
         return able[-1:] if wants_nuts else able
-    (asked,) = (engine for engine in ENGINES if engine.name == options.method)
+    (asked,) = (engine for engine in engines if engine.name == options.method)
     obstacle = asked.obstacle(spec)
     if obstacle is not None:
         raise BayesmixError(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.engines.exact.sampler import STATISTICS, ExactDraws
+from bayesmix.engines.exact.drawn import STATISTICS, ExactDraws
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 

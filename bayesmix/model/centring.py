@@ -27,6 +27,7 @@ __all__ = [
     "centred_effects",
     "centred_scale",
     "effects_as_written",
+    "group_draws",
     "scale_as_written",
     "sd_and_cor",
     "sd_variable",
@@ -101,6 +102,46 @@ def centred_design(spec: ModelSpec, design: Design | None = None) -> Design:
         for term in design.groups
     )
     return dataclasses.replace(design, groups=tuple(groups))
+
+
+def group_draws(
+    spec: ModelSpec,
+    term: GroupTerm,
+    sd: FloatArray,
+    free: FloatArray,
+    scale: FloatArray,
+    zeta: FloatArray | None,
+) -> dict[str, FloatArray]:
+    """Name draws of one grouping factor, of the columns as written.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    term : GroupTerm
+        One of its grouping factors.
+    sd, free : ndarray, shape (B, q) and (B, k)
+        Sds that have a prior, and free numbers of the correlations.
+    scale : ndarray, shape (B, q, q)
+        The root of the covariance that they make.
+    zeta : ndarray, shape (B, J, q), or None
+        Effects as standard normal numbers; None for those that are not kept.
+
+    Returns
+    -------
+    dict of ndarray
+        ``sd_``, ``free_`` and, where there are such, ``cor_``, ``centred_sd_``, ``zeta_``, ``u_``.
+    """
+    names, centre = term.names, spec.centre(term)
+    values = {sd_variable(spec, term): sd}
+    if spec.is_centred(term):
+        values[names.sd], values[names.cor] = sd_and_cor(scale_as_written(centre, scale))
+    elif spec.correlations(term):
+        values[names.cor] = sd_and_cor(scale)[1]
+    values[names.free] = free
+    if zeta is not None:
+        values[names.zeta] = zeta
+        values[names.u] = effects_as_written(centre, zeta @ np.swapaxes(scale, 1, 2))
+    return values
 
 
 def sd_variable(spec: ModelSpec, term: GroupTerm) -> str:

@@ -18,7 +18,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Draws", "linear_predictor"]
+__all__ = ["BATCH", "Draws", "linear_predictor"]
 
 
 # Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
@@ -38,15 +38,18 @@ class Draws:
         By factor, square roots of Sigma, of the effects as written.
     u : dict of str to ndarray, shape (S, J, q)
         By factor; lacks a factor whose draws were not kept.
+    batch : int
+        Numbers in the largest array of one batch of draws.
     """
 
     beta: FloatArray
     auxiliary: dict[str, FloatArray]
     scale: dict[str, FloatArray]
     u: dict[str, FloatArray]
+    batch: int = BATCH
 
     @classmethod
-    def of(cls, spec: ModelSpec, posterior: xr.Dataset) -> Draws:
+    def of(cls, spec: ModelSpec, posterior: xr.Dataset, batch: int = BATCH) -> Draws:
         """Read them from the variables of the posterior schema."""
         schema = Schema.of(spec)
         auxiliary = {
@@ -65,7 +68,7 @@ class Draws:
             name = term.names.u
             if name in posterior and "draw" in posterior[name].dims:
                 u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
-        return cls(beta, auxiliary, scale, u)
+        return cls(beta, auxiliary, scale, u, batch)
 
     def centred(self, spec: ModelSpec) -> Draws:
         """Return the draws of effects of the columns of `centring.centred_design`."""
@@ -89,17 +92,18 @@ class Draws:
     def __len__(self) -> int:
         return len(self.beta)
 
-    def __getitem__(self, batch: slice) -> Draws:
+    def __getitem__(self, some: slice) -> Draws:
         return Draws(
-            self.beta[batch],
-            {name: values[batch] for name, values in self.auxiliary.items()},
-            {name: values[batch] for name, values in self.scale.items()},
-            {name: values[batch] for name, values in self.u.items()},
+            self.beta[some],
+            {name: values[some] for name, values in self.auxiliary.items()},
+            {name: values[some] for name, values in self.scale.items()},
+            {name: values[some] for name, values in self.u.items()},
+            self.batch,
         )
 
     def batches(self, size: int) -> Iterator[Draws]:
         """Yield as many draws at once as keep arrays of `size` numbers per draw small."""
-        step = max(1, BATCH // max(size, 1))
+        step = max(1, self.batch // max(size, 1))
         for start in range(0, len(self), step):
             yield self[start : start + step]
 

@@ -6,42 +6,34 @@ of rows, so that a summary of many rows never holds all of their draws.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import names_of, one_of, seed, true_or_false
-from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
+from bayesmix.base.arguments import seed, true_or_false
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
-from bayesmix.design.groupterm import GroupTerm
-from bayesmix.encoding.responsechecks import missing_trials
-from bayesmix.frames.columns import distinct_levels, listed
-from bayesmix.frames.frames import Frame
-from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import summarised
+from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
+from bayesmix.predictions.results import as_array, as_frame
+from bayesmix.predictions.rows import Rows, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["epred", "linpred", "predict"]
 
+
 type Seed = int | np.random.Generator | None
-
-GROUPS = ("conditional", "population")
-NEW_LEVELS = ("error", "population", "sample")
-
 # Numbers in the largest array of one block of rows.
 BLOCK = 1 << 21
-# Levels among which one that a typing error might have meant is looked for.
-_MOST_SEARCHED = 1000
 
 
 def linpred(
@@ -120,7 +112,7 @@ def linpred(
     return _predicted(
         "linpred",
         lambda rows, parameters, eta: eta,
-        _rows(fit.spec, newdata, groups, new_levels),
+        rows_of(fit.spec, newdata, groups, new_levels),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -185,7 +177,7 @@ def epred(
     return _predicted(
         "epred",
         expected,
-        _rows(fit.spec, newdata, groups, new_levels, trials=True),
+        rows_of(fit.spec, newdata, groups, new_levels, trials=True),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -249,7 +241,7 @@ def predict(
     return _predicted(
         "predict",
         drawn,
-        _rows(fit.spec, newdata, groups, new_levels, trials=True, weights=True),
+        rows_of(fit.spec, newdata, groups, new_levels, trials=True, weights=True),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -269,7 +261,7 @@ def _column(values: FloatArray | None) -> FloatArray | None:
 def _predicted(
     name: str,
     quantity: Callable[[Design, Draws, FloatArray], FloatArray],
-    rows: _Rows,
+    rows: Rows,
     fit: Fitted,
     *,
     new_levels: str,
@@ -285,9 +277,9 @@ def _predicted(
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
-    new = {} if new_levels == "population" else _new_levels(rows)
+    new = {} if new_levels == "population" else new_levels_of(rows)
     if new and new_levels == "error":
-        raise _unknown_levels(rows.design, new)
+        raise unknown_levels(rows.design, new)
     posterior = fit.posterior
     parameters = Draws.of(fit.spec, posterior)
     _check_kept(rows.design, parameters)
@@ -306,8 +298,8 @@ def _predicted(
                 np.moveaxis(values, 1, 0) if draws else _summaries(values, ci_level)
             )
     if draws:
-        return _as_array(name, kept, posterior, rows.index)
-    return _as_frame(columns, kept, rows.index)
+        return as_array(name, kept, posterior, rows.index)
+    return as_frame(columns, kept, rows.index)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
@@ -318,7 +310,7 @@ def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
     return columns.reshape(-1, *draws_last.shape[:-1])
 
 
-def _eta(design: Design, parameters: Draws, new: Mapping[str, _NewLevels], seed: int) -> FloatArray:
+def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int) -> FloatArray:
     """Compute the linear predictor (n, S), with drawn effects of the levels in `new`."""
     unseen = {term.factor: term.codes < 0 for term in design.groups}
     eta = np.ascontiguousarray(linear_predictor(design, parameters, unseen).T)
@@ -338,190 +330,6 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
-# --- rows ---------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Rows:
-    """Encoded rows, and where they stand among those that were asked for.
-
-    Attributes
-    ----------
-    design : Design
-        Rows without missing values.
-    place : ndarray of int64
-        Their positions in `index`.
-    index : Index
-        Of all rows.
-    columns : mapping of str to Series
-        Columns of the grouping factors of `design`; empty for the rows of the fit.
-    """
-
-    design: Design
-    place: IntArray
-    index: pd.Index
-    columns: Mapping[str, pd.Series]
-
-
-def _rows(
-    spec: ModelSpec,
-    newdata: pd.DataFrame | None,
-    groups: str | Collection[str],
-    new_levels: str,
-    *,
-    trials: bool = False,
-    weights: bool = False,
-) -> _Rows:
-    """Encode the rows to predict; `trials` and `weights` say whether these are needed."""
-    one_of("new_levels", new_levels, NEW_LEVELS)
-    encoder = spec.design.encoder
-    groupings = encoder.selected(_factors(spec.design, groups))
-    factors = tuple(grouping.factor.name for grouping in groupings)
-    chosen = tuple(term for term in spec.design.groups if term.factor in factors)
-    design = dataclasses.replace(spec.design, groups=chosen)
-    if newdata is None:
-        return _Rows(design, np.arange(design.n_rows), design.index, {})
-    frame = encoder.open(newdata)
-    used_columns = encoder.used_columns(frame, groups=factors)
-    # As in lme4, a missing label is a new level where those have no effect.
-    missing_levels = new_levels == "population"
-    needed = list(encoder.effect_columns(groupings) if missing_levels else used_columns)
-    if trials and spec.family.trials:
-        _check_trials(spec, frame)
-        needed += encoder.response.trial_columns
-    if weights and spec.design.weights is not None:
-        needed.append(_weights_column(spec, frame))
-    read = {name: frame.series(name) for name in dict.fromkeys([*needed, *used_columns])}
-    used = pd.DataFrame(read, index=frame.index, copy=False)
-    complete = _complete(used[list(dict.fromkeys(needed))])
-    present = used if complete.all() else used[complete]
-    if len(present):
-        design = encoder.encode(present, groups=factors, missing_levels=missing_levels)
-    else:
-        design = design.take([])
-    variables = {name for term in design.groups for name in term.variables}
-    columns = {name: present[name] for name in variables}
-    return _Rows(design, np.flatnonzero(complete), frame.index, columns)
-
-
-def _factors(design: Design, groups: str | Collection[str]) -> bool | tuple[str, ...]:
-    """Read `groups`: True for all grouping factors, or the names of some."""
-    if not isinstance(groups, str):
-        return names_of("groups", groups)
-    if groups in GROUPS:
-        return groups == "conditional" or ()
-    one_of("groups", groups, [*GROUPS, *(term.factor for term in design.groups)])
-    return (groups,)
-
-
-def _complete(needed: pd.DataFrame) -> pd.Series:
-    """Tell the rows without a missing value, and warn of the others."""
-    missing = needed.isna()
-    incomplete = missing.any(axis=1)
-    if incomplete.any():
-        counts = ", ".join(f"'{name}' ({n})" for name, n in missing.sum().items() if n)
-        note = (
-            f"{int(incomplete.sum())} of {len(needed)} rows of newdata have missing values, in "
-            f"{counts}: their predictions are NaN. Fill them in to predict these rows; a missing "
-            "label of a grouping factor is a new level with new_levels='population', and leaving "
-            "the factor out of groups= needs none."
-        )
-        warn(note, DesignWarning)
-    return ~incomplete
-
-
-def _check_trials(spec: ModelSpec, newdata: Frame) -> None:
-    response = spec.design.encoder.response
-    absent = [name for name in response.trial_columns if name not in newdata.columns]
-    if absent:
-        raise BayesmixError(missing_trials(response, absent))
-
-
-def _weights_column(spec: ModelSpec, newdata: Frame) -> str:
-    name = spec.design.encoder.weights
-    if name is None:
-        raise BayesmixError(
-            "The weights of the fit came as an array, so that those of newdata are not known, and "
-            "with them the residual sd. Refit with weights='<column>', a column of both data "
-            "frames; linpred and epred need no weights."
-        )
-    if name not in newdata.columns:
-        raise BayesmixError(
-            f"newdata has no column '{name}', the weights that predict needs for the residual sd. "
-            f"Add it, for example newdata.assign({name}=1); linpred and epred need no weights."
-        )
-    return name
-
-
-# --- levels -------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _NewLevels:
-    """Levels of one factor that the fit did not have.
-
-    Attributes
-    ----------
-    codes : ndarray of int64, shape (n,)
-        New level of each row; -1 for a row whose level is known.
-    labels : list of tuple of str
-        One label for each variable of the factor.
-    """
-
-    codes: IntArray
-    labels: list[tuple[str, ...]]
-
-    def __getitem__(self, rows: slice) -> _NewLevels:
-        return _NewLevels(self.codes[rows], self.labels)
-
-    def rows(self) -> Iterator[tuple[tuple[str, ...], IntArray]]:
-        """Yield the label and the rows of each new level that has rows."""
-        order = np.argsort(self.codes, kind="stable")
-        order = order[np.searchsorted(self.codes, 0, sorter=order) :]
-        for rows in np.split(order, np.flatnonzero(np.diff(self.codes[order])) + 1):
-            if len(rows):
-                yield self.labels[self.codes[rows[0]]], rows
-
-
-def _new_levels(rows: _Rows) -> dict[str, _NewLevels]:
-    """List the levels that the fit did not have, by factor."""
-    found = {}
-    for term in rows.design.groups:
-        new = term.codes < 0
-        if new.any():
-            columns = {name: rows.columns[name][new] for name in term.variables}
-            codes = np.full(len(new), -1, dtype=np.int64)
-            codes[new], labels = distinct_levels(term.variables, columns)
-            found[term.factor] = _NewLevels(codes, labels)
-    return found
-
-
-def _unknown_levels(design: Design, new: Mapping[str, _NewLevels]) -> BayesmixError:
-    terms = {term.factor: term for term in design.groups}
-    parts = []
-    for factor, levels in new.items():
-        labels = [":".join(label) for label in levels.labels]
-        n_rows = int((levels.codes >= 0).sum())
-        parts.append(
-            f"of '{factor}' {listed(map(repr, labels), 5)} ({n_rows} row{'s' * (n_rows > 1)}; "
-            f"levels of the fit: {_known(terms[factor])})"
-        )
-    factor, levels = next(iter(new.items()))
-    known = terms[factor].levels
-    hint = suggest(":".join(levels.labels[0]), known) if len(known) <= _MOST_SEARCHED else ""
-    return BayesmixError(
-        f"newdata has levels that the fit did not have: {'; '.join(parts)}. {hint}".rstrip()
-        + " Pass new_levels='sample' to draw the effects of a new level from their distribution, "
-        "or new_levels='population' to leave them at zero; groups= names the factors whose effects "
-        "are added."
-    )
-
-
-def _known(term: GroupTerm) -> str:
-    shown = listed(term.levels[:5], 5)
-    return shown if term.n_levels <= 5 else f"{shown}, ... ({term.n_levels - 5} more)"
-
-
 def _check_kept(design: Design, parameters: Draws) -> None:
     for term in design.groups:
         if term.factor not in parameters.u and (term.codes >= 0).any():
@@ -531,37 +339,3 @@ def _check_kept(design: Design, parameters: Draws) -> None:
                 "Leave them out with groups='population' or a list of other factors, or refit "
                 "with fewer draws and chains, so that they are kept."
             )
-
-
-# --- results ------------------------------------------------------------------------------------
-
-
-def _as_frame(columns: list[str], values: FloatArray, index: pd.Index) -> pd.DataFrame:
-    """Make a table of (columns, n), or of (columns, n, categories) with a row for each category."""
-    if values.ndim == 2:
-        return pd.DataFrame(dict(zip(columns, values, strict=True)), index=index)
-    n_rows, n_categories = values.shape[1:]
-    category = {"category": np.tile(np.arange(n_categories), n_rows)}
-    numbers = dict(zip(columns, values.reshape(len(columns), -1), strict=True))
-    return pd.DataFrame(category | numbers, index=index.repeat(n_categories))
-
-
-def _as_array(
-    name: str, values: FloatArray, posterior: xr.Dataset, index: pd.Index
-) -> xr.DataArray:
-    import xarray as xr
-
-    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
-    coords = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
-    dims = ["chain", "draw", "obs"]
-    if values.ndim > 2:
-        dims.append("category")
-        coords["category"] = np.arange(values.shape[2])
-    array = xr.DataArray(
-        values.reshape(chains, draws, *values.shape[1:]), dims=dims, coords=coords, name=name
-    )
-    if isinstance(index, pd.MultiIndex):
-        names = [None if name in array.dims else name for name in index.names]
-        index = index.set_names(names)
-        return array.assign_coords(xr.Coordinates.from_pandas_multiindex(index, "obs"))
-    return array.assign_coords(obs=("obs", index))

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, read_only, unique
-from bayesmix.base.errors import BayesmixError, FormulaError, short
-from bayesmix.design.design import (
-    WEIGHTS_COLUMN,
-    Columns,
-    Design,
-    Encoder,
-    Grouping,
-    finite,
-    offset_of,
-)
+from bayesmix.base.errors import BayesmixError, short
+from bayesmix.design.columns import Columns, finite, offset_of
+from bayesmix.design.design import Design, Encoder
+from bayesmix.design.groupings import Grouping
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.encoding.effects import Effects, Namespace, Side, learn_effects, read_side
+from bayesmix.encoding.effects import Effects, learn_effects
+from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.responsechecks import check_response, check_right_side
-from bayesmix.encoding.responses import TRIALS_IN_ARRAY, learn_response, read_response
-from bayesmix.formula.formula import Formula
+from bayesmix.encoding.responses import (
+    TRIALS_IN_ARRAY,
+    Response,
+    learn_response,
+    read_response,
+)
+from bayesmix.encoding.sides import Side, read_side
+from bayesmix.formula.formula import Bar, Formula
 from bayesmix.frames.columns import encode_column, learn_factor
-from bayesmix.frames.frames import Frame, joined
+from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
-from bayesmix.preparation.rows import complete_rows, used_columns
+from bayesmix.preparation.rows import KeptRows, kept_rows
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -71,96 +72,148 @@ def learn_design(
     resolve: Resolver,
 ) -> Learnt:
     """Make the arrays and names of a model; see `make_design` for the arguments."""
-    response_side, common_side = read_response(formula.response), read_side(formula.common)
-    bar_sides = {bar.effects: read_side(bar.effects) for bar in formula.bars}
-    sides = (response_side, common_side, *bar_sides.values())
-    names = resolve(sides, opened.header, formula)
+    sides = _Sides.of(formula)
+    names = resolve(sides.every, opened.header, formula)
     bars, repeated = distinct_bars(formula)
 
-    frame, columns = used_columns(formula, sides, opened, weights)
-    if columns.keys() <= {WEIGHTS_COLUMN}:
-        raise FormulaError(
-            "The formula uses no column of the data. Name the response: y ~ x.", formula.text
-        )
-    keep, dropped = complete_rows(columns, len(frame), missing)
-    rows = np.flatnonzero(keep).astype(np.int64, copy=False)
-    index = frame.index if not dropped else frame.index[keep]
-    if dropped:
-        columns = {name: column[keep] for name, column in columns.items()}
-    weight_column = columns.pop(WEIGHTS_COLUMN, None)
-    own_name = weights if isinstance(weights, str) else WEIGHTS_COLUMN
-    source = joined(columns if weight_column is None else columns | {own_name: weight_column})
-
-    effect_names = unique(name for side in sides for name in side.columns(opened.columns))
-    encoded = {name: encode_column(name, columns[name]) for name in effect_names}
+    kept = kept_rows(formula, sides.every, opened, weights, missing)
     trials_name = None
-    if weight_column is not None and family.trials:
+    if kept.weights is not None and family.trials:
         trials_name = weights if isinstance(weights, str) else TRIALS_IN_ARRAY
-        encoded.setdefault(trials_name, weight_column.to_numpy(dtype=np.float64))
-    table = pd.DataFrame(encoded, index=pd.RangeIndex(len(rows)), copy=False)
+    encoded = _encoded(sides.columns(opened), kept, trials_name)
+    table = pd.DataFrame(encoded, index=pd.RangeIndex(len(kept.rows)), copy=False)
 
-    response = learn_response(response_side, table, names, family, trials_name)
-    check_right_side(response, formula, (common_side, *bar_sides.values()))
-    y = finite(response.values(table), (response.name,), index, "Response ")
-    trials = response.trials(table)
-    if trials is not None:
-        trials = finite(trials, (response.name,), index, "The trials of ")
-    check_response(response, family, y, trials, index)
-    weight_values = None
-    if weight_column is not None and response.weights is None:
-        family.check_weights(weight_column)
-        weight_values = read_only(weight_column.to_numpy(dtype=np.float64, copy=True))
-
-    common, X = learn_effects(common_side, table, names)
-    effects: dict[str, Effects] = {}
-    matrices: dict[str, FloatArray] = {}
-    for text, side in bar_sides.items():
-        # (1 + x | g) beside 1 + x: with ten million rows a second copy is felt.
-        if side.names == common_side.names:
-            effects[text], matrix = dataclasses.replace(common, text=text), X
-        else:
-            effects[text], matrix = learn_effects(side, table, names)
-        matrices[text] = finite(matrix, effects[text].labels, index)
-
-    groups, groupings = [], []
-    for merged in merge_bars(bars, effects):
-        factor, codes = learn_factor(merged[0].factor, columns)
-        term = Grouping(factor, merged).term(codes, effects, matrices)
-        groupings.append(Grouping(factor, merged).learn_means(term))
-        groups.append(dataclasses.replace(term, means=groupings[-1].means))
-
+    response = learn_response(sides.response, table, names, family, trials_name)
+    check_right_side(response, formula, sides.right)
+    outcome = _outcome(response, family, table, kept)
+    effects = _learn_effects(sides, table, names, kept)
+    groups, groupings = _learn_groups(merge_bars(bars, effects.bars), effects, kept)
     _check_names(groups, response.name)
 
+    common = effects.common
     encoder = Encoder(
         formula=formula,
         response=response,
         common=common,
-        bars=effects,
-        groupings=tuple(groupings),
+        bars=effects.bars,
+        groupings=groupings,
         categories={
             name: column.categories if isinstance(column, pd.Categorical) else None
             for name, column in encoded.items()
         },
         weights=weights if isinstance(weights, str) and response.weights is None else None,
         names=names,
-        n_rows=len(rows),
+        n_rows=len(kept.rows),
     )
     design = Design(
         formula=formula,
         response=response.name,
-        y=y,
-        X=finite(X, common.labels, index),
+        y=outcome.y,
+        X=finite(effects.X, common.labels, kept.index),
         terms=common.labels,
-        groups=tuple(groups),
-        rows=read_only(rows),
-        index=index,
-        offset=offset_of(common, table, index),
-        weights=weight_values,
-        trials=trials,
+        groups=groups,
+        rows=kept.rows,
+        index=kept.index,
+        offset=offset_of(common, table, kept.index),
+        weights=outcome.weights,
+        trials=outcome.trials,
         encoder=encoder,
-        source=source,
+        source=kept.source(weights),
     )
-    return Learnt(design, columns, (common_side, *bar_sides.values()), (*dropped, *repeated))
+    return Learnt(design, kept.columns, sides.right, (*kept.notes, *repeated))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Sides:
+    """What formulae reads of a formula: the response, the population effects, those of the bars."""
+
+    response: Side
+    common: Side
+    bars: dict[str, Side]
+
+    @classmethod
+    def of(cls, formula: Formula) -> _Sides:
+        response, common = read_response(formula.response), read_side(formula.common)
+        return cls(response, common, {bar.effects: read_side(bar.effects) for bar in formula.bars})
+
+    @property
+    def right(self) -> tuple[Side, ...]:
+        return (self.common, *self.bars.values())
+
+    @property
+    def every(self) -> tuple[Side, ...]:
+        return (self.response, *self.right)
+
+    def columns(self, opened: Frame) -> tuple[str, ...]:
+        return unique(name for side in self.every for name in side.columns(opened.columns))
+
+
+def _encoded(names: Iterable[str], kept: KeptRows, trials_name: str | None) -> dict[str, Any]:
+    """Encode the columns that formulae computes with: numbers and categories, and the trials."""
+    encoded = {name: encode_column(name, kept.columns[name]) for name in names}
+    if trials_name is not None and kept.weights is not None:
+        encoded.setdefault(trials_name, kept.weights.to_numpy(dtype=np.float64))
+    return encoded
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Outcome:
+    """The numbers of the left side, and the weights where they are not its trials."""
+
+    y: FloatArray
+    trials: FloatArray | None
+    weights: FloatArray | None
+
+
+def _outcome(response: Response, family: Family, table: pd.DataFrame, kept: KeptRows) -> _Outcome:
+    y = finite(response.values(table), (response.name,), kept.index, "Response ")
+    trials = response.trials(table)
+    if trials is not None:
+        trials = finite(trials, (response.name,), kept.index, "The trials of ")
+    check_response(response, family, y, trials, kept.index)
+    if kept.weights is None or response.weights is not None:
+        return _Outcome(y, trials, None)
+    family.check_weights(kept.weights)
+    return _Outcome(y, trials, read_only(kept.weights.to_numpy(dtype=np.float64, copy=True)))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _LearntEffects:
+    """Population effects with their matrix, and those of the bars by `Bar.effects`."""
+
+    common: Effects
+    X: FloatArray
+    bars: dict[str, Effects]
+    matrices: dict[str, FloatArray]
+
+
+def _learn_effects(
+    sides: _Sides, table: pd.DataFrame, names: Namespace, kept: KeptRows
+) -> _LearntEffects:
+    common, X = learn_effects(sides.common, table, names)
+    effects: dict[str, Effects] = {}
+    matrices: dict[str, FloatArray] = {}
+    for text, side in sides.bars.items():
+        # (1 + x | g) beside 1 + x: with ten million rows a second copy is felt.
+        if side.names == sides.common.names:
+            effects[text], matrix = dataclasses.replace(common, text=text), X
+        else:
+            effects[text], matrix = learn_effects(side, table, names)
+        matrices[text] = finite(matrix, effects[text].labels, kept.index)
+    return _LearntEffects(common, X, effects, matrices)
+
+
+def _learn_groups(
+    bars: Iterable[tuple[Bar, ...]], effects: _LearntEffects, kept: KeptRows
+) -> tuple[tuple[GroupTerm, ...], tuple[Grouping, ...]]:
+    """Learn levels and codes of each grouping factor, and lay out the effects of all its bars."""
+    groups, groupings = [], []
+    for merged in bars:
+        factor, codes = learn_factor(merged[0].factor, kept.columns)
+        term = Grouping(factor, merged).term(codes, effects.bars, effects.matrices)
+        groupings.append(Grouping(factor, merged).learn_means(term))
+        groups.append(dataclasses.replace(term, means=groupings[-1].means))
+    return tuple(groups), tuple(groupings)
 
 
 def _check_names(groups: Sequence[GroupTerm], response: str) -> None:

@@ -13,10 +13,13 @@ from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
 from bayesmix.checks.checks import Findings, check_design
-from bayesmix.design.design import Columns, Design
+from bayesmix.design.columns import Columns
+from bayesmix.design.design import Design
 from bayesmix.encoding.contrasts import ordered_note
-from bayesmix.encoding.effects import Effects, Namespace, Side, resolve_names
+from bayesmix.encoding.effects import Effects
+from bayesmix.encoding.namespace import Namespace, resolve_names
 from bayesmix.encoding.responsechecks import check_cbind, response_among_terms
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Formula, check_text, names_in, parse_formula
 from bayesmix.frames.frames import open_frame
 from bayesmix.frames.textnumbers import numbers_as_text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,24 +11,82 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arguments import shape_of
-from bayesmix.base.arrays import unique
-from bayesmix.base.errors import BayesmixError, short, suggest
-from bayesmix.design.design import (
+from bayesmix.base.arrays import read_only, unique
+from bayesmix.base.errors import BayesmixError, FormulaError, short, suggest
+from bayesmix.design.columns import (
     WEIGHTS_COLUMN,
     Columns,
     check_weights_numeric,
     columns_of,
     counts_of,
 )
-from bayesmix.encoding.effects import Side, unknown_column
+from bayesmix.encoding.namespace import unknown_column
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Formula
-from bayesmix.frames.frames import Frame, plain_series, row_values
+from bayesmix.frames.frames import Frame, joined, plain_series, row_values
 from bayesmix.frames.values import listed
 
-__all__ = ["complete_rows", "used_columns"]
+__all__ = ["KeptRows", "kept_rows"]
 
 
-def used_columns(
+@dataclasses.dataclass(frozen=True, eq=False)
+class KeptRows:
+    """The used columns of the rows that have no missing value.
+
+    Attributes
+    ----------
+    columns : mapping of str to Series
+        Without the weights.
+    weights : Series or None
+    rows : ndarray of int64, shape (n,)
+        Their positions in the data.
+    index : Index
+        Their labels.
+    notes : tuple of str
+        Rows that were dropped.
+    """
+
+    columns: Columns
+    weights: pd.Series[Any] | None
+    rows: npt.NDArray[np.int64]
+    index: pd.Index[Any]
+    notes: tuple[str, ...]
+
+    def source(self, weights: str | npt.ArrayLike | None) -> pd.DataFrame:
+        """Join the columns as they came, the weights under the name that they were given by."""
+        if self.weights is None:
+            return joined(self.columns)
+        name = weights if isinstance(weights, str) else WEIGHTS_COLUMN
+        return joined({**self.columns, name: self.weights})
+
+
+def kept_rows(
+    formula: Formula,
+    sides: Iterable[Side],
+    opened: Frame,
+    weights: str | npt.ArrayLike | None,
+    missing: str,
+) -> KeptRows:
+    """Read the used columns, and drop the rows with a missing value or refuse them."""
+    frame, columns = _used_columns(formula, sides, opened, weights)
+    if columns.keys() <= {WEIGHTS_COLUMN}:
+        raise FormulaError(
+            "The formula uses no column of the data. Name the response: y ~ x.", formula.text
+        )
+    keep, dropped = _complete_rows(columns, len(frame), missing)
+    if dropped:
+        columns = {name: column[keep] for name, column in columns.items()}
+    weight_column = columns.pop(WEIGHTS_COLUMN, None)
+    return KeptRows(
+        columns,
+        weight_column,
+        read_only(np.flatnonzero(keep).astype(np.int64, copy=False)),
+        frame.index[keep] if dropped else frame.index,
+        dropped,
+    )
+
+
+def _used_columns(
     formula: Formula,
     sides: Iterable[Side],
     opened: Frame,
@@ -72,7 +131,7 @@ def _weight_column(weights: str | npt.ArrayLike, frame: Frame) -> pd.Series[Any]
     return column
 
 
-def complete_rows(
+def _complete_rows(
     columns: Columns, n_rows: int, missing: str
 ) -> tuple[npt.NDArray[np.bool_], tuple[str, ...]]:
     """Find the rows without a missing value; the second value tells of those that have one."""

@@ -24,7 +24,8 @@ from bayesmix.encoding.calls import (
     rebuild,
 )
 from bayesmix.encoding.contrasts import CONTRASTS
-from bayesmix.encoding.effects import Namespace, Side
+from bayesmix.encoding.namespace import Namespace
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.rfunctions import FUNCTIONS
 from bayesmix.storage.archive import require
 from bayesmix.storage.plain import Plain

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import read_only
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.design import WEIGHTS_COLUMN, Design
+from bayesmix.design.columns import WEIGHTS_COLUMN
+from bayesmix.design.design import Design
 from bayesmix.families.family import Family
 from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import parse_formula

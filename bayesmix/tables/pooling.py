@@ -9,37 +9,22 @@ varies by group, as in ``y ~ x + (1 + x | g)``, the regressions depend on the da
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arrays import BoolArray, FloatArray, IntArray
-from bayesmix.families.links import LINKS
-from bayesmix.families.supports import POSITIVE, UNIT
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, ranef, selected
+from bayesmix.tables.newton import Likelihood, maximum_likelihood
 from bayesmix.tables.population import fixef
+from bayesmix.tables.regressions import least_squares, orthogonalise
 
 if TYPE_CHECKING:
     from bayesmix.design.groupterm import GroupTerm
-    from bayesmix.families.family import Family
-    from bayesmix.families.slopes import Slope
 
 __all__ = ["no_pooling", "shrinkage"]
-
-
-# Part of a column that the columns before it must leave over, for it to count as another one.
-_SMALLEST_PART = 1e-10
-# Steps of Newton's method. Where there is a maximum it takes about 6, and more where a row far out
-# holds it up; where there is none, the linear predictor moves on by about 1 a step, until so little
-# information is left that the level is given up.
-_STEPS, _HALVINGS, _GIVEN_UP_FROM = 100, 25, 30
-_CONVERGED = 1e-9
-# Most that a step may move the linear predictor, in the root mean square of the rows.
-_LONGEST_STEP = 10.0
-# Information below which a maximum cannot be told from a likelihood that is flat up to infinity.
-_SMALLEST_INFORMATION = 1e-13
 
 
 def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
@@ -226,248 +211,12 @@ def _regressions(
         root = None if design.weights is None else np.sqrt(design.weights[rows])
         Z = term.Z[rows] if root is None else term.Z[rows] * root[:, np.newaxis]
         left = y - known if root is None else (y - known) * root
-        basis = _orthogonalise(Z, codes, term.n_levels)
-        value, se = _least_squares(basis, codes, left, n)
+        basis = orthogonalise(Z, codes, term.n_levels)
+        value, se = least_squares(basis, codes, left, n)
     else:
-        basis = _orthogonalise(term.Z[rows], codes, term.n_levels)
-        likelihood = _Likelihood.of(fit, rows)
-        value, se = _maximum_likelihood(basis, codes, known, likelihood, n)
+        basis = orthogonalise(term.Z[rows], codes, term.n_levels)
+        likelihood = Likelihood.of(fit, rows)
+        value, se = maximum_likelihood(basis, codes, known, likelihood, n)
     value[~basis.determined] = np.nan
     se[~basis.determined] = np.nan
     return value, se, n
-
-
-class _Likelihood(NamedTuple):
-    """What rows say of their linear predictor, whatever the family.
-
-    `auxiliary` has one value for all rows.
-    """
-
-    family: Family
-    y: FloatArray
-    auxiliary: dict[str, FloatArray]
-    weights: FloatArray | None
-    trials: FloatArray | None
-
-    @classmethod
-    def of(cls, fit: Fitted, rows: IntArray) -> _Likelihood:
-        design, posterior = fit.design, fit.posterior
-        auxiliary = {
-            name: posterior[name].mean(("chain", "draw")).to_numpy()
-            for name in fit.family.auxiliary
-        }
-        return cls(fit.family, design.y, auxiliary, design.weights, design.trials).take(rows)
-
-    def take(self, rows: IntArray | BoolArray) -> _Likelihood:
-        weights, trials = (
-            None if values is None else values[rows] for values in (self.weights, self.trials)
-        )
-        return self._replace(y=self.y[rows], weights=weights, trials=trials)
-
-    def log_density(self, eta: FloatArray) -> FloatArray:
-        return self.family.log_density(self.y, eta, self.auxiliary, self.weights, self.trials)
-
-    def slope(self, eta: FloatArray) -> Slope:
-        """Differentiate the log density by the linear predictor."""
-        family, name = self.family, self.family.parameters[0].name
-        p, rows = family.values(eta, self.auxiliary), family.rows(self.weights, self.trials)
-        return family.slopes(self.y, p, rows, name)[name]
-
-    def near_response(self, known: FloatArray) -> FloatArray:
-        """Linear predictors near each response, away from the edge; `known` on a latent scale."""
-        support, link = self.family.parameters[0].support, LINKS[self.family.link]
-        if support == UNIT:
-            trials = 1.0 if self.trials is None else self.trials
-            return np.asarray(link.near((self.y + 0.5) / (trials + 1.0)))
-        if support == POSITIVE:
-            return np.asarray(link.near(self.y + 0.5))
-        return self.y if self.family.on_response_scale else known
-
-
-class _Basis(NamedTuple):
-    """Columns made orthonormal within each level.
-
-    `Q` (n, q) has zeros for a column that depends on those before it, and `kept` (J, q) is False
-    there. Effects are ``inverse @ coordinates``, with `inverse` (J, q, q) the pseudo-inverse of R;
-    `determined` (J, q) tells which of them are the same in all solutions.
-    """
-
-    Q: FloatArray
-    kept: BoolArray
-    inverse: FloatArray
-    determined: BoolArray
-
-    @property
-    def rank(self) -> IntArray:
-        return self.kept.sum(axis=1)
-
-
-def _sums(values: FloatArray, codes: IntArray, n_levels: int) -> FloatArray:
-    return np.bincount(codes, values, minlength=n_levels)
-
-
-def _orthogonalise(Z: FloatArray, codes: IntArray, n_levels: int) -> _Basis:
-    q = Z.shape[1]
-    Q = np.array(Z, order="F")
-    R = np.zeros((n_levels, q, q))
-    length = np.empty((n_levels, q))
-    for k in range(q):
-        length[:, k] = np.sqrt(_sums(Q[:, k] ** 2, codes, n_levels))
-        length[length[:, k] == 0, k] = 1.0
-        Q[:, k] /= length[codes, k]
-    for k in range(q):
-        left = np.sqrt(_sums(Q[:, k] ** 2, codes, n_levels))
-        kept = left > _SMALLEST_PART
-        R[kept, k, k] = left[kept]
-        Q[:, k] *= (kept / np.where(kept, left, 1.0))[codes]
-        for j in range(k + 1, q):
-            R[:, k, j] = _sums(Q[:, k] * Q[:, j], codes, n_levels)
-            Q[:, j] -= R[codes, k, j] * Q[:, k]
-    kept = np.diagonal(R, axis1=1, axis2=2) > 0
-    inverse, determined = _pseudo_inverse(R, kept)
-    return _Basis(Q, kept, inverse / length[:, :, np.newaxis], determined)
-
-
-def _pseudo_inverse(R: FloatArray, kept: BoolArray) -> tuple[FloatArray, BoolArray]:
-    """Invert triangular matrices of full rank or less, and find what they determine."""
-    inverse = np.zeros_like(R)
-    determined = np.ones(kept.shape, dtype=np.bool_)
-    full = kept.all(axis=1)
-    inverse[full] = np.linalg.inv(R[full])
-    if not full.all():
-        U, size, Vt = np.linalg.svd(R[~full])
-        counts = np.arange(R.shape[1]) < kept[~full].sum(axis=1)[:, np.newaxis]
-        reciprocal = np.where(counts, 1 / np.where(counts, size, 1.0), 0.0)
-        inverse[~full] = (np.swapaxes(Vt, 1, 2) * reciprocal[:, np.newaxis]) @ np.swapaxes(U, 1, 2)
-        inside = (Vt**2 * counts[:, :, np.newaxis]).sum(axis=1)
-        determined[~full] = inside > 1 - 1e-8
-    return inverse, determined
-
-
-def _least_squares(
-    basis: _Basis, codes: IntArray, y: FloatArray, n: IntArray
-) -> tuple[FloatArray, FloatArray]:
-    n_levels, q = basis.kept.shape
-    coordinates = np.empty((n_levels, q))
-    left = y.copy()
-    for k in range(q):
-        coordinates[:, k] = _sums(basis.Q[:, k] * left, codes, n_levels)
-        left -= coordinates[codes, k] * basis.Q[:, k]
-    freedom = n - basis.rank
-    variance = np.full(n_levels, np.nan)
-    rest = freedom > 0
-    variance[rest] = _sums(left**2, codes, n_levels)[rest] / freedom[rest]
-    value = np.einsum("jkl,jl->jk", basis.inverse, coordinates)
-    return value, np.sqrt(variance[:, np.newaxis] * (basis.inverse**2).sum(axis=2))
-
-
-def _maximum_likelihood(
-    basis: _Basis,
-    codes: IntArray,
-    known: FloatArray,
-    likelihood: _Likelihood,
-    n: IntArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Run Newton's method in every level at once, in the coordinates of the basis."""
-    n_levels, q = basis.kept.shape
-    value, se = np.full((n_levels, q), np.nan), np.full((n_levels, q), np.nan)
-    levels = np.flatnonzero(n > 0)
-    Q, eta = basis.Q, known
-    for step in range(_STEPS):
-        # Levels that have converged are left out, and the others numbered anew.
-        number = np.full(n_levels, -1)
-        number[levels] = np.arange(len(levels))
-        rows = number[codes] >= 0
-        codes, levels_of = codes[rows], number[codes[rows]]
-        Q, known, eta = Q[rows], known[rows], eta[rows]
-        likelihood = likelihood.take(rows)
-        if step == 0:
-            # From the responses themselves to a point on the model.
-            start = likelihood.near_response(known)
-            score, weight = likelihood.slope(start)
-            score += weight * (start - known)
-        else:
-            score, weight = likelihood.slope(eta)
-        gradient, information = _quadratic(Q, score, weight, levels_of, basis.kept[levels])
-        move, sound = _solve(information, gradient)
-        along = (Q * move[levels_of]).sum(axis=1)
-        length = np.sqrt(_sums(along**2, levels_of, len(levels)))
-        most = _LONGEST_STEP * np.sqrt(n[levels])
-        along *= (np.minimum(length, most) / np.where(length > 0, length, 1.0))[levels_of]
-        eta = eta + along * _share(likelihood, eta, along, levels_of, len(levels))
-        done = sound & (length < _CONVERGED)
-        if step == 0:
-            continue
-        finished = levels[done]
-        value[finished], se[finished] = _finished(
-            basis.inverse[finished], Q, eta - known, information[done], levels_of, done
-        )
-        levels = levels[~done & (sound | (step < _GIVEN_UP_FROM))]
-        if not len(levels):
-            break
-    return value, se
-
-
-def _finished(
-    inverse: FloatArray,
-    Q: FloatArray,
-    eta: FloatArray,
-    information: FloatArray,
-    codes: IntArray,
-    done: BoolArray,
-) -> tuple[FloatArray, FloatArray]:
-    """Turn coordinates and their information into effects and standard errors."""
-    coordinates = np.stack(
-        [_sums(Q[:, k] * eta, codes, len(done))[done] for k in range(Q.shape[1])], axis=1
-    )
-    covariance = inverse @ np.linalg.inv(information) @ np.swapaxes(inverse, 1, 2)
-    effects = np.einsum("jkl,jl->jk", inverse, coordinates)
-    return effects, np.sqrt(np.diagonal(covariance, axis1=1, axis2=2))
-
-
-def _quadratic(
-    Q: FloatArray, score: FloatArray, weight: FloatArray, codes: IntArray, kept: BoolArray
-) -> tuple[FloatArray, FloatArray]:
-    """Sum gradient (J, q) and information (J, q, q) of each level."""
-    n_levels, q = kept.shape
-    gradient, information = np.empty((n_levels, q)), np.empty((n_levels, q, q))
-    for k in range(q):
-        gradient[:, k] = _sums(Q[:, k] * score, codes, n_levels)
-        for j in range(k + 1):
-            information[:, k, j] = _sums(Q[:, k] * Q[:, j] * weight, codes, n_levels)
-            information[:, j, k] = information[:, k, j]
-        information[~kept[:, k], k, k] = 1.0
-    return gradient, information
-
-
-def _solve(information: FloatArray, gradient: FloatArray) -> tuple[FloatArray, BoolArray]:
-    """Solve for a step, and tell where the information has not all but vanished."""
-    size, axes = np.linalg.eigh(information)
-    sound = size[:, 0] > _SMALLEST_INFORMATION
-    size = np.maximum(size, _SMALLEST_INFORMATION)
-    step: FloatArray = np.einsum("jkl,jl,jml,jm->jk", axes, 1 / size, axes, gradient)
-    return step, sound
-
-
-def _share(
-    likelihood: _Likelihood,
-    eta: FloatArray,
-    along: FloatArray,
-    codes: IntArray,
-    n_levels: int,
-) -> FloatArray:
-    """Halve the step of a level until its likelihood does not fall; one share for each row."""
-    share = np.ones(n_levels)
-
-    def by_level(at: FloatArray) -> FloatArray:
-        return _sums(likelihood.log_density(at), codes, n_levels)
-
-    before = by_level(eta)
-    for _ in range(_HALVINGS):
-        with np.errstate(over="ignore", invalid="ignore"):
-            after = by_level(eta + share[codes] * along)
-        falls = ~(after >= before - 1e-10 * (1 + np.abs(before)))
-        if not falls.any():
-            break
-        share[falls] /= 2
-    return share[codes]

@@ -32,9 +32,10 @@ import xarray as xr
 from scipy import stats
 
 import bayesmix as bm
-from bayesmix.engines import run
-from bayesmix.engines.exact import sampler as exact
+from bayesmix.engines.exact.engine import Exact
+from bayesmix.engines.exact.sampler import Limits
 from bayesmix.engines.nuts.engine import Nuts
+from bayesmix.engines.run import sample
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
@@ -244,11 +245,11 @@ def calibrate(
 
 def replicate(design: CalibrationDesign, draws: int, y: FloatArray, seed: int) -> Replication:
     """Fit one simulated response."""
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(unittest.mock.patch.object(Nuts, "draw", side_effect=_FellBackError))
-        if design.dear:
-            stack.enter_context(unittest.mock.patch.object(exact, "DEAR_STEP", 0.0))
-        warned = stack.enter_context(_counted())
+    exact = Exact(Limits(dear_step=0.0)) if design.dear else Exact()
+    with (
+        unittest.mock.patch.object(Nuts, "draw", side_effect=_FellBackError),
+        _counted() as warned,
+    ):
         try:
             options = SampleOptions(
                 method="exact",
@@ -259,7 +260,7 @@ def replicate(design: CalibrationDesign, draws: int, y: FloatArray, seed: int) -
                 progressbar=False,
             )
             spec = design.spec(y)
-            idata = run.sample(spec, options)
+            idata = sample(spec, options, engines=(exact, Nuts()))
         except _FellBackError:
             return Replication(None, warned, 0)
         posterior = idata["posterior"].dataset.stack(sample=("chain", "draw"), create_index=False)

@@ -13,11 +13,13 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, ComparisonWarning
-from bayesmix.criteria import conditional, logo, psis, theta
-from bayesmix.criteria.conditional import conditional_densities
+from bayesmix.criteria import conditional, logo
+from bayesmix.criteria.conditional import conditional_blocks, conditional_densities
+from bayesmix.criteria.densities import Integrated, threads
 from bayesmix.criteria.facts import Facts
-from bayesmix.criteria.psis import pareto_smoothed
-from bayesmix.criteria.theta import integrates
+from bayesmix.criteria.psis import Pointwise, pareto_smoothed
+from bayesmix.criteria.repair import values_moved
+from bayesmix.criteria.theta import ThetaDraws, integrates
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
 
 
@@ -96,7 +98,7 @@ class TestConditionalDensities:
 
 class TestConditionalLoo:
     @pytest.mark.parametrize("case", ["sleepstudy-slopes", "penicillin-crossed"])
-    def test_equals_arviz_on_the_stored_log_likelihood(self, fitted, case, monkeypatch):
+    def test_equals_arviz_on_the_stored_log_likelihood(self, fitted, case):
         import arviz_stats
 
         fit = fitted(case)
@@ -105,17 +107,22 @@ class TestConditionalLoo:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             expected = arviz_stats.loo(tree, pointwise=True)
-        for block in (conditional.BLOCK, 4000 * 7):
-            monkeypatch.setattr(conditional, "BLOCK", block)
-            own = quietly(fit.loo, integrated=False)
-            np.testing.assert_allclose(own.elpd_i, expected.elpd_i, rtol=0, atol=1e-10)
-            np.testing.assert_allclose(own.pareto_k, expected.pareto_k, rtol=0, atol=1e-8)
-            for name in ("elpd", "se", "p", "good_k"):
-                assert own[name] == pytest.approx(expected[name], abs=1e-8)
-            assert (own.n_samples, own.n_data_points) == (4000, fit.design.n_rows)
-            assert own.kind == "loo"
-            assert own.warning == expected.warning
-            np.testing.assert_array_equal(own.elpd_i["obs"], expected.elpd_i["obs"])
+        own = quietly(fit.loo, integrated=False)
+        np.testing.assert_allclose(own.elpd_i, expected.elpd_i, rtol=0, atol=1e-10)
+        np.testing.assert_allclose(own.pareto_k, expected.pareto_k, rtol=0, atol=1e-8)
+        for name in ("elpd", "se", "p", "good_k"):
+            assert own[name] == pytest.approx(expected[name], abs=1e-8)
+        assert (own.n_samples, own.n_data_points) == (4000, fit.design.n_rows)
+        assert own.kind == "loo"
+        assert own.warning == expected.warning
+        np.testing.assert_array_equal(own.elpd_i["obs"], expected.elpd_i["obs"])
+
+    def test_blocks_of_rows_are_those_of_the_whole_matrix(self, fitted):
+        fit = fitted("sleepstudy-slopes")
+        rows, parts = zip(*conditional_blocks(fit.spec, fit.posterior, 4000 * 7), strict=True)
+        assert [part.stop - part.start for part in rows] == [7] * 25 + [5]
+        whole = conditional_densities(fit.spec, fit.posterior, slice(0, 180))
+        np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-12)
 
     def test_warns_of_high_k_and_names_the_remedy(self, fitted):
         fit = fitted("gpa-slopes")
@@ -127,15 +134,13 @@ class TestConditionalLoo:
     def test_never_holds_the_whole_matrix(self, fitted):
         fit = fitted("gpa-slopes")
         whole = 8 * 4000 * 1200
-        original, conditional.BLOCK = conditional.BLOCK, 4000 * 20
+        tracemalloc.start()
         try:
-            tracemalloc.start()
-            for _ in conditional.conditional_blocks(fit):
+            for _ in conditional_blocks(fit.spec, fit.posterior, 4000 * 20):
                 pass
             peak = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-            conditional.BLOCK = original
         assert peak < 0.5 * whole
 
     def test_a_row_without_information_has_no_k(self):
@@ -214,19 +219,18 @@ class TestIntegratedLoo:
         np.testing.assert_allclose(result.pareto_k[good], k[good], atol=0.05)
         assert good.sum() >= 175
 
-    def test_draws_are_moved_for_rows_with_a_high_k(self, fitted, monkeypatch):
+    def test_draws_are_moved_for_rows_with_a_high_k(self, fitted):
         fit = fitted("sleepstudy-slopes")
-        plain = fit.loo()
-        monkeypatch.setattr(psis, "GOOD_K", 0.25)
-        result = quietly(fit.loo)
-        moved = (plain.pareto_k > 0.25).values
+        result = fit.loo()
+        plain = Pointwise(*(result[x].values for x in ("elpd_i", "p_loo_i", "pareto_k")))
+        with threads(fit) as pool:
+            values, note = values_moved(fit, plain, ThetaDraws.of(fit), 0.25, pool)
+        moved = plain.k > 0.25
         assert 1 <= moved.sum() <= 20
-        np.testing.assert_array_equal(result.elpd_i[~moved], plain.elpd_i[~moved])
-        np.testing.assert_allclose(result.elpd_i[moved], plain.elpd_i[moved], atol=0.2)
-        np.testing.assert_allclose(
-            result.elpd_i + result.p_loo_i, plain.elpd_i + plain.p_loo_i, atol=1e-9
-        )
-        assert "with a Pareto k above 0.25 the draws of theta were moved" in repr(result)
+        np.testing.assert_array_equal(values.elpd[~moved], plain.elpd[~moved])
+        np.testing.assert_allclose(values.elpd[moved], plain.elpd[moved], atol=0.2)
+        np.testing.assert_allclose(values.elpd + values.p, plain.elpd + plain.p, atol=1e-9)
+        assert "with a Pareto k above 0.25 the draws of theta were moved" in note
 
     @pytest.mark.slow
     def test_equals_exact_leave_one_out_by_refits(self, fitted):
@@ -243,15 +247,14 @@ class TestIntegratedLoo:
         assert not integrates(spec, None)
         assert not integrates(fitted("sleepstudy-slopes").spec, False)
 
-    def test_few_draws_serve_where_densities_are_dear(self, fitted, monkeypatch):
+    def test_few_draws_serve_where_densities_are_dear(self, fitted):
         fit = fitted("sleepstudy-slopes")
-        every = fit.loo()
-        monkeypatch.setattr(theta, "DEAR", 0.0)
-        result = quietly(fit.loo)
-        assert result.n_samples == 500
-        assert "500 of 4000 draws were used, evenly spaced" in repr(result)
-        assert result.elpd == pytest.approx(every.elpd, abs=0.5)
-        np.testing.assert_array_equal(result.elpd_i, quietly(fit.loo).elpd_i)
+        draws = ThetaDraws.of(fit, dear=0.0)
+        assert len(draws.theta) == 500
+        assert "500 of 4000 draws were used, evenly spaced" in draws.note
+        densities = Integrated(fit, draws, map)
+        values = pareto_smoothed(densities.blocks(), 180, densities.n_draws, densities.r_eff)
+        assert values.elpd.sum() == pytest.approx(fit.loo().elpd, abs=0.5)
 
 
 class TestReloo:

@@ -23,7 +23,7 @@ from bayesmix.criteria import kfold as crossval
 from bayesmix.criteria.folds import folds
 from bayesmix.criteria.jobs import FoldJob, run_fold
 from bayesmix.criteria.kfold import logo_by_refit
-from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.run import sample
 from gaussian import CASES

@@ -15,8 +15,8 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, DesignWarning
 from bayesmix.design.design import Design
 from bayesmix.encoding import sizes
-from bayesmix.encoding.effects import read_side
 from bayesmix.encoding.responses import read_response
+from bayesmix.encoding.sides import read_side
 from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import parse_formula
 from bayesmix.preparation.make import make_design

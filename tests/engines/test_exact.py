@@ -16,9 +16,11 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.blocks import layout
 from bayesmix.engines.exact.chains import has_stuck, learn_from, long_chains, short_chains
+from bayesmix.engines.exact.drawn import ExactDraws
 from bayesmix.engines.exact.learning import Learnt, NowhereError, learn
+from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.mixture import Mixture
-from bayesmix.engines.exact.sampler import ExactDraws, marginal_of, sample_exact
+from bayesmix.engines.exact.sampler import sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.run import sample
 from bayesmix.model.centring import scale_as_written, sd_and_cor

@@ -16,7 +16,7 @@ from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.theta import Theta
 from bayesmix.engines.exact.densities import Budget
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
-from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec

@@ -9,12 +9,15 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks.crossproducts import cross_products
-from bayesmix.engines.exact.sampler import exact_obstacle, marginal_of, sample_exact
+from bayesmix.engines.exact.marginal import marginal_of
+from bayesmix.engines.exact.sampler import Limits, sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.run import ENGINES, chosen
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from gaussian import CASES, dense, frame
+from summarised import with_effects_summarised
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
@@ -185,7 +188,7 @@ def test_cores_and_seeds(name):
 )
 def test_marginal_says_why_not(options, words):
     spec = bm.prepare("y ~ x + (x | g)", frame(), **options)
-    assert words in exact_obstacle(spec)
+    assert words in effects_obstacle(spec)
     with pytest.raises(bm.BayesmixError, match=words.split(" is")[0]):
         bm.fit("y ~ x + (x | g)", frame(), method="exact", **options)
 
@@ -214,17 +217,15 @@ def test_what_does_not_settle_goes_to_nuts_and_says_so(monkeypatch, mock_pymc_sa
 
 
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
-def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name):
+def test_dear_densities_take_long_chains_to_the_same_posterior(name):
     from arviz_stats.base import array_stats
-
-    from bayesmix.engines.exact import sampler as exact
 
     spec = CASES[name].spec()
     options = {"draws": 1000, "chains": 4, "cores": 2}
     short = sample_exact(spec, random_seed=7, **options)
-    monkeypatch.setattr(exact, "DEAR_STEP", 0.0)
-    monkeypatch.setattr(exact, "GOOD_PROPOSAL", 0.0)
-    long = sample_exact(spec, random_seed=8, **options)
+    long = sample_exact(
+        spec, random_seed=8, limits=Limits(dear_step=0.0, good_proposal=0.0), **options
+    )
     assert short.theta.steps >= 20
     assert long.theta.steps < 20  # more than one where a chain stuck and went on
     z = []
@@ -239,15 +240,12 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(monkeypatch, name
 
 
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
-def test_effects_too_large_to_keep_are_summarised(monkeypatch, name):
-    from bayesmix.engines.exact import sampler as exact
-
+def test_effects_too_large_to_keep_are_summarised(name):
     case = CASES[name]
     spec = case.spec()
     options = {"draws": 1000, "chains": 4, "random_seed": 9, "progressbar": False}
     whole = bm.fit(case.formula, frame(), **options)
-    monkeypatch.setattr(exact, "MOST_BYTES", 0)
-    fit = bm.fit(case.formula, frame(), **options)
+    fit = with_effects_summarised(whole)
     largest = max(spec.design.groups, key=lambda term: term.n_levels * term.n_effects).factor
     assert f"u_{largest}" not in fit.idata["posterior"].dataset
     assert list(fit.idata["group_effects"].dataset) == [f"u_{largest}", f"coef_{largest}"]

@@ -19,6 +19,7 @@ from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.engines.trees import constant_data
 from bayesmix.model.schema import Schema
+from summarised import with_effects_summarised
 
 N = 60
 
@@ -141,11 +142,12 @@ class TestExact:
             plt.gcf().canvas.draw()
             plt.close("all")
 
-    def test_effects_that_are_summarised(self, monkeypatch):
-        monkeypatch.setattr("bayesmix.engines.exact.sampler.MOST_BYTES", 0)
+    def test_effects_that_are_summarised(self):
         data = frame()
-        plain = fit("y ~ x + (x | g)", data)
-        scaled = fit("y ~ x + (x | g)", data.assign(y=data.y * 1e100, x=data.x * 1e-30))
+        large = data.assign(y=data.y * 1e100, x=data.x * 1e-30)
+        plain, scaled = (
+            with_effects_summarised(fit("y ~ x + (x | g)", rows)) for rows in (data, large)
+        )
         assert "group_effects" in scaled.idata.children
         ours, theirs = scaled.ranef("g"), plain.ranef("g")
         unit = np.where(ours["effect"] == "x", 1e130, 1e100)

@@ -13,12 +13,14 @@ from scipy.stats import norm
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
-from bayesmix.engines.exact import sampler as exact
 from bayesmix.engines.exact.implied import implied_priors
+from bayesmix.figures.chains import plot_trace
+from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.densities import prior_density
 from bayesmix.figures.panels import BLUE, ORANGE, density
-from bayesmix.figures.plots import plot_ppc, plot_trace, plot_varcorr
+from bayesmix.figures.replications import plot_ppc
 from pictures import labels, texts_overlap
+from summarised import with_effects_summarised
 
 pytestmark = pytest.mark.usefixtures("without_a_screen")
 
@@ -52,9 +54,7 @@ def simulated():
 @pytest.fixture(scope="module")
 def summarised():
     """Sleepstudy with summaries instead of draws of the group effects."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact, "MOST_BYTES", 0)
-        return bm.fit(SLEEPSTUDY, bm.load_dataset("sleepstudy"), **QUIET)
+    return with_effects_summarised(bm.fit(SLEEPSTUDY, bm.load_dataset("sleepstudy"), **QUIET))
 
 
 @pytest.fixture(scope="module")
@@ -626,9 +626,9 @@ class TestTrace:
         assert [axis.get_title(loc="left") for axis in axes[:, 0]] == ["sigma", "beta:Days"]
 
     def test_of_many_parameters_those_that_agree_least(self, fitted, monkeypatch):
-        from bayesmix.figures import plots
+        from bayesmix.figures import chains
 
-        monkeypatch.setattr(plots, "MOST_TRACES", 2)
+        monkeypatch.setattr(chains, "MOST_TRACES", 2)
         fit = fitted("sleepstudy-slopes")
         axes = fit.plot_trace()
         worst = fit.diagnostics().set_index("parameter")["r_hat"].nlargest(2).index

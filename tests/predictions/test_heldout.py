@@ -120,13 +120,12 @@ def test_gaussian_rows_equal_dense_algebra(case, without_draws):
     assert not notes
 
 
-def test_gaussian_densities_do_not_depend_on_the_batch(monkeypatch):
+def test_gaussian_densities_do_not_depend_on_the_batch():
     spec = CASES["three crossed"].spec()
     kept, out = split(spec.design)
     train = dataclasses.replace(spec, design=spec.design.take(kept))
     whole = log_predictive(train, spec.design.take(out), posterior(spec))
-    monkeypatch.setattr("bayesmix.posterior.draws.BATCH", 1)
-    one_by_one = log_predictive(train, spec.design.take(out), posterior(spec))
+    one_by_one = log_predictive(train, spec.design.take(out), posterior(spec), batch=1)
     np.testing.assert_allclose(one_by_one, whole, rtol=1e-12)
 
 

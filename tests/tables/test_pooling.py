@@ -13,6 +13,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import FAMILIES
 from bayesmix.tables.pooling import no_pooling, shrinkage
 from posteriors import fit_of
+from summarised import with_effects_summarised
 
 COLUMNS = ["group_var", "effect", "group", "value", "se", "n"]
 SHRINKAGE = ["group_var", "effect", "group", "n", "no_pooling", "partial_pooling"]
@@ -489,13 +490,10 @@ class TestShrinkage:
         assert (table["no_pooling"] < 0).sum() == 23
         assert (table["partial_pooling"] < 0).sum() in {2, 3, 4}
 
-    def test_effects_that_were_kept_as_summaries(self, monkeypatch):
-        from bayesmix.engines.exact import sampler as exact
-
+    def test_effects_that_were_kept_as_summaries(self):
         formula, data = "Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy")
-        complete = bm.fit(formula, data, random_seed=1, progressbar=False).shrinkage()
-        monkeypatch.setattr(exact, "MOST_BYTES", 0)
-        fit = bm.fit(formula, data, random_seed=1, progressbar=False)
+        whole = bm.fit(formula, data, random_seed=1, progressbar=False)
+        complete, fit = whole.shrinkage(), with_effects_summarised(whole)
         assert "statistic" in fit.posterior.dims
         kept = fit.shrinkage()
         np.testing.assert_array_equal(kept["no_pooling"], complete["no_pooling"])

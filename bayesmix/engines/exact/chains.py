@@ -12,19 +12,17 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
+from bayesmix.engines.exact.moves import ShortChains
 
 __all__ = ["Sampled", "has_stuck", "learn_from", "long_chains", "short_chains"]
 
 
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
-# Share of the draws whose region must have had time to fill.
-COVERED = 0.998
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -92,64 +90,46 @@ def short_chains(
     ter Braak & Vrugt (2008), Statistics and Computing 18, 435-446,
     https://doi.org/10.1007/s11222-008-9104-9 (local moves from an archive)
     """
-    proposal, archive = learnt.proposal, learnt.archive
-    start = _starts(density, proposal, chains, rng)
-    x = np.repeat(start, draws, axis=0)
-    n, d = x.shape
-    log_p = np.repeat(density(start), draws)
-    log_q = np.repeat(proposal.log_density(start), draws)
-    renewed = np.zeros(n, dtype=bool)
-    accepted: list[float] = []
-    log_ratios: list[float] = []
+    start = _starts(density, learnt.proposal, chains, rng)
+    state = ShortChains(
+        density=density,
+        rng=rng,
+        archive=learnt.archive,
+        proposal=learnt.proposal,
+        x=np.repeat(start, draws, axis=0),
+        log_p=np.repeat(density(start), draws),
+        log_q=np.repeat(learnt.proposal.log_density(start), draws),
+        renewed=np.zeros(chains * draws, dtype=bool),
+    )
+    n, d = state.x.shape
     settled = False
     step, last, refits = 0, most_steps, 0
     while step < last:
         for _ in range(5):
-            y = proposal.draw(rng, n)
-            y_log_p, y_log_q = density(y), proposal.log_density(y)
-            take = np.log(rng.random(n)) < y_log_p - y_log_q - log_p + log_q
-            x, log_p = np.where(take[:, None], y, x), np.where(take, y_log_p, log_p)
-            log_q = np.where(take, y_log_q, log_q)
-            renewed |= take
-            accepted.append(take.mean())
-            log_ratios.append(special.logsumexp(y_log_p - y_log_q) - np.log(n))
-
-            pair = rng.integers(len(archive), size=(2, n))
-            usual = 2.38 / np.sqrt(2 * d) * np.exp(0.7 * rng.standard_normal(n) - 0.5)
-            length = np.where(rng.random(n) < 0.1, 1.0, usual)
-            jitter = 1e-6 * rng.standard_normal((n, d))
-            y = x + length[:, None] * (archive[pair[0]] - archive[pair[1]]) + jitter
-            y_log_p = density(y)
-            take = np.log(rng.random(n)) < y_log_p - log_p
-            x, log_p = np.where(take[:, None], y, x), np.where(take, y_log_p, log_p)
-            log_q = np.where(take, proposal.log_density(x), log_q)
+            state.move_independently()
+            state.move_locally()
             step += 2
             report(step / 20)
-        moves = len(accepted)
+        moves = len(state.accepted)
         if settled or step > most_steps // 2:
             continue
-        # A region where the density is w times the proposal's fills in about w moves, and sooner
-        # with the help of local moves.
-        mean_ratio = special.logsumexp(log_ratios) - np.log(moves)
-        w = np.exp(min(50.0, np.quantile(log_p - log_q, COVERED) - mean_ratio))
+        needed = state.moves_to_fill
         early = step < most_steps // 4 and moves >= 10 * (refits + 1)
-        if early and w > 2 * moves and n >= 100 * d:
-            proposal = fit_mixture(x, np.full(n, 1 / n), rng)
-            log_q = proposal.log_density(x)
-            renewed[:] = False
-            accepted, log_ratios = [], []
+        if early and needed > 2 * moves and n >= 100 * d:
+            state.learn_proposal()
             refits += 1
             continue
-        filled = renewed.mean() > 1 - 1 / draws and moves >= 0.75 * w
+        renewed = state.renewed.mean()
+        filled = renewed > 1 - 1 / draws and moves >= 0.75 * needed
         settled = bool(
-            (filled or (renewed.mean() > 0.99 and step > most_steps // 2 - 10))
-            and _worst_r_hat(x.reshape(chains, draws, d)) < 1 + 5 / draws
+            (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
+            and _worst_r_hat(state.x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
         last = step + 2 * moves if settled else last
     return Sampled(
-        x.reshape(chains, draws, d),
-        log_p.reshape(chains, draws),
-        float(np.mean(accepted)),
+        state.x.reshape(chains, draws, d),
+        state.log_p.reshape(chains, draws),
+        float(np.mean(state.accepted)),
         step,
         settled,
     )

@@ -11,9 +11,10 @@ from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
 from bayesmix.engines.exact.learning import NowhereError
-from bayesmix.engines.exact.sampler import exact_obstacle, sample_exact
+from bayesmix.engines.exact.sampler import LIMITS, Limits, sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.trees import constant_data, kept_summaries
+from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
@@ -38,16 +39,19 @@ class Exact:
     name = "exact"
     shares_the_process = True
 
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
+
     def obstacle(self, spec: ModelSpec) -> str | None:
         """Say why effects are not all Gaussian."""
-        return exact_obstacle(spec)
+        return effects_obstacle(spec)
 
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         """Draw theta, and all effects given it."""
-        return _draw(spec, options)
+        return _draw(spec, options, self.limits)
 
 
-def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     import xarray as xr
 
@@ -59,6 +63,7 @@ def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
                 chains=options.chains,
                 cores=options.cores,
                 random_seed=seed(options.random_seed),
+                limits=limits,
                 report=lambda stage, share: show(STAGES[stage], share),
             )
     except NowhereError as error:

@@ -2,7 +2,7 @@
 
 Given theta the response of a Gaussian model is jointly normal, so that the density of a row or of a
 group given all other rows is closed. Everything here is for specifications without an obstacle
-(`sampler.exact_obstacle`), whichever method sampled theta, and takes a batch of S thetas.
+(`bayesmix.model.gaussian`), whichever method sampled theta, and takes a batch of S thetas.
 
 Let ``a_i`` be what row i multiplies the effects with, ``h_i = w_i a_i' Cov(effects | y) a_i /
 sigma^2`` its leverage and ``e_i`` its residual at the posterior mean of the effects. Then
@@ -31,7 +31,7 @@ from bayesmix.design.design import Design
 from bayesmix.engines.exact.densities import ROOM, Budget
 from bayesmix.engines.exact.left_out_crossed import Crossed, crossed_of
 from bayesmix.engines.exact.left_out_tree import Tree, tree_of
-from bayesmix.engines.exact.sampler import Marginal, marginal_of
+from bayesmix.engines.exact.marginal import Marginal, marginal_of
 from bayesmix.model.centring import centred_design, centred_scale
 from bayesmix.model.spec import ModelSpec
 

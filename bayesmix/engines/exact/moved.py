@@ -18,7 +18,7 @@ from scipy.special import logsumexp
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.theta import Theta
 from bayesmix.engines.exact.left_out import group_densities
-from bayesmix.engines.exact.sampler import marginal_of
+from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.spec import ModelSpec
 

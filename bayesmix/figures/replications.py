@@ -1,0 +1,132 @@
+"""Data replicated from the posterior over the data."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bayesmix.base.arguments import generator, whole_number
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.figures.panels import (
+    BLUE,
+    SKY,
+    clean,
+    density,
+    is_fit,
+    legend_above,
+    make_axes,
+)
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.predictions.predict import predict
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["plot_ppc"]
+
+
+# Values of a discrete response up to which each has its own bar.
+MOST_BARS = 40
+
+
+def plot_ppc(
+    fit: Fitted,
+    *,
+    draws: int = 50,
+    random_seed: int | np.random.Generator | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw data replicated from the posterior over the data: a posterior predictive check.
+
+    Parameters
+    ----------
+    fit : Fitted
+    draws : int
+        Number of replications, each from one draw of the posterior, groups as in the data.
+    random_seed : int, Generator or None
+        The same seed gives the same replications.
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        Densities; of a discrete response with up to 40 values, the number of rows with each value,
+        in the data as dots and over the replications as the bar from 2.5 to 97.5 %.
+
+    Raises
+    ------
+    BayesmixError
+        An argument is not one of the allowed, or the draws of a factor were not kept.
+
+    Examples
+    --------
+    >>> fit.plot_ppc(random_seed=1)  # doctest: +SKIP
+    """
+    is_fit("plot_ppc", fit)
+    posterior = fit.posterior
+    S = posterior.sizes["chain"] * posterior.sizes["draw"]
+    draws = whole_number("draws", draws, at_least=2, at_most=S)
+    y = fit.design.y
+    for term in fit.design.groups:
+        name = term.names.u
+        if name not in posterior or "draw" not in posterior[name].dims:
+            raise BayesmixError(
+                f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "
+                "kept, and replicated data need them. Fit with fewer draws."
+            )
+    replicated = _replicated(fit, draws, generator(random_seed))
+    (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
+    highest = max(float(y.max()), float(replicated.max()))
+    if fit.spec.family.discrete and highest < MOST_BARS:
+        _draw_counts(axes, y, replicated, np.arange(int(highest) + 1))
+    else:
+        _draw_densities(axes, y, replicated, 0.0 if fit.spec.family.discrete else -np.inf)
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(fit.design.response)
+    clean(axes)
+    legend_above(axes)
+    return axes
+
+
+def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntArray) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    counts = np.array([np.bincount(row.astype(int), minlength=len(values)) for row in replicated])
+    lower, middle, upper = np.quantile(counts, [0.025, 0.5, 0.975], axis=0)
+    label = f"{len(replicated)} replications, 95 %"
+    axes.vlines(values, lower, upper, color=SKY, lw=7, label=label, zorder=1)
+    axes.plot(values, middle, "_", color=BLUE, ms=12, mew=2, label="median", zorder=2)
+    observed = np.bincount(y.astype(int), minlength=len(values))
+    axes.plot(values, observed, "o", color="black", ms=5, label="data", zorder=3, clip_on=False)
+    axes.set_ylabel("Number of rows")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _draw_densities(axes: Axes, y: FloatArray, replicated: FloatArray, lower: float) -> None:
+    for number, row in enumerate(replicated):
+        label = "_" if number else f"{len(replicated)} replications"
+        axes.plot(*density(row, lower), color=SKY, lw=0.8, alpha=0.6, label=label)
+    axes.plot(*density(y, lower), color="black", lw=2, label="data")
+    axes.set_ylabel("Density")
+
+
+def _replicated(fit: Fitted, draws: int, rng: np.random.Generator) -> FloatArray:
+    """Draw the response of all rows (draws, n), each time from one draw of the posterior."""
+    import xarray as xr
+
+    posterior = fit.posterior
+    n_draws = posterior.sizes["draw"]
+    places = np.divmod(
+        rng.choice(posterior.sizes["chain"] * n_draws, draws, replace=False), n_draws
+    )
+    chain, draw = (xr.DataArray(place, dims="chosen") for place in places)
+    chosen = posterior.isel(chain=chain, draw=draw).drop_vars(["chain", "draw"], errors="ignore")
+    chosen = chosen.rename(chosen="draw").expand_dims("chain")
+    part = dataclasses.replace(fit, idata=xr.DataTree.from_dict({"posterior": chosen}))
+    replicated = predict(part, draws=True, random_seed=rng)
+    assert isinstance(replicated, xr.DataArray)
+    return np.asarray(replicated.transpose("chain", "draw", "obs").to_numpy()[0], dtype=np.float64)

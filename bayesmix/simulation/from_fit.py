@@ -1,0 +1,176 @@
+"""Data like those of a fit, with new groups and new rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.base.arguments import generator, one_of
+from bayesmix.base.errors import BayesmixError
+from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.frames.columns import learn_factor
+from bayesmix.frames.frames import open_frame
+from bayesmix.model.centring import (
+    centred_scale,
+    effects_as_written,
+    scale_as_written,
+    sd_and_cor,
+)
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.simulation.truth import Simulation
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+__all__ = ["simulate_from"]
+
+
+def simulate_from(
+    fit: Fitted,
+    data: IntoFrame | None = None,
+    *,
+    parameters: str = "mean",
+    random_seed: int | np.random.Generator | None = None,
+) -> Simulation:
+    """Simulate a study like the one that was fitted, with new groups and new rows.
+
+    Group effects and responses are drawn anew; population effects, sds, correlations and the
+    residual sd are those of the fit.
+
+    Parameters
+    ----------
+    fit : Fitted
+        A fit.
+    data : DataFrame, optional
+        Of any library, as in `bayesmix.fit`. Covariates and grouping factors of the study to
+        simulate, as many rows and levels as it shall have. By default the rows of the fit.
+        Weights that were given as an array are the column ``"weights="``.
+    parameters : {"mean", "draw"}
+        Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
+        Means of sds and correlations are those of a block with its other columns centred where the
+        priors are, and so need not be those of the tables.
+    random_seed : int, Generator or None
+        The same seed gives the same data.
+
+    Returns
+    -------
+    Simulation
+        The data under the names of the formula, and the truth.
+
+    Raises
+    ------
+    BayesmixError
+        The response is a calculation such as ``np.log(y)``, the design has no rows
+        of its data, or an argument is unknown.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> fit = bm.fit(
+    ...     "Reaction ~ Days + (1 + Days | Subject)",
+    ...     bm.load_dataset("sleepstudy"),
+    ...     random_seed=1,
+    ...     progressbar=False,
+    ... )
+    >>> simulation = bm.simulate_from(fit, random_seed=2)
+    >>> simulation.data.shape
+    (180, 3)
+    >>> bm.fit(simulation.formula, simulation.data).varcorr()  # doctest: +SKIP
+    """
+    if not isinstance(fit, Fitted):
+        raise BayesmixError(f"simulate_from takes a fit; got {type(fit).__name__}.")
+    one_of("parameters", parameters, ("mean", "draw"))
+    rng = generator(random_seed)
+    spec, family = fit.spec, fit.spec.family
+    design, terms, columns = _study(fit, data)
+    posterior = fit.idata["posterior"].dataset
+    draws = posterior.stack(sample=("chain", "draw"), create_index=False)
+    one = rng.integers(draws.sizes["sample"])
+
+    def value(name: str) -> npt.NDArray[np.float64]:
+        values = draws[name].transpose("sample", ...)
+        return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
+
+    beta = value("beta") if design.n_terms else np.zeros(0)
+    eta = design.X @ beta
+    if design.offset is not None:
+        eta = eta + design.offset
+    sds: dict[str, dict[str, float]] = {}
+    correlations, u = {}, {}
+    for own, term in zip(fit.design.groups, terms, strict=True):
+        centre, scales = spec.centre(own), centred_scale(spec, own, posterior)
+        scale = _mean_scale(scales) if parameters == "mean" else scales[one]
+        sd, R = sd_and_cor(scale_as_written(centre, scale))
+        if term.names.cor in posterior:
+            correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
+        standard = rng.standard_normal((term.n_levels, len(sd)))
+        values = effects_as_written(centre, standard @ scale.T)
+        eta = eta + term.dot(values)
+        sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
+        u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+    auxiliary = {name: value(name)[()] for name in family.auxiliary}
+    y = family.draw(rng, eta, auxiliary, design.weights, design.trials)
+    return Simulation(
+        data=pd.DataFrame(columns | _response_columns(design, y), index=design.index),
+        formula=fit.design.formula.text,
+        family=family,
+        beta=dict(zip(design.terms, beta.tolist(), strict=True)),
+        sd=sds,
+        cor=correlations,
+        u=u,
+        auxiliary={name: x if np.ndim(x) else float(x) for name, x in auxiliary.items()},
+        eta=eta,
+    )
+
+
+def _study(
+    fit: Fitted, data: IntoFrame | None
+) -> tuple[Design, tuple[GroupTerm, ...], dict[str, Any]]:
+    """Return the design of the study, its grouping factors with its own levels, and its columns."""
+    if data is None:
+        return fit.design, fit.design.groups, _columns_of(fit.design)
+    opened = open_frame(data, "data")
+    study = opened.read(opened.columns)
+    design = fit.design.at(study)
+    columns = {str(name): study[name] for name in study.columns}
+    terms = []
+    for term, grouping in zip(design.groups, fit.design.encoder.groupings, strict=True):
+        factor, codes = learn_factor(grouping.factor.variables, columns)
+        terms.append(dataclasses.replace(term, levels=factor.levels, codes=codes))
+    return design, tuple(terms), columns
+
+
+def _mean_scale(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the square root of Sigma with the means of sds and correlations.
+
+    They are of the columns as the priors see them: as written, those of a covariate far from zero
+    cancel.
+    """
+    sd, R = (values.mean(axis=0) for values in sd_and_cor(scales))
+    return np.asarray(sd[:, None] * np.linalg.cholesky(R))
+
+
+def _columns_of(design: Design) -> dict[str, Any]:
+    """Take the columns that the design was made of."""
+    if design.source is None:
+        raise BayesmixError(
+            f"The design of '{design.formula.text}' has no columns of its data. Give simulate_from "
+            "the data frame: simulate_from(fit, data)."
+        )
+    return {str(name): column for name, column in design.source.items()}
+
+
+def _response_columns(design: Design, y: npt.NDArray[np.float64]) -> dict[str, Any]:
+    response = design.encoder.response
+    columns = response.undone(y, design.trials, design.encoder.categories.get(response.name))
+    if columns is None:
+        raise BayesmixError(
+            f"simulate_from writes the response into a column, but '{response.name}' is "
+            "calculated. Fit a column that holds its values."
+        )
+    return columns

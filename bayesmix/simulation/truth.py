@@ -1,0 +1,89 @@
+"""Simulated data together with the truth that they were drawn from."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from bayesmix.families.family import Family
+
+__all__ = ["Simulation"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Simulation:
+    """Simulated data together with the truth that they were drawn from.
+
+    Attributes
+    ----------
+    data : pandas.DataFrame
+        One row for each observation: the grouping factors (categorical), ``time``, the other
+        covariates, ``trials`` for the binomial family, and the response ``y``.
+    formula : str
+        The formula of the true model.
+    family : Family
+        Family of the response.
+    beta : dict of str to float
+        Population effects.
+    sd : dict of str to dict
+        For each grouping factor, the sd of each group effect.
+    cor : dict of str to pandas.DataFrame
+        For each grouping factor with correlated effects, their correlation matrix,
+        effect x effect.
+    u : dict of str to pandas.DataFrame
+        For each grouping factor, the effects that were drawn, level x effect.
+    auxiliary : dict of str to float or ndarray
+        The other parameters of the family: ``sigma``, ``nu``, ...
+    eta : ndarray, shape (n,)
+        Linear predictor of each row of `data`.
+    """
+
+    data: pd.DataFrame
+    formula: str
+    family: Family
+    beta: dict[str, float]
+    sd: dict[str, dict[str, float]]
+    cor: dict[str, pd.DataFrame]
+    u: dict[str, pd.DataFrame]
+    auxiliary: dict[str, float | npt.NDArray[np.float64]]
+    eta: npt.NDArray[np.float64]
+
+    @property
+    def sigma(self) -> float | None:
+        """Residual sd; None for a family without one."""
+        sigma = self.auxiliary.get("sigma")
+        return None if sigma is None else float(sigma)
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """True values by the labels of the tables.
+
+        ``"beta:time"``, ``"sd:group:Intercept"``, ``"cor:group:Intercept:time"``, ``"sigma"``.
+        """
+        values = {f"beta:{name}": value for name, value in self.beta.items()}
+        for factor, sds in self.sd.items():
+            values |= {f"sd:{factor}:{effect}": value for effect, value in sds.items()}
+        for factor, matrix in self.cor.items():
+            R = matrix.to_numpy()
+            for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
+                values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
+        for name, value in self.auxiliary.items():
+            if np.ndim(value):
+                values |= {f"{name}:{k}": float(x) for k, x in enumerate(np.ravel(value), start=1)}
+            else:
+                values[name] = float(value)
+        return values
+
+    def __repr__(self) -> str:
+        """Return the formula, the sizes and the true values as text."""
+        sizes = ", ".join(f"{factor} ({len(u)})" for factor, u in self.u.items())
+        truth = pd.Series(self.parameters).to_string()
+        return (
+            f"Simulation: {self.formula}\n"
+            f"{self.family}, {len(self.data)} rows, groups: {sizes}\n"
+            f"{truth}"
+        )
