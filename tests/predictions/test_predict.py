@@ -114,6 +114,8 @@ def counts(formula: str, family: str) -> tuple[ModelSpec, pd.DataFrame]:
 FAMILIES = {
     "bernoulli": "y ~ x + (1 | g)",
     "bernoulli(probit)": "y ~ x + (1 | g)",
+    "bernoulli(cloglog)": "y ~ x + (1 | g)",
+    "binomial(cauchit)": "p(y, size) ~ x + (x | g)",
     "binomial": "p(y, size) ~ x + (x | g)",
     "poisson": "y ~ x + (x || g) + (1 | h)",
 }

@@ -228,7 +228,12 @@ def has_maximum(Z, y, trials, poisson):
     return inner.all() or -result.fun < 1e-7
 
 
-FAMILY_AND_LINK = ["bernoulli", "bernoulli(probit)", "binomial", "binomial(probit)", "poisson"]
+BINARY_LINKS = ("logit", "probit", "cloglog", "cauchit")
+FAMILY_AND_LINK = [
+    *("bernoulli", "bernoulli(probit)", "bernoulli(cloglog)", "bernoulli(cauchit)"),
+    *("binomial", "binomial(probit)", "binomial(cloglog)", "binomial(cauchit)"),
+    "poisson",
+]
 
 
 def generalised(family, seed=1):
@@ -305,7 +310,7 @@ class TestMaximumLikelihood:
                 e = step * np.eye(2)[k]
                 slope = (density(at + e) - density(at - e)) / (2 * step)
                 assert abs(slope) < 1e-5
-            if spec.family.link != "probit":
+            if spec.family.link in ("logit", "log"):  # of no response
                 mean = spec.family.inverse_link(term.Z[rows] @ at)
                 weight = mean if family == "poisson" else mean * (1 - mean)
                 weight = weight * (1.0 if given is None else given)
@@ -388,7 +393,7 @@ class TestMaximumLikelihood:
     def test_every_family_has_its_regressions(self):
         links = {(family.name, link) for family in FAMILIES.values() for link in family.links}
         assert links == {("gaussian", "identity"), ("poisson", "log")} | {
-            (name, link) for name in ("bernoulli", "binomial") for link in ("logit", "probit")
+            (name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS
         }
 
 
