@@ -356,8 +356,8 @@ OPTIONS = [
     bad("no family", MODEL, "family must be a name", "got None", family=None),
     bad("family number", MODEL, "got 1", family=1),
     bad("family class", MODEL, "family must be a name", family=bm.Family),
-    bad("unknown link", MODEL, "link 'cloglog' .*'bernoulli'", "Links: logit, probit",
-        family="bernoulli(cloglog)"),
+    bad("unknown link", MODEL, "link 'loglog' .*'bernoulli'", "Links: logit, probit, cloglog",
+        "Did you mean 'cloglog'", family="bernoulli(loglog)"),
     bad("link of another family", MODEL, "Links: identity", family=("gaussian", "log")),
     bad("negative weights", MODEL, "weights must be positive", "Leave out rows",
         weights=-np.ones(N)),
@@ -709,7 +709,7 @@ OBJECTS = {
     "family of None": (lambda: bm.get_family(None), ("family must be a name",)),
     "family with a wrong link": (
         lambda: bm.get_family("bernoulli", link="log"),
-        ("Unknown link 'log' for family 'bernoulli'", "Links: logit, probit"),
+        ("Unknown link 'log' for family 'bernoulli'", "Links: logit, probit, cloglog, cauchit"),
     ),
     "family with two links": (
         lambda: bm.get_family("bernoulli(probit)", link="logit"),

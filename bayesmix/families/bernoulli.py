@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from bayesmix.families.binomial import slope_of_trials
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import BINARY
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
+from bayesmix.families.trials import scores_of_trials, slope_of_trials
 from bayesmix.families.values import Rows, Values
 
 __all__ = ["BERNOULLI"]
@@ -38,13 +39,18 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": slope_of_trials(y, 1.0 - y, p["mu"])}
 
 
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    return scores_of_trials(y, 1.0 - y, p["mu"])
+
+
 BERNOULLI = Family(
     name="bernoulli",
-    parameters=(Parameter("mu", UNIT, links=("logit", "probit")),),
+    parameters=(Parameter("mu", UNIT, links=("logit", "probit", "cloglog", "cauchit")),),
     response=BINARY,
     density=_density,
     mean=_mean,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    closed_scores=_scores,
 )

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import betaln, expit, log_ndtr
+from scipy.special import betaln
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import TRIALS
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
-from bayesmix.families.values import Rows, Value, Values
+from bayesmix.families.trials import scores_of_trials, slope_of_trials
+from bayesmix.families.values import Rows, Values
 
-__all__ = ["BINOMIAL", "slope_of_trials"]
-
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+__all__ = ["BINOMIAL"]
 
 
 def _trials(rows: Rows) -> FloatArray:
@@ -49,39 +49,18 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": slope_of_trials(y, _trials(rows) - y, p["mu"])}
 
 
-def slope_of_trials(successes: Any, failures: Any, probability: Value) -> Slope:
-    """Differentiate by the linear predictor of the probability, all digits kept.
-
-    Parameters
-    ----------
-    successes, failures : ndarray, shape (n,)
-    probability : Value
-
-    Returns
-    -------
-    Slope
-    """
-    eta = probability.eta
-    if probability.link.name == "logit":
-        p, complement = expit(eta), expit(-eta)
-        score = successes * complement - failures * p
-        return Slope(score, (successes + failures) * p * complement)
-    if probability.link.name == "probit":
-        log_density = -0.5 * eta**2 - _LOG_SQRT_2PI
-        up = np.exp(log_density - log_ndtr(eta))
-        down = np.exp(log_density - log_ndtr(-eta))
-        information = successes * up * (up + eta) + failures * down * (down - eta)
-        return Slope(successes * up - failures * down, information)
-    raise NotImplementedError(f"no derivatives by the link {probability.link.name!r}")
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    return scores_of_trials(y, _trials(rows) - y, p["mu"])
 
 
 BINOMIAL = Family(
     name="binomial",
-    parameters=(Parameter("mu", UNIT, links=("logit", "probit")),),
+    parameters=(Parameter("mu", UNIT, links=("logit", "probit", "cloglog", "cauchit")),),
     response=TRIALS,
     density=_density,
     mean=_mean,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    closed_scores=_scores,
 )

@@ -19,6 +19,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.links import ARRAYS, LINKS, Functions
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
+from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
 from bayesmix.families.values import Rows, Value, Values
 
@@ -52,6 +53,9 @@ class Family:
         Values and rows, which may be tensors -> PyMC's name of the distribution and its arguments.
     closed_slopes : callable, optional
         As `slopes`, for the parameters whose derivatives are known in closed form.
+    closed_scores : callable, optional
+        Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
+        overwrite the linear predictor.
     residual : str, optional
         The parameter that is the sd of a residual on the scale of the response.
     weights : bool
@@ -77,6 +81,7 @@ class Family:
     random: Callable[[np.random.Generator, Values, Rows], Any]
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
+    closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
     residual: str | None = None
     weights: bool = False
     link: str = ""
@@ -209,7 +214,37 @@ class Family:
         def log_density(eta: FloatArray) -> FloatArray:
             return np.asarray(self.density(y, {**p, name: replace(p[name], eta=eta)}, rows))
 
-        return difference(log_density, p[name].eta)
+        at = p[name].eta
+        is_first, support = name == self.parameters[0].name, self.parameter(name).support
+        return difference(log_density, at, None if is_first else support.scale(at))
+
+    def scores(
+        self, y: FloatArray, eta: FloatArray, auxiliary: Auxiliary | None, rows: Rows
+    ) -> Scores:
+        """Sum the log density over the rows in each of M chains, and differentiate it.
+
+        Parameters
+        ----------
+        y : ndarray, shape (n,)
+        eta : ndarray, shape (n, M)
+            Linear predictor, chains last; it may be overwritten.
+        auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
+            Auxiliary parameters on their own scale; K elements of one with a length.
+        rows : Rows
+
+        Returns
+        -------
+        Scores
+            In closed form where the family has one, otherwise of `density` and `slopes`.
+        """
+        if self.closed_scores is not None:
+            return self.closed_scores(y, self.values(eta, auxiliary), rows)
+        p = self.values(np.ascontiguousarray(eta.T), chains_first(auxiliary or {}))
+
+        def slope(name: str) -> Slope:
+            return self.slopes(y, p, rows, name)[name]
+
+        return scores_of_slopes(self.density, slope, self.parameters, y, p, rows)
 
     def inverse_link(self, eta: npt.ArrayLike) -> FloatArray:
         """Compute the first parameter: a mean, or the probability of a success.

@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.families.values import Rows, Values
@@ -44,6 +45,20 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(score, np.broadcast_to(precision, score.shape))}
 
 
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    sigma, eta = p["sigma"].value, p["mu"].eta
+    score = np.subtract(y[:, np.newaxis], eta, out=eta)
+    score /= sigma
+    if rows.weights is not None:
+        score *= np.sqrt(rows.weights)[:, np.newaxis]
+    squares = np.einsum("nm,nm->m", score, score)
+    total = -len(y) * np.log(sigma) - 0.5 * squares
+    score /= sigma
+    if rows.weights is not None:
+        score *= np.sqrt(rows.weights)[:, np.newaxis]
+    return Scores(total, score, {"sigma": (squares - len(y)) / sigma})
+
+
 GAUSSIAN = Family(
     name="gaussian",
     parameters=(
@@ -62,6 +77,7 @@ GAUSSIAN = Family(
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    closed_scores=_scores,
     residual="sigma",
     weights=True,
 )

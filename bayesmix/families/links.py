@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, log_expit, log_ndtr, logit, ndtr, ndtri
 
+from bayesmix.families.tails import cauchy, gumbel, log_cauchy, log_gumbel
+
 __all__ = ["ARRAYS", "LINKS", "Functions", "Link"]
 
 
@@ -26,6 +28,10 @@ class Functions:
         Logistic distribution function and its logarithm.
     ndtr, log_ndtr : callable
         Normal distribution function and its logarithm.
+    gumbel, log_gumbel : callable
+        Distribution function of Gumbel's law of minima, 1 - exp(-exp(eta)), and its logarithm.
+    cauchy, log_cauchy : callable
+        Distribution function of Cauchy's law and its logarithm.
     """
 
     exp: Callable[[Any], Any]
@@ -34,6 +40,10 @@ class Functions:
     log_expit: Callable[[Any], Any]
     ndtr: Callable[[Any], Any]
     log_ndtr: Callable[[Any], Any]
+    gumbel: Callable[[Any], Any]
+    log_gumbel: Callable[[Any], Any]
+    cauchy: Callable[[Any], Any]
+    log_cauchy: Callable[[Any], Any]
 
 
 def _exp(eta: Any) -> Any:
@@ -46,7 +56,18 @@ def _log(value: Any) -> Any:
         return np.log(value)
 
 
-ARRAYS = Functions(_exp, _log, expit, log_expit, ndtr, log_ndtr)
+ARRAYS = Functions(
+    exp=_exp,
+    log=_log,
+    expit=expit,
+    log_expit=log_expit,
+    ndtr=ndtr,
+    log_ndtr=log_ndtr,
+    gumbel=gumbel,
+    log_gumbel=log_gumbel,
+    cauchy=cauchy,
+    log_cauchy=log_cauchy,
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +83,10 @@ class Link:
         Linear predictor and `Functions` -> value of the parameter.
     log_inverse : callable
         Linear predictor and `Functions` -> logarithm of the value.
-    is_symmetric : bool
-        Whether one less the value is the value of minus the linear predictor.
+    complement : tuple of str and callable, optional
+        Where one less the value is itself the inverse of a link: the name of that link, and linear
+        predictor and `Functions` -> linear predictor there. A symmetric link has its own name
+        and minus the linear predictor.
     rough : callable, optional
         As `function`, where somewhere near is good enough to start from.
     """
@@ -72,7 +95,7 @@ class Link:
     function: Callable[[Any], Any]
     inverse: Callable[[Any, Functions], Any]
     log_inverse: Callable[[Any, Functions], Any]
-    is_symmetric: bool = False
+    complement: tuple[str, Callable[[Any, Functions], Any]] | None = None
     rough: Callable[[Any], Any] | None = None
 
     def near(self, value: Any) -> Any:
@@ -82,6 +105,20 @@ class Link:
 
 def _log_odds(probability: Any) -> Any:
     return np.log(probability / (1 - probability))
+
+
+def _complementary_log_log(probability: Any) -> Any:
+    return np.log(-np.log1p(np.negative(probability)))
+
+
+def _cauchy_quantile(probability: Any) -> Any:
+    below = -1 / np.tan(np.pi * np.minimum(probability, 0.5))
+    above = 1 / np.tan(np.pi * np.minimum(np.subtract(1, probability), 0.5))
+    return np.where(np.less(probability, 0.5), below, above)
+
+
+def _minus(eta: Any, of: Functions) -> Any:
+    return -eta
 
 
 LINKS: Mapping[str, Link] = MappingProxyType(
@@ -95,7 +132,7 @@ LINKS: Mapping[str, Link] = MappingProxyType(
                 logit,
                 lambda eta, of: of.expit(eta),
                 lambda eta, of: of.log_expit(eta),
-                is_symmetric=True,
+                complement=("logit", _minus),
                 rough=_log_odds,
             ),
             Link(
@@ -103,9 +140,23 @@ LINKS: Mapping[str, Link] = MappingProxyType(
                 ndtri,
                 lambda eta, of: of.ndtr(eta),
                 lambda eta, of: of.log_ndtr(eta),
-                is_symmetric=True,
+                complement=("probit", _minus),
                 # The probit is close to 1.7 times flatter than the logit.
                 rough=lambda probability: _log_odds(probability) / 1.7,
+            ),
+            Link(
+                "cloglog",
+                _complementary_log_log,
+                lambda eta, of: of.gumbel(eta),
+                lambda eta, of: of.log_gumbel(eta),
+                complement=("log", lambda eta, of: -of.exp(eta)),
+            ),
+            Link(
+                "cauchit",
+                _cauchy_quantile,
+                lambda eta, of: of.cauchy(eta),
+                lambda eta, of: of.log_cauchy(eta),
+                complement=("cauchit", _minus),
             ),
         )
     }

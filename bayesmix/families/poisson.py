@@ -10,6 +10,7 @@ from scipy.special import gammaln
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import COUNTS
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.values import Rows, Values
@@ -46,6 +47,15 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(y - mean, mean)}
 
 
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    eta = p["mu"].eta
+    total = y @ eta
+    np.minimum(eta, _LARGEST_LOG_MEAN, out=eta)
+    mean = np.exp(eta, out=eta)
+    total -= np.ones(len(y)) @ mean
+    return Scores(total, np.subtract(y[:, np.newaxis], mean, out=mean), {})
+
+
 POISSON = Family(
     name="poisson",
     parameters=(Parameter("mu", POSITIVE, links=("log",)),),
@@ -55,4 +65,5 @@ POISSON = Family(
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    closed_scores=_scores,
 )

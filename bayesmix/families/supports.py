@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.arrays import FloatArray
+
 __all__ = ["ORDERED", "POSITIVE", "REAL", "UNIT", "Support", "above"]
 
 
@@ -49,6 +51,17 @@ class Support:
         inside = np.isfinite(numbers) & (self.lower < numbers) & (numbers < self.upper)
         rises = not self.is_ordered or (np.diff(numbers, axis=-1) > 0).all()
         return bool(inside.all() and rises)
+
+    def scale(self, values: npt.ArrayLike) -> FloatArray:
+        """Measure what a change of numbers inside is small against: their size, and their room."""
+        numbers = np.asarray(values, dtype=np.float64)
+        room = np.minimum(numbers - self.lower, self.upper - numbers)
+        if self.is_ordered:
+            gaps = np.diff(numbers, axis=-1)
+            none = np.full((*numbers.shape[:-1], 1), np.inf)
+            after, before = np.append(gaps, none, axis=-1), np.append(none, gaps, axis=-1)
+            room = np.minimum(room, np.minimum(before, after))
+        return np.minimum(np.maximum(1.0, np.abs(numbers)), room)
 
     def may_hold(self, values: npt.ArrayLike) -> bool:
         """Tell whether numbers that are rounded may come from inside: the bounds count."""

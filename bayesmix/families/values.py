@@ -42,10 +42,11 @@ class Value:
 
     @property
     def complement(self) -> Value:
-        """One less the parameter; of a symmetric link with all digits where that rounds to 0."""
-        if self.link.is_symmetric:
-            return replace(self, eta=-self.eta)
-        return replace(self, eta=1 - self.value, link=LINKS["identity"])
+        """One less the parameter; with all digits where the link says what it is the inverse of."""
+        if self.link.complement is None:
+            return replace(self, eta=1 - self.value, link=LINKS["identity"])
+        link, eta = self.link.complement
+        return replace(self, eta=eta(self.eta, self.functions), link=LINKS[link])
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,8 +46,12 @@ CASES = [
     Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True, (1.0, 2.0, 0.5, 4.0)),
     Case("bernoulli", "logit", _BINARY, {}, None),
     Case("bernoulli", "probit", _BINARY, {}, None),
+    Case("bernoulli", "cloglog", _BINARY, {}, None),
+    Case("bernoulli", "cauchit", _BINARY, {}, None),
     Case("binomial", "logit", _COUNTS, {}, _TRIALS),
     Case("binomial", "probit", _COUNTS, {}, _TRIALS),
+    Case("binomial", "cloglog", _COUNTS, {}, _TRIALS),
+    Case("binomial", "cauchit", _COUNTS, {}, _TRIALS),
     Case("poisson", "log", _COUNTS, {}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
@@ -239,7 +243,7 @@ def test_a_family_passes_through_and_may_change_its_link():
         (
             "bernoulli",
             "probt",
-            r"Unknown link 'probt' .* Links: logit, probit. Did you mean 'probit",
+            r"Unknown link 'probt' .* Links: logit, probit, cloglog, cauchit. Did you mean 'probit",
         ),
         ("gaussian(log)", None, "Unknown link 'log' for family 'gaussian'. Links: identity"),
         ("bernoulli(logit)", "probit", "has the link 'logit', but link='probit'"),

@@ -114,6 +114,8 @@ def counts(formula: str, family: str) -> tuple[ModelSpec, pd.DataFrame]:
 FAMILIES = {
     "bernoulli": "y ~ x + (1 | g)",
     "bernoulli(probit)": "y ~ x + (1 | g)",
+    "bernoulli(cloglog)": "y ~ x + (1 | g)",
+    "binomial(cauchit)": "p(y, size) ~ x + (x | g)",
     "binomial": "p(y, size) ~ x + (x | g)",
     "poisson": "y ~ x + (x || g) + (1 | h)",
 }
@@ -162,9 +164,15 @@ def test_population_linpred_is_x_beta_exactly(case, newdata):
 def test_epred_is_the_inverse_link_of_linpred(family):
     spec, data = counts(FAMILIES[family], family)
     draws = posterior(spec)
-    inverse = {"bernoulli": expit, "binomial": expit, "poisson": np.exp}
-    mean = inverse.get(family, stats.norm.cdf)(by_loops(spec.design, draws))
-    if family == "binomial":
+    inverse = {
+        "logit": expit,
+        "probit": stats.norm.cdf,
+        "cloglog": stats.gumbel_l.cdf,
+        "cauchit": stats.cauchy.cdf,
+        "log": np.exp,
+    }
+    mean = inverse[spec.family.link](by_loops(spec.design, draws))
+    if spec.family.trials:
         mean = mean * data["size"].to_numpy()
     for newdata in (None, data):
         ours = epred(spec, draws, newdata, draws=True)
@@ -177,7 +185,7 @@ def test_responses_have_the_mean_and_the_variance_of_their_family(family):
     draws = posterior(spec, 4000, same=True, sd=0.0)
     y = rows_of(new_responses(spec, draws, data, draws=True, random_seed=4))
     mean = rows_of(epred(spec, draws, data, draws=True))[0]
-    trials = data["size"].to_numpy() if family == "binomial" else 1
+    trials = data["size"].to_numpy() if spec.family.trials else 1
     variance = mean if family == "poisson" else mean * (1 - mean / trials)
     z = (y.mean(axis=0) - mean) / np.sqrt(variance / len(y))
     assert np.abs(z).max() < 5

@@ -229,7 +229,12 @@ def has_maximum(Z, y, trials, poisson):
     return inner.all() or -result.fun < 1e-7
 
 
-FAMILY_AND_LINK = ["bernoulli", "bernoulli(probit)", "binomial", "binomial(probit)", "poisson"]
+BINARY_LINKS = ("logit", "probit", "cloglog", "cauchit")
+FAMILY_AND_LINK = [
+    *("bernoulli", "bernoulli(probit)", "bernoulli(cloglog)", "bernoulli(cauchit)"),
+    *("binomial", "binomial(probit)", "binomial(cloglog)", "binomial(cauchit)"),
+    "poisson",
+]
 
 
 def generalised(family, seed=1):
@@ -306,7 +311,7 @@ class TestMaximumLikelihood:
                 e = step * np.eye(2)[k]
                 slope = (density(at + e) - density(at - e)) / (2 * step)
                 assert abs(slope) < 1e-5
-            if spec.family.link != "probit":
+            if spec.family.link in ("logit", "log"):  # of no response
                 mean = spec.family.inverse_link(term.Z[rows] @ at)
                 weight = mean if family == "poisson" else mean * (1 - mean)
                 weight = weight * (1.0 if given is None else given)
@@ -334,7 +339,7 @@ class TestMaximumLikelihood:
         response = "p(y, trials)" if name == "binomial" else "y"
         formula = f"{response} ~ x + offset(known) + (x | g)"
         value = wide(own(prepared(formula, data, family=family)))
-        found = 0
+        found, lost = 0, 0
         for g, group in data.groupby("g"):
             Z = np.column_stack([np.ones(len(group)), group["x"] / group["x"].abs().max()])
             trials = group["trials"] if name == "binomial" else np.ones(len(group))
@@ -342,8 +347,12 @@ class TestMaximumLikelihood:
                 Z, group["y"].to_numpy(), np.asarray(trials, dtype=float), family == "poisson"
             )
             found += exists
-            assert np.isfinite(value.loc[g]).all() == exists, g
+            is_there = np.isfinite(value.loc[g]).all()
+            assert exists or not is_there, g
+            lost += exists and not is_there
         assert found > 20
+        # Flat tails and steep sides: a maximum may be further than the steps go.
+        assert lost <= (0.03 * found if "cauchit" in family or "cloglog" in family else 0)
 
     def test_intercepts_are_the_means_on_the_link_scale(self, load):
         data = load("cbpp")
@@ -389,7 +398,7 @@ class TestMaximumLikelihood:
     def test_every_family_has_its_regressions(self):
         links = {(family.name, link) for family in FAMILIES.values() for link in family.links}
         assert links == {("gaussian", "identity"), ("poisson", "log")} | {
-            (name, link) for name in ("bernoulli", "binomial") for link in ("logit", "probit")
+            (name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS
         }
 
 

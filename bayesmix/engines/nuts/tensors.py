@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.interrupts import import_whole
 from bayesmix.covariance.operations import Operations
 from bayesmix.families.links import Functions
+from bayesmix.families.tails import LARGEST_EXPONENT
 
 __all__ = ["tensor_functions", "tensor_operations"]
 
@@ -34,6 +37,10 @@ def tensor_functions() -> Functions:
         log_expit=lambda eta: -pt.softplus(-eta),
         ndtr=ndtr,
         log_ndtr=log_ndtr,
+        gumbel=_gumbel,
+        log_gumbel=_log_gumbel,
+        cauchy=_cauchy,
+        log_cauchy=_log_cauchy,
     )
 
 
@@ -51,3 +58,39 @@ def tensor_operations() -> Operations:
         return pt.set_subtensor(pt.zeros((size, size))[row, column], values)
 
     return Operations(pt.sqrt, cumprod, joined, placed)
+
+
+# As log odds, PyMC's densities take the logarithms of these and of their complements exactly.
+
+
+def _gumbel(eta: Any) -> Any:
+    import pytensor.tensor as pt
+
+    return pt.sigmoid(_log_gumbel(eta) + pt.exp(pt.minimum(eta, LARGEST_EXPONENT)))
+
+
+def _cauchy(eta: Any) -> Any:
+    import pytensor.tensor as pt
+
+    return pt.sigmoid(_log_cauchy(eta) - _log_cauchy(-eta))
+
+
+# Both sides of a switch are differentiated, so that each must be finite where the other is taken.
+
+
+def _log_gumbel(eta: Any) -> Any:
+    import pytensor.tensor as pt
+
+    low = pt.exp(pt.clip(eta, -40.0, 0.0))
+    high = pt.exp(pt.clip(eta, -1.0, LARGEST_EXPONENT))
+    below = eta + pt.log(-pt.expm1(-low) / low)
+    return pt.switch(eta < -0.5, below, pt.log1p(-pt.exp(-high)))
+
+
+def _log_cauchy(eta: Any) -> Any:
+    import pytensor.tensor as pt
+
+    half_turn = np.asarray(np.pi)  # PyTensor may take a Python number for single precision
+    below = pt.log(pt.arctan2(1.0, -eta) / half_turn)
+    above = pt.log1p(-pt.arctan2(1.0, pt.maximum(eta, -1.0)) / half_turn)
+    return pt.switch(eta < 0, below, above)

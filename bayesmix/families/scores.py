@@ -1,0 +1,102 @@
+"""Log densities summed over rows, with their derivatives, for many chains side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.values import Rows, Values
+
+__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes"]
+
+type Density = Callable[[Any, Values, Rows], Any]
+
+
+class Scores(NamedTuple):
+    """What a gradient needs of the likelihood of M chains.
+
+    Attributes
+    ----------
+    total : ndarray, shape (M,)
+        Log density summed over the rows, up to what depends on the data alone.
+    score : ndarray, shape (n, M)
+        Its derivative by the linear predictor of each row.
+    auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
+        Its derivative by each auxiliary parameter, on the scale of the parameter.
+    """
+
+    total: FloatArray
+    score: FloatArray
+    auxiliary: Mapping[str, FloatArray]
+
+
+def chains_first(auxiliary: Mapping[str, Any]) -> dict[str, FloatArray]:
+    """Move the chains of auxiliary parameters to where draws broadcast against rows."""
+    return {name: _chains_first(np.asarray(value)) for name, value in auxiliary.items()}
+
+
+def _chains_first(value: FloatArray) -> FloatArray:
+    return value[:, np.newaxis] if value.ndim == 1 else value.T[:, np.newaxis]
+
+
+def scores_of_slopes(
+    density: Density,
+    slope: Callable[[str], Slope],
+    parameters: Sequence[Parameter],
+    y: FloatArray,
+    p: Values,
+    rows: Rows,
+) -> Scores:
+    """Put scores together from densities and derivatives of single rows.
+
+    Parameters
+    ----------
+    density : callable
+        As that of a family.
+    slope : callable
+        Name of a parameter that is one number -> its `Slope`, chains first.
+    parameters : sequence of Parameter
+        The one with the linear predictor first.
+    y : ndarray, shape (n,)
+    p : mapping of str to Value
+        Chains first.
+    rows : Rows
+
+    Returns
+    -------
+    Scores
+    """
+    first, *others = parameters
+    total = np.asarray(density(y, p, rows), dtype=np.float64).sum(axis=-1)
+    auxiliary = {
+        other.name: slope(other.name).score.sum(axis=-1)
+        if other.length is None
+        else _of_elements(density, other, y, p, rows)
+        for other in others
+    }
+    return Scores(total, np.ascontiguousarray(slope(first.name).score.T), auxiliary)
+
+
+def _of_elements(
+    density: Density, parameter: Parameter, y: FloatArray, p: Values, rows: Rows
+) -> FloatArray:
+    """Differentiate by one element after the other, (K, M)."""
+    name = parameter.name
+    whole = p[name].eta
+    scales = parameter.support.scale(whole)
+    derivatives = []
+    for k in range(whole.shape[-1]):
+
+        def log_density(element: FloatArray, k: int = k) -> FloatArray:
+            moved = whole.copy()
+            moved[..., k] = element
+            return np.asarray(density(y, {**p, name: replace(p[name], eta=moved)}, rows))
+
+        derivatives.append(difference(log_density, whole[..., k], scales[..., k]).score)
+    return np.stack([derivative.sum(axis=-1) for derivative in derivatives])

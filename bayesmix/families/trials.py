@@ -1,0 +1,166 @@
+"""Derivatives of the log density of successes and failures, link by link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from scipy.special import erfcx, expit, exprel, log_ndtr
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.scores import Scores
+from bayesmix.families.slopes import Slope
+from bayesmix.families.tails import LARGEST_EXPONENT, log_cauchy, log_gumbel
+from bayesmix.families.values import Value
+
+__all__ = ["scores_of_trials", "slope_of_trials"]
+
+type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+# Of x / (exp(x) - 1) - 1 + x, the powers 2, 4, 6, 8 and 10 of x (Bernoulli numbers).
+_SERIES = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160)
+
+
+def slope_of_trials(successes: Any, failures: Any, probability: Value) -> Slope:
+    """Differentiate by the linear predictor of the probability, all digits kept.
+
+    Parameters
+    ----------
+    successes, failures : ndarray, shape (n,)
+    probability : Value
+
+    Returns
+    -------
+    Slope
+    """
+    eta = probability.eta
+    match probability.link.name:
+        case "logit":
+            p, complement = expit(eta), expit(-eta)
+            score = successes * complement - failures * p
+            return Slope(score, (successes + failures) * p * complement)
+        case "probit":
+            log_density = -0.5 * eta**2 - _LOG_SQRT_2PI
+            up = np.exp(log_density - log_ndtr(eta))
+            down = np.exp(log_density - log_ndtr(-eta))
+            information = successes * up * (up + eta) + failures * down * (down - eta)
+        case "cloglog":
+            down = np.exp(np.minimum(eta, LARGEST_EXPONENT))
+            up = 1 / exprel(down)
+            information = successes * up * _above_one(down, up) + failures * down
+        case "cauchit":
+            up, down = _cauchy_slope(eta), _cauchy_slope(-eta)
+            bend = 2 / (1 + eta**2) * eta
+            information = successes * up * (up + bend) + failures * down * (down - bend)
+        case other:
+            raise NotImplementedError(f"no derivatives by the link {other!r}")
+    return Slope(successes * up - failures * down, information)
+
+
+def _above_one(rate: FloatArray, up: FloatArray) -> FloatArray:
+    """Compute up + rate - 1, where up is rate / (exp(rate) - 1), without cancellation."""
+    small = np.minimum(rate, 0.5)
+    series = 0.5 * small + small**2 * np.polynomial.polynomial.polyval(small**2, _SERIES)
+    return np.where(rate < 0.5, series, up + rate - 1)
+
+
+def scores_of_trials(successes: FloatArray, failures: FloatArray, probability: Value) -> Scores:
+    """Sum the log density of rows in each chain, and differentiate it.
+
+    Parameters
+    ----------
+    successes, failures : ndarray, shape (n,)
+    probability : Value
+        Chains last; the linear predictor may be overwritten.
+
+    Returns
+    -------
+    Scores
+    """
+    if probability.link.name == "logit":
+        return _logistic_scores(successes, failures, probability.eta)
+    eta = probability.eta
+    total, score = np.zeros(eta.shape[1]), np.zeros_like(eta)
+    success, failure = _SIDES[probability.link.name]
+    for counts, side in ((successes, success), (failures, failure)):
+        rows = counts > 0
+        log, slope = side(eta[rows])
+        total += counts[rows] @ log
+        slope *= counts[rows, np.newaxis]
+        score[rows] += slope
+    return Scores(total, score, {})
+
+
+def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArray) -> Scores:
+    # Seen from the outcome that is rarer in a row, nothing cancels where the other is certain.
+    turned = np.where(successes > failures, -1.0, 1.0)
+    fewer, more = np.minimum(successes, failures), np.maximum(successes, failures)
+    eta *= turned[:, np.newaxis]
+    is_mixed, is_far = bool(fewer.any()), bool(eta.max(initial=0.0) > LARGEST_EXPONENT)
+    total = fewer @ eta if is_mixed else np.zeros(eta.shape[1])
+    if is_far:
+        total -= (fewer + more) @ np.maximum(eta - LARGEST_EXPONENT, 0.0)
+        np.minimum(eta, LARGEST_EXPONENT, out=eta)
+    odds = np.exp(eta, out=eta)
+    work = np.log1p(odds)
+    total -= (fewer + more) @ work
+    np.add(odds, 1.0, out=work)
+    odds *= (-turned * more)[:, np.newaxis]
+    if is_mixed:
+        odds += (turned * fewer)[:, np.newaxis]
+    odds /= work
+    return Scores(total, odds, {})
+
+
+# Logarithm of the probability of one outcome, and its derivative by the linear predictor.
+
+
+def _log_ndtr_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    half_square = 0.5 * eta**2
+    ratio = erfcx(np.abs(eta) * np.sqrt(0.5))
+    density = np.exp(-half_square)
+    above = 1 - 0.5 * ratio * density
+    is_below = eta < 0
+    log = np.where(is_below, np.log(0.5 * ratio) - half_square, np.log1p(-0.5 * ratio * density))
+    slope = np.where(is_below, 1 / ratio, 0.5 * density / above)
+    return log, slope * np.sqrt(2 / np.pi)
+
+
+def _log_gumbel_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return log_gumbel(eta), 1 / exprel(np.exp(np.minimum(eta, LARGEST_EXPONENT)))
+
+
+def _minus_rate_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    minus = -np.exp(np.minimum(eta, LARGEST_EXPONENT))
+    return minus, minus.copy()
+
+
+def _log_cauchy_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    return log_cauchy(eta), _cauchy_slope(eta)
+
+
+def _cauchy_slope(eta: FloatArray) -> FloatArray:
+    slope: FloatArray = 1 / ((1 + eta**2) * np.arctan2(1.0, -eta))
+    return slope
+
+
+def _other(side: Side) -> Side:
+    """Turn a probability of success into that of failure, for a symmetric link."""
+
+    def other(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        log, slope = side(-eta)
+        return log, -slope
+
+    return other
+
+
+_SIDES: Mapping[str, tuple[Side, Side]] = MappingProxyType(
+    {
+        "probit": (_log_ndtr_and_slope, _other(_log_ndtr_and_slope)),
+        "cloglog": (_log_gumbel_and_slope, _minus_rate_and_slope),
+        "cauchit": (_log_cauchy_and_slope, _other(_log_cauchy_and_slope)),
+    }
+)
