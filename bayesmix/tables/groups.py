@@ -12,6 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import as_number, few, shown, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.design.groupterm import GroupTerm, named_term
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
 from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
-    from bayesmix.design.groupterm import GroupTerm, named_term
 
 __all__ = ["coef", "find_typical", "ranef", "selected"]
 
