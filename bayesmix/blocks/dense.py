@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,9 @@ class Dense:
 
     def _scale(self, full: FloatArray, theta: Theta) -> None:
         """``L' S L`` and ``L' border``, L block-diagonal, in place."""
-        start = 0
         B, width, _ = full.shape
-        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+        for factor, places, J, q in self._parts():
             scale = theta.scale[factor]
-            places = slice(start, start + J * q)
             if q == 1:
                 full[:, :, places] *= scale
                 full[:, places] *= scale
@@ -95,6 +94,12 @@ class Dense:
                 full[:, :, places] = right.reshape(B, width, J * q)
                 left = np.swapaxes(scale, 1, 2)[:, None] @ full[:, places].reshape(B, J, q, width)
                 full[:, places] = left.reshape(B, J * q, width)
+
+    def _parts(self) -> Iterator[tuple[int, slice, int, int]]:
+        """Yield each factor with its columns, its number of levels and of effects."""
+        start = 0
+        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
+            yield factor, slice(start, start + J * q), J, q
             start += J * q
 
     def substitute(
@@ -115,11 +120,9 @@ class Dense:
             half = factor[m:, :m]
             right = half[p] - beta[b] @ half[:p] + theta.sigma[b] * noise[b]
             draws[b] = linalg.blas.dtrsv(factor[:m, :m].T, right, lower=False)
-        start = 0
-        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
-            zeta[factor] = draws[:, start : start + J * q].reshape(B, J, q)
+        for factor, places, J, q in self._parts():
+            zeta[factor] = draws[:, places].reshape(B, J, q)
             u[factor] = zeta[factor] @ np.swapaxes(theta.scale[factor], 1, 2)
-            start += J * q
 
     def moments(self, theta: Theta, state: dict[str, Any]) -> tuple[FloatArray, FloatArray]:
         """Mean (B, m + p) and covariance / sigma^2 (B, m + p, m + p) of u and beta."""
@@ -137,9 +140,7 @@ class Dense:
             covariance[b] += np.tril(lower, -1).T
         up = Theta(tuple(np.swapaxes(scale, 1, 2) for scale in theta.scale), theta.sigma)
         self._scale(covariance, up)
-        start = 0
-        for factor, (J, q) in zip(self.factors, self.shapes, strict=True):
-            u = mean[:, start : start + J * q].reshape(-1, J, q) @ up.scale[factor]
-            mean[:, start : start + J * q] = u.reshape(-1, J * q)
-            start += J * q
+        for factor, places, J, q in self._parts():
+            u = mean[:, places].reshape(-1, J, q) @ up.scale[factor]
+            mean[:, places] = u.reshape(-1, J * q)
         return mean, covariance

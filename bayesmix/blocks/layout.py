@@ -77,6 +77,7 @@ class Columns:
         s: int,
         couplings: tuple[tuple[int, CrossBlocks], ...],
         n_classes: int,
+        dense_gain: float,
     ) -> FloatArray | None:
         """Couplings and border of s as one dense array, where that is the faster way."""
         J, q, width = products.border[s].shape
@@ -85,7 +86,7 @@ class Columns:
         )
         counts = met + width
         pairs = min(float((counts * (counts + 1) // 2).sum()), n_classes * self.n_columns**2 / 2)
-        if J * q * self.n_columns**2 > DENSE_GAIN * pairs * q * (q + 1):
+        if J * q * self.n_columns**2 > dense_gain * pairs * q * (q + 1):
             return None
         full = np.zeros((J, q, self.n_columns))
         full[:, :, self.m :] = products.border[s]

@@ -9,7 +9,7 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
-from bayesmix.blocks.layout import Columns
+from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import lower_pairs
@@ -21,8 +21,13 @@ def marginal_model(
     products: CrossProducts,
     precision: FloatArray,
     patterns: tuple[tuple[tuple[int, int], ...], ...],
+    *,
+    dense_gain: float = DENSE_GAIN,
 ) -> MarginalModel:
-    """Choose the order of elimination and prepare what does not depend on theta."""
+    """Choose the order of elimination and prepare what does not depend on theta.
+
+    A dense operation is taken to be `dense_gain` times as fast as one of a sparse matrix.
+    """
     n_factors = len(products.diagonal)
     if n_factors == 0:
         return MarginalModel(products, precision, patterns, None, None)
@@ -41,7 +46,7 @@ def marginal_model(
         columns = Columns.of(products, others)
         keys, base = columns.entries(products)
         if chain is None:
-            full_columns = columns.all_of(products, s, couplings, len(gram))
+            full_columns = columns.all_of(products, s, couplings, len(gram), dense_gain)
         fill = np.empty(0, dtype=np.int64)
         if full_columns is None:
             fill, contributions = columns.contributions(products, s, couplings, class_of, len(gram))

@@ -17,7 +17,7 @@ from bayesmix.criteria.theta import ThetaDraws, relative_ess
 from bayesmix.engines.left_out import left_out
 from bayesmix.posterior.fitted import Fitted
 
-__all__ = ["Conditional", "Integrated", "RowDensities", "threads"]
+__all__ = ["Conditional", "Integrated", "RowDensities", "row_densities", "threads"]
 
 
 class RowDensities(Protocol):
@@ -112,6 +112,11 @@ class Conditional:
         mean = self.fit.posterior.mean(("chain", "draw")).expand_dims(["chain", "draw"])
         blocks = conditional_blocks(self.fit.spec, mean)
         return np.concatenate([log[0] for _, log in blocks])
+
+
+def row_densities(fit: Fitted, integrate: bool, run: Callable[..., Any]) -> RowDensities:
+    """Choose the way to leave rows out."""
+    return Integrated(fit, ThetaDraws.of(fit), run) if integrate else Conditional(fit)
 
 
 @contextlib.contextmanager

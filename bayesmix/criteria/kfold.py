@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import seed, shape_of, shown
+from bayesmix.base.arguments import seed, shape_of
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError, ConvergenceWarning, suggest, warn
+from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.folds import folds
 from bayesmix.criteria.jobs import FoldResult, check_run, fold_results, fold_seeds, undisturbed
 from bayesmix.design.design import Design
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.groupterm import named_term
 from bayesmix.frames.frames import row_values
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
@@ -186,7 +186,7 @@ def logo_by_refit(
 
     check_run(executor, progressbar)
     design = fit.spec.design
-    term = _factor("group", group, design)
+    term = named_term("group", group, design.groups)
     if term.n_levels < 2:
         raise BayesmixError(f"'{group}' has one level only, and none would be left to fit.")
     sampling = fold_seeds(random_seed, fit.options)[1]
@@ -205,24 +205,13 @@ def logo_by_refit(
     return _elpd_data(values, own_i - elpd_i, fit, results)
 
 
-def _factor(name: str, value: object, design: Design) -> GroupTerm:
-    factors = {term.factor: term for term in design.groups}
-    if not isinstance(value, str) or value not in factors:
-        known = f"Grouping factors: {', '.join(factors)}." if factors else "It has none."
-        or_array = "" if name == "group" else " For another column give its values: data['column']."
-        raise BayesmixError(
-            f"{name}={shown(value)} is no grouping factor of the model. {known}{or_array} "
-            f"{suggest(value, factors)}".rstrip()
-        )
-    return factors[value]
-
-
 def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt.ArrayLike | None:
     """Return one value for each row of the design."""
     if value is None:
         return None
     if isinstance(value, str):
-        term = _factor(name, value, design)
+        other = "For another column give its values: data['column']."
+        term = named_term(name, value, design.groups, other)
         return term.levels[term.codes]
     column: Any = row_values(value)
     if not isinstance(value, pd.Series) and shape_of(column, design.n_rows) == (design.n_rows,):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import true_or_false
-from bayesmix.criteria.densities import Conditional, Integrated, RowDensities, threads
+from bayesmix.criteria.densities import Integrated, row_densities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed
 from bayesmix.criteria.repair import values_moved, values_refitted, warn_of_high_k
 from bayesmix.criteria.subsampled import subsampled
-from bayesmix.criteria.theta import ThetaDraws, integrates
+from bayesmix.criteria.theta import integrates
 from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
 
@@ -110,9 +110,7 @@ def loo(
         return subsampled(fit, subsample, integrate, reloo)
     n = fit.spec.design.n_rows
     with threads(fit) as pool:
-        densities: RowDensities = Conditional(fit)
-        if integrate:
-            densities = Integrated(fit, ThetaDraws.of(fit), pool.map)
+        densities = row_densities(fit, integrate, pool.map)
         S, note = densities.n_draws, densities.note
         values = pareto_smoothed(densities.blocks(), n, S, densities.r_eff)
         good_k = good_k_of(S)

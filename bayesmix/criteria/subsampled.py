@@ -10,10 +10,9 @@ from bayesmix.base.arguments import shown, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import have
-from bayesmix.criteria.densities import Conditional, Integrated, RowDensities, threads
+from bayesmix.criteria.densities import row_densities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed, warn_of
-from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -37,9 +36,7 @@ def subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDData
     n = fit.spec.design.n_rows
     chosen = _chosen(n, size, reloo)
     with threads(fit) as pool:
-        densities: RowDensities = Conditional(fit)
-        if integrate:
-            densities = Integrated(fit, ThetaDraws.of(fit), pool.map)
+        densities = row_densities(fit, integrate, pool.map)
         S = densities.n_draws
         at_mean = densities.at_mean()
         values = pareto_smoothed(densities.blocks(chosen), len(chosen), S, densities.r_eff)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import shape_of, shown
+from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import IntArray
-from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
+from bayesmix.design.groupterm import named_term
 
 __all__ = ["Units", "factors_of"]
 
@@ -30,14 +31,8 @@ class Units:
     @classmethod
     def of(cls, design: Design, group: str | npt.ArrayLike) -> Units:
         """Read the name of a grouping factor, or one label for each row."""
-        terms = {term.factor: term for term in design.groups}
         if isinstance(group, str):
-            if group not in terms:
-                raise BayesmixError(
-                    f"group={shown(group)} is no grouping factor of '{design.formula.text}', which "
-                    f"has {factors_of(design) or 'none'}. {suggest(group, terms)}".rstrip()
-                )
-            term = terms[group]
+            term = named_term("group", group, design.groups)
             units = cls(group, term.dim, term.levels, term.codes, True)
         else:
             labels = _labels(group, design.n_rows)

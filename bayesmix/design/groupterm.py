@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.arguments import shown
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only
+from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.covariance.unstructured import UNSTRUCTURED
 from bayesmix.design.names import TermNames
 
-__all__ = ["GroupTerm"]
+__all__ = ["GroupTerm", "named_term"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -133,3 +136,15 @@ class GroupTerm:
         """Return the factor with its sizes, not its arrays."""
         blocks = " | ".join(", ".join(self.effects[k] for k in block) for block in self.blocks)
         return f"GroupTerm({self.factor}: {self.n_levels} levels; effects: {blocks})"
+
+
+def named_term(
+    argument: str, value: object, groups: Sequence[GroupTerm], remedy: str = ""
+) -> GroupTerm:
+    """Find the grouping factor that an argument names."""
+    terms = {term.factor: term for term in groups}
+    if not isinstance(value, str) or value not in terms:
+        known = f"Grouping factors: {', '.join(terms)}." if terms else "It has none."
+        message = f"{argument}={shown(value)} is no grouping factor of the model. {known}"
+        raise BayesmixError(" ".join(filter(None, [message, remedy, suggest(value, terms)])))
+    return terms[value]

@@ -11,7 +11,8 @@ import pandas as pd
 
 from bayesmix.base.arguments import as_number, few, shown, true_or_false
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.base.errors import BayesmixError
+from bayesmix.design.groupterm import GroupTerm, named_term
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
 from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
-    from bayesmix.design.groupterm import GroupTerm
 
 __all__ = ["coef", "find_typical", "ranef", "selected"]
 
@@ -239,17 +239,7 @@ def _closest(values: FloatArray, target: float) -> int:
 
 def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
     """Return the grouping factor that was asked for, or all of them for None."""
-    if re is None:
-        return design.groups
-    terms = {term.factor: term for term in design.groups}
-    if not terms:
-        raise BayesmixError(f"re={shown(re)} is not usable: this model has no grouping factor.")
-    if not isinstance(re, str) or re not in terms:
-        raise BayesmixError(
-            f"Unknown grouping factor re={shown(re)}. Grouping factors: {', '.join(terms)}. "
-            f"{suggest(re, terms)}".rstrip()
-        )
-    return [terms[re]]
+    return design.groups if re is None else [named_term("re", re, design.groups)]
 
 
 def _probabilities(probs: Any) -> list[float]:

@@ -113,7 +113,7 @@ class TestLeastSquares:
         pd.testing.assert_frame_equal(
             own(spec, re="sample"), table.iloc[24:].reset_index(drop=True)
         )
-        with pytest.raises(BayesmixError, match="Unknown grouping factor re='plat'"):
+        with pytest.raises(BayesmixError, match="re='plat' is no grouping factor"):
             own(spec, re="plat")
 
     def test_weights(self):

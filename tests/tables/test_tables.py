@@ -364,7 +364,8 @@ def test_re_picks_one_factor(function: Callable[..., pd.DataFrame]):
         pd.testing.assert_frame_equal(table, expected)
     with pytest.raises(
         BayesmixError,
-        match=r"Unknown grouping factor re='shool'\. Grouping factors: school, school:term\. "
+        match=r"re='shool' is no grouping factor of the model\. "
+        r"Grouping factors: school, school:term\. "
         r"Did you mean 'school'\?",
     ):
         function(case, re="shool")
