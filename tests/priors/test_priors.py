@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.registry import get_family
 from bayesmix.priors.defaults import _cell_columns, resolve_priors
 from bayesmix.priors.forms import FORMS, form_of
@@ -264,16 +265,13 @@ def test_vectorise():
     assert vectorise([]) is None
 
 
-# Stand-ins for the design: the few fields that priors read.
+# Stand-ins for the design: what priors read.
 
 
-@dataclass(frozen=True)
-class Group:
-    factor: str
-    effects: tuple[str, ...]
-    Z: np.ndarray
-    blocks: tuple[tuple[int, ...], ...]
-    means: np.ndarray | None = None
+def group_of(factor, effects, Z, blocks):
+    """Make a grouping factor whose levels nobody reads."""
+    codes = np.zeros(len(Z), dtype=np.int64)
+    return GroupTerm(factor, (factor,), np.array(["a"]), codes, effects, Z, blocks)
 
 
 @dataclass(frozen=True)
@@ -281,7 +279,7 @@ class FakeDesign:
     y: np.ndarray
     X: np.ndarray
     terms: tuple[str, ...]
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GroupTerm, ...] = ()
     offset: np.ndarray | None = None
     weights: np.ndarray | None = None
     trials: np.ndarray | None = None
@@ -309,14 +307,14 @@ def columns(*parts):
 
 def student(correlated=True):
     blocks = ((0, 1),) if correlated else ((0,), (1,))
-    return Group("student", ("Intercept", "occasion"), columns(ONES, X1), blocks)
+    return group_of("student", ("Intercept", "occasion"), columns(ONES, X1), blocks)
 
 
 DESIGN = FakeDesign(
     Y,
     columns(ONES, X1, X2),
     ("Intercept", "occasion", "income"),
-    (student(), Group("school:ses", ("Intercept",), columns(ONES), ((0,),))),
+    (student(), group_of("school:ses", ("Intercept",), columns(ONES), ((0,),))),
 )
 SPLIT = FakeDesign(DESIGN.y, DESIGN.X, DESIGN.terms, (student(correlated=False), DESIGN.groups[1]))
 PATHS = [
@@ -397,7 +395,7 @@ def test_table_lists_one_row_per_parameter_in_order():
     [(4 * ONES, 4.0), (-4 * ONES, 4.0), (0.1 * ONES, 0.1), (0 * ONES, 1.0)],
 )
 def test_a_constant_column_counts_with_its_size(column, spread):
-    group = Group("g", ("Intercept", "c"), columns(ONES, column), ((0, 1),))
+    group = group_of("g", ("Intercept", "c"), columns(ONES, column), ((0, 1),))
     design = FakeDesign(Y, columns(ONES, column), ("Intercept", "c"), (group,))
     priors = resolve_priors(design, GAUSSIAN)
     assert priors.beta[0].parameters["sigma"] == pytest.approx(2.5 * S_Y / spread)
@@ -461,11 +459,11 @@ def test_indicators_in_a_model_with_an_intercept_are_slopes():
 
 
 def test_intercepts_of_each_cell_in_a_bar():
-    cells = Group("g", ("Intercept", *CELLS, "x"), columns(ONES, SES, X1), ((0,), (1, 2, 3, 4)))
+    cells = group_of("g", ("Intercept", *CELLS, "x"), columns(ONES, SES, X1), ((0,), (1, 2, 3, 4)))
     priors = resolve_priors(FakeDesign(Y, columns(ONES), ("Intercept",), (cells,)), GAUSSIAN)
     scales = [prior.parameters["scale"] for prior in priors.sd["g"]]
     assert scales == pytest.approx([S_Y] * 4 + [S_Y / X1.std(ddof=1)])
-    slopes = Group("g", ("Intercept", *CELLS[1:]), columns(ONES, SES[:, 1:]), ((0, 1, 2),))
+    slopes = group_of("g", ("Intercept", *CELLS[1:]), columns(ONES, SES[:, 1:]), ((0, 1, 2),))
     priors = resolve_priors(FakeDesign(Y, columns(ONES), ("Intercept",), (slopes,)), GAUSSIAN)
     assert priors.sd["g"][1].parameters["scale"] == pytest.approx(S_Y / SES[:, 1].std(ddof=1))
 
@@ -575,8 +573,8 @@ def test_a_reserved_word_is_a_path_and_not_a_column():
 
 def test_a_path_with_two_meanings_is_refused():
     groups = (
-        Group("a", ("Intercept", "b"), columns(ONES, X1), ((0, 1),)),
-        Group("a:b", ("Intercept",), columns(ONES), ((0,),)),
+        group_of("a", ("Intercept", "b"), columns(ONES, X1), ((0, 1),)),
+        group_of("a:b", ("Intercept",), columns(ONES), ((0,),)),
     )
     design = FakeDesign(Y, columns(ONES), ("Intercept",), groups)
     with pytest.raises(BayesmixError, match="'sd:a:b' has two meanings"):
