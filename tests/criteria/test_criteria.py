@@ -389,7 +389,7 @@ class TestLogo:
         fit = fitted("sleepstudy-slopes")
         with pytest.raises(BayesmixError, match=r"'subject' is no .*Did you mean 'Subject'"):
             fit.logo("subject")
-        with pytest.raises(BayesmixError, match="which has none"):
+        with pytest.raises(BayesmixError, match=r"of the model\. It has none"):
             fitted("sleepstudy-no-groups").logo("Subject")
         with pytest.raises(BayesmixError, match="one label for each of the 180 rows"):
             fit.logo(["a", "b"])
