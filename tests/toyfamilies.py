@@ -176,7 +176,23 @@ CUMULATIVE = Family(
     ),
 )
 
-TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, CUMULATIVE)
+# Failures before the first success: the parameter is the probability of a success, not the mean.
+
+
+GEOMETRIC = Family(
+    name="geometric",
+    parameters=(Parameter("p", UNIT, links=("logit",)),),
+    response=COUNTS,
+    density=lambda y, p, rows: p["p"].log + y * p["p"].complement.log,
+    mean=lambda p, rows: p["p"].complement.value / p["p"].value,
+    random=lambda rng, p, rows: rng.geometric(p["p"].value) - 1,
+    # PyMC counts the trials.
+    pymc=lambda p, rows: ("NegativeBinomial", {"n": 1.0, "p": p["p"].value}),
+    of_mean=lambda mean: 1 / (1 + mean),
+)
+
+
+TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, CUMULATIVE, GEOMETRIC)
 
 
 @dataclass(frozen=True)
@@ -211,6 +227,7 @@ CASES = (
         # The cutpoints are the intercepts.
         formula="y ~ 0 + x + (1 | g)",
     ),
+    Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
 )
 
 
@@ -227,6 +244,8 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
         case "zero_inflated_poisson":
             counts = (1 - p["psi"]) * stats.poisson(np.exp(eta)).pmf(y)
             return np.log(counts + p["psi"] * (y == 0))
+        case "geometric":
+            return stats.nbinom(1, special.expit(eta)).logpmf(y)
         case "negbinomial":
             k = p["shape"]
             return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
@@ -243,6 +262,8 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
+    if case.family == "geometric":
+        return np.exp(-eta)
     return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)
 
 

@@ -1,4 +1,4 @@
-"""What a family is: its parameters, and what must be computed of them.
+"""What a family is: its parameters, their links (the first is the default), what is computed.
 
 `FAMILIES` of `bayesmix.families.registry` has one for each distribution of the response. Everybody
 else asks a family what is said here and knows no more, so that a further one touches no other
@@ -56,6 +56,9 @@ class Family:
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.
+    of_mean : callable, optional
+        Mean response -> the first parameter, where this is not the mean itself: so the default
+        prior finds where the intercept is.
     residual : str, optional
         The parameter that is the sd of a residual on the scale of the response.
     weights : bool
@@ -82,6 +85,7 @@ class Family:
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
+    of_mean: Callable[[Any], Any] | None = None
     residual: str | None = None
     weights: bool = False
     link: str = ""

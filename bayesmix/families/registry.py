@@ -1,4 +1,4 @@
-"""The families by name. A further one is a file, and a line here."""
+"""The families by name, with a link if asked for. A further one is a file, and a line here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Levels that the fit did not have."""
+"""Levels that the fit did not have: which, and their error; `predict` draws their effects."""
 
 from __future__ import annotations
 

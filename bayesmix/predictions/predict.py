@@ -1,4 +1,4 @@
-"""Posterior to predictions: linear predictor, expected response, new response, for any rows.
+"""Posterior to predictions for any rows: `linpred`, `epred`, `predict`; draws new levels' effects.
 
 Rows are those of the fit or of new data, which are encoded as the fit's were. Work goes in blocks
 of rows, so that a summary of many rows never holds all of their draws.

@@ -60,7 +60,8 @@ def resolve_priors(
     Notes
     -----
     Defaults, with s_y the sd of the response where the link is the identity and 1 otherwise, and
-    m_y the link of its mean less the mean of the offset:
+    m_y the link of its mean less the mean of the offset (of `Family.of_mean` of it, where the first
+    parameter of the family is not the mean):
 
     ==============================  ==================================================
     Intercept, of centred columns   Normal(m_y, 2.5 s_y)
@@ -200,6 +201,8 @@ def _check_names(design: Design, family: Family) -> None:
 def _location(design: Design, family: Family) -> float:
     """Find where the intercept would be without other effects: the link of the mean response."""
     y, offset = design.y, design.offset
+    if family.of_mean is not None:
+        return _at_mean(design, family)
     if family.on_response_scale:
         return mean(y, design.weights) - (0.0 if offset is None else mean(offset))
     total = float(np.sum(y))
@@ -210,13 +213,36 @@ def _location(design: Design, family: Family) -> float:
         return math.log(total if total > 0 else 0.5) - exposure
     if not family.parameters[0].support.has_bounds:
         return 0.0  # a latent scale, on which the mean of the response has no place
+    return _at_mean(design, family)
+
+
+def _at_mean(design: Design, family: Family) -> float:
+    """Take the mean response, less the mean of the offset, to the scale of the linear predictor."""
+    y, offset = design.y, design.offset
     if family.binary:
         trials = float(len(y) if design.trials is None else np.sum(design.trials))
         nearest = 0.5 / (trials + 1)  # all failures or all successes, where the link is infinite
-        average = min(max(total / trials, nearest), 1 - nearest)
+        average = min(max(float(np.sum(y)) / trials, nearest), 1 - nearest)
     else:
         average = mean(y, design.weights)
-    return float(LINKS[family.link].function(average)) - (0.0 if offset is None else mean(offset))
+    with np.errstate(all="ignore"):
+        value = average if family.of_mean is None else family.of_mean(np.float64(average))
+        location = float(LINKS[family.link].function(value))
+    if math.isfinite(average) and not math.isfinite(location):
+        raise _no_location(family, average)
+    return location - (0.0 if offset is None else mean(offset))
+
+
+def _no_location(family: Family, average: float) -> BayesmixError:
+    """Make the error for a family whose first parameter cannot be what the mean response is."""
+    first = family.parameters[0].name
+    from_mean = "the mean response" if family.of_mean is None else "of_mean of the mean response"
+    return BayesmixError(
+        f"Family {family.name!r} has no finite default prior of the intercept: it is at the link "
+        f"{family.link} of {from_mean}, {average:g}, where '{first}' cannot be. Give the family "
+        f"of_mean, a function from the mean response to '{first}': for a probability of success "
+        "in counts of failures, of_mean=lambda mean: 1 / (1 + mean)."
+    )
 
 
 def _population_defaults(X: FloatArray, location: float, scale: float, cells: bool) -> list[Prior]:

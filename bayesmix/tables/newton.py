@@ -72,12 +72,20 @@ class Likelihood(NamedTuple):
     def near_response(self, known: FloatArray) -> FloatArray:
         """Linear predictors near each response, away from the edge; `known` on a latent scale."""
         support, link = self.family.parameters[0].support, LINKS[self.family.link]
+        if self.family.of_mean is not None:
+            near = self._share() if self.family.binary else self.y + 0.5
+            with np.errstate(all="ignore"):
+                start = np.asarray(link.near(self.family.of_mean(near)))
+            return np.where(np.isfinite(start), start, known)
         if support == UNIT:
-            trials = 1.0 if self.trials is None else self.trials
-            return np.asarray(link.near((self.y + 0.5) / (trials + 1.0)))
+            return np.asarray(link.near(self._share()))
         if support == POSITIVE:
             return np.asarray(link.near(self.y + 0.5))
         return self.y if self.family.on_response_scale else known
+
+    def _share(self) -> FloatArray:
+        trials = 1.0 if self.trials is None else self.trials
+        return np.asarray((self.y + 0.5) / (trials + 1.0))
 
 
 def maximum_likelihood(

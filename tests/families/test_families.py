@@ -1,18 +1,27 @@
 """Families: densities and draws against PyMC and against closed forms, checks of the response."""
 
+import itertools
 import pickle
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import integrate, stats
+from scipy.special import logit
 
+import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.engines.nuts.tensors import tensor_functions
-from bayesmix.families.family import Family
+from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.links import LINKS
-from bayesmix.families.registry import FAMILIES, get_family
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.registry import FAMILIES, get_family, is_known
+from bayesmix.families.supports import UNIT
+from toyfamilies import TOYS
 
 
 @dataclass(frozen=True)
@@ -56,7 +65,39 @@ CASES = [
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 
-cases = pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.family}-{case.link}")
+# Families of other tests, and of the design document, for which these tests must be right as well.
+_HALVES = (0.5, 2.5, -1.0, 40.0)
+OTHERS = [
+    Case("laplace", "identity", _HALVES, {"scale": 1.5}, None),
+    Case("student", "identity", _HALVES, {"sigma": 1.3, "nu": 4.5}, None),
+    Case("zero_inflated_poisson", "log", _COUNTS, {"psi": 0.3}, None),
+    Case("negbinomial", "log", _COUNTS, {"shape": 1.7}, None),
+    Case("geometric", "logit", _COUNTS, {}, None),
+    Case("cumulative", "logit", (0.0, 3.0, 1.0, 2.0), {"cutpoint": np.array([-1, 0.2, 1.5])}, None),
+]
+
+
+def of_the_document() -> Family:
+    """The family that the design document shows as the example of a file."""
+    document = Path(__file__).parents[2] / "docs" / "design.md"
+    text = document.read_text(encoding="utf-8")
+    code = text.partition("`families/laplace.py`:\n\n```python\n")[2].partition("```")[0]
+    names: dict[str, Any] = {}
+    exec(code, names)
+    return names["LAPLACE"]
+
+
+@pytest.fixture(autouse=True)
+def registered(request, monkeypatch):
+    """Those other families by name, for the tests of every case."""
+    if "case" in request.fixturenames:
+        for family in (of_the_document(), *TOYS):
+            monkeypatch.setitem(ENTRIES, family.name, family)
+
+
+cases = pytest.mark.parametrize(
+    "case", [*CASES, *OTHERS], ids=lambda case: f"{case.family}-{case.link}"
+)
 
 
 def test_every_family_and_link_has_a_case():
@@ -71,7 +112,7 @@ def test_facts(case):
     assert made.has_residual_sd == case.has_residual_sd
     assert made.trials == (case.trials is not None)
     assert made.auxiliary == tuple(case.auxiliary)
-    assert made.discrete == (case.family != "gaussian")
+    assert made.discrete == all(number.is_integer() for number in case.y)
     assert made.on_response_scale == (case.link == "identity")
 
 
@@ -82,7 +123,9 @@ def test_log_density_is_that_of_pymc(case):
     name, arguments = made.pymc(made.values(ETA, case.auxiliary), made.rows(**case.rows))
     assert name == made.distribution
     value = y.astype(int) if made.discrete else y
-    variable = getattr(pm, name).dist(**arguments)
+    # PyMC takes Python's numbers for single precision.
+    doubles = {name: np.asarray(value, dtype=np.float64) for name, value in arguments.items()}
+    variable = getattr(pm, name).dist(**doubles)
     expected = pm.logp(variable, value).eval(mode="FAST_COMPILE")
     actual = made.log_density(y, ETA, case.auxiliary, **case.rows)
     assert actual.shape == (4,)
@@ -102,39 +145,71 @@ def test_values_serve_tensors_as_they_serve_arrays(case):
     _, tensors = made.pymc(values, made.rows(**rows))
     _, arrays = made.pymc(made.values(ETA, case.auxiliary), made.rows(**case.rows))
     assert tensors.keys() == arrays.keys()
-    for name, tensor in tensors.items():
-        assert_allclose(tensor.eval(mode="FAST_COMPILE"), arrays[name])
+    for name, tensor in tensors.items():  # or a constant
+        assert_allclose(pt.as_tensor(tensor).eval(mode="FAST_COMPILE"), arrays[name])
+
+
+def density_at(case: Case, row: int):
+    """The density of one row, of any response."""
+
+    def density(y: float) -> float:
+        every = case.made.log_density(np.full(4, y), ETA, case.auxiliary, **case.rows)
+        return float(np.exp(every[row]))
+
+    return density
+
+
+def shares_of_values(draws, density):
+    """How often each value was drawn, and how probable it is."""
+    values, counts = np.unique(draws, return_counts=True)
+    return counts / len(draws), np.array([density(value) for value in values])
+
+
+def shares_of_intervals(draws, density):
+    """How often half of the draws fall between quantiles of the others, and how probable it is."""
+    first, second = np.split(draws, 2)
+    edges = np.quantile(first, np.linspace(0.01, 0.99, 25))
+    p = [integrate.quad(density, *ends, limit=200)[0] for ends in itertools.pairwise(edges)]
+    return np.histogram(second, edges)[0] / len(second), np.array(p)
 
 
 @cases
 def test_draws_follow_the_density(case):
     made = case.made
-    rng = np.random.default_rng(1)
-    draws = made.draw(rng, np.tile(ETA, (20_000, 1)), case.auxiliary, **case.rows)
+    draws = made.draw(
+        np.random.default_rng(1), np.tile(ETA, (20_000, 1)), case.auxiliary, **case.rows
+    )
     assert draws.shape == (20_000, 4)
     assert draws.dtype == np.float64
-    if made.discrete:
-        for i, eta in enumerate(ETA):
-            values, counts = np.unique(draws[:, i], return_counts=True)
-            trials = None if case.trials is None else np.array(case.trials)[i]
-            log_p = made.log_density(values, np.full(values.shape, eta), trials=trials)
-            p = np.exp(log_p)
-            # Five binomial standard errors, and a floor of a few counts for rare values.
-            assert np.all(np.abs(counts / 20_000 - p) < 5 * np.sqrt(p / 20_000) + 3e-4)
-        trials = case.rows["trials"]
-        assert_allclose(draws.mean(axis=0), made.expectation(ETA, trials), rtol=0.05, atol=0.01)
-    else:
-        weights = np.ones(4) if case.weights is None else np.array(case.weights)
-        sd = case.auxiliary["sigma"] / np.sqrt(weights)
-        for i in range(4):
-            assert stats.kstest(draws[:, i], stats.norm(ETA[i], sd[i]).cdf).pvalue > 1e-3
+    shares_of = shares_of_values if made.discrete else shares_of_intervals
+    for row in range(4):
+        share, p = shares_of(draws[:, row], density_at(case, row))
+        # Five binomial standard errors, and a floor of a few counts for rare values.
+        assert np.all(np.abs(share - p) < 5 * np.sqrt(p / 10_000) + 3e-4)
+
+
+@cases
+def test_draws_have_the_mean(case):
+    made = case.made
+    draws = made.draw(
+        np.random.default_rng(2), np.tile(ETA, (20_000, 1)), case.auxiliary, **case.rows
+    )
+    mean = made.expectation(ETA, auxiliary=case.auxiliary, **case.rows)
+    if mean.ndim > 1:  # probabilities of categories
+        draws = draws[..., np.newaxis] == np.arange(mean.shape[1])
+    error = draws.std(axis=0) / np.sqrt(len(draws))
+    assert np.all(np.abs(draws.mean(axis=0) - mean) < 5 * error)
 
 
 @cases
 def test_draws_of_parameters_broadcast(case):
     made, y = case.made, np.array(case.y)
     eta = np.stack([ETA, ETA + 1, ETA - 1])
-    auxiliary = {name: np.array([[1.0], [2.0], [3.0]]) for name in case.auxiliary}
+    factor = np.array([1.0, 1.02, 1.1])
+    auxiliary = {
+        name: np.multiply.outer(factor, np.asarray(value)).reshape(3, 1, *np.shape(value))
+        for name, value in case.auxiliary.items()
+    }
     together = made.log_density(y, eta, auxiliary, **case.rows)
     alone = [
         made.log_density(y, row, {name: draws[i] for name, draws in auxiliary.items()}, **case.rows)
@@ -142,6 +217,19 @@ def test_draws_of_parameters_broadcast(case):
     ]
     assert_allclose(together, np.stack(alone), rtol=1e-14)
     assert made.draw(np.random.default_rng(0), eta, auxiliary, **case.rows).shape == (3, 4)
+
+
+@cases
+def test_closed_slopes_are_those_of_differences(case):
+    made, first = case.made, case.made.parameters[0].name
+    if made.closed_slopes is None:
+        return
+    y, rows = np.array(case.y), made.rows(**case.rows)
+    p = made.values(ETA, case.auxiliary)
+    closed = made.slopes(y, p, rows, first)[first]
+    ours = replace(made, closed_slopes=None).slopes(y, p, rows, first)[first]
+    assert_allclose(closed.score, ours.score, rtol=1e-7, atol=1e-8)
+    assert_allclose(closed.information, ours.information, rtol=1e-5, atol=1e-6)
 
 
 @cases
@@ -155,6 +243,7 @@ def test_same_seed_same_draws(case):
 @cases
 def test_pickles_by_name(case):
     made = case.made
+    assert is_known(made)
     copy = pickle.loads(pickle.dumps(made))
     assert copy == made
     assert copy.link == case.link
@@ -325,3 +414,48 @@ def test_what_the_density_needs_is_asked_for_by_name():
         get_family("binomial").draw(np.random.default_rng(0), [1.0])
     with pytest.raises(BayesmixError, match="takes no weights"):
         get_family("poisson").rows(weights=np.ones(3))
+
+
+GEOMETRIC = next(family for family in TOYS if family.name == "geometric")
+FAILURES = pd.DataFrame({"y": [0, 3, 2, 7, 1, 5], "x": [0.5, 2.5, -1.0, 4.0, 1.0, 0.0]})
+
+
+@pytest.mark.parametrize(
+    ("links", "of_mean", "location"),
+    [
+        (("logit",), lambda mean: 1 / (1 + mean), logit(1 / 4)),
+        (("probit",), lambda mean: 1 / (1 + mean), stats.norm.ppf(1 / 4)),
+        (("log",), lambda mean: 1 / mean, -np.log(3)),
+        (("identity",), lambda mean: -mean, -3),
+    ],
+)
+@pytest.mark.parametrize("offset", [0.0, 0.5])
+def test_where_the_intercept_is_when_the_first_parameter_is_not_the_mean(
+    links, of_mean, location, offset
+):
+    made = replace(
+        GEOMETRIC, parameters=(Parameter("p", UNIT, links=links),), of_mean=of_mean, link=""
+    )
+    data = FAILURES.assign(known=offset)
+    spec = bm.prepare("y ~ x + offset(known)", data, family=made)
+    assert spec.priors.intercept.parameters["mu"] == pytest.approx(location - offset)
+
+
+@pytest.mark.parametrize("of_mean", [None, lambda mean: 1 + mean, lambda mean: 1 / (mean - 3)])
+def test_a_default_of_the_intercept_that_is_not_finite_is_told(of_mean):
+    made = replace(GEOMETRIC, of_mean=of_mean)
+    message = r"Family 'geometric' has no .*mean response, 3, where 'p' cannot be. Give .*of_mean="
+    with pytest.raises(BayesmixError, match=message):
+        bm.prepare("y ~ x", FAILURES, family=made)
+
+
+def test_the_family_of_the_design_document(monkeypatch):
+    laplace, sleepstudy = of_the_document(), bm.load_dataset("sleepstudy")
+    monkeypatch.setitem(ENTRIES, "laplace", laplace)
+    y, eta = np.array([-1.0, 0.4, 3.0]), np.array([0.2, 0.4, 0.6])
+    expected = stats.laplace(eta, 1.5).logpdf(y)
+    assert_allclose(laplace.log_density(y, eta, {"scale": 1.5}), expected, rtol=1e-12)
+    spec = bm.prepare("Reaction ~ Days + (Days | Subject)", sleepstudy, family="laplace")
+    scale = spec.priors.auxiliary["scale"].parameters["scale"]
+    assert scale == pytest.approx(sleepstudy["Reaction"].std())
+    assert "scale" in {variable.name for variable in spec.build().free_RVs}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
-from scipy import stats
 from scipy.special import logsumexp
 
 import bayesmix as bm
@@ -28,7 +26,6 @@ from bayesmix.engines.scaling import Units
 from bayesmix.families.family import ENTRIES
 from bayesmix.families.links import ARRAYS, LINKS
 from bayesmix.families.parameters import Sizes
-from bayesmix.families.registry import FAMILIES
 from bayesmix.families.slopes import difference
 from bayesmix.families.supports import ORDERED, POSITIVE, REAL, UNIT, above
 from bayesmix.families.values import Value
@@ -54,6 +51,9 @@ from toyfamilies import (
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda case: case.family)
 toys = pytest.mark.parametrize("case", CASES[2:], ids=lambda case: case.family)
+with_auxiliary = pytest.mark.parametrize(
+    "case", [case for case in CASES[2:] if case.auxiliary], ids=lambda case: case.family
+)
 
 
 @pytest.fixture
@@ -117,19 +117,6 @@ class TestDistribution:
             assert_allclose(score, (above_ - below) / (2 * step), rtol=1e-5, atol=1e-6)
             second = (above_ - 2 * middle + below) / step**2
             assert_allclose(information, -second, rtol=1e-4, atol=1e-5)
-
-    @pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
-    def test_closed_slopes_are_those_of_differences(self, family):
-        trials = np.full(4, 5.0) if family.trials else None
-        y = np.array([0.0, 1.0, 1.0, 0.0])
-        for link in family.links:
-            made = bm.get_family(family, link)
-            p = made.values(np.array([-1.0, 0.2, 2.5, 0.7]), dict.fromkeys(made.auxiliary, 1.4))
-            rows = made.rows(trials=trials)
-            closed = made.slopes(y, p, rows, "mu")["mu"]
-            ours = replace(made, closed_slopes=None).slopes(y, p, rows, "mu")["mu"]
-            assert_allclose(closed.score, ours.score, rtol=1e-8, atol=1e-9)
-            assert_allclose(closed.information, ours.information, rtol=1e-6, atol=1e-7)
 
     def test_differences_of_a_known_function(self):
         at = np.array([-2.0, 0.0, 30.0])
@@ -254,7 +241,7 @@ class TestPipeline:
             fit.save(tmp_path / "fit")
         assert not (tmp_path / "fit").exists()
 
-    @toys
+    @with_auxiliary
     def test_draws_out_of_their_support_do_not_come_back(self, case, tmp_path):
         name = list(case.auxiliary)[-1]
         fit = a_fit(case)
@@ -508,7 +495,7 @@ class TestFigures:
             prior = next(line for line in one.lines if line.get_label() == "prior")
             assert (prior.get_ydata() > 0).any()
 
-    @toys
+    @with_auxiliary
     def test_chains(self, case):
         assert a_fit(case).plot_trace(labels_of(case)).shape == (len(labels_of(case)), 2)
 
@@ -543,24 +530,6 @@ def test_supports(support, inside, outside, edge):
     assert all(support.holds(one) for one in inside)
     assert not any(support.holds(one) for one in outside)
     assert all(support.may_hold(one) for one in [*inside, *edge])
-
-
-def test_the_family_of_the_design_document(monkeypatch):
-    sleepstudy = bm.load_dataset("sleepstudy")
-    document = Path(__file__).parents[2] / "docs" / "design.md"
-    text = document.read_text(encoding="utf-8")
-    code = text.partition("`families/laplace.py`:\n\n```python\n")[2].partition("```")[0]
-    names: dict[str, Any] = {}
-    exec(code, names)
-    laplace = names["LAPLACE"]
-    monkeypatch.setitem(ENTRIES, "laplace", laplace)
-    y, eta = np.array([-1.0, 0.4, 3.0]), np.array([0.2, 0.4, 0.6])
-    expected = stats.laplace(eta, 1.5).logpdf(y)
-    assert_allclose(laplace.log_density(y, eta, {"scale": 1.5}), expected, rtol=1e-12)
-    spec = bm.prepare("Reaction ~ Days + (Days | Subject)", sleepstudy, family="laplace")
-    scale = spec.priors.auxiliary["scale"].parameters["scale"]
-    assert scale == pytest.approx(sleepstudy["Reaction"].std())
-    assert "scale" in {variable.name for variable in spec.build().free_RVs}
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from scipy.special import log_ndtr
 
 from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
 from bayesmix.families.registry import FAMILIES, get_family
 from bayesmix.families.values import Rows
 from toyfamilies import CASES, CUMULATIVE, TOYS
@@ -25,6 +26,15 @@ ours = pytest.mark.parametrize("family", OURS, ids=repr)
 binary = pytest.mark.parametrize("family", BINARY, ids=repr)
 
 
+def auxiliary_of(parameter: Parameter) -> np.ndarray:
+    """Numbers of a parameter: those of the cases, or one inside its support."""
+    if parameter.name in AUXILIARY:
+        return np.asarray(AUXILIARY[parameter.name])
+    lower, upper = parameter.support.bounds
+    room = upper - lower if np.isfinite(upper - lower) else 2.5
+    return np.asarray((lower if np.isfinite(lower) else 0.0) + 0.4 * room)
+
+
 def rows_of(family: Family, rng: np.random.Generator) -> Rows:
     weights = rng.uniform(0.3, 3.0, N) if family.weights else None
     return family.rows(weights, rng.integers(1, 9, N) if family.trials else None)
@@ -37,7 +47,8 @@ def point(family: Family, seed: int = 1, spread: float = 1.5):
     eta = rng.normal(0.0, spread, (N, CHAINS))
     factor = rng.uniform(0.9, 1.1, CHAINS)
     auxiliary = {
-        name: np.multiply.outer(np.asarray(AUXILIARY[name]), factor) for name in family.auxiliary
+        parameter.name: np.multiply.outer(auxiliary_of(parameter), factor)
+        for parameter in family.parameters[1:]
     }
     first = {name: value[..., 0] for name, value in auxiliary.items()}
     y = family.draw(rng, rng.normal(0.0, spread, N), first, rows.weights, rows.trials)

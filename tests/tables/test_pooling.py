@@ -397,7 +397,7 @@ class TestMaximumLikelihood:
 
     def test_every_family_has_its_regressions(self):
         links = {(family.name, link) for family in FAMILIES.values() for link in family.links}
-        assert links == {("gaussian", "identity"), ("poisson", "log")} | {
+        assert links >= {("gaussian", "identity"), ("poisson", "log")} | {
             (name, link) for name in ("bernoulli", "binomial") for link in BINARY_LINKS
         }
 
