@@ -40,11 +40,17 @@ FLOORS = (
     "data",
     "__init__",
 )
-MODULES = tuple(
-    ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
-    for path in sorted(PACKAGE.rglob("*.py"))
-    if path.parent == PACKAGE or path.name != "__init__.py"
-)
+FACE = "__init__"
+
+
+def module_of(path: Path) -> str:
+    """``tables.page``, ``tables`` for the ``__init__.py`` of a folder, FACE for the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+PATHS = {module_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+MODULES = tuple(PATHS)
 LIBRARIES = {"formulae", "numpy", "pandas", "scipy", "threadpoolctl"}
 PYMC_DOORS = {
     "priors.distributions",
@@ -58,6 +64,8 @@ PYMC_DOORS = {
 }
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
 ARVIZ_DOORS = {"criteria.elpd"}
+# Private names of other libraries that are reached for, those of formulae's terms among them.
+FOREIGN = {"_component", "_intermediate_data", "_knots", "_getframe", "_replace"}
 
 
 def floor(module: str) -> int:
@@ -65,16 +73,24 @@ def floor(module: str) -> int:
 
 
 def parsed(module: str) -> ast.Module:
-    path = PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(PATHS[module].read_text(encoding="utf-8"))
 
 
 def imported(node: ast.AST) -> list[str]:
+    """Names that a node imports, or that its text has import_module import."""
     match node:
         case ast.Import(names=names):
-            return [alias.name for alias in names]
+            # ``import bayesmix.base.words`` binds the face, and ``as words`` does not.
+            faces = [alias.name.partition(".")[0] for alias in names if alias.asname is None]
+            return [
+                *(alias.name for alias in names),
+                *(face for face in faces if face == "bayesmix"),
+            ]
         case ast.ImportFrom(module=str(module), names=names, level=0):
             return [module, *(f"{module}.{alias.name}" for alias in names)]
+        case ast.Call(func=func, args=[ast.Constant(value=str(name)), *_]):
+            called = ast.unparse(func).rpartition(".")[2]
+            return [name] if called in ("import_module", "__import__") else []
     return []
 
 
@@ -93,10 +109,23 @@ def imports(node: ast.AST, *, deferred: bool) -> set[str]:
 
 
 def arrows(module: str, tree: ast.AST) -> set[str]:
-    """Modules of the package that a module names in any import: deferred, or for types only."""
+    """Modules of the package that a module names in any import: deferred, or for types only.
+
+    A folder's ``__init__.py`` is imported with each of its files; text that is the name of a module
+    counts, since much can import it.
+    """
     named = {name for node in ast.walk(tree) for name in imported(node)}
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    named |= {text for text in texts if isinstance(text, str) and text.startswith("bayesmix.")}
     inside = {name.removeprefix("bayesmix.") for name in named if name.startswith("bayesmix.")}
-    return inside & set(MODULES) - {module}
+    inside |= {name.rpartition(".")[0] for name in inside & set(MODULES)} - set(packages_of(module))
+    return (inside | {FACE} if "bayesmix" in named else inside) & set(MODULES) - {module}
+
+
+def packages_of(module: str) -> list[str]:
+    """Folders that a module is in, from the innermost outwards."""
+    folder = module.rpartition(".")[0]
+    return [folder, *packages_of(folder)] if folder else []
 
 
 def upward(module: str, tree: ast.AST) -> set[str]:
@@ -113,15 +142,38 @@ def circle(graph: dict[str, set[str]]) -> list[str]:
     return []
 
 
+def is_private(name: object) -> bool:
+    parts = name.split(".") if isinstance(name, str) else []
+    return any(part.startswith("_") and not part.startswith("__") for part in parts)
+
+
 def private_names(tree: ast.AST) -> list[str]:
-    """Names of other modules that these keep to themselves."""
-    return [
-        f"{node.module}.{alias.name}"
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("bayesmix")
-        for alias in node.names
-        if alias.name.startswith("_") and not alias.name.startswith("__")
-    ]
+    """Names that other modules keep to themselves: imported, or reached for through an object."""
+    nodes = list(ast.walk(tree))
+    froms = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    ours = [node for node in froms if any(name.startswith("bayesmix") for name in imported(node))]
+    bound = {alias.asname or alias.name.partition(".")[0] for node in ours for alias in node.names}
+    found = [name for node in ours for name in imported(node) if is_private(name)]
+    own = {
+        getattr(node, "name", getattr(node, "attr", getattr(node, "id", None)))
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        or isinstance(getattr(node, "ctx", None), ast.Store)
+    }
+    for node in nodes:
+        match node:
+            case ast.Attribute(value=value, attr=attr) if is_private(attr):
+                is_bound = ast.unparse(value).partition(".")[0] in bound
+                if is_bound or attr not in own | FOREIGN:
+                    found.append(ast.unparse(node))
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=name), *_]):
+                found += [name] * (is_private(name) and name not in FOREIGN)
+    return found
+
+
+def relative_imports(tree: ast.AST) -> list[str]:
+    nodes = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom))
+    return [ast.unparse(node) for node in nodes if node.level]
 
 
 def in_fresh_python(code: str) -> str:
@@ -146,6 +198,7 @@ def test_imports_go_down(module):
     tree = parsed(module)
     assert not upward(module, tree)
     assert not private_names(tree)
+    assert not relative_imports(tree)
 
 
 def test_no_circle_of_files():
@@ -159,10 +212,54 @@ def test_what_these_tests_would_see():
         "def f():\n    from bayesmix.tables.page import Summary",
         "if TYPE_CHECKING:\n    from bayesmix.tables.page import Summary",
         "import bayesmix.tables.page",
+        "import bayesmix.tables.page as page",
+        "importlib.import_module('bayesmix.tables.page')",
+        "def f():\n    import_module('bayesmix.tables.page')",
+        "page = sys.modules['bayesmix.tables.page']",
     ):
-        assert upward("design.design", ast.parse(text)) == {"tables.page"}
+        assert upward("design.design", ast.parse(text)) - {FACE} == {"tables", "tables.page"}
+    for text in (
+        "import bayesmix.tables as tables",
+        "from bayesmix import tables",
+        "from bayesmix.tables import Anything",
+        "def f():\n    import_module('bayesmix.tables')",
+    ):
+        assert upward("design.design", ast.parse(text)) - {FACE} == {"tables"}
+    for text in (
+        "import bayesmix as bm",
+        "import bayesmix",
+        "import bayesmix.base.words",
+        "from bayesmix import fit",
+        "def f():\n    from bayesmix import fit",
+        "importlib.import_module('bayesmix')",
+    ):
+        assert upward("design.design", ast.parse(text)) == {FACE}
+    assert upward("base", ast.parse("from bayesmix.tables import page")) == {
+        "tables",
+        "tables.page",
+    }
+    assert arrows("tables.page", ast.parse("import bayesmix.tables.newton as newton")) == {
+        "tables.newton"
+    }
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}})
-    assert private_names(ast.parse("from bayesmix.design.design import _x"))
+    for text in (
+        "from bayesmix.design.design import _x",
+        "import bayesmix.design._x as x",
+        "from bayesmix.frames import columns\ncolumns._KEPT",
+        "from bayesmix.frames import columns\n_KEPT = columns._KEPT",
+        "import bayesmix.frames.columns as c\ndef f():\n    return c._KEPT",
+        "from bayesmix.frames import columns\ngetattr(columns, '_KEPT')",
+        "from bayesmix.families.family import Family\nFamily._difference",
+        "def f(family):\n    return family._difference",
+    ):
+        assert private_names(ast.parse(text))
+    assert not private_names(ast.parse("class A:\n    def _b(self):\n        self._b()"))
+    assert relative_imports(ast.parse("def f():\n    from ..tables import page"))
+
+
+def test_every_file_is_looked_at():
+    assert {"tables", "tables.page", "engines.exact", "fitting", FACE} <= set(MODULES)
+    assert set(PATHS.values()) == set(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("module", MODULES)
