@@ -342,6 +342,8 @@ COLUMNS = [
         change=lambda data: data.assign(Intercept=data.x)),
     bad("Intercept alone", "y ~ 0 + Intercept", "No effect can be called 'Intercept'", "Rename",
         change=lambda data: data.assign(Intercept=data.x)),
+    bad("factor called Residual", "y ~ x + (1 | Residual)", "'Residual'.* sigma", "Rename",
+        change=lambda data: data.assign(Residual=data.g)),
     bad("response too large", MODEL, "The sd of the response 'y'", "divide by 1e199",
         change=lambda data: data.assign(y=1e200 * data.y)),
     bad("reference that is no level", "y ~ C(ses, Treatment('poor'))", "'poor' is", "Write one"),

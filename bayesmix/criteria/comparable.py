@@ -27,7 +27,10 @@ def check_models(models: Mapping[str, Any], ic: str | None) -> str:
     if ic is not None:
         one_of("ic", ic, NAMES)
     if len(models) < 2:
-        raise BayesmixError(f"Comparing needs two models or more; got {len(models)}.")
+        raise BayesmixError(
+            f"Comparing needs two models or more; got {len(models)}. Give them one after the "
+            "other, compare(a, b), or in a mapping with names, compare({'a': a, 'b': b})."
+        )
     kinds = {}
     for name, model in models.items():
         if not isinstance(name, str):

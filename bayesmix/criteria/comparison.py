@@ -160,6 +160,7 @@ _TAKES = (
 
 def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any]:
     """Give names to models that came without: their formulas, or numbers."""
+    _check_keywords(options)
     if not models and "models" in options:
         models = (options.pop("models"),)
     if len(models) == 1 and not isinstance(models[0], Fitted) and not is_result(models[0]):
@@ -179,6 +180,21 @@ def _named(models: tuple[Any, ...], options: dict[str, Any]) -> Mapping[str, Any
     if short and len(set(formulas)) == len(formulas):
         return dict(zip(formulas, models, strict=True))
     return {f"model {i}": model for i, model in enumerate(models, 1)}
+
+
+def _check_keywords(options: Mapping[str, Any]) -> None:
+    """Raise for models that came as keywords, which are options."""
+    named = [
+        name
+        for name, value in options.items()
+        if name != "models" and (isinstance(value, Fitted) or is_result(value))
+    ]
+    if named:
+        mapping = ", ".join(f"{name!r}: ..." for name in named)
+        raise BayesmixError(
+            f"compare takes names of models in a mapping, and got models as the keywords "
+            f"{', '.join(named)}. Write compare({{{mapping}}}), with all models in it."
+        )
 
 
 def _are_names(index: pd.Index[Any]) -> bool:

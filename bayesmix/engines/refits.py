@@ -36,8 +36,15 @@ def uncorrelated[F: Fitted](fit: F) -> F:
     -------
     MixedFit
 
+    Raises
+    ------
+    BayesmixError
+        The new model cannot be sampled with the options of the fit: its method, sampler or size.
+
     Warns
     -----
+    ConvergenceWarning
+        The draws should not be trusted yet.
     DesignWarning
         The zero of a covariate is far from the data, and the new model depends on it.
 

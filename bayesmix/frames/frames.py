@@ -11,6 +11,7 @@ import contextlib
 import dataclasses
 import decimal
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,11 +19,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, short
 
 __all__ = ["Frame", "joined", "open_frame", "plain_index", "plain_series", "row_values"]
 
 _KNOWN = "pandas, polars, pyarrow, Dask, DuckDB or another one that narwhals reads"
+_READERS = {
+    ".parquet": "read_parquet",
+    ".feather": "read_feather",
+    ".xls": "read_excel",
+    ".xlsx": "read_excel",
+    ".json": "read_json",
+    ".dta": "read_stata",
+    ".sav": "read_spss",
+}
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -367,11 +378,18 @@ def _type_name(data: object) -> str:
 
 
 def _no_frame(data: object, name: str) -> BayesmixError:
-    convert = (
-        f"Pass {name}.to_pandas()."
-        if hasattr(data, "to_pandas")
-        else f"Make one with pd.DataFrame({name})."
-    )
+    if isinstance(data, str | os.PathLike):
+        convert = f"Read the file first: {name} = pd.{_reader(data)}({shown(str(data))})."
+    elif hasattr(data, "to_pandas"):
+        convert = f"Pass {name}.to_pandas()."
+    else:
+        convert = f"Make one with pd.DataFrame({name})."
     return BayesmixError(
         f"{name} must be a data frame ({_KNOWN}); got {type(data).__name__}. {convert}"
     )
+
+
+def _reader(path: str | os.PathLike[str]) -> str:
+    """Name the function of pandas that reads a file with such a name."""
+    suffix = os.path.splitext(os.fspath(path))[1].lower()
+    return _READERS.get(suffix, "read_csv")

@@ -185,6 +185,11 @@ def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[
 
 def _check_names(design: Design, family: Family) -> None:
     """Raise for columns with the name of a parameter, which families by name make way for."""
+    if family.has_residual_sd and any(group.factor == "Residual" for group in design.groups):
+        raise BayesmixError(
+            f"No grouping factor can be called 'Residual': that is the row of {family.residual} in "
+            "the table of variance components. Rename that column of the data."
+        )
     unknown = set(family.auxiliary) - parameter_names()
     if not unknown:
         return

@@ -114,7 +114,7 @@ def _restore_column(plain: dict[str, Plain], index: pd.Index[Any]) -> pd.Series[
         case {"kind": "objects", "values": list(values)}:
             require(all(type(one) in _SIMPLE for one in values), "a column of objects")
             column = np.array([*values, None], dtype=object)[:-1]
-        case {"kind": "values" | "intervals" | "categories" | "moments"}:
+        case {"kind": "values" | "intervals" | "categories" | "moments" | "dates"}:
             column = restore_index(plain, len(index))
         case _:
             require(False, "a column of an unknown kind")

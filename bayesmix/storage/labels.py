@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import Any
 
@@ -12,7 +13,7 @@ from bayesmix.storage.archive import require
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.records import mapping
 
-__all__ = ["DTYPES", "plain_index", "plain_labels", "restore_index"]
+__all__ = ["DTYPES", "plain_index", "plain_labels", "restore_index", "saved_as_text"]
 
 # Those that are not NumPy's, with text.
 DTYPES = re.compile(r"object|str|string|boolean|U?Int(8|16|32|64)|Float(32|64)")
@@ -23,15 +24,29 @@ _SIMPLE = str | int | float | bool | None
 
 
 def plain_labels(index: pd.Index[Any]) -> dict[str, Plain]:
-    """Keep labels of rows exactly where they are numbers, text, times or intervals, else as text.
+    """Keep labels exactly where they are numbers, text, dates, times or intervals, else as text.
 
     The labels only name the rows of predictions, so that an odd one is no reason to fail.
     """
     plain = plain_index(index)
-    is_object = plain.get("kind") == "values" and plain["values"].dtype == object
-    if is_object and not all(isinstance(value, _SIMPLE) for value in plain["values"].tolist()):
+    if _of_no_word(plain):
         return plain_index(pd.Index([str(value) for value in index], name=index.name))
     return plain
+
+
+def saved_as_text(index: pd.Index[Any]) -> list[Any]:
+    """List labels that a file has no word for, so that text stands for all of their index."""
+    if isinstance(index, pd.MultiIndex):
+        return [label for level in index.levels for label in saved_as_text(level)]
+    if isinstance(index, pd.CategoricalIndex):
+        return saved_as_text(index.categories)
+    return _of_no_word(plain_index(index))
+
+
+def _of_no_word(plain: dict[str, Plain]) -> list[Any]:
+    if plain.get("kind") != "values" or plain["values"].dtype != object:
+        return []
+    return [value for value in plain["values"].tolist() if not isinstance(value, _SIMPLE)]
 
 
 def plain_index(index: pd.Index[Any]) -> dict[str, Plain]:
@@ -59,9 +74,11 @@ def plain_index(index: pd.Index[Any]) -> dict[str, Plain]:
     if isinstance(index, pd.DatetimeIndex) and index.tz is not None:
         moments = index.tz_convert("UTC").tz_localize(None).to_numpy()
         return plain | {"kind": "moments", "values": moments, "tz": str(index.tz)}
-    dtype = str(index.dtype)
+    values, dtype = index.to_numpy(), str(index.dtype)
+    if values.dtype == object and len(values) and all(type(one) is datetime.date for one in values):
+        return plain | {"kind": "dates", "values": values.astype("M8[D]")}
     known = dtype if DTYPES.fullmatch(dtype) else None
-    return plain | {"kind": "values", "values": index.to_numpy(), "dtype": known}
+    return plain | {"kind": "values", "values": values, "dtype": known}
 
 
 def restore_index(plain: Plain, most: int, depth: int = 0) -> Any:
@@ -112,6 +129,12 @@ def restore_index(plain: Plain, most: int, depth: int = 0) -> Any:
             require(_ZONE.fullmatch(tz) and not tz.startswith("dateutil"), "a time zone")
             moments: Any = pd.DatetimeIndex(values, name=name)
             return moments.tz_localize("UTC").tz_convert(tz)
+        case {"kind": "dates", "values": np.ndarray() as values}:
+            require(values.dtype == np.dtype("M8[D]"), "dates")
+            require(values.ndim == 1 and len(values) <= most, "an index")
+            days = values.tolist()
+            require(all(type(day) is datetime.date for day in days), "dates")
+            return pd.Index(days, dtype=object, name=name)
         case {"kind": "values", "values": np.ndarray() as values, "dtype": None | str() as dtype}:
             require(values.ndim == 1 and len(values) <= most, "an index")
             require(dtype is None or DTYPES.fullmatch(dtype), f"the dtype {dtype}")

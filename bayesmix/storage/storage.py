@@ -22,14 +22,15 @@ import numpy as np
 import numpy.typing as npt
 from formulae import __version__ as formulae_version
 
-from bayesmix.base.arguments import true_or_false
-from bayesmix.base.errors import BayesmixError
+from bayesmix.base.arguments import shown, true_or_false
+from bayesmix.base.errors import BayesmixError, DesignWarning, warn
 from bayesmix.base.version import __version__
 from bayesmix.design.design import Design
 from bayesmix.families.registry import FAMILIES, is_known
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.storage.archive import METADATA, Archive, require, write_json
 from bayesmix.storage.files import as_path, regular_file, replaced_file, system_errors
+from bayesmix.storage.labels import saved_as_text
 from bayesmix.storage.names import NotGiven
 from bayesmix.storage.plain import Writer, decode
 from bayesmix.storage.records import checked, fields_of, mapping
@@ -66,12 +67,24 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
     BayesmixError
         The path exists, is none or no regular file, the system refuses it, the fit holds a value
         that a file cannot hold, or it is one of a part of the rows of its design.
+
+    Warns
+    -----
+    DesignWarning
+        Labels of the rows are objects that a file has no word for, and come back as text.
     """
     true_or_false("overwrite", overwrite)
     if not is_known(fit.family):
         raise BayesmixError(
             f"A file holds the name of a family, and {fit.family.name!r} is none of those that "
             f"have one: {', '.join(FAMILIES)}."
+        )
+    if lost := saved_as_text(fit.design.index):
+        warn(
+            f"Some labels of the rows are {type(lost[0]).__name__} objects ({shown(lost[0])}), for "
+            "which a file has no word: bm.load gives text. Numbers, text, dates and times stay "
+            "what they are: fit data with such an index, or with data.reset_index(drop=True).",
+            DesignWarning,
         )
     content = plain_spec(fit.spec) | {"options": fields_of(fit.options)}
     with (
@@ -105,32 +118,38 @@ def read(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
             raise BayesmixError(
                 f"'{source}' does not exist. Give the path of a file that fit.save has made."
             )
-        with open(source, "rb") as file:
-            if file.read(2) != b"PK":
-                raise _not_ours(source)
-            metadata: dict[str, Any] = {}
-            with _reading(source, metadata):
-                archive = Archive(file, found.st_size)
-                if METADATA not in archive:
-                    raise _not_ours(source)
-                _read_metadata(archive, source, metadata)
-                check_sizes(archive, metadata["content"])
-                return _restore_fit(archive, metadata["content"], dict(namespace or {}))
+        metadata: dict[str, Any] = {}
+        with open(source, "rb") as file, _reading(source, metadata):
+            start = file.read(2)
+            if start != b"PK":
+                raise _not_ours(source, start)
+            archive = Archive(file, found.st_size)
+            if METADATA not in archive:
+                raise _not_ours(source, start)
+            _read_metadata(archive, source, metadata)
+            check_sizes(archive, metadata["content"])
+            return _restore_fit(archive, metadata["content"], dict(namespace or {}))
 
 
 class _NotReadable(BayesmixError):
     """A file that is not damaged and still cannot be read."""
 
 
-def _not_ours(source: Path) -> _NotReadable:
-    return _NotReadable(f"'{source}' is not a file that fit.save has made.")
+def _not_ours(source: Path, start: bytes) -> _NotReadable:
+    kinds = {b"": "It is empty. ", b"PK": "It is another zip archive. "}
+    pickled = start[:1] == b"\x80"
+    kind = "It is a pickle, which pickle.load reads. " if pickled else kinds.get(start, "")
+    return _NotReadable(
+        f"'{source}' is not a file that fit.save has made. {kind}Save the fit with "
+        "fit.save('model.fit') and give that path; bm.load reads no other files."
+    )
 
 
 def _read_metadata(archive: Archive, source: Path, metadata: dict[str, Any]) -> None:
     """Read what stands above the content, into `metadata`."""
     read = archive.json()
     if not isinstance(read, dict) or read.get("format") != _FORMAT:
-        raise _not_ours(source)
+        raise _not_ours(source, b"PK")
     version = checked(read.get("format_version"), int, "the version of the format")
     if version > _FORMAT_VERSION:
         raise _NotReadable(
@@ -158,8 +177,10 @@ def _reading(source: Path, metadata: Mapping[str, Any]) -> Iterator[None]:
     try:
         with np.errstate(all="ignore"):
             yield
-    except (_NotReadable, NotGiven, OSError):
+    except OSError:
         raise
+    except (_NotReadable, NotGiven) as error:
+        raise BayesmixError(str(error)) from error.__cause__
     except Exception as error:
         raise _damaged(source, metadata, error) from error
 

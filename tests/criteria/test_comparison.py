@@ -368,6 +368,13 @@ class TestRefusals:
         self.refuse("two models or more; got 1", [fits["a"]])
         with pytest.raises(BayesmixError, match="two models or more; got 0"):
             bm.compare()
+        with pytest.raises(BayesmixError, match=r"compare\(\{'a': a, 'b': b\}\)"):
+            bm.compare()
+        named = r"got models as the keywords a, b. Write compare\(\{'a': \.\.\., 'b': \.\.\.\}\)"
+        with pytest.raises(BayesmixError, match=named):
+            bm.compare(a=fits["a"], b=fits["b"])
+        with pytest.raises(BayesmixError, match=r"the keywords b\. Write"):
+            bm.compare(fits["a"], b=fits["b"])
 
     def test_a_fit_with_itself(self, fits):
         self.refuse("'a' and 'c' are the same fit", {**fits, "c": fits["a"]})

@@ -9,6 +9,7 @@ import sys
 import time
 import tracemalloc
 import warnings
+from pathlib import Path
 
 import formulae
 import numpy as np
@@ -906,7 +907,9 @@ def test_an_unknown_name_is_shown_in_the_formula():
     [
         ({"y": [1, 2]}, "reads); got dict. Make one with pd.DataFrame(data)"),
         (None, "data must be a data frame (pandas, polars, pyarrow"),
-        ("data.csv", "got str"),
+        ("data.csv", "got str. Read the file first: data = pd.read_csv('data.csv')."),
+        (Path("a/b.parquet"), "Path. Read the file first: data = pd.read_parquet('a/b.parq"),
+        ("text", "got str. Read the file first: data = pd.read_csv('text')."),
         (pd.Series([1.0]), "got Series"),
         (small().head(0), "data has no rows"),
     ],

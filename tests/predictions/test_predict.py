@@ -603,6 +603,10 @@ BAD = {
     "draws": ({"draws": 1}, "draws=1 is not usable"),
     "random_seed": ({"random_seed": "x"}, "random_seed='x' is not usable"),
     "newdata": ({"newdata": {"x": [1]}}, "newdata must be a data frame"),
+    "a path": (
+        {"newdata": "new.csv"},
+        "str. Read the file first: newdata = pd.read_csv('new.csv')",
+    ),
     "no rows": ({"newdata": frame().head(0)}, "newdata has no rows"),
     "column": ({"newdata": frame().drop(columns="x")}, "Unknown column 'x'"),
     "factor": ({"newdata": frame().drop(columns="g")}, "Unknown column 'g'"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import dataclasses
+import datetime
 import decimal
 import io
 import json
@@ -327,6 +328,7 @@ def test_draws_can_be_changed_and_the_design_cannot(data, tmp_path):
     assert again.design.X[0, 0] == 1.0
 
 
+EACH_DAY = [datetime.date(2024, 1, 31) + datetime.timedelta(days=i) for i in range(90)]
 INDEXES = {
     "range": pd.RangeIndex(10, 190, 2, name="id"),
     "numbers": pd.Index(np.arange(90) * 0.5),
@@ -341,6 +343,10 @@ INDEXES = {
     "ordered": pd.CategoricalIndex(np.repeat(["b", "a"], 45), ["b", "a"], ordered=True),
     "two columns": pd.MultiIndex.from_product([["a", "b"], range(45)], names=["k", None]),
     "intervals": pd.interval_range(0, 90),
+    "mixed": pd.Index([1, "a", 2.5] * 30, dtype=object),
+    "days": pd.Index(EACH_DAY, dtype=object, name="day"),
+    "dates and numbers": pd.MultiIndex.from_arrays([EACH_DAY, range(90)]),
+    "categories of dates": pd.CategoricalIndex(EACH_DAY),
 }
 
 
@@ -351,15 +357,28 @@ def test_row_labels_come_back(kind, data, tmp_path):
     pd.testing.assert_index_equal(index, INDEXES[kind], exact=True)
 
 
-def test_odd_row_labels_come_back_as_text(data, tmp_path):
-    odd = pd.Index([frozenset({i}) for i in range(90)], dtype=object)
-    fit = hand_made("y ~ x + (1 | g)", data.set_axis(odd, axis=0))
-    index = round_trip(fit, tmp_path).design.index
-    assert list(index) == list(map(str, odd))
+@pytest.mark.parametrize(
+    ("labels", "kind"),
+    [
+        (pd.Index([frozenset({i}) for i in range(90)], dtype=object), "frozenset"),
+        (pd.period_range("2026-01", periods=90, freq="M"), "Period"),
+        (pd.Index([1, datetime.date(2024, 1, 31)] * 45, dtype=object), "date"),
+        (pd.CategoricalIndex(pd.period_range("2026-01", periods=90, freq="M")), "Period"),
+    ],
+)
+def test_odd_row_labels_come_back_as_text_and_that_is_said(labels, kind, data, tmp_path):
+    fit = hand_made("y ~ x + (1 | g)", data.set_axis(labels, axis=0))
+    with pytest.warns(bm.DesignWarning, match=f"are {kind} objects .*gives text.*reset_index"):
+        fit.save(tmp_path / "a.fit")
+    assert list(bm.load(tmp_path / "a.fit").design.index) == list(map(str, labels))
+
+
+def test_odd_labels_of_two_columns_come_back_as_text_and_that_is_said(data, tmp_path):
     periods = pd.period_range("2026-01", periods=90, freq="M")
-    fit = hand_made("y ~ x + (1 | g)", data.set_axis(periods, axis=0))
-    fit.save(tmp_path / "b.fit")
-    assert bm.load(tmp_path / "b.fit").design.index[0] == "2026-01"
+    fit = hand_made("y ~ x + (1 | g)", data.set_index([periods, pd.RangeIndex(90)]))
+    with pytest.warns(bm.DesignWarning, match="are Period objects"):
+        fit.save(tmp_path / "a.fit")
+    assert bm.load(tmp_path / "a.fit").design.index[3] == ("2026-04", 3)
 
 
 @pytest.mark.parametrize("name", ["..", "ä:ø", "$array", "a'b\\", "a b"])
@@ -779,9 +798,19 @@ def test_files_that_are_none_of_ours(tmp_path):
     other = tmp_path / "other.zip"
     with zipfile.ZipFile(other, "w") as archive:
         archive.writestr("bayesmix.json", json.dumps({"format": "something else"}))
-    for path in (text, empty, arrays, other):
-        with pytest.raises(bm.BayesmixError, match=r"is not a file that fit\.save has made"):
+    pickled = tmp_path / "a.pkl"
+    pickled.write_bytes(pickle.dumps({"a": 1}))
+    for path, kind in (
+        (text, ""),
+        (empty, "It is empty. "),
+        (arrays, "It is another zip archive. "),
+        (other, "It is another zip archive. "),
+        (pickled, "It is a pickle, which pickle.load reads. "),
+    ):
+        message = rf"is not a file that fit\.save has made\. {kind}Save the fit with fit\.save"
+        with pytest.raises(bm.BayesmixError, match=message) as caught:
             bm.load(path)
+        assert type(caught.value) is bm.BayesmixError
     with pytest.raises(bm.BayesmixError, match="does not exist"):
         bm.load(tmp_path / "none")
     with pytest.raises(bm.BayesmixError, match="is a folder"):
@@ -1021,6 +1050,22 @@ def test_categories_of_any_kind_are_saved_as_their_labels(data, tmp_path):
     loaded = bm.load(tmp_path / "a.fit").design
     assert loaded.encoder.categories["day"].tolist() == ["2026", "2027", "2028"]
     np.testing.assert_array_equal(loaded.at(days).X, fit.design.X)
+
+
+def test_categories_that_are_dates_stay_what_they_are(data, tmp_path):
+    days = data.assign(day=pd.Categorical(np.repeat(EACH_DAY[:3], 30)))
+    fit = hand_made("y ~ day + (1 | g)", days)
+    loaded = round_trip(fit, tmp_path).design
+    np.testing.assert_array_equal(loaded.at(days).X, fit.design.X)
+
+
+def test_an_error_of_a_file_is_of_the_public_class(data, tmp_path):
+    half = SimpleNamespace(half=lambda x: x / 2).half
+    hand_made("y ~ half(x) + (1 | g)", data, namespace={"half": half}).save(tmp_path / "a.fit")
+    for given in ({}, {"half": 3}, {"half": lambda x: x}):
+        with pytest.raises(bm.BayesmixError) as caught:
+            bm.load(tmp_path / "a.fit", namespace=given)
+        assert type(caught.value) is bm.BayesmixError
 
 
 def test_a_sampler_that_is_not_installed_does_not_hinder_loading(file):
