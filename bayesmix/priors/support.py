@@ -13,9 +13,17 @@ from bayesmix.base.interrupts import import_whole
 from bayesmix.families.supports import POSITIVE, Support
 from bayesmix.priors.distributions import pymc_variable
 from bayesmix.priors.forms import IMPROPER, POSITIVE_TWIN
-from bayesmix.priors.prior import LKJ, Prior, scipy_law
+from bayesmix.priors.prior import LKJ, Prior
 
 __all__ = ["check_prior", "mass_of"]
+
+
+_POSITIVE = (
+    *("HalfNormal", "HalfCauchy", "HalfStudentT", "Exponential", "Gamma", "InverseGamma"),
+    *("LogNormal", "Weibull", "Pareto", "ChiSquared"),
+)
+# Of the distributions in FORMS that have bounds which are not among their parameters.
+_BOUNDS = {"Beta": (0.0, 1.0)} | dict.fromkeys(_POSITIVE, (0.0, np.inf))
 
 
 @dataclass(frozen=True)
@@ -37,11 +45,11 @@ def mass_of(prior: Prior) -> Mass:
     if not prior.is_proper:
         return Mass(*IMPROPER[prior.distribution])
     if prior.has_log_density:
-        form, law = scipy_law(prior)
-        lower, upper = law.support()
-        # The bounds that are given, which SciPy's law has only but for rounding.
-        lower = prior.parameters.get("lower", 0.0 if form.folded else lower)
-        return Mass(float(lower), float(prior.parameters.get("upper", upper)))
+        given = prior.parameters
+        lower, upper = _BOUNDS.get(prior.distribution, (-np.inf, np.inf))
+        return Mass(
+            float(given.get("lower", given.get("m", lower))), float(given.get("upper", upper))
+        )
     return _mass_by_pymc(prior)
 
 
