@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from bayesmix.engines.exact.drawn import STATISTICS, ExactDraws
-from bayesmix.model.schema import Schema
+from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.statistics import STATISTICS
+from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ __all__ = [
     "NOTHING_DRAWN",
     "complete_draws",
     "constant_data",
-    "kept_summaries",
+    "drawn_tree",
     "one_schema",
 ]
 
@@ -27,7 +30,65 @@ GROUPS = ("posterior", "sample_stats", "observed_data", "constant_data")
 NOTHING_DRAWN = "Sampling was interrupted while it still adapted: there are no draws to keep."
 
 
-def kept_summaries(spec: ModelSpec, drawn: ExactDraws) -> dict[str, xr.Dataset]:
+def drawn_tree(
+    spec: ModelSpec,
+    values: Mapping[str, FloatArray],
+    stats: Mapping[str, FloatArray],
+    attributes: Mapping[str, Any],
+    summaries: Mapping[str, FloatArray],
+) -> xr.DataTree:
+    """Put draws of the reported parameters into the schema, with the free variables.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    values : mapping of str to ndarray, shape (chains, draws, ...)
+        As `bayesmix.model.schema.free_variables` takes them.
+    stats : mapping of str to ndarray, shape (chains, draws)
+        Of the sampler.
+    attributes : mapping
+        Of the group of these.
+    summaries : mapping of str to ndarray, shape (len(STATISTICS), J, q)
+        Of effects that are not kept.
+    """
+    import xarray as xr
+
+    schema = Schema.of(spec)
+    every = {**values, **free_variables(spec, values)}
+    unreported = {term.names.free for term in spec.design.groups}
+    if not spec.design.n_terms:
+        unreported.add("beta")
+    posterior = {}
+    for name, own in every.items():
+        if name not in unreported:
+            dims = schema.dims(name)
+            posterior[name] = xr.DataArray(
+                own,
+                dims=("chain", "draw", *dims),
+                coords={dim: schema.coords[dim] for dim in dims},
+            )
+    chains, draws = next(iter(stats.values())).shape
+    chain_draw = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    sampler = xr.Dataset(
+        {name: (("chain", "draw"), own) for name, own in stats.items()}, coords=chain_draw
+    )
+    sampler.attrs.update(attributes)
+    labels = xr.indexes.PandasIndex(pd.Index(schema.coords["obs"], copy=False), "obs")
+    observed = xr.Dataset(
+        {schema.observed: ("obs", spec.design.y)}, coords=xr.Coordinates.from_xindex(labels)
+    )
+    return xr.DataTree.from_dict(
+        _kept_summaries(spec, summaries)
+        | {
+            "posterior": xr.Dataset(posterior).assign_coords(chain_draw),
+            "sample_stats": sampler,
+            "observed_data": observed,
+            "constant_data": constant_data(spec, observed["obs"]),
+        }
+    )
+
+
+def _kept_summaries(spec: ModelSpec, summaries: Mapping[str, FloatArray]) -> dict[str, xr.Dataset]:
     """Make the group of group effects that were summarised instead of kept."""
     import xarray as xr
 
@@ -35,9 +96,9 @@ def kept_summaries(spec: ModelSpec, drawn: ExactDraws) -> dict[str, xr.Dataset]:
     kept = {}
     for term in spec.design.groups:
         for name in (term.names.u, term.names.coef):
-            if name in drawn.summaries:
+            if name in summaries:
                 kept[name] = xr.DataArray(
-                    drawn.summaries[name],
+                    summaries[name],
                     dims=("statistic", term.dim, term.effect_dim),
                     coords={dim: coords[dim] for dim in (term.dim, term.effect_dim)}
                     | {"statistic": np.array(STATISTICS)},

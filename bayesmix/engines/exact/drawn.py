@@ -10,14 +10,11 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.marginal import Effects
 from bayesmix.engines.exact.chains import Sampled
 from bayesmix.engines.exact.target import Target
+from bayesmix.engines.statistics import statistics_of
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["PROBABILITIES", "STATISTICS", "ExactDraws", "summaries_of_first", "values_by_name"]
-
-
-PROBABILITIES = (0.005, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.975, 0.995)
-STATISTICS = ("mean", "sd", *(f"{p:g}" for p in PROBABILITIES))
+__all__ = ["ExactDraws", "summaries_of_first", "values_by_name"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,20 +73,8 @@ def summaries_of_first(
         u *= unit[:, None, None]
         u = np.moveaxis(effects_as_written(centre, np.moveaxis(u, 0, -1)), -1, 0)
         coef = np.stack([own + twin for own, twin in zip(u, twins, strict=True)])
-        return _statistics(u), _statistics(coef)
+        return statistics_of(u), statistics_of(coef)
 
     parts = list(model.draw_first(target.theta(x), drawn, rng, summarise, target.run))
     u, coef = (np.concatenate(part, axis=1) for part in zip(*parts, strict=True))
     return {term.names.u: u, term.names.coef: coef}
-
-
-def _statistics(draws: FloatArray) -> FloatArray:
-    """Mean, sd and quantiles of (q, levels, B) over draws, shape (len(STATISTICS), levels, q)."""
-    moments = [draws.mean(axis=2), draws.std(axis=2, ddof=1)]
-    draws.sort(axis=2)
-    places = np.array(PROBABILITIES) * (draws.shape[2] - 1)
-    below = np.floor(places).astype(np.int64)
-    above = np.minimum(below + 1, draws.shape[2] - 1)
-    share = places - below
-    quantiles = draws[..., below] * (1 - share) + draws[..., above] * share
-    return np.stack([values.T for values in (*moments, *np.moveaxis(quantiles, 2, 0))])
