@@ -206,14 +206,17 @@ def fit(
     ----------
     formula, data, family, priors, weights, missing
         As in `prepare`.
-    method : {"auto", "exact", "nuts"}
+    method : {"auto", "exact", "whitened", "nuts"}
         How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
-        Normal priors on the population effects; ``"nuts"`` samples the joint model; ``"auto"``
-        takes the first where it is possible, and NUTS where `nuts` or `nuts_sampler` is given.
+        Normal priors on the population effects; ``"whitened"`` is Hamiltonian Monte Carlo of any
+        model in coordinates that the likelihood whitens, with nothing to compile; ``"nuts"``
+        samples PyMC's joint model. ``"auto"`` takes the quickest of the first two that can, and
+        NUTS where `nuts` or `nuts_sampler` is given, or where the chains of another do not agree.
     draws, tune, chains : int
-        Draws kept and adaptation steps per chain, number of chains.
+        Draws kept and adaptation steps per chain, number of chains. `tune` is for NUTS: the other
+        methods adapt until they fit.
     cores : int, optional
-        Chains that run side by side; all cores by default.
+        Threads, or chains that run side by side; all cores by default.
     random_seed : int or Generator, optional
         The same seed gives the same numbers.
     progressbar : bool

@@ -56,15 +56,18 @@ def late_progress(progressbar: bool, what: str) -> Iterator[Callable[[str, float
 @contextlib.contextmanager
 def signs_of_life(progressbar: bool, what: str) -> Iterator[Callable[[str], None]]:
     """Write a line now and then where progress is wanted and no bar can be drawn."""
-    from rich.console import Console
-
-    console = Console()
-    has_bar = console.is_jupyter or console.is_terminal or "marimo" in sys.modules
-    if has_bar or not progressbar:
+    if not progressbar or _has_bar():
         yield lambda text: None
         return
     with heartbeat(what) as tell:
         yield tell
+
+
+def _has_bar() -> bool:
+    from rich.console import Console
+
+    console = Console()
+    return console.is_jupyter or console.is_terminal or "marimo" in sys.modules
 
 
 @contextlib.contextmanager

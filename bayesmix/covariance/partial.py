@@ -24,8 +24,20 @@ def factor_of(
     partial: Any, row: IntArray, column: IntArray, size: int, of: Operations = ARRAYS
 ) -> Any:
     """Compute the factor (..., q, q) from partial correlations (..., m) at its lower triangle."""
+    if of is ARRAYS and size == 2:
+        return _factor_of_pair(partial)
     w = of.placed(partial, row, column, size)
     return (w + np.eye(size)) * _left_before(partial, row, column, size, of)
+
+
+def _factor_of_pair(partial: FloatArray) -> FloatArray:
+    """Write the factor of one correlation out: the general way is slow for a few chains."""
+    w = partial[..., 0]
+    factor = np.zeros((*w.shape, 2, 2))
+    factor[..., 0, 0] = 1.0
+    factor[..., 1, 0] = w
+    factor[..., 1, 1] = np.sqrt((1 - w) * (1 + w))
+    return factor
 
 
 def _left_before(
@@ -58,6 +70,10 @@ def pulled_back(
         Places of the partial correlations.
     """
     size = slope.shape[-1]
+    if size == 2:
+        left = (1 - partial) * (1 + partial)
+        last = slope[..., 1, 1, np.newaxis] * np.sqrt(left)
+        return slope[..., 1, 0, np.newaxis] - partial / np.maximum(left, _TINY) * last
     before = _left_before(partial, row, column, size)
     w = np.zeros(before.shape)
     w[..., row, column] = partial
@@ -67,5 +83,5 @@ def pulled_back(
     behind[..., :-1] = each[..., :0:-1].cumsum(axis=-1)[..., ::-1]
     direct = (slope * before)[..., row, column]
     left = np.maximum((1 - partial) * (1 + partial), _TINY)
-    derivative: FloatArray = direct - partial / left * behind[..., row, column]
-    return derivative
+    derivative = direct - partial / left * behind[..., row, column]
+    return np.asarray(derivative)

@@ -22,7 +22,9 @@ ESS_PER_CHAIN = 100
 FEWEST_DRAWS = 4
 
 
-def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]:
+def convergence_messages(
+    spec: ModelSpec, idata: xr.DataTree, go_on: str = "refit with more tune and draws"
+) -> tuple[str, ...]:
     """Say what is wrong with the draws and what to do, one text per problem.
 
     The limits are those of Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021), Bayesian
@@ -33,6 +35,8 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
     ----------
     spec : ModelSpec
     idata : DataTree
+    go_on : str
+        What helps where chains disagree.
 
     Returns
     -------
@@ -59,8 +63,7 @@ def convergence_messages(spec: ModelSpec, idata: xr.DataTree) -> tuple[str, ...]
         worst = high.iloc[int(high["r_hat"].to_numpy().argmax())]
         messages.append(
             f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {len(table)} parameters (worst: "
-            f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: refit "
-            "with more tune and draws"
+            f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: {go_on}"
         )
     enough = ESS_PER_CHAIN * chains
     sizes = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy()

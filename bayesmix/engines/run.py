@@ -15,6 +15,7 @@ from bayesmix.engines.convergence import convergence_messages
 from bayesmix.engines.engine import Engine
 from bayesmix.engines.exact.engine import Exact
 from bayesmix.engines.nuts.engine import Nuts
+from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ENGINES", "chosen", "sample"]
 
-# "auto" takes the first that can draw from a specification. The last can draw from all of them, and
-# always settles.
-ENGINES: tuple[Engine, ...] = (Exact(), Nuts())
+# "auto" takes the quickest that can draw from a specification. The last can draw from all of them,
+# and always settles.
+ENGINES: tuple[Engine, ...] = (Exact(), Whitened(), Nuts())
 
 
 def sample(
@@ -76,7 +77,7 @@ def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine])
     for engine in chosen(spec, options, engines):
         idata = engine.draw(spec, options)
         if idata is not None:
-            return _finish(spec, options, idata, engine.name, start, notes)
+            return _finish(spec, options, idata, engine, start, notes)
         notes = (*notes, f"the {engine.name} method did not settle, so that another was used")
     raise AssertionError("no engine settled, and the last always does")
 
@@ -88,12 +89,13 @@ def chosen(
     able = tuple(engine for engine in engines if engine.obstacle(spec) is None)
     if options.method == "auto":
         wants_nuts = options.nuts is not None or options.nuts_sampler is not None
-        return able[-1:] if wants_nuts else able
+        quickest = sorted(able, key=lambda engine: engine.seconds(spec, options))
+        return able[-1:] if wants_nuts else tuple(quickest)
     (asked,) = (engine for engine in engines if engine.name == options.method)
     obstacle = asked.obstacle(spec)
     if obstacle is not None:
         raise BayesmixError(
-            f"method='{asked.name}' integrates Gaussian effects out, but {obstacle}. Use "
+            f"method='{asked.name}' {asked.way}, but {obstacle}. Use "
             f"method='{able[0].name}', or 'auto', which takes it for such a model."
         )
     return able[able.index(asked) :]
@@ -103,21 +105,25 @@ def _finish(
     spec: ModelSpec,
     options: SampleOptions,
     idata: xr.DataTree,
-    method: str,
+    engine: Engine,
     start: float,
     notes: tuple[str, ...] = (),
 ) -> xr.DataTree:
     seconds = time.perf_counter() - start
-    messages = (*notes, *_interruption(options, idata), *convergence_messages(spec, idata))
-    if messages:
-        text = "; ".join(messages) + "."
-        warn(text, ConvergenceWarning)
+    problems = (
+        *_interruption(options, idata),
+        *convergence_messages(spec, idata, engine.go_on),
+    )
+    # What was tried before is no reason to worry where the draws pass; the summary has it.
+    messages = (*notes, *problems)
+    if problems:
+        warn("; ".join(messages) + ".", ConvergenceWarning)
     idata.attrs.update(
         bayesmix_version=__version__,
         formula=spec.design.formula.text,
         family=spec.family.name,
         link=spec.family.link,
-        method=method,
+        method=engine.name,
         random_seed=options.random_seed,
         seconds=seconds,
         messages=json.dumps(messages),

@@ -23,7 +23,7 @@ from bayesmix.base.errors import BayesmixError
 __all__ = ["SampleOptions"]
 
 # Each engine by its name, and how the summary calls it.
-ENGINE_WORDS = {"exact": "Exact", "nuts": "NUTS"}
+ENGINE_WORDS = {"exact": "Exact", "whitened": "Whitened HMC", "nuts": "NUTS"}
 METHODS = ("auto", *ENGINE_WORDS)
 # The exact method under its earlier name.
 _EARLIER = {"marginal": "exact"}
@@ -37,14 +37,14 @@ class SampleOptions:
 
     Attributes
     ----------
-    method : {"auto", "exact", "nuts"}
-        ``exact`` integrates all effects out, for Gaussian models; ``nuts`` samples the joint
-        model; ``auto`` takes the first where it is possible, and ``nuts`` where `nuts` or
-        `nuts_sampler` is given.
+    method : {"auto", "exact", "whitened", "nuts"}
+        ``exact`` integrates all effects out, for Gaussian models; ``whitened`` is Hamiltonian
+        Monte Carlo in whitened coordinates; ``nuts`` samples the joint model; ``auto`` takes the
+        quickest that can, and ``nuts`` where `nuts` or `nuts_sampler` is given.
     draws, tune, chains : int
         Draws kept and adaptation steps per chain, number of chains.
     cores : int or None
-        Chains run side by side; None for all cores.
+        Threads, or chains run side by side; None for all cores.
     random_seed : int, Generator or None
         Becomes an int when the options are made, so that a refit repeats the numbers.
     progressbar : bool

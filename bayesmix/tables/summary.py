@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -17,6 +18,9 @@ from bayesmix.tables.components import correlation_matrices, family_parameters, 
 from bayesmix.tables.page import Summary
 from bayesmix.tables.population import cor_fe as correlation_of_terms
 from bayesmix.tables.population import fixef
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 __all__ = ["sampling_line", "summary"]
 
@@ -106,7 +110,14 @@ def _sampling_line(fit: Fitted) -> str:
         ess_bulk=float(table["ess_bulk"].min()),
         divergences=divergences(fit.idata),
         seconds=float(fit.idata.attrs["seconds"]),
+        thin=_thinning(fit.idata),
     )
+
+
+def _thinning(idata: xr.DataTree) -> int:
+    """Every how many iterations a draw was kept."""
+    stats = idata.children.get("sample_stats")
+    return 1 if stats is None else int(stats.attrs.get("thin", 1))
 
 
 def sampling_line(
@@ -118,9 +129,10 @@ def sampling_line(
     ess_bulk: float,
     divergences: int,
     seconds: float,
+    thin: int = 1,
 ) -> str:
     """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
-    what = ENGINE_WORDS[method]
+    what = ENGINE_WORDS[method] + (f" (one of {thin} iterations kept)" if thin > 1 else "")
     figures = []
     if not math.isnan(r_hat):
         figures.append(f"worst R-hat {r_hat:.3f}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import math
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -29,12 +30,18 @@ class Nuts:
     """Any model, by any of PyMC's samplers on its joint model."""
 
     name = "nuts"
+    way = "samples the joint model"
     # PyMC and PyTensor are not made for several models at once in one process.
     shares_the_process = False
+    go_on = "refit with more tune and draws"
 
     def obstacle(self, spec: ModelSpec) -> str | None:
         """Nothing stands in the way."""
         return None
+
+    def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
+        """Never less than any other method that can draw."""
+        return math.inf
 
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
         """Compile and sample."""

@@ -1,0 +1,1 @@
+"""Any model: Hamiltonian Monte Carlo in coordinates that the likelihood whitens."""

@@ -1,0 +1,69 @@
+"""Draws of any model in whitened coordinates, in the schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bayesmix.base.arguments import seed
+from bayesmix.base.progress import late_progress
+from bayesmix.engines.nuts.rescaling import rescaled
+from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
+from bayesmix.engines.trees import drawn_tree
+from bayesmix.engines.whitened.coordinates import bounds_obstacle
+from bayesmix.engines.whitened.cost import seconds_of
+from bayesmix.engines.whitened.named import named_draws, summaries_of
+from bayesmix.engines.whitened.sampler import WhitenedDraws, sample_whitened
+from bayesmix.model.options import SampleOptions, size_of
+from bayesmix.model.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Whitened"]
+
+
+class Whitened:
+    """Any model, by Hamiltonian Monte Carlo that compiles nothing."""
+
+    name = "whitened"
+    way = "samples in whitened coordinates"
+    shares_the_process = True
+    go_on = "refit with more draws, or with method='nuts'"
+
+    def obstacle(self, spec: ModelSpec) -> str | None:
+        """Say which prior has bounds that cannot be told."""
+        return bounds_obstacle(spec)
+
+    def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
+        """Guess how long it takes."""
+        return seconds_of(spec, options)
+
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+        """Draw all parameters and effects together; None where the chains do not agree."""
+        units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+        with late_progress(options.progressbar, f"Sampling {size_of(options)}") as report:
+            drawn = sample_whitened(
+                rescaled(spec, units),
+                draws=options.draws,
+                chains=options.chains,
+                cores=options.cores,
+                random_seed=seed(options.random_seed),
+                report=report,
+            )
+        return _tree(spec, units, drawn) if drawn.settled else None
+
+
+def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:
+    values = named_draws(spec, units, drawn)
+    kept = drawn.kept
+    attributes = {
+        "acceptance": float(kept.acceptance.mean()),
+        "least_acceptance": float(kept.acceptance.min()),
+        "independent": float(kept.independent.mean()),
+        "step": drawn.step,
+        "steps": drawn.steps,
+        "stages": drawn.stages,
+        "thin": drawn.plan.thin,
+    }
+    summaries = summaries_of(spec, units, drawn, values["beta"])
+    return drawn_tree(spec, values, {"lp": kept.log_density}, attributes, summaries)

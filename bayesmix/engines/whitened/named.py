@@ -1,0 +1,116 @@
+"""What whitened chains drew: parameters by name, as written, in the numbers of the user."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.scaling import Units
+from bayesmix.engines.statistics import statistics_of
+from bayesmix.engines.whitened.layout import Factor, Layout
+from bayesmix.engines.whitened.sampler import WhitenedDraws
+from bayesmix.model.centring import effects_as_written, group_draws
+from bayesmix.model.spec import ModelSpec
+
+__all__ = ["named_draws", "summaries_of"]
+
+
+def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str, FloatArray]:
+    """Name all draws, shape (chains, draws, ...).
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        As the user gave it.
+    units : Units
+        Those of the draws.
+    drawn : WhitenedDraws
+    """
+    kept, layout = drawn.kept, drawn.layout
+    chains, draws = kept.log_density.shape
+    flat = kept.values.reshape(chains * draws, -1)
+    values = {"beta": _population(layout, flat) * units.beta}
+    for name, own in layout.auxiliary(flat.T).items():
+        values[name] = own.T * _unit_of(spec, units, name)
+    for t, factor in enumerate(layout.factors):
+        term = spec.design.groups[factor.place]
+        unit = units.response / units.Z[factor.place]
+        zeta = None if t == 0 and drawn.plan.sparse > 1 else kept.zeta[t]
+        values |= group_draws(
+            spec,
+            term,
+            flat[:, factor.sds] * unit,
+            flat[:, factor.free],
+            _scale(factor, flat) * unit[:, None],
+            None if zeta is None else zeta.reshape(chains * draws, *zeta.shape[2:]),
+        )
+    return {name: own.reshape(chains, draws, *own.shape[1:]) for name, own in values.items()}
+
+
+def summaries_of(
+    spec: ModelSpec, units: Units, drawn: WhitenedDraws, beta: FloatArray
+) -> dict[str, FloatArray]:
+    """Summarise the effects of the largest factor, and with their population effects (coef).
+
+    Parameters
+    ----------
+    beta : ndarray, shape (chains, draws, p)
+        As written.
+
+    Returns
+    -------
+    dict of ndarray, shape (len(STATISTICS), J, q)
+        Empty where all effects were kept.
+    """
+    if drawn.plan.sparse == 1:
+        return {}
+    factor = drawn.layout.factors[0]
+    term, zeta = spec.design.groups[factor.place], drawn.kept.zeta[0]
+    places = _kept_places(drawn)
+    unit = units.response / units.Z[factor.place]
+    flat = drawn.kept.values[:, places].reshape(zeta.shape[0] * zeta.shape[1], -1)
+    scale = _scale(factor, flat) * unit[:, None]
+    zeta = zeta.reshape(len(flat), *zeta.shape[2:])
+    some = beta[:, places].reshape(len(flat), -1)
+    twins = [
+        some[:, spec.design.terms.index(effect)] if effect in spec.design.terms else np.zeros(1)
+        for effect in term.effects
+    ]
+    found: dict[str, list[FloatArray]] = {term.names.u: [], term.names.coef: []}
+    step = max(1, 4_000_000 // (len(flat) * factor.n_effects))
+    for start in range(0, factor.n_levels, step):
+        levels = zeta[:, start : start + step] @ np.swapaxes(scale, 1, 2)
+        u = np.moveaxis(effects_as_written(spec.centre(term), levels), 0, -1)
+        u = np.ascontiguousarray(np.moveaxis(u, 1, 0))
+        found[term.names.coef].append(
+            statistics_of(np.stack([one + twin for one, twin in zip(u, twins, strict=True)]))
+        )
+        found[term.names.u].append(statistics_of(u))
+    return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
+
+
+def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
+    """Tell of which draws of a chain the effects of the largest factor were kept."""
+    draws, rooms = drawn.kept.log_density.shape[1], drawn.kept.zeta[0].shape[1]
+    each, sparse = drawn.each, drawn.plan.sparse
+    of_part = np.arange(0, each, sparse)
+    every = (each * np.arange(drawn.parts)[:, None] + of_part).ravel()
+    return np.minimum(every[:rooms], draws - 1)
+
+
+def _population(layout: Layout, flat: FloatArray) -> FloatArray:
+    """Return population effects (B, p) of the columns as written."""
+    beta = flat[:, layout.coordinates.population].copy()
+    if layout.means.any():
+        beta[:, 0] -= beta @ layout.means
+    return beta
+
+
+def _scale(factor: Factor, flat: FloatArray) -> FloatArray:
+    return factor.scale(flat.T)[0]
+
+
+def _unit_of(spec: ModelSpec, units: Units, name: str) -> float:
+    parameter = spec.family.parameter(name)
+    has_unit = spec.family.on_response_scale and parameter.has_unit
+    return units.response * units.root_weight if has_unit else 1.0

@@ -1,0 +1,156 @@
+"""Passes over the rows, many chains side by side, in blocks that stay in the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.whitened.layout import Layout
+from bayesmix.families.values import Rows
+
+csr_matvecs: Any
+csc_matvecs: Any
+try:
+    # The public product allocates its result, and copies the matrix to transpose it.
+    from scipy.sparse import _sparsetools
+except ImportError:  # a SciPy that has them elsewhere
+    csr_matvecs = csc_matvecs = None
+else:
+    csr_matvecs, csc_matvecs = _sparsetools.csr_matvecs, _sparsetools.csc_matvecs
+
+__all__ = ["Likelihood", "add_product", "add_transposed_product", "likelihood", "predictor"]
+
+# Rows times chains that are worked on at a time.
+BLOCK = 32_768
+
+
+class Likelihood(NamedTuple):
+    """Log likelihood of M chains up to a constant, and its derivatives.
+
+    Attributes
+    ----------
+    total : ndarray, shape (M,)
+    by_effects : ndarray, shape (m, M)
+    by_population : ndarray, shape (p, M)
+    by_auxiliary : mapping of str to ndarray
+    """
+
+    total: FloatArray
+    by_effects: FloatArray
+    by_population: FloatArray
+    by_auxiliary: Mapping[str, FloatArray]
+
+
+def add_product(
+    matrix: sparse.csr_array,
+    x: FloatArray,
+    out: FloatArray,
+    start: int = 0,
+    stop: int | None = None,
+) -> None:
+    """Add rows of ``matrix @ x`` to `out`; both are C-contiguous, with chains last."""
+    stop = matrix.shape[0] if stop is None else stop
+    if csr_matvecs is None:
+        out += matrix[start:stop] @ x
+        return
+    csr_matvecs(
+        stop - start,
+        matrix.shape[1],
+        x.shape[1],
+        matrix.indptr[start : stop + 1],
+        matrix.indices,
+        matrix.data,
+        x.ravel(),
+        out.reshape(-1),
+    )
+
+
+def add_transposed_product(
+    matrix: sparse.csr_array,
+    x: FloatArray,
+    out: FloatArray,
+    start: int = 0,
+    stop: int | None = None,
+) -> None:
+    """Add ``matrix[start:stop].T @ x`` to `out`."""
+    stop = matrix.shape[0] if stop is None else stop
+    if csc_matvecs is None:
+        out += matrix[start:stop].T @ x
+        return
+    csc_matvecs(
+        matrix.shape[1],
+        stop - start,
+        x.shape[1],
+        matrix.indptr[start : stop + 1],
+        matrix.indices,
+        matrix.data,
+        x.ravel(),
+        out.reshape(-1),
+    )
+
+
+def predictor(layout: Layout, beta: FloatArray, u: FloatArray, start: int, stop: int) -> FloatArray:
+    """Compute the linear predictor of some rows, shape (stop - start, M)."""
+    if layout.X.shape[1]:
+        eta = layout.X[start:stop] @ beta
+    else:
+        eta = np.zeros((stop - start, beta.shape[1]))
+    if layout.has_offset:
+        eta += layout.offset[start:stop, None]
+    if layout.n_effects:
+        add_product(layout.Z, u, eta, start, stop)
+    return eta
+
+
+def likelihood(
+    layout: Layout, beta: FloatArray, u: FloatArray, auxiliary: Mapping[str, FloatArray]
+) -> Likelihood:
+    """Pass over all rows once.
+
+    Parameters
+    ----------
+    layout : Layout
+    beta : ndarray, shape (p, M)
+    u : ndarray, shape (m, M)
+    auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
+
+    Returns
+    -------
+    Likelihood
+    """
+    family, chains = layout.spec.family, beta.shape[1]
+    total = np.zeros(chains)
+    by_effects = np.zeros((layout.n_effects, chains))
+    by_population = np.zeros((layout.X.shape[1], chains))
+    by_auxiliary = {name: np.zeros_like(values) for name, values in auxiliary.items()}
+    for start, stop in row_blocks(layout.n_rows, chains):
+        eta = predictor(layout, beta, u, start, stop)
+        scores = family.scores(
+            layout.y[start:stop], eta, auxiliary, rows_between(layout.rows, start, stop)
+        )
+        total += scores.total
+        for name, slope in scores.auxiliary.items():
+            by_auxiliary[name] += slope
+        if layout.n_effects:
+            add_transposed_product(layout.Z, scores.score, by_effects, start, stop)
+        if layout.X.shape[1]:
+            by_population += layout.X[start:stop].T @ scores.score
+    return Likelihood(total, by_effects, by_population, by_auxiliary)
+
+
+def row_blocks(n: int, chains: int) -> list[tuple[int, int]]:
+    """Cut n rows into blocks."""
+    size = max(64, BLOCK // chains)
+    return [(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def rows_between(rows: Rows, start: int, stop: int) -> Rows:
+    """Return what is known of some rows."""
+    return Rows(
+        None if rows.weights is None else rows.weights[start:stop],
+        None if rows.trials is None else rows.trials[start:stop],
+    )

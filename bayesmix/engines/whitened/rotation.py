@@ -1,0 +1,95 @@
+"""Moves of many chains side by side in whitened coordinates.
+
+Hamiltonian Monte Carlo whose motion in the standard normal density is exact, a rotation, so that
+the error of a step comes from what the posterior has beyond it and does not grow with the number of
+effects; and an independence move of the parameters beside the effects.
+
+References: Hamiltonian Monte Carlo on Hilbert spaces, Beskos, Pinski, Sanz-Serna & Stuart (2011),
+https://doi.org/10.1016/j.spa.2011.06.003; Casas, Sanz-Serna & Shaw (2022),
+https://doi.org/10.1007/s11222-022-10149-3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.whitened.density import Density, Point
+
+__all__ = ["Moved", "independently", "rotated", "trajectory"]
+
+# The angle of a trajectory: beyond a right one, successive draws are on opposite sides.
+ANGLE = 2.4
+MOST_STEPS = 12
+JITTER = 0.25
+# The proposal of the independence move: a multivariate t.
+DEGREES, WIDTH = 5.0, 1.2
+
+
+class Moved(NamedTuple):
+    """Where the chains are after a move, and the probability with which each was accepted."""
+
+    point: Point
+    acceptance: FloatArray
+
+
+def trajectory(step: float) -> int:
+    """Return the number of steps of a trajectory."""
+    return int(np.clip(round(ANGLE / step), 1, MOST_STEPS))
+
+
+def rotated(
+    density: Density, point: Point, rng: np.random.Generator, step: float, steps: int
+) -> Moved:
+    """Move all chains along a trajectory each, with a step size each.
+
+    Parameters
+    ----------
+    density : Density
+    point : Point
+    rng : Generator
+    step : float
+        Angle of a step, about which those of the chains vary.
+    steps : int
+    """
+    chains = point.x.shape[1]
+    momentum = rng.standard_normal(point.x.shape)
+    angle = step * (1 + JITTER * (2 * rng.random(chains) - 1))
+    cos, sin, half = np.cos(angle), np.sin(angle), 0.5 * angle
+    energy = 0.5 * np.einsum("km,km->m", momentum, momentum) - point.log_density
+    x, log_density, gradient = point
+    for _ in range(steps):
+        momentum = momentum + half * (gradient + x)
+        x, momentum = x * cos + momentum * sin, momentum * cos - x * sin
+        _, log_density, gradient = density.at(x)
+        momentum += half * (gradient + x)
+    change = energy + log_density - 0.5 * np.einsum("km,km->m", momentum, momentum)
+    acceptance = np.where(np.isfinite(change), np.exp(np.minimum(change, 0.0)), 0.0)
+    accepted = rng.random(chains) < acceptance
+    return Moved(_chosen(accepted, Point(x, log_density, gradient), point), acceptance)
+
+
+def independently(density: Density, point: Point, rng: np.random.Generator) -> Moved:
+    """Propose other parameters from a wide t, with the whitened effects as they are."""
+    d, chains = density.size, point.x.shape[1]
+    x = point.x.copy()
+    shrink = np.sqrt(rng.chisquare(DEGREES, chains) / DEGREES)
+    x[:d] = WIDTH * rng.standard_normal((d, chains)) / shrink
+    proposed = density.at(x)
+    change = proposed.log_density - _log_proposal(x[:d])
+    change -= point.log_density - _log_proposal(point.x[:d])
+    acceptance = np.where(np.isfinite(change), np.exp(np.minimum(change, 0.0)), 0.0)
+    accepted = rng.random(chains) < acceptance
+    return Moved(_chosen(accepted, proposed, point), acceptance)
+
+
+def _log_proposal(xi: FloatArray) -> FloatArray:
+    square = np.einsum("km,km->m", xi, xi) / (DEGREES * WIDTH**2)
+    return -0.5 * (DEGREES + len(xi)) * np.log1p(square)
+
+
+def _chosen(accepted: npt.NDArray[np.bool_], new: Point, old: Point) -> Point:
+    return Point(*(np.where(accepted, a, b) for a, b in zip(new, old, strict=True)))
