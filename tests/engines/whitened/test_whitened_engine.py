@@ -1,0 +1,274 @@
+"""The whitened engine as a method of `fit`: draws, seeds, choices, interrupts, memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import bayesmix as bm
+from bayesmix.engines.run import chosen
+from bayesmix.engines.whitened import sampler
+from bayesmix.engines.whitened.draws import Plan
+from bayesmix.engines.whitened.sampler import sample_whitened
+from bayesmix.model.options import SampleOptions
+from bayesmix.posterior.diagnostics import parameter_diagnostics
+
+QUIET = {"random_seed": 1, "progressbar": False}
+
+
+@pytest.fixture(scope="module")
+def toads() -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    n = 240
+    g, h = rng.integers(0, 16, n), rng.integers(0, 8, n)
+    x = rng.standard_normal(n)
+    eta = 0.4 + 0.5 * x + rng.normal(0, 0.6, 16)[g] + rng.normal(0, 0.4, 8)[h]
+    return pd.DataFrame(
+        {
+            "y": eta + rng.normal(0, 0.8, n),
+            "yes": rng.binomial(1, 1 / (1 + np.exp(-eta))),
+            "count": rng.poisson(np.exp(eta)),
+            "x": x,
+            "g": g,
+            "h": h,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def binary(toads) -> bm.MixedFit:
+    return bm.fit("yes ~ x + (x | g) + (1 | h)", toads, family="bernoulli", **QUIET)
+
+
+def compare(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Differences of means (k,) of draws (chain, draw, k), in their Monte-Carlo errors."""
+    from arviz_stats.base import array_stats
+
+    def error(draws: np.ndarray) -> np.ndarray:
+        stacked = np.moveaxis(draws, -1, 0)
+        return draws.std(axis=(0, 1)) / np.sqrt(array_stats.ess(stacked, method="bulk"))
+
+    difference = ours.mean(axis=(0, 1)) - theirs.mean(axis=(0, 1))
+    return difference / np.hypot(error(ours), error(theirs))
+
+
+def test_a_gaussian_model_has_the_posterior_of_the_exact_method(toads):
+    formula = "y ~ x + (x | g) + (1 | h)"
+    fits = [
+        bm.fit(formula, toads, method=method, draws=2000, **QUIET)
+        for method in ("whitened", "exact")
+    ]
+    names = ["beta", "sd_g", "sd_h", "lkj_g", "sigma", "u_h"]
+    ours, theirs = (
+        np.concatenate(
+            [fit.posterior[name].to_numpy().reshape(4, 2000, -1) for name in names], axis=-1
+        )
+        for fit in fits
+    )
+    z = compare(ours, theirs)
+    assert np.abs(z).max() < stats.norm.isf(0.0005 / len(z))
+    # Where the mean of y is far away the intercept is, too; sds of parameters are alike.
+    ratio = ours.std(axis=(0, 1)) / theirs.std(axis=(0, 1))
+    np.testing.assert_allclose(ratio, 1, atol=0.1)
+
+
+def test_a_fit_is_by_the_whitened_method_and_says_so(binary):
+    assert binary.idata.attrs["method"] == "whitened"
+    assert "Whitened HMC, 4 chains x 1000 draws" in str(binary.summary())
+    figures = binary.diagnostics()
+    assert figures["r_hat"].max() < 1.01
+    assert figures[["ess_bulk", "ess_tail"]].min().min() > 400
+
+
+def test_verbs_take_it(binary, toads, tmp_path):
+    assert len(binary.ranef()) == 16 * 2 + 8
+    assert binary.epred(toads.head(3)).shape[0] == 3
+    assert np.isfinite(float(binary.loo().elpd))
+    binary.save(tmp_path / "toads.fit")
+    again = bm.load(tmp_path / "toads.fit")
+    pd.testing.assert_frame_equal(again.predict(toads.head(3)), binary.predict(toads.head(3)))
+
+
+def test_what_is_reported_belongs_together(binary):
+    posterior = binary.posterior
+    sd, root = posterior["centred_sd_g"].to_numpy(), posterior["lkj_g"].to_numpy()[..., 0] * 2 - 1
+    zeta = posterior["zeta_g"].to_numpy()
+    slope = sd[..., 1, None] * (
+        root[..., None] * zeta[..., 0] + np.sqrt(1 - root**2)[..., None] * zeta[..., 1]
+    )
+    np.testing.assert_allclose(posterior["u_g"].to_numpy()[..., 1], slope, rtol=1e-8, atol=1e-10)
+
+
+def test_a_seed_gives_the_same_draws(toads, binary):
+    again = bm.fit("yes ~ x + (x | g) + (1 | h)", toads, family="bernoulli", **QUIET)
+    assert again.posterior.equals(binary.posterior)
+    other = bm.fit(
+        "yes ~ x + (x | g) + (1 | h)", toads, family="bernoulli", random_seed=2, progressbar=False
+    )
+    assert not other.posterior.equals(binary.posterior)
+
+
+def test_draws_do_not_depend_on_the_number_of_cores():
+    rng = np.random.default_rng(1)
+    n = 14_000
+    data = pd.DataFrame({"g": rng.integers(0, 50, n), "y": rng.poisson(2, n)})
+    spec = bm.prepare("y ~ 1 + (1 | g)", data, family="poisson")
+    one, two = (
+        sample_whitened(spec, draws=20, chains=4, cores=cores, random_seed=3) for cores in (1, 2)
+    )
+    assert len(one.kept.values) == 4
+    np.testing.assert_array_equal(one.kept.values, two.kept.values)
+    np.testing.assert_array_equal(one.kept.zeta[0], two.kept.zeta[0])
+
+
+@pytest.mark.parametrize(("chains", "draws"), [(1, 100), (3, 7), (5, 33), (40, 2)])
+def test_any_number_of_chains_and_draws(toads, chains, draws):
+    spec = bm.prepare("count ~ x + (1 | g)", toads, family="poisson")
+    drawn = sample_whitened(spec, draws=draws, chains=chains, cores=2, random_seed=1)
+    assert drawn.kept.values.shape == (chains, draws, 3)
+    assert drawn.kept.zeta[0].shape == (chains, draws, 16, 1)
+    assert np.isfinite(drawn.kept.values).all()
+
+
+def test_sub_chains_of_a_chain_start_at_one_point(toads):
+    """So that R-hat of the reported chains says whether the start is forgotten."""
+    from bayesmix.engines.whitened import warmup
+
+    starts = []
+    original = warmup.stage
+
+    def stage(tuned, sizes, *args):
+        starts.append((np.concatenate([p.x for p in tuned.team.points], axis=1), sizes))
+        return original(tuned, sizes, *args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warmup, "stage", stage)
+        spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
+        sample_whitened(spec, draws=10, chains=4, cores=1, random_seed=1)
+    x, sizes = starts[0]
+    by_chain = x.reshape(len(x), 4, sizes.parts)
+    assert sizes.parts > 1
+    assert (by_chain == by_chain[:, :, :1]).all()
+    assert len({column.tobytes() for column in by_chain[:, :, 0].T}) == 4
+
+
+def names(spec, **options) -> list[str]:
+    return [engine.name for engine in chosen(spec, SampleOptions(**options))]
+
+
+def test_auto_takes_the_quickest(toads, load):
+    gaussian = bm.prepare("y ~ x + (x | g)", toads)
+    assert names(gaussian) == ["exact", "whitened", "nuts"]
+    assert names(gaussian, method="whitened") == ["whitened", "nuts"]
+    assert names(gaussian, nuts_sampler="pymc") == ["nuts"]
+    binary = bm.prepare("yes ~ x + (x | g)", toads, family="bernoulli")
+    assert names(binary) == ["whitened", "nuts"]
+    assert names(binary, method="nuts") == ["nuts"]
+    robust = bm.prepare(
+        "y ~ x + (x | g)", toads, priors={"beta:x": bm.Prior("StudentT", nu=3, sigma=1)}
+    )
+    assert names(robust) == ["whitened", "nuts"]
+
+
+def test_auto_leaves_large_crossed_blocks_to_the_whitened_method():
+    """Twenty-one sds and correlations, and a dense matrix of 160 effects."""
+    rng = np.random.default_rng(2)
+    n = 2000
+    data = pd.DataFrame(rng.standard_normal((n, 4)), columns=list("yabc"))
+    data["g"], data["h"] = rng.integers(0, 60, n), rng.integers(0, 40, n)
+    spec = bm.prepare("y ~ a + b + c + (a + b + c | g) + (a + b + c | h)", data)
+    assert names(spec) == ["whitened", "exact", "nuts"]
+
+
+def test_a_prior_whose_bounds_only_pymc_knows_is_left_to_nuts(toads):
+    priors = {"sd:g": bm.Prior("Kumaraswamy", a=2.0, b=2.0)}
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli", priors=priors)
+    assert names(spec) == ["nuts"]
+    with pytest.raises(bm.BayesmixError, match="ends is known to PyMC alone"):
+        chosen(spec, SampleOptions(method="whitened"))
+
+
+def test_a_prior_that_only_pymc_knows(toads):
+    priors = {"beta:x": bm.Prior("ExGaussian", mu=0.0, sigma=1.0, nu=1.0)}
+    fit = bm.fit("yes ~ x + (1 | g)", toads, family="bernoulli", priors=priors, **QUIET)
+    assert fit.idata.attrs["method"] == "whitened"
+    assert 0 < fit.fixef().set_index("term").loc["x", "value"] < 1.2
+
+
+def test_draws_that_do_not_pass_go_on(toads, monkeypatch):
+    asked = []
+    original = sampler.run
+
+    def run(tuned, sizes, plan: Plan, *args):
+        asked.append(plan.thin)
+        return original(tuned, sizes, plan, *args)
+
+    monkeypatch.setattr(sampler, "run", run)
+    monkeypatch.setattr(sampler, "R_HAT", 0.5)
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
+    drawn = sample_whitened(spec, draws=100, chains=4, cores=1, random_seed=1)
+    assert asked == [1, 3, 9]
+    assert drawn.settled
+    assert drawn.plan.thin == 9
+
+
+def test_chains_that_do_not_agree_are_left_to_the_next_method(toads, monkeypatch):
+    from bayesmix.engines.whitened.engine import Whitened
+
+    monkeypatch.setattr(sampler, "R_HAT", 0.5)
+    monkeypatch.setattr(sampler, "WORST_R_HAT", 0.5)
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
+    assert Whitened().draw(spec, SampleOptions(draws=50, random_seed=1, progressbar=False)) is None
+
+
+def test_effects_too_large_to_keep_are_summarised(toads, monkeypatch):
+    formula = "count ~ x + (x | g) + (1 | h)"
+    whole = bm.fit(formula, toads, family="poisson", **QUIET)
+    monkeypatch.setattr(sampler, "MOST_BYTES", 1_500_000)
+    fit = bm.fit(formula, toads, family="poisson", **QUIET)
+    assert "u_g" not in fit.idata["posterior"]
+    assert "u_h" in fit.idata["posterior"]
+    some, every = (f.ranef("g").set_index(["group", "effect"]) for f in (fit, whole))
+    # The draws are the same; of the large factor every few are kept.
+    error = every["se"] * np.sqrt(8 / 4000)
+    assert (np.abs(some["value"] - every["value"]) < 5 * error).all()
+    np.testing.assert_allclose(some["se"], every["se"], rtol=0.15)
+    coef = fit.coef("g").set_index(["group", "effect"])["value"]
+    expected = whole.coef("g").set_index(["group", "effect"])["value"]
+    assert (np.abs(coef - expected) < 6 * error.reindex(coef.index)).all()
+
+
+@pytest.mark.parametrize("rows", [240, 30_000])
+def test_an_interrupt_keeps_the_draws(toads, rows):
+    """In the process of the chains, and with chains on threads."""
+    rng = np.random.default_rng(1)
+    data = toads.sample(rows, replace=True, random_state=1).assign(
+        h=rng.integers(0, 8, rows) if rows > 240 else toads["h"]
+    )
+    spec = bm.prepare("count ~ x + (1 | g)", data, family="poisson")
+    begun = threading.Event()
+
+    def report(stage: str, share: float) -> None:
+        if stage.startswith("Drawing") and share > 0 and not begun.is_set():
+            begun.set()
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    drawn = sample_whitened(spec, draws=200_000, chains=4, cores=2, random_seed=1, report=report)
+    draws = drawn.kept.values.shape[1]
+    assert 0 < draws < 200_000
+    assert drawn.kept.zeta[0].shape[1] == draws
+    assert np.isfinite(drawn.kept.values).all()
+
+
+def test_diagnostics_see_what_was_drawn(binary):
+    table = parameter_diagnostics(binary.design, binary.family, binary.posterior)
+    assert table["r_hat"].notna().all()
+    assert {"acceptance", "step", "steps", "stages", "thin"} <= set(
+        binary.idata["sample_stats"].attrs
+    )
