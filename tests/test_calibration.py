@@ -1,4 +1,4 @@
-"""Ranks of the truth among the draws of the exact method, and whether that test can fail."""
+"""Ranks of the truth among the draws of a method, and whether that test can fail."""
 
 from __future__ import annotations
 
@@ -10,33 +10,24 @@ import pandas as pd
 import pytest
 from arviz_stats.ecdf_utils import simulate_confidence_bands
 
-from benchmarks.calibration import (
-    ALPHA,
-    DESIGNS,
-    KEPT,
-    Calibration,
-    Envelope,
-    adjusted,
-    calibrate,
-    chi_square_p,
-    holm,
-    judge,
-    ranked_quantities,
-    replicate,
-)
+from bayesmix.engines.exact.engine import Exact
+from bayesmix.engines.whitened.engine import Whitened
+from benchmarks.calibrating.breaking import BROKEN
+from benchmarks.calibrating.designs import DESIGNS, EXACT, WHITENED, CalibrationDesign
+from benchmarks.calibrating.fits import Calibration, adjusted, calibrate, judge, replicate
+from benchmarks.calibrating.quantities import ranked_quantities
+from benchmarks.calibrating.report import ALPHA, smallest_p
+from benchmarks.calibrating.uniformity import KEPT, Envelope, chi_square_p, holm
 
 REPLICATIONS = 50
-SHORT = tuple(design for design in DESIGNS if not design.dear)
+SHORT = tuple(design for design in EXACT if not design.dear)
+COUNTS = WHITENED[1]
 
 
 @functools.cache
-def calibrated(name: str) -> Calibration:
-    (design,) = (design for design in SHORT if design.name == name)
-    return calibrate(design, REPLICATIONS, draws=250)
-
-
-def smallest_p(table: pd.DataFrame) -> float:
-    return float(table[["chi_square_holm", "ecdf_holm"]].to_numpy().min())
+def calibrated(name: str, draws: int = 250) -> Calibration:
+    (design,) = (one for designs in DESIGNS.values() for one in designs if one.name == name)
+    return calibrate(design, REPLICATIONS, draws=draws)
 
 
 @pytest.mark.slow
@@ -51,6 +42,28 @@ def test_exact_method_is_calibrated() -> None:
 def test_wrong_sds_are_seen() -> None:
     calibration = calibrated(SHORT[1].name)
     assert smallest_p(adjusted(judge(calibration.scaled_sds(1.5)))) < ALPHA
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", WHITENED[1:4], ids=lambda design: design.name)
+def test_whitened_method_is_calibrated(design: CalibrationDesign) -> None:
+    calibration = calibrated(design.name, draws=1000)
+    assert (calibration.fell_back, calibration.warned) == (0, {})
+    table = adjusted(judge(calibration))
+    assert smallest_p(table) > ALPHA / 3, table.nsmallest(5, "ecdf")
+
+
+@pytest.mark.slow
+def test_wrong_whitened_sds_are_seen() -> None:
+    calibration = calibrated(COUNTS.name, draws=1000)
+    assert smallest_p(adjusted(judge(calibration.scaled_sds(1.5)))) < ALPHA
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", BROKEN)
+def test_wrong_whitened_methods_are_seen(broken: str) -> None:
+    calibration = calibrate(COUNTS, REPLICATIONS, draws=250, broken=broken)
+    assert smallest_p(adjusted(judge(calibration))) < ALPHA
 
 
 @pytest.mark.slow
@@ -70,7 +83,7 @@ def test_draws_that_ignore_the_data_are_seen_by_the_densities_only() -> None:
         {name: values.reshape(n, KEPT) for name, values in draws.items()},
         fell_back=0,
         warned={},
-        steps=np.zeros(n, dtype=np.int64),
+        facts=pd.DataFrame(index=range(n)),
         seconds=0.0,
     )
     table = adjusted(judge(calibration))
@@ -79,11 +92,11 @@ def test_draws_that_ignore_the_data_are_seen_by_the_densities_only() -> None:
     assert (table[knows_y]["ecdf_holm"] < ALPHA).all()
 
 
-def test_a_fit_that_needs_nuts_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    from bayesmix.engines.exact.engine import Exact
-
-    monkeypatch.setattr(Exact, "draw", lambda self, spec, options: None)
-    design = SHORT[0]
+@pytest.mark.parametrize(("design", "engine"), [(SHORT[0], Exact), (WHITENED[0], Whitened)])
+def test_a_fit_that_needs_nuts_is_counted(
+    design: CalibrationDesign, engine: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "draw", lambda self, spec, options: None)
     y = design.frame()["y"].to_numpy()
     assert replicate(design, 20, y, 1).draws is None
 
