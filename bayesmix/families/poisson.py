@@ -50,10 +50,13 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     eta = p["mu"].eta
     total = y @ eta
-    np.minimum(eta, _LARGEST_LOG_MEAN, out=eta)
+    if eta.max(initial=0.0) > _LARGEST_LOG_MEAN:
+        np.minimum(eta, _LARGEST_LOG_MEAN, out=eta)
     mean = np.exp(eta, out=eta)
     total -= np.ones(len(y)) @ mean
-    return Scores(total, np.subtract(y[:, np.newaxis], mean, out=mean), {})
+    # NumPy is slow where a column meets rows that are as short as there are chains.
+    counts = y.repeat(eta.shape[1]).reshape(eta.shape)
+    return Scores(total, np.subtract(counts, mean, out=mean), {})
 
 
 POISSON = Family(

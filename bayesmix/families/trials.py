@@ -98,7 +98,8 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
     # Seen from the outcome that is rarer in a row, nothing cancels where the other is certain.
     turned = np.where(successes > failures, -1.0, 1.0)
     fewer, more = np.minimum(successes, failures), np.maximum(successes, failures)
-    eta *= turned[:, np.newaxis]
+    chains = eta.shape[1]
+    eta *= _spread(turned, chains)
     is_mixed, is_far = bool(fewer.any()), bool(eta.max(initial=0.0) > LARGEST_EXPONENT)
     total = fewer @ eta if is_mixed else np.zeros(eta.shape[1])
     if is_far:
@@ -107,12 +108,17 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
     odds = np.exp(eta, out=eta)
     work = np.log1p(odds)
     total -= (fewer + more) @ work
-    np.add(odds, 1.0, out=work)
-    odds *= (-turned * more)[:, np.newaxis]
+    np.subtract(-1.0, odds, out=work)
+    odds *= _spread(turned * more, chains)
     if is_mixed:
-        odds += (turned * fewer)[:, np.newaxis]
+        odds -= _spread(turned * fewer, chains)
     odds /= work
     return Scores(total, odds, {})
+
+
+def _spread(column: FloatArray, chains: int) -> FloatArray:
+    """Repeat a column: NumPy is slow where one meets rows that are as short as there are chains."""
+    return column.repeat(chains).reshape(-1, chains)
 
 
 # Logarithm of the probability of one outcome, and its derivative by the linear predictor.
