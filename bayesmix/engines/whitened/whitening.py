@@ -17,7 +17,7 @@ from bayesmix.engines.whitened.working import Eliminated
 __all__ = ["Effects", "Whitening"]
 
 # Levels times chains that derivatives are worked on at a time, to stay in the cache.
-LEVELS = 4096
+LEVELS = 16_384
 
 
 class Effects(NamedTuple):
