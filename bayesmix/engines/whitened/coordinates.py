@@ -24,6 +24,9 @@ from bayesmix.priors.support import mass_of
 
 __all__ = ["Coordinates", "Evaluated", "bounds_obstacle", "coordinates_of"]
 
+# Orders of magnitude by which an sd may be moved, and how much less likely than the best it may be.
+FURTHEST_POWER, UNLIKELY = 15, 20.0
+
 type Law = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 
@@ -127,6 +130,27 @@ class Coordinates:
             lower, upper = part.bounds
             own = np.minimum(margin[part.rows], 0.1 * (upper - lower))
             moved[part.rows] = np.clip(beta[part.rows], lower + own, upper - own)
+        return moved
+
+    def plausible(self, sds: FloatArray, place: slice) -> FloatArray:
+        """Return sds (k,), moved by orders of magnitude where their priors do not allow them."""
+        powers = 10.0 ** np.arange(-FURTHEST_POWER, FURTHEST_POWER + 1)
+        moved = sds.copy()
+        for part in self.parts:
+            for row in range(max(part.rows.start, place.start), min(part.rows.stop, place.stop)):
+                own = row - place.start
+                lower, upper = part.bounds
+                grid = np.unique(np.clip(sds[own] * powers, lower, upper))
+                inside = grid[(grid > lower) & (grid < upper)]
+                if not len(inside):
+                    moved[own] = lower + 0.5 * min(upper - lower, max(lower, 1.0))
+                    continue
+                every = np.repeat(inside[None], part.rows.stop - part.rows.start, axis=0)
+                log = part.law(every)[0][row - part.rows.start] + np.log(inside)
+                allowed = inside[log > np.max(log) - UNLIKELY]
+                if len(allowed):
+                    distance = np.abs(np.log(allowed / sds[own]))
+                    moved[own] = allowed[int(np.argmin(distance))]
         return moved
 
     def _of_population(self) -> tuple[Part, ...]:

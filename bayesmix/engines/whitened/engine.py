@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from bayesmix.base.arguments import seed
 from bayesmix.base.progress import late_progress
@@ -13,6 +16,7 @@ from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.cost import seconds_of
 from bayesmix.engines.whitened.named import named_draws, summaries_of
 from bayesmix.engines.whitened.sampler import WhitenedDraws, sample_whitened
+from bayesmix.engines.whitened.warmup import LostError
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
 
@@ -41,7 +45,10 @@ class Whitened:
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         """Draw all parameters and effects together; None where the chains do not agree."""
         units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
-        with late_progress(options.progressbar, f"Sampling {size_of(options)}") as report:
+        with (
+            contextlib.suppress(LostError, np.linalg.LinAlgError),
+            late_progress(options.progressbar, f"Sampling {size_of(options)}") as report,
+        ):
             drawn = sample_whitened(
                 rescaled(spec, units),
                 draws=options.draws,
@@ -50,7 +57,8 @@ class Whitened:
                 random_seed=seed(options.random_seed),
                 report=report,
             )
-        return _tree(spec, units, drawn) if drawn.settled else None
+            return _tree(spec, units, drawn) if drawn.settled else None
+        return None
 
 
 def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:

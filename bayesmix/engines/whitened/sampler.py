@@ -31,6 +31,8 @@ R_HAT, ESS_PER_CHAIN = 1.01, 100
 WORST_R_HAT = 1.03
 # A sub-chain that accepts so much less than the others is stuck in a tail.
 STUCK = 0.4
+# A log density beyond it has no digits left that could tell two points apart.
+LARGEST_DENSITY = 1e12
 # Share of the draws that are effective which no attempt can be asked for.
 LARGEST_SHARE = 0.4
 
@@ -118,7 +120,8 @@ def sample_whitened(
             worst = _judged(kept)
             if passes(worst, kept) or kept.values.shape[1] < draws:
                 break
-        settled = worst[0] <= WORST_R_HAT or kept.values.shape[1] < draws
+        agree = worst[0] <= WORST_R_HAT or kept.values.shape[1] < draws
+        settled = agree and float(np.abs(kept.log_density).max()) < LARGEST_DENSITY
     return WhitenedDraws(
         layout,
         kept,

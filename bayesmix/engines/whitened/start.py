@@ -16,7 +16,7 @@ __all__ = ["Start", "start_of", "working_weights"]
 
 ROUNDS = 30
 # Linear predictors and steps beyond these lead nowhere yet.
-FURTHEST, LONGEST = 20.0, 5.0
+FURTHEST, LONGEST = 40.0, 5.0
 SMALLEST = 1e-10
 
 
@@ -63,7 +63,7 @@ class _Rounds:
         for _ in range(ROUNDS):
             before = eta
             self._auxiliary(eta)
-            w, z = self._working(np.clip(eta, -FURTHEST, FURTHEST), eta)
+            w, z = self._working(np.clip(eta, -FURTHEST, FURTHEST))
             fixed = self._population(w, z)
             for t, factor in enumerate(layout.factors):
                 others = sum(share for s, share in enumerate(self.shares) if s != t)
@@ -89,7 +89,7 @@ class _Rounds:
 
     def _row_by_row(self) -> FloatArray:
         """Find where each row would like to be, half of the way from where all are."""
-        eta = np.full(self.layout.n_rows, 0.0)
+        eta = -self.layout.offset
         for _ in range(ROUNDS):
             score, w = self._slope(eta + self.layout.offset)
             eta += np.clip(score.sum() / w.sum(), -LONGEST, LONGEST)
@@ -100,8 +100,8 @@ class _Rounds:
             eta += np.clip((score - typical * (eta - middle)) / (w + typical), -1.0, 1.0)
         return 0.5 * (eta + middle)
 
-    def _working(self, at: FloatArray, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        score, w = self._slope(at)
+    def _working(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+        score, w = self._slope(eta)
         return w, eta - self.layout.offset + np.clip(score / w, -LONGEST, LONGEST)
 
     def _population(self, w: FloatArray, z: FloatArray) -> FloatArray:
@@ -164,7 +164,7 @@ class _Rounds:
 
     def _parameters(self, factor: Factor, covariance: FloatArray) -> None:
         sd = np.sqrt(np.diag(covariance))
-        self.values[factor.sds] = sd
+        self.values[factor.sds] = self.layout.coordinates.plausible(sd, factor.sds)
         if factor.correlations:
             root = np.linalg.cholesky(covariance / np.outer(sd, sd))
             self.values[factor.free] = np.clip(factor.correlations.free(root), -0.95, 0.95)

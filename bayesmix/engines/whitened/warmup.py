@@ -17,7 +17,7 @@ from bayesmix.engines.whitened.rotation import rotated, trajectory
 from bayesmix.engines.whitened.start import start_of
 from bayesmix.engines.whitened.team import Map, Sizes, Team
 
-__all__ = ["Tuned", "adapt", "stage", "started", "warm_up"]
+__all__ = ["LostError", "Tuned", "adapt", "stage", "started", "warm_up"]
 
 TARGET = 0.88
 STAGES = (15, 20, 25)
@@ -33,6 +33,10 @@ WIDE = 1.5
 # coordinates of a stage fit.
 FITS_MEAN, FITS_SD = 0.5, 0.4
 LARGEST_STEP = 1.5
+
+
+class LostError(Exception):
+    """The chains are where nothing can be computed."""
 
 
 @dataclasses.dataclass
@@ -102,6 +106,8 @@ def stage(
 
     adapt(tuned, length, see, target)
     seen = np.concatenate([lesson.values for lesson in lessons], axis=1)
+    if not all(np.isfinite(lesson.rows).all() for lesson in lessons) or not np.isfinite(seen).all():
+        raise LostError
     tuned.fits = _fits(tuned.density.standardised(seen))
     values = np.concatenate(
         tuned.team.each(lambda point: tuned.density.parameters(point.x)), axis=1

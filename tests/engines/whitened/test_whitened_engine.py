@@ -272,3 +272,39 @@ def test_diagnostics_see_what_was_drawn(binary):
     assert {"acceptance", "step", "steps", "stages", "thin"} <= set(
         binary.idata["sample_stats"].attrs
     )
+
+
+@pytest.mark.parametrize("offset", [500.0, -300.0])
+def test_an_offset_far_from_zero_moves_the_intercept_alone(toads, offset):
+    fits = [
+        bm.fit("count ~ x + offset(o) + (1 | g)", toads.assign(o=o), family="poisson", **QUIET)
+        for o in (0.0, offset)
+    ]
+    near, far = (fit.fixef().set_index("term")["value"] for fit in fits)
+    error = fits[0].fixef().set_index("term")["se"] * np.sqrt(2 / 1000)
+    assert abs(far["Intercept"] + offset - near["Intercept"]) < 5 * error["Intercept"]
+    assert abs(far["x"] - near["x"]) < 5 * error["x"]
+
+
+@pytest.mark.parametrize("size", [1e-9, 1e6])
+def test_a_start_that_the_prior_of_an_sd_allows(toads, size):
+    priors = {"sd:g": bm.Prior("HalfNormal", sigma=size)}
+    fit = bm.fit("yes ~ x + (1 | g)", toads, family="bernoulli", priors=priors, **QUIET)
+    assert fit.idata.attrs["method"] == "whitened"
+    sd = fit.varcorr()["sd"].iloc[0]
+    assert 0.7 * size < sd < 0.9 * size if size < 1 else 0.2 < sd < 2
+
+
+def test_chains_that_are_lost_are_left_to_the_next_method(toads, monkeypatch):
+    from bayesmix.engines.whitened import warmup
+    from bayesmix.engines.whitened.engine import Whitened
+
+    original = warmup.look_at
+
+    def nowhere(density, point):
+        lesson = original(density, point)
+        return lesson._replace(values=np.full_like(lesson.values, np.nan))
+
+    monkeypatch.setattr(warmup, "look_at", nowhere)
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
+    assert Whitened().draw(spec, SampleOptions(draws=50, random_seed=1, progressbar=False)) is None
