@@ -55,16 +55,17 @@ def _way(calibration: Calibration) -> str:
 
 def broken_table(broken: Mapping[str, Calibration]) -> str:
     lines = [
-        "| wrong on purpose | design | fell back to NUTS | fits that warned "
+        "| wrong on purpose | design | replications | fell back to NUTS | fits that warned "
         "| quantities with p < 0.01, Holm | smallest p, Holm |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|",
     ]
     for what, calibration in broken.items():
         table = adjusted(judge(calibration))
         seen = (table[["chi_square_holm", "ecdf_holm"]] < ALPHA).any(axis=1)
         names = ", ".join(table["quantity"][seen])
         lines.append(
-            f"| {what} | {calibration.design.name} | {calibration.fell_back} "
+            f"| {what} | {calibration.design.name} | {calibration.n_fits + calibration.fell_back} "
+            f"| {calibration.fell_back} "
             f"| {_warned(calibration)} | {names} | {smallest_p(table):.2g} |"
         )
     return "\n".join(lines)

@@ -59,9 +59,12 @@ class Envelope:
         gammas = np.atleast_1d(np.asarray(gamma, dtype=np.float64))
         inside = np.zeros((len(gammas), self.n + 1))
         inside[:, 0] = 1
+        outside = np.zeros(len(gammas))
         for transition, tail in zip(self.transitions, self.tail, strict=True):
-            inside = (inside @ transition) * (tail > gammas[:, None])
-        return np.asarray(1 - inside.sum(axis=1))
+            reached = inside @ transition
+            inside = reached * (tail > gammas[:, None])
+            outside += (reached - inside).sum(axis=1)
+        return outside
 
     def band(self, alpha: float) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest ECDF at `at` of the envelope that is left with probability alpha."""
