@@ -60,9 +60,9 @@ def test_wrong_whitened_sds_are_seen() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("broken", BROKEN)
-def test_wrong_whitened_methods_are_seen(broken: str) -> None:
-    calibration = calibrate(COUNTS, REPLICATIONS, draws=250, broken=broken)
+def test_wrong_whitened_method_is_seen() -> None:
+    calibration = calibrate(COUNTS, REPLICATIONS, broken=next(iter(BROKEN)))
+    assert (calibration.fell_back, calibration.warned) == (0, {})
     assert smallest_p(adjusted(judge(calibration))) < ALPHA
 
 
