@@ -253,13 +253,20 @@ def test_an_interrupt_keeps_the_draws(toads, rows):
     )
     spec = bm.prepare("count ~ x + (1 | g)", data, family="poisson")
     begun = threading.Event()
+    # A job in the background is started with interrupts ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def report(stage: str, share: float) -> None:
         if stage.startswith("Drawing") and share > 0 and not begun.is_set():
             begun.set()
             threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
 
-    drawn = sample_whitened(spec, draws=200_000, chains=4, cores=2, random_seed=1, report=report)
+    try:
+        drawn = sample_whitened(
+            spec, draws=200_000, chains=4, cores=2, random_seed=1, report=report
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
     draws = drawn.kept.values.shape[1]
     assert 0 < draws < 200_000
     assert drawn.kept.zeta[0].shape[1] == draws
