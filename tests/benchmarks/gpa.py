@@ -12,22 +12,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from measuring import Clock, Figures
 
 GPA = Path(__file__).parents[3] / "shared" / "data" / "gpa.csv"
 CORRELATED = "gpa ~ occasion + (1 + occasion | student)"
 UNCORRELATED = "gpa ~ occasion + (1 | student) + (0 + occasion | student)"
 DRAWS = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 1, "progressbar": False}
 CORES = os.cpu_count() or 1
-
-type Figures = dict[str, float]
 
 
 def answer(formula: str) -> Figures:
@@ -84,21 +82,6 @@ def effective_sample(method: str, sampler: str | None = None) -> Figures:
     fit = bm.fit(CORRELATED, data, method=method, nuts_sampler=sampler, **DRAWS)
     figures = clock.figures()
     return figures | {"ess": float(fit.diagnostics()["ess_bulk"].min())}
-
-
-class Clock:
-    """Seconds since it was made: wall clock, and processor time of all processes and threads."""
-
-    def __init__(self) -> None:
-        self.wall, self.cpu = time.perf_counter(), cpu_seconds()
-
-    def figures(self) -> Figures:
-        return {"wall": time.perf_counter() - self.wall, "cpu": cpu_seconds() - self.cpu}
-
-
-def cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 SIDES: dict[str, Callable[[], Figures]] = {

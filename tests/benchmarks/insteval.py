@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pandas as pd
+from measuring import cpu_seconds, peak_bytes
 
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 FORMULA = "y ~ service + (1 | s) + (1 | d) + (1 | dept:service)"
@@ -86,16 +86,6 @@ def load(description: dict[str, Any]) -> pd.DataFrame:
     }
     data = pd.read_csv(SHARED_DATA / description["file"], dtype=dict.fromkeys(levels, str))
     return data.assign(**{name: pd.Categorical(data[name], levels[name]) for name in levels})
-
-
-def cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def peak_bytes() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ from pathlib import Path
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
-from insteval import FORMULA, SHARED_DATA, cpu_seconds, load, peak_bytes
+from insteval import FORMULA, SHARED_DATA, load
+from measuring import cpu_seconds, peak_bytes
 
 import bayesmix as bm
 

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from measuring import peak_bytes
 
 FORMULA = "y ~ x + (1 + x | g)"
 SIZES = ("100000:1000", "1000000:1000", "1000000:10000", "10000000:100000")
@@ -132,11 +133,6 @@ def resident_bytes() -> float:
             return float(file.read().split()[1]) * resource.getpagesize()
     except FileNotFoundError:
         return peak_bytes()
-
-
-def peak_bytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak if sys.platform == "darwin" else peak * 1024)
 
 
 if __name__ == "__main__":

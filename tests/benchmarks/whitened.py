@@ -18,23 +18,21 @@ import argparse
 import dataclasses
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from measuring import Clock, Figures, peak_bytes
+
 SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 DRAWS = {"draws": 1000, "tune": 1000, "chains": 4, "random_seed": 1, "progressbar": False}
 CORES = os.cpu_count() or 1
 SIDES = ("bayesmix", "Bambi")
-
-type Figures = dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,26 +126,6 @@ CASES = {
 }
 
 
-class Clock:
-    """Seconds since it was made: wall clock, and processor time of all processes and threads."""
-
-    def __init__(self) -> None:
-        self.wall, self.cpu = time.perf_counter(), cpu_seconds()
-
-    def figures(self) -> Figures:
-        return {"wall": time.perf_counter() - self.wall, "cpu": cpu_seconds() - self.cpu}
-
-
-def cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
-
-
-def peak_gigabytes() -> float:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return (peak if sys.platform == "darwin" else peak * 1024) / 1e9
-
-
 def by_bayesmix(case: Case, data: Any) -> Figures:
     import bayesmix as bm
 
@@ -201,7 +179,7 @@ def run_side(side: str, case: Case, path: str) -> Figures:
         found = answer(case, data)
         figures["again"] = again.figures()
     named = {f"{name} {clock}": x for name, own in figures.items() for clock, x in own.items()}
-    return {**named, **found, "gigabytes": peak_gigabytes()}
+    return {**named, **found, "gigabytes": peak_bytes() / 1e9}
 
 
 def load_bayesmix() -> None:
