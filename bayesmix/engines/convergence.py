@@ -13,7 +13,7 @@ from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["convergence_messages"]
+__all__ = ["ESS_PER_CHAIN", "R_HAT_LIMIT", "convergence_messages"]
 
 
 R_HAT_LIMIT = 1.01

@@ -62,9 +62,9 @@ def sample(
 
     Notes
     -----
-    Ctrl-C keeps the draws made so far with the samplers of nutpie and PyMC. Those of numpyro and
-    blackjax give their draws out only at the end: Ctrl-C loses them, and the computation may go
-    on in the background for a while.
+    Ctrl-C keeps the draws made so far with the whitened method and the samplers of nutpie and PyMC.
+    Those of numpyro and blackjax give their draws out only at the end: Ctrl-C loses them, and the
+    computation may go on in the background for a while.
     """
     # Whatever np.errstate the caller has: underflow is part of every sampler.
     with np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"):

@@ -15,6 +15,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.family import Family
 from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import Prior
 from bayesmix.priors.priorset import PriorSet, without_correlations
 
 if TYPE_CHECKING:
@@ -40,6 +41,22 @@ class ModelSpec:
     design: Design
     family: Family
     priors: PriorSet
+
+    @property
+    def population_priors(self) -> tuple[Prior, ...]:
+        """Priors of the population effects, one per column of X."""
+        slopes, intercept = self.priors.beta, self.priors.intercept
+        if intercept is None or not self.design.has_intercept:
+            return tuple(slopes)
+        return (intercept, *slopes)
+
+    @property
+    def population_centre(self) -> FloatArray:
+        """What these priors take off the columns of X, shape (p,)."""
+        centre = np.zeros(self.design.n_terms)
+        if self.design.has_intercept and self.priors.intercept is not None:
+            centre[1:] = self.design.X[:, 1:].mean(axis=0)
+        return centre
 
     def correlations(self, term: GroupTerm) -> Correlations:
         """Return how the effects of one grouping factor are correlated, with the prior of that."""

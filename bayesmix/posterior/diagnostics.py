@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayesmix.design.design import Design
     from bayesmix.families.family import Family
 
-__all__ = ["divergences", "parameter_diagnostics"]
+__all__ = ["divergences", "figures_of", "parameter_diagnostics"]
 
 
 def diagnostics(fit: Fitted) -> pd.DataFrame:
@@ -50,9 +50,17 @@ def parameter_diagnostics(design: Design, family: Family, posterior: xr.Dataset)
     """Judge the draws before there is a fit; see `diagnostics`."""
     draws = parameter_draws(design, family, posterior)
     shape = (len(draws), posterior.sizes["chain"], posterior.sizes["draw"])
-    stacked = np.array(list(draws.values())).reshape(shape)
+    figures = figures_of(np.array(list(draws.values())).reshape(shape))
+    return pd.DataFrame({"parameter": text_column(list(draws)), **figures})
+
+
+def figures_of(stacked: FloatArray) -> dict[str, FloatArray]:
+    """Judge draws (parameter, chain, draw): ``r_hat, ess_bulk, ess_tail``, a number each.
+
+    NaN where there is nothing to judge; see `diagnostics`.
+    """
     figures: dict[str, FloatArray] = {
-        name: np.full(len(draws), np.nan) for name in ("r_hat", "ess_bulk", "ess_tail")
+        name: np.full(len(stacked), np.nan) for name in ("r_hat", "ess_bulk", "ess_tail")
     }
     varies = np.isfinite(stacked).all(axis=(1, 2)) & (np.ptp(stacked, axis=(1, 2)) > 0)
     if varies.any():
@@ -63,7 +71,7 @@ def parameter_diagnostics(design: Design, family: Family, posterior: xr.Dataset)
             figures["r_hat"][varies] = array_stats.rhat(kept)
             figures["ess_bulk"][varies] = array_stats.ess(kept, method="bulk")
             figures["ess_tail"][varies] = array_stats.ess(kept, method="tail", prob=(0.05, 0.95))
-    return pd.DataFrame({"parameter": text_column(list(draws)), **figures})
+    return figures
 
 
 def divergences(idata: xr.DataTree) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,15 +25,9 @@ def compile_log_density(prior: Prior) -> Callable[[np.ndarray], np.ndarray]:
     callable
         From values to log densities of the same shape.
     """
-    import_whole("pymc")
-    import pymc as pm
-    import pytensor
-    import pytensor.tensor as pt
-
-    value = pt.vector("value", dtype="float64")
-    distribution = getattr(pm, prior.distribution).dist(**prior.parameters)
-    compiled = pytensor.function([value], pm.logp(distribution, value))
-    return lambda x: np.asarray(compiled(np.ravel(x))).reshape(np.shape(x))
+    value, log = _log_density(prior)
+    compiled = _compiled(value, log)
+    return lambda x: compiled(x)[0]
 
 
 def compile_density_and_slope(
@@ -49,20 +44,34 @@ def compile_density_and_slope(
     callable
         From values to log densities and derivatives of the same shape.
     """
+    value, log = _log_density(prior)
+    import pytensor
+
+    compiled = _compiled(value, log, pytensor.grad(log.sum(), value))
+
+    def law(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        density, slope = compiled(x)
+        return density, slope
+
+    return law
+
+
+def _log_density(prior: Prior) -> tuple[Any, Any]:
+    """Return a vector of values, and the log density of each."""
     import_whole("pymc")
     import pymc as pm
-    import pytensor
     import pytensor.tensor as pt
 
     value = pt.vector("value", dtype="float64")
-    log = pm.logp(getattr(pm, prior.distribution).dist(**prior.parameters), value)
-    compiled = pytensor.function([value], [log, pytensor.grad(log.sum(), value)])
+    return value, pm.logp(getattr(pm, prior.distribution).dist(**prior.parameters), value)
 
-    def law(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log, slope = compiled(np.ravel(x))
-        return np.asarray(log).reshape(np.shape(x)), np.asarray(slope).reshape(np.shape(x))
 
-    return law
+def _compiled(value: Any, *results: Any) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """Compile results of a vector, for arrays of any shape."""
+    import pytensor
+
+    function = pytensor.function([value], list(results))
+    return lambda x: [np.asarray(one).reshape(np.shape(x)) for one in function(np.ravel(x))]
 
 
 def draw_prior(prior: Prior, rng: np.random.Generator, n: int) -> np.ndarray:

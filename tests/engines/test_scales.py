@@ -14,8 +14,8 @@ from scipy import integrate, stats
 import bayesmix as bm
 from bayesmix.design.magnitudes import mean, root_mean_weight, sd, spread
 from bayesmix.engines.nuts.joint import build_model
-from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.prior import sample_prior
+from bayesmix.engines.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.engines.trees import constant_data
 from bayesmix.model.schema import Schema
@@ -320,7 +320,7 @@ PRIORS = [
 class TestRescaled:
     @pytest.mark.parametrize("prior", PRIORS, ids=str)
     def test_priors_are_of_the_parameter_in_its_unit(self, prior):
-        from bayesmix.engines.nuts.rescaling import _in_unit
+        from bayesmix.engines.rescaling import _in_unit
 
         unit, value = 2.0**20, np.array([0.7, 1.3, 5.0])
         ours = _in_unit("sigma", prior, unit).log_density(value / unit) - np.log(unit)

@@ -20,8 +20,8 @@ from scipy.special import logsumexp
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.conditional import conditional_densities
-from bayesmix.engines.nuts.rescaling import rescaled
 from bayesmix.engines.nuts.tensors import tensor_functions
+from bayesmix.engines.rescaling import rescaled
 from bayesmix.engines.scaling import Units
 from bayesmix.families.family import ENTRIES
 from bayesmix.families.links import ARRAYS, LINKS

@@ -8,19 +8,21 @@ from bayesmix.model.spec import ModelSpec
 
 __all__ = ["seconds_of"]
 
-# Seconds, measured on a few models (docs/exact-method.md): whatever the sizes, for each row, and
+# Seconds, measured on a few models (docs/whitened.md): whatever the sizes, for each row, and
 # for each floating-point operation of a density, each dimension of theta and each draw.
 CALL, ROW, OPERATION = 0.2, 3e-6, 2.5e-9
 # Few dimensions are learnt so well that a draw takes a few densities.
 FEW, OPERATION_OF_FEW = 4, 4e-10
-# Where a guess from above is below, it need not be better.
-SHORT = 1.0
+# A guess from above that is below these need not be better: seconds, and seconds for each row,
+# which is less than any other method takes for 4,000 draws.
+SHORT, SHORT_OF_ROW = 1.0, 1e-4
 
 
 def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
     """Guess the seconds of CPU time of a fit."""
     seconds = _seconds(spec, options, _most_operations(spec))
-    return seconds if seconds < SHORT else _seconds(spec, options, marginal_of(spec).model.cost)
+    short = SHORT + SHORT_OF_ROW * spec.design.n_rows * options.draws * options.chains / 4000
+    return seconds if seconds < short else _seconds(spec, options, marginal_of(spec).model.cost)
 
 
 def _seconds(spec: ModelSpec, options: SampleOptions, cost: float) -> float:

@@ -64,15 +64,12 @@ def marginal_of(spec: ModelSpec) -> Marginal:
     -------
     Marginal
     """
-    center = _centers(spec)
     units = Units.of(spec.design, ORDINARY_TO_EXACT)
     design = units.design(spec.design)
-    priors = list(spec.priors.beta)
-    if design.has_intercept and spec.priors.intercept is not None:
-        priors.insert(0, spec.priors.intercept)
+    priors = spec.population_priors
     mean = np.array([prior.parameters["mu"] for prior in priors], dtype=np.float64)
     sd = np.array([prior.parameters["sigma"] for prior in priors], dtype=np.float64)
-    center, mean = center / units.X, mean / units.beta
+    center, mean = spec.population_centre / units.X, mean / units.beta
     # Beyond these a prior is flat or a point to the machine, and its precision no number.
     sd = np.clip(sd / units.beta, SMALLEST, LARGEST)
     patterns = tuple(term.correlations.pattern for term in design.groups)
@@ -82,10 +79,3 @@ def marginal_of(spec: ModelSpec) -> Marginal:
         products = cross_products(design, center, mean, shifts)
         model = marginal_model(products, 1 / sd**2, patterns)
     return Marginal(units, design, model, center, mean, shifts)
-
-
-def _centers(spec: ModelSpec) -> FloatArray:
-    center = np.zeros(spec.design.n_terms)
-    if spec.design.has_intercept and spec.priors.intercept is not None:
-        center[1:] = spec.design.X[:, 1:].mean(axis=0)
-    return center

@@ -17,6 +17,7 @@ from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_c
 from bayesmix.engines.exact.drawn import ExactDraws, summaries_of_first, values_by_name
 from bayesmix.engines.exact.learning import Learnt, learn
 from bayesmix.engines.exact.target import Target, WithEffects
+from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
 from bayesmix.model.spec import ModelSpec
 
 __all__ = ["LIMITS", "Limits", "sample_exact"]
@@ -48,7 +49,7 @@ class Limits:
     dearest_step: float = 3e10
     good_proposal: float = 0.5
     continuations: int = 4
-    kept_bytes: int = 1 << 30
+    kept_bytes: int = KEPT_BYTES
 
 
 LIMITS = Limits()
@@ -91,7 +92,7 @@ def sample_exact(
         target = Target.of(spec, pool.map)
         step = target.marginal.model.cost * draws * chains
         dear = step > limits.dear_step
-        kept = _bytes_of_effects(spec) * draws * chains <= limits.kept_bytes
+        kept = bytes_of_effects(spec) * draws * chains <= limits.kept_bytes
 
         report("mode", 0.0)
         learnt = _learn(target, learning, dear)
@@ -128,11 +129,6 @@ def sample_exact(
         sampled,
         summaries,
     )
-
-
-def _bytes_of_effects(spec: ModelSpec) -> int:
-    """Bytes of one draw of all u and zeta."""
-    return 16 * sum(term.n_levels * term.n_effects for term in spec.design.groups)
 
 
 def _learn(target: Target, rng: np.random.Generator, dear: bool) -> Learnt:

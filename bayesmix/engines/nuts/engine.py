@@ -14,7 +14,7 @@ from bayesmix.base.progress import bars, say, signs_of_life
 from bayesmix.base.quiet import quiet_libraries
 from bayesmix.engines.nuts.failures import options_refused, refuse_unknown_options, sampler_failures
 from bayesmix.engines.nuts.joint import build_model
-from bayesmix.engines.nuts.rescaling import rescaled, with_numbers_of
+from bayesmix.engines.rescaling import rescaled, with_numbers_of
 from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.engines.trees import complete_draws, one_schema
 from bayesmix.model.options import SampleOptions, size_of

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
-
 from bayesmix.engines.whitened.rotation import trajectory
-from bayesmix.engines.whitened.team import Sizes
 from bayesmix.engines.whitened.warmup import WARM_UP, Tuned
 
 __all__ = ["announced"]
@@ -18,7 +15,7 @@ SOON = 3.0
 USUAL_STEPS = 4
 
 
-def announced(what: str, tuned: Tuned, sizes: Sizes, iterations: int) -> str:
+def announced(what: str, tuned: Tuned, iterations: int) -> str:
     """Say what is done, and how long that and the iterations after it take, if that is long.
 
     Parameters
@@ -27,16 +24,15 @@ def announced(what: str, tuned: Tuned, sizes: Sizes, iterations: int) -> str:
         ``"Tuning"``.
     tuned : Tuned
         Chains, tuned or not; a gradient of them is computed.
-    sizes : Sizes
     iterations : int
         Of each sub-chain.
     """
-    every = np.concatenate([point.x for point in tuned.team.points], axis=1)
+    density = tuned.density
     seconds_each = []
     # The first one after a change has caches to fill.
     for _ in range(3):
         begun = time.perf_counter()
-        tuned.team.place(tuned.density, every, sizes)
+        tuned.team.each(lambda point: density.at(point.x))
         seconds_each.append(time.perf_counter() - begun)
     gradient = sorted(seconds_each)[1]
     steps = trajectory(tuned.step) if tuned.stages else USUAL_STEPS

@@ -177,9 +177,9 @@ def bounds_of(prior: Prior) -> tuple[float, float] | None:
     if prior.has_log_density:
         return mass.lower, mass.upper
     # PyMC's density was looked at on a grid from 1e-6 to 1e6.
-    lower = {True: -np.inf, False: 0.0}[mass.lower < -9e5]
-    is_known = (mass.lower < -9e5 or 0 < mass.lower < 1.1e-6) and mass.upper > 9e5
-    return (lower, np.inf) if is_known else None
+    if mass.upper > 9e5 and mass.lower < -9e5:
+        return -np.inf, np.inf
+    return (0.0, np.inf) if mass.upper > 9e5 and 0 < mass.lower < 1.1e-6 else None
 
 
 def bounds_obstacle(spec: ModelSpec) -> str | None:
@@ -195,10 +195,7 @@ def coordinates_of(spec: ModelSpec) -> Coordinates:
     groups = spec.design.groups
     builder = _Builder()
     priors = spec.priors
-    population = [*priors.beta]
-    if spec.design.has_intercept and priors.intercept is not None:
-        population.insert(0, priors.intercept)
-    rows_population = builder.add(population)
+    rows_population = builder.add(spec.population_priors)
     rows_sds = builder.add(
         [prior for term in groups for prior in priors.sd[term.factor]], scales=True
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayesmix.engines.whitened.team import chains_side_by_side
+from bayesmix.engines.whitened.warmup import WARM_UP
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 
@@ -15,8 +16,7 @@ ENTRY, ROW = 1.5e-9, 5e-9
 LEVEL = {1: 8e-8, 2: 2.2e-7}
 LEVEL_OF_MANY = 6e-8
 PRODUCT = 4e-10
-# Of the warm-up, in iterations, and gradients of an iteration.
-WARM_UP, GRADIENTS = 90, 5.5
+GRADIENTS = 5.5  # of an iteration
 
 
 def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:

@@ -80,7 +80,7 @@ def run(
     KeyboardInterrupt
         When interrupted before there is a draw of each sub-chain.
     """
-    each = -(-plan.draws // sizes.parts)
+    each = sizes.each(plan.draws)
     team = tuned.team
     stop = threading.Event()
     batches = [

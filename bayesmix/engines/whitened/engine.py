@@ -9,13 +9,13 @@ import numpy as np
 
 from bayesmix.base.arguments import seed
 from bayesmix.base.progress import late_progress
-from bayesmix.engines.nuts.rescaling import rescaled
+from bayesmix.engines.rescaling import rescaled
 from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.engines.trees import drawn_tree
 from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.cost import seconds_of
 from bayesmix.engines.whitened.named import named_draws, summaries_of
-from bayesmix.engines.whitened.sampler import WhitenedDraws, sample_whitened
+from bayesmix.engines.whitened.sampler import LIMITS, Limits, WhitenedDraws, sample_whitened
 from bayesmix.engines.whitened.warmup import LostError
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
@@ -33,6 +33,9 @@ class Whitened:
     way = "samples in whitened coordinates"
     shares_the_process = True
     go_on = "refit with more draws, or with method='nuts'"
+
+    def __init__(self, limits: Limits = LIMITS) -> None:
+        self.limits = limits
 
     def obstacle(self, spec: ModelSpec) -> str | None:
         """Say which prior has bounds that cannot be told."""
@@ -55,6 +58,7 @@ class Whitened:
                 chains=options.chains,
                 cores=options.cores,
                 random_seed=seed(options.random_seed),
+                limits=self.limits,
                 report=report,
             )
             return _tree(spec, units, drawn) if drawn.settled else None

@@ -6,7 +6,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened import levels
-from bayesmix.engines.whitened.levels import Matrix, Pulled, Solved, Vector
+from bayesmix.engines.whitened.levels import Matrix, Pulled, Solved, Vector, dot
 
 __all__ = ["pull", "solve"]
 
@@ -35,7 +35,7 @@ def _solve_single(scale: Matrix, gram: Matrix, right: Vector, zeta: Vector) -> S
     inverse = 1 / (1 + (sd * sd) * gram[0][0])
     root = np.sqrt(inverse)
     v = (sd * r) * inverse + z * root
-    log_density = 0.5 * (np.log(inverse).sum(axis=1) - _dot(v, v))
+    log_density = 0.5 * (np.log(inverse).sum(axis=1) - dot(v, v))
     return Solved([sd * v], [v], log_density, right, zeta, [[inverse, root]], [])
 
 
@@ -66,7 +66,7 @@ def _solve_pair(scale: Matrix, gram: Matrix, right: Vector, zeta: Vector) -> Sol
     x2 = (l22 * r2 - a21 * x1) / a22
     v2 = (x2 + zeta[1]) / a22
     v1 = (x1 + zeta[0] - a21 * v2) / a11
-    log_density = -np.log(a11 * a22).sum(axis=1) - 0.5 * (_dot(v1, v1) + _dot(v2, v2))
+    log_density = -np.log(a11 * a22).sum(axis=1) - 0.5 * (dot(v1, v1) + dot(v2, v2))
     u = [l11 * v1, l21 * v1 + l22 * v2]
     return Solved(
         u, [v1, v2], log_density, right, zeta, [[a11], [a21, a22]], [[h11, h12], [h21, h22]]
@@ -94,10 +94,10 @@ def _pull_pair(scale: Matrix, solved: Solved, by_u: Vector) -> Pulled:
     m12 = 0.5 * (i22 * (i21 * (p22 - 1.0) + below) - left1 * mode2 - left2 * mode1)
     m22 = i22 * i22 * (p22 - 0.5) - left2 * mode2
     by_scale = [
-        [2 * (_dot(h11, m11) + _dot(h12, m12)) + _dot(r1, left1) + _dot(u1, v1)],
+        [2 * (dot(h11, m11) + dot(h12, m12)) + dot(r1, left1) + dot(u1, v1)],
         [
-            2 * (_dot(h21, m11) + _dot(h22, m12)) + _dot(r2, left1) + _dot(u2, v1),
-            2 * (_dot(h21, m12) + _dot(h22, m22)) + _dot(r2, left2) + _dot(u2, v2),
+            2 * (dot(h21, m11) + dot(h22, m12)) + dot(r2, left1) + dot(u2, v1),
+            2 * (dot(h21, m12) + dot(h22, m22)) + dot(r2, left2) + dot(u2, v2),
         ],
     ]
     return Pulled([by_z1, by_z2], [l11 * left1, l21 * left1 + l22 * left2], by_scale)
@@ -107,7 +107,3 @@ def _spread(scale: Matrix, like: FloatArray) -> tuple[FloatArray, FloatArray, Fl
     """Write L out for all levels: NumPy's loops over two whole arrays are twice as fast."""
     n = like.shape[1]
     return scale[0][0].repeat(n, 1), scale[1][0].repeat(n, 1), scale[1][1].repeat(n, 1)
-
-
-def _dot(x: FloatArray, y: FloatArray) -> FloatArray:
-    return np.asarray(np.vecdot(x, y))

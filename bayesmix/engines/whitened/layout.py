@@ -48,6 +48,11 @@ class Factor:
     free: slice
     rows: slice
 
+    @functools.cached_property
+    def pattern(self) -> frozenset[tuple[int, int]]:
+        """Places of L that are not zero."""
+        return frozenset(self.correlations.pattern)
+
     @property
     def size(self) -> int:
         """Number of effects of all levels."""
@@ -172,9 +177,7 @@ def layout_of(spec: ModelSpec) -> Layout:
             )
         )
         start += term.n_levels * term.n_effects
-    means = np.zeros(design.n_terms)
-    if design.has_intercept and spec.priors.intercept is not None:
-        means[1:] = design.X[:, 1:].mean(axis=0)
+    means = spec.population_centre
     offset = np.zeros(n) if design.offset is None else design.offset[order]
     weights = None if design.weights is None else design.weights[order]
     trials = None if design.trials is None else np.asarray(design.trials, dtype=float)[order]

@@ -12,7 +12,7 @@ from bayesmix.engines.whitened.coordinates import Coordinates
 from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.layout import Layout
 from bayesmix.engines.whitened.passes import predictor, row_blocks, rows_between
-from bayesmix.engines.whitened.start import SMALLEST, Start
+from bayesmix.engines.whitened.start import Start, working_weights
 from bayesmix.engines.whitened.whitening import Whitening
 from bayesmix.engines.whitened.working import Working, eliminate
 from bayesmix.families.scores import chains_first
@@ -65,8 +65,7 @@ def taught(density: Density, lessons: list[Lesson]) -> Density:
     layout = density.layout
     values = np.concatenate([lesson.values for lesson in lessons], axis=1)
     eta, score, square, information = sum(lesson.rows for lesson in lessons) / values.shape[1]
-    usable = np.isfinite(information) & (information > SMALLEST)
-    weights = np.where(usable, information, np.maximum(square, SMALLEST))
+    weights = working_weights(information, square)
     working = Working(weights, eta + score / weights, np.median(values, axis=1))
     coordinates = layout.coordinates.with_units(_units(values[layout.coordinates.sds]))
     x = coordinates.back(values)

@@ -17,7 +17,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 
-__all__ = ["Matrix", "Pulled", "Solved", "pull", "solve"]
+__all__ = ["Matrix", "Pulled", "Solved", "Vector", "dot", "pull", "solve"]
 
 type Vector = list[FloatArray]
 # Elements are arrays, or None where they are zero.
@@ -80,7 +80,7 @@ def solve(scale: Matrix, gram: Matrix, right: Vector, zeta: Vector) -> Solved:
     for a in range(q):
         v[a] = v[a] + zeta[a]
     _backward(root, v)
-    log_density = -0.5 * np.sum([_dot(one, one) for one in v], axis=0)
+    log_density = -0.5 * np.sum([dot(one, one) for one in v], axis=0)
     for a in range(q):
         log_density = log_density - np.log(root[a][a]).sum(axis=1)
     u = [_total(_times(scale[a][b], v[b]) for b in range(a + 1)) for a in range(q)]
@@ -99,9 +99,9 @@ def pull(scale: Matrix, solved: Solved, by_u: Vector) -> Pulled:
     by_matrix = _by_matrix(root, by_zeta, by_left, solved.zeta, mode)
     by_scale = [
         [
-            2 * sum(_dot(solved.half[a][c], by_matrix[c][b]) for c in range(q))
-            + _dot(solved.right[a], by_left[b])
-            + _dot(by_u[a], v[b])
+            2 * sum(dot(solved.half[a][c], by_matrix[c][b]) for c in range(q))
+            + dot(solved.right[a], by_left[b])
+            + dot(by_u[a], v[b])
             for b in range(a + 1)
         ]
         for a in range(q)
@@ -124,7 +124,8 @@ def _total(parts: Iterable[FloatArray | None]) -> FloatArray:
     return total
 
 
-def _dot(x: FloatArray, y: FloatArray) -> FloatArray:
+def dot(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Sum products over levels, shape (M,)."""
     return np.asarray(np.vecdot(x, y))
 
 

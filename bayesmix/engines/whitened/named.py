@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.rescaling import with_unit
 from bayesmix.engines.scaling import Units
 from bayesmix.engines.statistics import statistics_of
 from bayesmix.engines.whitened.layout import Factor, Layout
@@ -31,7 +32,8 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     flat = kept.values.reshape(chains * draws, -1)
     values = {"beta": _population(layout, flat) * units.beta}
     for name, own in layout.auxiliary(flat.T).items():
-        values[name] = own.T * _unit_of(spec, units, name)
+        has_unit = name in with_unit(spec.family)
+        values[name] = own.T * (units.response * units.root_weight if has_unit else 1.0)
     for t, factor in enumerate(layout.factors):
         term = spec.design.groups[factor.place]
         unit = units.response / units.Z[factor.place]
@@ -92,9 +94,10 @@ def summaries_of(
 def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
     """Tell of which draws of a chain the effects of the largest factor were kept."""
     draws, rooms = drawn.kept.log_density.shape[1], drawn.kept.zeta[0].shape[1]
-    each, sparse = drawn.each, drawn.plan.sparse
+    each, sparse = drawn.kept.each, drawn.plan.sparse
     of_part = np.arange(0, each, sparse)
-    every = (each * np.arange(drawn.parts)[:, None] + of_part).ravel()
+    parts = drawn.kept.acceptance.shape[1]
+    every = (each * np.arange(parts)[:, None] + of_part).ravel()
     return np.minimum(every[:rooms], draws - 1)
 
 
@@ -108,9 +111,3 @@ def _population(layout: Layout, flat: FloatArray) -> FloatArray:
 
 def _scale(factor: Factor, flat: FloatArray) -> FloatArray:
     return factor.scale(flat.T)[0]
-
-
-def _unit_of(spec: ModelSpec, units: Units, name: str) -> float:
-    parameter = spec.family.parameter(name)
-    has_unit = spec.family.on_response_scale and parameter.has_unit
-    return units.response * units.root_weight if has_unit else 1.0

@@ -53,20 +53,11 @@ def add_product(
     stop: int | None = None,
 ) -> None:
     """Add rows of ``matrix @ x`` to `out`; both are C-contiguous, with chains last."""
-    stop = matrix.shape[0] if stop is None else stop
+    rows = slice(start, matrix.shape[0] if stop is None else stop)
     if csr_matvecs is None:
-        out += matrix[start:stop] @ x
-        return
-    csr_matvecs(
-        stop - start,
-        matrix.shape[1],
-        x.shape[1],
-        matrix.indptr[start : stop + 1],
-        matrix.indices,
-        matrix.data,
-        x.ravel(),
-        out.reshape(-1),
-    )
+        out += matrix[rows] @ x
+    else:
+        _call(csr_matvecs, (rows.stop - start, matrix.shape[1]), matrix, rows, x, out)
 
 
 def add_transposed_product(
@@ -77,20 +68,23 @@ def add_transposed_product(
     stop: int | None = None,
 ) -> None:
     """Add ``matrix[start:stop].T @ x`` to `out`."""
-    stop = matrix.shape[0] if stop is None else stop
+    rows = slice(start, matrix.shape[0] if stop is None else stop)
     if csc_matvecs is None:
-        out += matrix[start:stop].T @ x
-        return
-    csc_matvecs(
-        matrix.shape[1],
-        stop - start,
-        x.shape[1],
-        matrix.indptr[start : stop + 1],
-        matrix.indices,
-        matrix.data,
-        x.ravel(),
-        out.reshape(-1),
-    )
+        out += matrix[rows].T @ x
+    else:
+        _call(csc_matvecs, (matrix.shape[1], rows.stop - start), matrix, rows, x, out)
+
+
+def _call(
+    product: Any,
+    shape: tuple[int, int],
+    matrix: sparse.csr_array,
+    rows: slice,
+    x: FloatArray,
+    out: FloatArray,
+) -> None:
+    starts = matrix.indptr[rows.start : rows.stop + 1]
+    product(*shape, x.shape[1], starts, matrix.indices, matrix.data, x.ravel(), out.reshape(-1))
 
 
 def predictor(layout: Layout, beta: FloatArray, u: FloatArray, start: int, stop: int) -> FloatArray:

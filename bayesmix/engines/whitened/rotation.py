@@ -14,7 +14,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.density import Density, Point
@@ -67,9 +66,7 @@ def rotated(
         _, log_density, gradient = density.at(x)
         momentum += half * (gradient + x)
     change = energy + log_density - 0.5 * np.einsum("km,km->m", momentum, momentum)
-    acceptance = np.where(np.isfinite(change), np.exp(np.minimum(change, 0.0)), 0.0)
-    accepted = rng.random(chains) < acceptance
-    return Moved(_chosen(accepted, Point(x, log_density, gradient), point), acceptance)
+    return _decided(Point(x, log_density, gradient), point, change, rng)
 
 
 def independently(density: Density, point: Point, rng: np.random.Generator) -> Moved:
@@ -81,9 +78,7 @@ def independently(density: Density, point: Point, rng: np.random.Generator) -> M
     proposed = density.at(x)
     change = proposed.log_density - _log_proposal(x[:d])
     change -= point.log_density - _log_proposal(point.x[:d])
-    acceptance = np.where(np.isfinite(change), np.exp(np.minimum(change, 0.0)), 0.0)
-    accepted = rng.random(chains) < acceptance
-    return Moved(_chosen(accepted, proposed, point), acceptance)
+    return _decided(proposed, point, change, rng)
 
 
 def _log_proposal(xi: FloatArray) -> FloatArray:
@@ -91,5 +86,9 @@ def _log_proposal(xi: FloatArray) -> FloatArray:
     return -0.5 * (DEGREES + len(xi)) * np.log1p(square)
 
 
-def _chosen(accepted: npt.NDArray[np.bool_], new: Point, old: Point) -> Point:
-    return Point(*(np.where(accepted, a, b) for a, b in zip(new, old, strict=True)))
+def _decided(new: Point, old: Point, change: FloatArray, rng: np.random.Generator) -> Moved:
+    """Accept or refuse by Metropolis and Hastings, given the logarithm of the ratio."""
+    acceptance = np.where(np.isfinite(change), np.exp(np.minimum(change, 0.0)), 0.0)
+    accepted = rng.random(len(change)) < acceptance
+    point = Point(*(np.where(accepted, a, b) for a, b in zip(new, old, strict=True)))
+    return Moved(point, acceptance)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bayesmix.engines.convergence import ESS_PER_CHAIN, R_HAT_LIMIT
+from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
 from bayesmix.engines.whitened.announced import announced
 from bayesmix.engines.whitened.draws import Kept, Plan, run
 from bayesmix.engines.whitened.layout import Layout, layout_of
@@ -18,23 +20,43 @@ from bayesmix.engines.whitened.rotation import trajectory
 from bayesmix.engines.whitened.team import sizes_of
 from bayesmix.engines.whitened.warmup import TARGET, adapt, stage, started, warm_up
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.diagnostics import figures_of
 
-__all__ = ["WhitenedDraws", "sample_whitened"]
+__all__ = ["LIMITS", "Limits", "WhitenedDraws", "sample_whitened"]
 
-# Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
-# summarised.
-MOST_BYTES = 1 << 30
 # Each attempt: every how many iterations a draw is kept, and the acceptance that is aimed at.
 ATTEMPTS = ((1, TARGET), (3, 0.92), (9, 0.96))
-R_HAT, ESS_PER_CHAIN = 1.01, 100
-# An R-hat that the last attempt may leave: beyond it another method has to do.
-WORST_R_HAT = 1.03
 # A sub-chain that accepts so much less than the others is stuck in a tail.
 STUCK = 0.4
 # A log density beyond it has no digits left that could tell two points apart.
 LARGEST_DENSITY = 1e12
 # Share of the draws that are effective which no attempt can be asked for.
 LARGEST_SHARE = 0.4
+# R-hat of fewer draws a chain says nothing.
+FEWEST_DRAWS = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What draws have to pass.
+
+    Attributes
+    ----------
+    r_hat : float
+        Beyond it there is another attempt.
+    worst_r_hat : float
+        What the last attempt may leave: beyond it another method has to do.
+    kept_bytes : int
+        Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
+        kept of some draws only.
+    """
+
+    r_hat: float = R_HAT_LIMIT
+    worst_r_hat: float = 1.03
+    kept_bytes: int = KEPT_BYTES
+
+
+LIMITS = Limits()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,8 +68,6 @@ class WhitenedDraws:
     layout : Layout
     kept : Kept
     plan : Plan
-    parts, each : int
-        Sub-chains of a reported chain, and draws of each.
     step : float
         Angle of a step.
     steps : int
@@ -60,8 +80,6 @@ class WhitenedDraws:
     layout: Layout
     kept: Kept
     plan: Plan
-    parts: int
-    each: int
     step: float
     steps: int
     stages: int
@@ -75,6 +93,7 @@ def sample_whitened(
     chains: int,
     cores: int | None,
     random_seed: int,
+    limits: Limits = LIMITS,
     report: Callable[[str, float], None] = lambda stage, share: None,
 ) -> WhitenedDraws:
     """Tune and draw; where the draws do not pass, learn from them and draw on.
@@ -87,6 +106,7 @@ def sample_whitened(
     cores : int or None
         Threads; the numbers do not depend on it.
     random_seed : int
+    limits : Limits
     report : callable
         Called with what is done and the share that is done.
 
@@ -100,7 +120,7 @@ def sample_whitened(
         np.random.Generator(np.random.PCG64(seed))
         for seed in np.random.SeedSequence(random_seed).spawn(1 + len(sizes.batches))
     )
-    sparse = _sparse(layout, draws, chains)
+    sparse = _sparse(layout, draws * chains, limits.kept_bytes)
     with (
         threadpool_limits(limits=1, user_api="blas"),
         np.errstate(all="ignore"),
@@ -108,26 +128,25 @@ def sample_whitened(
     ):
         spread: Any = map if len(sizes.batches) == 1 else pool.map
         tuned = started(layout, sizes, generators, own, spread)
-        text = announced("Tuning", tuned, sizes, -(-draws // sizes.parts))
+        text = announced("Tuning", tuned, sizes.each(draws))
         warm_up(tuned, sizes, own, functools.partial(report, text))
         for thin, target in ATTEMPTS:
             if thin > 1:
                 stage(tuned, sizes, 40, own, target)
                 adapt(tuned, 20, target=target)
             plan = Plan(draws, thin, sparse)
-            text = announced("Drawing", tuned, sizes, thin * -(-draws // sizes.parts))
+            text = announced("Drawing", tuned, thin * sizes.each(draws))
             kept = run(tuned, sizes, plan, pool, functools.partial(report, text))
-            worst = _judged(kept)
-            if passes(worst, kept) or kept.values.shape[1] < draws:
+            r_hat, ess = _judged(kept)
+            interrupted = kept.values.shape[1] < draws
+            if interrupted or (r_hat <= limits.r_hat and _is_enough(ess, kept)):
                 break
-        agree = worst[0] <= WORST_R_HAT or kept.values.shape[1] < draws
+        agree = interrupted or r_hat <= limits.worst_r_hat
         settled = agree and float(np.abs(kept.log_density).max()) < LARGEST_DENSITY
     return WhitenedDraws(
         layout,
         kept,
         plan,
-        sizes.parts,
-        kept.each,
         tuned.step,
         trajectory(tuned.step),
         tuned.stages,
@@ -135,37 +154,31 @@ def sample_whitened(
     )
 
 
-def _sparse(layout: Layout, draws: int, chains: int) -> int:
+def _sparse(layout: Layout, draws: int, kept_bytes: int) -> int:
     """Return every how many draws the effects of the largest factor are kept."""
-    if 16 * layout.n_effects * draws * chains <= MOST_BYTES:
+    if bytes_of_effects(layout.spec) * draws <= kept_bytes:
         return 1
-    largest = 8 * layout.factors[0].size * draws * chains
-    return max(2, -(-2 * largest // MOST_BYTES))
+    largest = 8 * layout.factors[0].size * draws
+    return max(2, -(-2 * largest // kept_bytes))
 
 
 def _judged(kept: Kept) -> tuple[float, float]:
     """Return the largest R-hat, and the smallest effective sample size."""
-    stacked = np.concatenate([kept.values, kept.log_density[..., None]], axis=-1)
-    stacked = np.moveaxis(stacked, -1, 0)
-    varies = np.isfinite(stacked).all(axis=(1, 2)) & (np.ptp(stacked, axis=(1, 2)) > 0)
-    if stacked.shape[2] < 8 or not varies.any():
+    if kept.values.shape[1] < FEWEST_DRAWS:
         return 1.0, np.inf
-    from arviz_stats.base import array_stats
-
-    stacked = stacked[varies]
-    ess = min(
-        float(np.min(array_stats.ess(stacked, method="bulk"))),
-        float(np.min(array_stats.ess(stacked, method="tail", prob=(0.05, 0.95)))),
+    stacked = np.concatenate([kept.values, kept.log_density[..., None]], axis=-1)
+    figures = figures_of(np.moveaxis(stacked, -1, 0))
+    sizes = np.stack([figures["ess_bulk"], figures["ess_tail"]])
+    # A parameter without a figure has nothing to judge.
+    return (
+        float(np.nan_to_num(figures["r_hat"], nan=1.0).max()),
+        float(np.nan_to_num(sizes, nan=np.inf).min()),
     )
-    if stacked.shape[1] == 1:
-        return 1.0, ess
-    return float(np.max(array_stats.rhat(stacked))), ess
 
 
-def passes(worst: tuple[float, float], kept: Kept) -> bool:
-    """Tell whether draws can be trusted, as far as so many can tell."""
-    r_hat, ess = worst
+def _is_enough(ess: float, kept: Kept) -> bool:
+    """Tell whether draws are as effective as so many can be, and no sub-chain is stuck."""
     chains, draws = kept.values.shape[:2]
-    if kept.acceptance.min() < STUCK * np.median(kept.acceptance):
-        return False
-    return r_hat <= R_HAT and ess >= min(ESS_PER_CHAIN * chains, LARGEST_SHARE * chains * draws)
+    enough = min(ESS_PER_CHAIN * chains, LARGEST_SHARE * chains * draws)
+    least, usual = kept.acceptance.min(), np.median(kept.acceptance)
+    return bool(ess >= enough and least >= STUCK * usual)

@@ -9,7 +9,7 @@ from scipy import linalg
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.layout import Factor, Layout
-from bayesmix.engines.whitened.working import Working
+from bayesmix.engines.whitened.working import Working, level_products
 from bayesmix.families.scores import chains_first
 
 __all__ = ["Start", "start_of", "working_weights"]
@@ -35,10 +35,10 @@ class Start:
     values: FloatArray
 
 
-def working_weights(score: FloatArray, information: FloatArray) -> FloatArray:
-    """Return positive weights: the information, or a part of the squared score."""
+def working_weights(information: FloatArray, otherwise: FloatArray) -> FloatArray:
+    """Return positive weights: the information, or something else where that is none."""
     usable = np.isfinite(information) & (information > SMALLEST)
-    return np.where(usable, information, np.maximum(1e-3 * score**2, SMALLEST))
+    return np.where(usable, information, np.maximum(otherwise, SMALLEST))
 
 
 def start_of(layout: Layout) -> Start:
@@ -85,7 +85,8 @@ class _Rounds:
         main = family.parameters[0].name
         slope = family.slopes(layout.y, p, layout.rows, main)[main]
         score, information = np.ravel(slope.score), np.ravel(slope.information)
-        return score, working_weights(score, np.broadcast_to(information, score.shape))
+        information = np.broadcast_to(information, score.shape)
+        return score, working_weights(information, 1e-3 * score**2)
 
     def _row_by_row(self) -> FloatArray:
         """Find where each row would like to be, half of the way from where all are."""
@@ -120,13 +121,10 @@ class _Rounds:
     def _factor(self, t: int, factor: Factor, w: FloatArray, rest: FloatArray) -> None:
         """Effects given their covariance, then the covariance given them (a step of EM)."""
         q, J = factor.n_effects, factor.n_levels
-        gram = np.empty((J, q, q))
+        gram = np.ascontiguousarray(level_products(factor, w).transpose(2, 0, 1))
         right = np.empty((J, q))
         for a in range(q):
             right[:, a] = np.bincount(factor.codes, w * factor.Z[a] * rest, minlength=J)
-            for b in range(a + 1):
-                products = np.bincount(factor.codes, w * factor.Z[a] * factor.Z[b], minlength=J)
-                gram[:, a, b] = gram[:, b, a] = products
         size = 0.075 / np.maximum(np.einsum("n,qn->q", w, factor.Z**2) / len(w), 1e-300)
         if t == len(self.covariances):
             self.covariances.append(np.diag(size))

@@ -49,6 +49,10 @@ class Sizes:
         """Number of sub-chains."""
         return self.chains * self.parts
 
+    def each(self, draws: int) -> int:
+        """Return the number of draws of a sub-chain, for so many of a reported chain."""
+        return -(-draws // self.parts)
+
 
 def chains_side_by_side(size: int, chains: int) -> int:
     """Return the number of sub-chains: a multiple of those that are reported."""

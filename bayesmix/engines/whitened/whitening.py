@@ -86,7 +86,10 @@ class Whitening:
             if own.correction is not None:
                 turned = own.correction @ turned
             solved[t] = solve(
-                _matrix(scales[t]), own.gram, _by_effect(factor, right), _by_effect(factor, turned)
+                _matrix(factor, scales[t]),
+                own.gram,
+                _by_effect(factor, right),
+                _by_effect(factor, turned),
             )
             log_density += solved[t].log_density
             _fill(factor, u[factor.rows], solved[t].u)
@@ -143,7 +146,7 @@ class Whitening:
     ) -> FloatArray:
         """Go back through the levels of a factor, in blocks; return the derivative by L."""
         chains, q = len(scale), factor.n_effects
-        matrix = _matrix(scale)
+        matrix = _matrix(factor, scale)
         by_u = _by_effect(factor, by_effects[factor.rows])
         by_scale = np.zeros_like(scale)
         zeta = by_zeta[factor.rows].reshape(factor.n_levels, q, chains)
@@ -161,11 +164,11 @@ class Whitening:
         return by_scale
 
 
-def _matrix(scale: FloatArray) -> Matrix:
-    """Return the elements (M, 1) of L, None for what is zero in every chain."""
-    q = scale.shape[1]
+def _matrix(factor: Factor, scale: FloatArray) -> Matrix:
+    """Return the elements (M, 1) of L, None for those that are zero."""
+    q = factor.n_effects
     return [
-        [scale[:, a, b, None] if b <= a and scale[:, a, b].any() else None for b in range(q)]
+        [scale[:, a, b, None] if (a, b) in factor.pattern else None for b in range(q)]
         for a in range(q)
     ]
 

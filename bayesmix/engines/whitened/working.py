@@ -23,7 +23,7 @@ from scipy import linalg, sparse
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.layout import Factor, Layout
 
-__all__ = ["Eliminated", "Working", "eliminate"]
+__all__ = ["Eliminated", "Working", "eliminate", "level_products"]
 
 # Effects of the factors after the first up to which what is left of them is held dense.
 DENSE = 1500
@@ -92,7 +92,7 @@ def eliminate(layout: Layout, working: Working) -> tuple[tuple[Eliminated, ...],
     first, *later = layout.factors
     Z1 = layout.Z[:, first.rows]
     weighted = (Z1.T.multiply(w)).tocsr()
-    gram = _level_products(first, w)
+    gram = level_products(first, w)
     scale = _usable_scale(first, working.values, gram)
     own = _to_levels(scale, gram)
     right1 = weighted @ right
@@ -203,7 +203,7 @@ def _loosely(
     for t, factor in enumerate(layout.factors[1:], 1):
         rows = slice(factor.rows.start - offset, factor.rows.stop - offset)
         q = factor.n_effects
-        blocks = _level_products(factor, working.weights)
+        blocks = level_products(factor, working.weights)
         mine, theirs = across[:, rows].tocsc(), carried[:, rows].tocsc()
         for a in range(q):
             for c in range(q):
@@ -226,7 +226,7 @@ def _loosely(
     return found
 
 
-def _level_products(factor: Factor, w: FloatArray) -> FloatArray:
+def level_products(factor: Factor, w: FloatArray) -> FloatArray:
     """Return ``Z_j' W Z_j`` of all levels, shape (q, q, J)."""
     q = factor.n_effects
     gram = np.empty((q, q, factor.n_levels))

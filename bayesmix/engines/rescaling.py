@@ -1,9 +1,10 @@
 """A specification in units of its own, and a posterior of it in the user's numbers.
 
 NUTS starts within 1 of the centre of every prior and learns the size of each parameter as it goes,
-which takes it too long, or for ever, where the size is 1e10. It samples the specification in units
-of the data instead (`bayesmix.engines.scaling`); parameters, data and free variables are then as
-if the model of the user's numbers had been sampled.
+which takes it too long, or for ever, where the size is 1e10; whitened chains have numbers such as
+1e-300 that stand for nothing. Both sample the specification in units of the data instead
+(`bayesmix.engines.scaling`); parameters, data and free variables are then as if the model of the
+user's numbers had been sampled.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from bayesmix.families.family import Family
 
-__all__ = ["rescaled", "with_numbers_of"]
+__all__ = ["rescaled", "with_numbers_of", "with_unit"]
 
 # Power of the unit by which each parameter of a distribution is divided, 0 for those not named.
 _POWERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
@@ -81,7 +82,7 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     for term, unit in zip(design.groups, units.Z, strict=True):
         for effect, own in zip(term.effects, unit, strict=True):
             of_path[f"sd:{term.factor}:{effect}"] = units.response / own
-    of_path |= dict.fromkeys(_with_unit(spec.family), units.response * units.root_weight)
+    of_path |= dict.fromkeys(with_unit(spec.family), units.response * units.root_weight)
     leaves = tuple(
         leaf
         if isinstance(leaf.prior, LKJ)
@@ -95,7 +96,7 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     )
 
 
-def _with_unit(family: Family) -> tuple[str, ...]:
+def with_unit(family: Family) -> tuple[str, ...]:
     """Name the parameters that have the unit of the response."""
     if not family.on_response_scale:
         return ()
@@ -111,7 +112,7 @@ def _in_unit(path: str, prior: Prior, unit: float) -> Prior:
         return Prior("LogNormal", **(given | {"mu": given["mu"] - math.log(unit)}))
     if prior.distribution not in _POWERS:
         raise BayesmixError(
-            f"NUTS needs the numbers of {path!r} in another unit, and its prior, {prior}, has "
+            f"Sampling needs the numbers of {path!r} in another unit, and its prior, {prior}, has "
             "none. Rescale the response or the column, or take a prior with a scale, such as "
             "Normal, HalfNormal, Exponential or Gamma."
         )
@@ -143,7 +144,7 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     design = spec.design
     posterior = idata["posterior"].dataset
     draws = {name: posterior[name].to_numpy() for name in spec.family.auxiliary}
-    for name in _with_unit(spec.family):
+    for name in with_unit(spec.family):
         draws[name] = draws[name] * (units.response * units.root_weight)
     if design.n_terms:
         draws["beta"] = posterior["beta"].to_numpy() * units.beta
