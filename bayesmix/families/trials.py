@@ -19,6 +19,8 @@ __all__ = ["scores_of_trials", "slope_of_trials"]
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
+# Eight factors of 1 + exp(x) do not overflow up to this x.
+_LARGEST_FACTOR = 80.0
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 # Of x / (exp(x) - 1) - 1 + x, the powers 2, 4, 6, 8 and 10 of x (Bernoulli numbers).
 _SERIES = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160)
@@ -95,6 +97,8 @@ def scores_of_trials(successes: FloatArray, failures: FloatArray, probability: V
 
 
 def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArray) -> Scores:
+    if (successes + failures == 1).all():
+        return _single_logistic_scores(successes, eta)
     # Seen from the outcome that is rarer in a row, nothing cancels where the other is certain.
     turned = np.where(successes > failures, -1.0, 1.0)
     fewer, more = np.minimum(successes, failures), np.maximum(successes, failures)
@@ -114,6 +118,31 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
         odds -= _spread(turned * fewer, chains)
     odds /= work
     return Scores(total, odds, {})
+
+
+def _single_logistic_scores(y: FloatArray, eta: FloatArray) -> Scores:
+    """Rows of one trial each: a logarithm of products takes the place of one for each row."""
+    furthest = eta.max(initial=0.0)
+    if furthest > _LARGEST_FACTOR:
+        turned = _spread(np.where(y == 1, -1.0, 1.0), eta.shape[1])
+        eta *= turned
+        total = -np.logaddexp(0.0, eta).sum(axis=0)
+        return Scores(total, np.negative(turned, out=turned) * expit(eta), {})
+    total = y @ eta
+    odds = np.exp(eta, out=eta)
+    work = odds + 1.0
+    total -= _sum_of_logs(work)
+    odds /= work
+    return Scores(total, np.subtract(_spread(y, eta.shape[1]), odds, out=odds), {})
+
+
+def _sum_of_logs(factors: FloatArray) -> FloatArray:
+    """Sum over rows the logarithms of numbers of at most ``exp(_LARGEST_FACTOR) + 1``."""
+    n = len(factors) // 8
+    fours = factors[: 4 * n] * factors[4 * n : 8 * n]
+    twos = fours[: 2 * n] * fours[2 * n :]
+    ones = np.log(np.multiply(twos[:n], twos[n:], out=twos[:n]), out=twos[:n])
+    return ones.sum(axis=0) + np.log(factors[8 * n :]).sum(axis=0)
 
 
 def _spread(column: FloatArray, chains: int) -> FloatArray:

@@ -35,7 +35,7 @@ def announced(what: str, tuned: Tuned, iterations: int) -> str:
         tuned.team.each(lambda point: density.at(point.x))
         seconds_each.append(time.perf_counter() - begun)
     gradient = sorted(seconds_each)[1]
-    steps = trajectory(tuned.step) if tuned.stages else USUAL_STEPS
+    steps = trajectory(tuned.step, density.layout.size) if tuned.stages else USUAL_STEPS
     moves = iterations if tuned.stages else iterations + WARM_UP
     seconds = gradient * moves * (steps + 1.5)
     if seconds < SOON:

@@ -16,7 +16,7 @@ ENTRY, ROW = 1.5e-9, 5e-9
 LEVEL = {1: 8e-8, 2: 2.2e-7}
 LEVEL_OF_MANY = 6e-8
 PRODUCT = 4e-10
-GRADIENTS = 5.5  # of an iteration
+GRADIENTS = 4.0  # of an iteration
 
 
 def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:

@@ -15,29 +15,10 @@ from bayesmix.engines.whitened.rotation import independently, rotated, trajector
 from bayesmix.engines.whitened.team import Sizes
 from bayesmix.engines.whitened.warmup import Tuned
 
-__all__ = ["Kept", "Plan", "run"]
+__all__ = ["Drawing", "Kept"]
 
-# Steps of a trajectory vary about the usual by this share.
+# Steps of a trajectory vary about their mean by this share.
 VARIES = 0.5
-
-
-@dataclasses.dataclass(frozen=True)
-class Plan:
-    """How many draws are made and kept.
-
-    Attributes
-    ----------
-    draws : int
-        Of each reported chain.
-    thin : int
-        Every how many iterations a draw is kept.
-    sparse : int
-        Every how many kept draws the effects of the largest factor are kept.
-    """
-
-    draws: int
-    thin: int = 1
-    sparse: int = 1
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -66,39 +47,102 @@ class Kept:
     each: int
 
 
-def run(
-    tuned: Tuned,
-    sizes: Sizes,
-    plan: Plan,
-    pool: ThreadPoolExecutor,
-    report: Callable[[float], None],
-) -> Kept:
-    """Draw; an interrupt ends the run early, and what was drawn is kept.
+class Drawing:
+    """A run of tuned chains, which may be drawn out.
 
-    Raises
-    ------
-    KeyboardInterrupt
-        When interrupted before there is a draw of each sub-chain.
+    Attributes
+    ----------
+    thin : int
+        Every how many iterations a draw is kept.
     """
-    each = sizes.each(plan.draws)
-    team = tuned.team
-    stop = threading.Event()
-    batches = [
-        _Batch(tuned.density, tuned.step, plan, each, batch.stop - batch.start, stop)
-        for batch in sizes.batches
-    ]
-    batches[0].report = report
-    try:
-        if len(batches) == 1:
-            batches[0].go(team.points[0], team.generators[0])
-        else:
-            _together(batches, team.points, team.generators, pool, stop)
-    except KeyboardInterrupt:
-        each = min(batch.done for batch in batches)
-        if not each:
-            raise
-    team.points = [batch.point for batch in batches]
-    return _arranged(batches, sizes, each, plan)
+
+    def __init__(self, tuned: Tuned, sizes: Sizes, draws: int, sparse: int, thin: int = 1) -> None:
+        self.tuned, self.sizes = tuned, sizes
+        self.draws, self.sparse, self.thin = draws, sparse, thin
+        each = sizes.each(draws)
+        self.stop = threading.Event()
+        self.batches = [
+            _Batch(tuned.density, tuned.step, each, sparse, batch.stop - batch.start, self.stop)
+            for batch in sizes.batches
+        ]
+
+    @property
+    def iterations(self) -> int:
+        """Number of iterations that are to be made."""
+        return self.thin * min(len(batch.values) - batch.done for batch in self.batches)
+
+    def go(self, pool: ThreadPoolExecutor, report: Callable[[float], None]) -> Kept:
+        """Draw; an interrupt ends the run early, and what was drawn is kept.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            When interrupted before there is a draw of each sub-chain.
+        """
+        team, batches = self.tuned.team, self.batches
+        each = self.sizes.each(self.draws)
+        batches[0].report = report
+        try:
+            if len(batches) == 1:
+                batches[0].go(team.points[0], team.generators[0], self.thin)
+            else:
+                self._together(pool)
+        except KeyboardInterrupt:
+            each = min(batch.done for batch in batches)
+            if not each:
+                raise
+        team.points = [batch.point for batch in batches]
+        return self._arranged(each)
+
+    def draw_out(self) -> None:
+        """Keep half as many iterations, so that there is room for as many again."""
+        self.thin *= 2
+        for batch in self.batches:
+            batch.halve()
+
+    def _together(self, pool: ThreadPoolExecutor) -> None:
+        """Run batches on threads; at an interrupt all of them end their iteration."""
+        team = self.tuned.team
+        running: list[Future[None]] = [
+            pool.submit(batch.go, point, rng, self.thin)
+            for batch, point, rng in zip(self.batches, team.points, team.generators, strict=True)
+        ]
+        try:
+            for future in running:
+                future.result()
+        finally:
+            self.stop.set()
+            for future in running:
+                future.cancel()
+            for future in running:
+                if not future.cancelled():
+                    future.exception()
+            self.stop.clear()
+
+    def _arranged(self, each: int) -> Kept:
+        batches, sizes = self.batches, self.sizes
+
+        def arranged(arrays: list[FloatArray], sparse: int = 1) -> FloatArray:
+            """(each, ..., width) of the batches -> (chains, draws, ...)."""
+            length = -(-each // sparse)
+            every = np.concatenate([array[:length] for array in arrays], axis=-1)
+            inner = every.shape[1:-1]
+            moved = np.moveaxis(every, -1, 0).reshape(sizes.chains, sizes.parts * length, *inner)
+            return np.ascontiguousarray(moved[:, : self.draws])
+
+        moves = max(1, batches[0].moves)
+        shape = (sizes.chains, sizes.parts)
+        return Kept(
+            arranged([batch.values for batch in batches]),
+            tuple(
+                arranged([batch.zeta[t] for batch in batches], self.sparse if t == 0 else 1)
+                for t in range(len(batches[0].zeta))
+            ),
+            arranged([batch.log_density for batch in batches]),
+            np.concatenate([batch.accepted for batch in batches]).reshape(shape) / moves,
+            np.concatenate([batch.independent for batch in batches]).reshape(shape) / moves,
+            each,
+        )
 
 
 class _Batch:
@@ -108,15 +152,15 @@ class _Batch:
         self,
         density: Density,
         step: float,
-        plan: Plan,
         each: int,
+        sparse: int,
         width: int,
         stop: threading.Event,
     ) -> None:
         factors = density.layout.factors
-        self.density, self.step, self.plan, self.stop = density, step, plan, stop
+        self.density, self.step, self.sparse, self.stop = density, step, sparse, stop
         self.values = np.empty((each, density.size, width))
-        rooms = [-(-each // plan.sparse), *(each for _ in factors[1:])]
+        rooms = [-(-each // sparse), *(each for _ in factors[1:])]
         self.zeta = [
             np.empty((room, one.n_levels, one.n_effects, width))
             for room, one in zip(rooms, factors, strict=False)
@@ -127,12 +171,12 @@ class _Batch:
         self.point: Point
         self.report: Callable[[float], None] = lambda share: None
 
-    def go(self, point: Point, rng: np.random.Generator) -> None:
+    def go(self, point: Point, rng: np.random.Generator, thin: int) -> None:
         """Draw until there is no more room, or until stopped."""
-        usual = trajectory(self.step)
+        usual = trajectory(self.step, self.density.layout.size)
         with np.errstate(all="ignore"):
-            for k in range(len(self.values)):
-                for _ in range(self.plan.thin):
+            for k in range(self.done, len(self.values)):
+                for _ in range(thin):
                     if self.stop.is_set():
                         return
                     steps = max(1, round(usual * (1 + VARIES * (2 * rng.random() - 1))))
@@ -146,59 +190,18 @@ class _Batch:
                 self.done = k + 1
                 self.report(self.done / len(self.values))
 
+    def halve(self) -> None:
+        """Keep every other draw."""
+        for room in (self.values, self.log_density, *self.zeta):
+            for k in range(1, -(-len(room) // 2)):
+                room[k] = room[2 * k]
+        self.done = -(-self.done // 2)
+
     def _keep(self, k: int, point: Point) -> None:
         self.values[k], effects = self.density.effects(point.x)
         self.log_density[k] = point.log_density
         for t, (room, solved) in enumerate(zip(self.zeta, effects.solved, strict=True)):
-            sparse = self.plan.sparse if t == 0 else 1
+            sparse = self.sparse if t == 0 else 1
             if k % sparse == 0:
                 for a, own in enumerate(solved.v):
                     room[k // sparse, :, a] = own.T
-
-
-def _together(
-    batches: list[_Batch],
-    points: list[Point],
-    generators: list[np.random.Generator],
-    pool: ThreadPoolExecutor,
-    stop: threading.Event,
-) -> None:
-    """Run batches on threads; at an interrupt all of them end their iteration."""
-    running: list[Future[None]] = [
-        pool.submit(batch.go, point, rng)
-        for batch, point, rng in zip(batches, points, generators, strict=True)
-    ]
-    try:
-        for future in running:
-            future.result()
-    finally:
-        stop.set()
-        for future in running:
-            future.cancel()
-        for future in running:
-            if not future.cancelled():
-                future.exception()
-
-
-def _arranged(batches: list[_Batch], sizes: Sizes, each: int, plan: Plan) -> Kept:
-    def arranged(arrays: list[FloatArray], sparse: int = 1) -> FloatArray:
-        """(each, ..., width) of the batches -> (chains, draws, ...)."""
-        length = -(-each // sparse)
-        every = np.concatenate([array[:length] for array in arrays], axis=-1)
-        inner = every.shape[1:-1]
-        moved = np.moveaxis(every, -1, 0).reshape(sizes.chains, sizes.parts * length, *inner)
-        return np.ascontiguousarray(moved[:, : plan.draws])
-
-    moves = max(1, batches[0].moves)
-    shape = (sizes.chains, sizes.parts)
-    return Kept(
-        arranged([batch.values for batch in batches]),
-        tuple(
-            arranged([batch.zeta[t] for batch in batches], plan.sparse if t == 0 else 1)
-            for t in range(len(batches[0].zeta))
-        ),
-        arranged([batch.log_density for batch in batches]),
-        np.concatenate([batch.accepted for batch in batches]).reshape(shape) / moves,
-        np.concatenate([batch.independent for batch in batches]).reshape(shape) / moves,
-        each,
-    )

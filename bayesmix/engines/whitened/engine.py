@@ -75,7 +75,7 @@ def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:
         "step": drawn.step,
         "steps": drawn.steps,
         "stages": drawn.stages,
-        "thin": drawn.plan.thin,
+        "thin": drawn.thin,
     }
     summaries = summaries_of(spec, units, drawn, values["beta"])
     return drawn_tree(spec, values, {"lp": kept.log_density}, attributes, summaries)

@@ -37,7 +37,7 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     for t, factor in enumerate(layout.factors):
         term = spec.design.groups[factor.place]
         unit = units.response / units.Z[factor.place]
-        zeta = None if t == 0 and drawn.plan.sparse > 1 else kept.zeta[t]
+        zeta = None if t == 0 and drawn.sparse > 1 else kept.zeta[t]
         values |= group_draws(
             spec,
             term,
@@ -64,7 +64,7 @@ def summaries_of(
     dict of ndarray, shape (len(STATISTICS), J, q)
         Empty where all effects were kept.
     """
-    if drawn.plan.sparse == 1:
+    if drawn.sparse == 1:
         return {}
     factor = drawn.layout.factors[0]
     term, zeta = spec.design.groups[factor.place], drawn.kept.zeta[0]
@@ -94,7 +94,7 @@ def summaries_of(
 def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
     """Tell of which draws of a chain the effects of the largest factor were kept."""
     draws, rooms = drawn.kept.log_density.shape[1], drawn.kept.zeta[0].shape[1]
-    each, sparse = drawn.kept.each, drawn.plan.sparse
+    each, sparse = drawn.kept.each, drawn.sparse
     of_part = np.arange(0, each, sparse)
     parts = drawn.kept.acceptance.shape[1]
     every = (each * np.arange(parts)[:, None] + of_part).ravel()

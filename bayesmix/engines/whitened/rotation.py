@@ -20,8 +20,12 @@ from bayesmix.engines.whitened.density import Density, Point
 
 __all__ = ["Moved", "independently", "rotated", "trajectory"]
 
-# The angle of a trajectory: beyond a right one, successive draws are on opposite sides.
-ANGLE = 2.4
+# The angle of a trajectory: little more than a right one, after which nothing would be left of where
+# a normal variable was; more where short steps say that the posterior is no normal one, and
+# successive draws on opposite sides are worth their price. The step that a normal one allows is
+# near one in few dimensions, and falls with the fourth root of many.
+ANGLES = (2.4, 1.65)
+STEPS, ROOTED_STEPS = (0.55, 0.8), (1.7, 2.5)
 MOST_STEPS = 12
 JITTER = 0.25
 # The proposal of the independence move: a multivariate t.
@@ -35,9 +39,12 @@ class Moved(NamedTuple):
     acceptance: FloatArray
 
 
-def trajectory(step: float) -> int:
-    """Return the number of steps of a trajectory."""
-    return int(np.clip(round(ANGLE / step), 1, MOST_STEPS))
+def trajectory(step: float, dimensions: int) -> float:
+    """Return the mean number of steps of a trajectory."""
+    angle = min(
+        np.interp(step, STEPS, ANGLES), np.interp(step * dimensions**0.25, ROOTED_STEPS, ANGLES)
+    )
+    return float(np.clip(angle / step, 1, MOST_STEPS))
 
 
 def rotated(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from bayesmix.engines.convergence import ESS_PER_CHAIN, R_HAT_LIMIT
 from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
 from bayesmix.engines.whitened.announced import announced
-from bayesmix.engines.whitened.draws import Kept, Plan, run
+from bayesmix.engines.whitened.draws import Drawing, Kept
 from bayesmix.engines.whitened.layout import Layout, layout_of
 from bayesmix.engines.whitened.rotation import trajectory
 from bayesmix.engines.whitened.team import sizes_of
@@ -24,8 +24,12 @@ from bayesmix.posterior.diagnostics import figures_of
 
 __all__ = ["LIMITS", "Limits", "WhitenedDraws", "sample_whitened"]
 
-# Each attempt: every how many iterations a draw is kept, and the acceptance that is aimed at.
-ATTEMPTS = ((1, TARGET), (3, 0.92), (9, 0.96))
+# One of so many iterations is kept at last, after as many attempts as it has factors of two.
+MOST_THIN = 8
+# The acceptance that is aimed at once a sub-chain was stuck.
+TARGET_OF_STUCK = 0.95
+# What is reported are other parameters than those of the chains.
+MARGIN = 1.1
 # A sub-chain that accepts so much less than the others is stuck in a tail.
 STUCK = 0.4
 # A log density beyond it has no digits left that could tell two points apart.
@@ -67,11 +71,14 @@ class WhitenedDraws:
     ----------
     layout : Layout
     kept : Kept
-    plan : Plan
+    sparse : int
+        Every how many draws the effects of the largest factor are kept.
+    thin : int
+        Every how many iterations a draw is kept.
     step : float
         Angle of a step.
-    steps : int
-        Of a usual trajectory.
+    steps : float
+        Of a trajectory, in the mean.
     stages : int
         Of the warm-up.
     settled : bool
@@ -79,9 +86,10 @@ class WhitenedDraws:
 
     layout: Layout
     kept: Kept
-    plan: Plan
+    sparse: int
+    thin: int
     step: float
-    steps: int
+    steps: float
     stages: int
     settled: bool
 
@@ -130,25 +138,31 @@ def sample_whitened(
         tuned = started(layout, sizes, generators, own, spread)
         text = announced("Tuning", tuned, sizes.each(draws))
         warm_up(tuned, sizes, own, functools.partial(report, text))
-        for thin, target in ATTEMPTS:
-            if thin > 1:
-                stage(tuned, sizes, 40, own, target)
-                adapt(tuned, 20, target=target)
-            plan = Plan(draws, thin, sparse)
-            text = announced("Drawing", tuned, thin * sizes.each(draws))
-            kept = run(tuned, sizes, plan, pool, functools.partial(report, text))
+        drawing = Drawing(tuned, sizes, draws, sparse)
+        while True:
+            text = announced("Drawing", tuned, drawing.iterations)
+            kept = drawing.go(pool, functools.partial(report, text))
             r_hat, ess = _judged(kept)
             interrupted = kept.values.shape[1] < draws
-            if interrupted or (r_hat <= limits.r_hat and _is_enough(ess, kept)):
+            passes = r_hat <= limits.r_hat and _is_enough(ess, kept) and not _is_stuck(kept)
+            if interrupted or passes or drawing.thin >= MOST_THIN:
                 break
+            if _is_stuck(kept) or r_hat > limits.worst_r_hat:
+                target = TARGET_OF_STUCK if _is_stuck(kept) else TARGET
+                stage(tuned, sizes, 40, own, target)
+                adapt(tuned, 20, target=target)
+                drawing = Drawing(tuned, sizes, draws, sparse, 2 * drawing.thin)
+            else:
+                drawing.draw_out()
         agree = interrupted or r_hat <= limits.worst_r_hat
         settled = agree and float(np.abs(kept.log_density).max()) < LARGEST_DENSITY
     return WhitenedDraws(
         layout,
         kept,
-        plan,
+        sparse,
+        drawing.thin,
         tuned.step,
-        trajectory(tuned.step),
+        trajectory(tuned.step, layout.size),
         tuned.stages,
         settled,
     )
@@ -177,8 +191,10 @@ def _judged(kept: Kept) -> tuple[float, float]:
 
 
 def _is_enough(ess: float, kept: Kept) -> bool:
-    """Tell whether draws are as effective as so many can be, and no sub-chain is stuck."""
+    """Tell whether draws are as effective as so many can be."""
     chains, draws = kept.values.shape[:2]
-    enough = min(ESS_PER_CHAIN * chains, LARGEST_SHARE * chains * draws)
-    least, usual = kept.acceptance.min(), np.median(kept.acceptance)
-    return bool(ess >= enough and least >= STUCK * usual)
+    return ess >= min(MARGIN * ESS_PER_CHAIN * chains, LARGEST_SHARE * chains * draws)
+
+
+def _is_stuck(kept: Kept) -> bool:
+    return bool(kept.acceptance.min() < STUCK * np.median(kept.acceptance))

@@ -18,11 +18,12 @@ __all__ = ["Map", "Sizes", "Team", "chains_side_by_side", "sizes_of"]
 
 type Map = Callable[..., Iterator[Any]]
 
-# Chains side by side: many where a pass over the rows costs less than calling it.
-MANY, USUAL, SMALL = 32, 16, 1000
+# Chains side by side, and rows and effects up to which there are so many: a call costs as much as
+# work on some thousands of numbers.
+SIDE_BY_SIDE = ((1000, 64), (4000, 32), (np.inf, 16))
 # Rows times chains from which on batches are worth a thread.
 WORTH_A_THREAD = 200_000
-WIDEST = 32
+WIDEST = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Sizes:
 
 def chains_side_by_side(size: int, chains: int) -> int:
     """Return the number of sub-chains: a multiple of those that are reported."""
-    return chains * max(1, round((MANY if size < SMALL else USUAL) / chains))
+    every = next(number for limit, number in SIDE_BY_SIDE if size <= limit)
+    return chains * max(1, round(every / chains))
 
 
 def sizes_of(layout: Layout, chains: int) -> Sizes:

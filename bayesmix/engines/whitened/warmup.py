@@ -20,12 +20,13 @@ from bayesmix.engines.whitened.team import Map, Sizes, Team
 __all__ = ["LostError", "Tuned", "adapt", "stage", "started", "warm_up"]
 
 TARGET = 0.88
-STAGES = (15, 20, 25)
+STAGES = (10, 15, 15)
 LONGER = 10
 MOST_STAGES = 10
-LAST = 20
+# Iterations after the last stage; a posterior that asks for short steps forgets its start later.
+LAST, LAST_OF_SLOW, SLOW_STEP = 10, 40, 0.5
 # Iterations of all that, the looks at the rows with them.
-WARM_UP = 90
+WARM_UP = 65
 FIRST_STEP = 0.4
 # Sds of the first points, in those of the rough fit.
 WIDE = 1.5
@@ -86,7 +87,7 @@ def warm_up(
         report((k + 1) / (len(STAGES) + 1))
         if tuned.fits and k + 1 >= len(STAGES):
             break
-    adapt(tuned, LAST)
+    adapt(tuned, LAST if tuned.step > SLOW_STEP else LAST_OF_SLOW)
 
 
 def stage(
@@ -139,7 +140,8 @@ def adapt(
     center, error, average = math.log(1.5 * tuned.step), 0.0, math.log(tuned.step)
     step = tuned.step
     for k in range(length):
-        move = functools.partial(rotated, density, step=step, steps=trajectory(step))
+        steps = round(trajectory(step, density.layout.size))
+        move = functools.partial(rotated, density, step=step, steps=steps)
         acceptance = team.move(move)
         share = 1 / (k + 6.0)
         error = (1 - share) * error + share * (target - float(acceptance.mean()))

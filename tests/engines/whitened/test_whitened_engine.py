@@ -15,7 +15,7 @@ from scipy import stats
 import bayesmix as bm
 from bayesmix.engines.run import chosen, sample
 from bayesmix.engines.whitened import passes, sampler
-from bayesmix.engines.whitened.draws import Plan
+from bayesmix.engines.whitened.draws import Drawing
 from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.engines.whitened.sampler import Limits, sample_whitened
 from bayesmix.model.options import SampleOptions
@@ -203,20 +203,20 @@ def test_a_prior_that_only_pymc_knows(toads):
 
 def test_draws_that_do_not_pass_go_on(toads, monkeypatch):
     asked = []
-    original = sampler.run
+    original = Drawing.go
 
-    def run(tuned, sizes, plan: Plan, *args):
-        asked.append(plan.thin)
-        return original(tuned, sizes, plan, *args)
+    def go(drawing, *args):
+        asked.append(drawing.thin)
+        return original(drawing, *args)
 
-    monkeypatch.setattr(sampler, "run", run)
+    monkeypatch.setattr(Drawing, "go", go)
     spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
     drawn = sample_whitened(
         spec, draws=100, chains=4, cores=1, random_seed=1, limits=Limits(r_hat=0.5)
     )
-    assert asked == [1, 3, 9]
+    assert asked == [1, 2, 4, 8]
     assert drawn.settled
-    assert drawn.plan.thin == 9
+    assert drawn.thin == 8
 
 
 def test_chains_that_do_not_agree_are_left_to_the_next_method(toads):
