@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.words import count
-from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.diagnostics import divergences
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 
 __all__ = ["ESS_PER_CHAIN", "R_HAT_LIMIT", "convergence_messages"]
@@ -23,7 +23,7 @@ FEWEST_DRAWS = 4
 
 
 def convergence_messages(
-    spec: ModelSpec, idata: xr.DataTree, go_on: str = "refit with more tune and draws"
+    idata: xr.DataTree, table: pd.DataFrame, go_on: str = "refit with more tune and draws"
 ) -> tuple[str, ...]:
     """Say what is wrong with the draws and what to do, one text per problem.
 
@@ -33,8 +33,9 @@ def convergence_messages(
 
     Parameters
     ----------
-    spec : ModelSpec
     idata : DataTree
+    table : DataFrame
+        R-hat and effective sample sizes, as of `parameter_diagnostics`.
     go_on : str
         What helps where chains disagree.
 
@@ -45,7 +46,6 @@ def convergence_messages(
     """
     posterior = idata["posterior"].dataset
     chains = posterior.sizes["chain"]
-    table = parameter_diagnostics(spec.design, spec.family, posterior)
     messages = []
     if posterior.sizes["draw"] < FEWEST_DRAWS:
         messages.append(

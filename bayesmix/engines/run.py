@@ -18,6 +18,7 @@ from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.diagnostics import parameter_diagnostics
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,9 +111,10 @@ def _finish(
     notes: tuple[str, ...] = (),
 ) -> xr.DataTree:
     seconds = time.perf_counter() - start
+    table = parameter_diagnostics(spec.design, spec.family, idata["posterior"].dataset)
     problems = (
         *_interruption(options, idata),
-        *convergence_messages(spec, idata, engine.go_on),
+        *convergence_messages(idata, table, engine.go_on),
     )
     # What was tried before is no reason to worry where the draws pass; the summary has it.
     messages = (*notes, *problems)
@@ -126,6 +128,8 @@ def _finish(
         method=engine.name,
         random_seed=options.random_seed,
         seconds=seconds,
+        r_hat=float(table["r_hat"].max()),
+        ess_bulk=float(table["ess_bulk"].min()),
         messages=json.dumps(messages),
     )
     return idata

@@ -142,7 +142,7 @@ def _sum_of_logs(factors: FloatArray) -> FloatArray:
     fours = factors[: 4 * n] * factors[4 * n : 8 * n]
     twos = fours[: 2 * n] * fours[2 * n :]
     ones = np.log(np.multiply(twos[:n], twos[n:], out=twos[:n]), out=twos[:n])
-    return ones.sum(axis=0) + np.log(factors[8 * n :]).sum(axis=0)
+    return np.asarray(ones.sum(axis=0) + np.log(factors[8 * n :]).sum(axis=0))
 
 
 def _spread(column: FloatArray, chains: int) -> FloatArray:

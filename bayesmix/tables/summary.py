@@ -101,13 +101,16 @@ def _facts(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    table = parameter_diagnostics(fit.design, fit.family, fit.posterior)
+    worst = fit.idata.attrs
+    if "r_hat" not in worst:  # a file of an earlier version
+        table = parameter_diagnostics(fit.design, fit.family, fit.posterior)
+        worst = {"r_hat": table["r_hat"].max(), "ess_bulk": table["ess_bulk"].min()}
     return sampling_line(
         method=fit.idata.attrs["method"],
         chains=fit.posterior.sizes["chain"],
         draws=fit.posterior.sizes["draw"],
-        r_hat=float(table["r_hat"].max()),
-        ess_bulk=float(table["ess_bulk"].min()),
+        r_hat=float(worst["r_hat"]),
+        ess_bulk=float(worst["ess_bulk"]),
         divergences=divergences(fit.idata),
         seconds=float(fit.idata.attrs["seconds"]),
         thin=_thinning(fit.idata),

@@ -100,6 +100,11 @@ def pymc_returns(monkeypatch):
     return prepare
 
 
+def messages_of(spec: ModelSpec, tree: xr.DataTree) -> tuple[str, ...]:
+    table = parameter_diagnostics(spec.design, spec.family, tree["posterior"].dataset)
+    return convergence_messages(tree, table)
+
+
 def fit(data, **options):
     options = {"method": "nuts", "draws": DRAWS, "random_seed": 1, "progressbar": False} | options
     return bm.fit(FORMULA, data, **options)
@@ -160,24 +165,24 @@ class TestOptions:
 
 class TestConvergence:
     def test_nothing_to_say_of_good_draws(self, data, spec, tree, pymc_returns):
-        assert convergence_messages(spec, tree) == ()
+        assert messages_of(spec, tree) == ()
         pymc_returns(tree)
         fitted = fit(data)
         assert fitted.idata.attrs["messages"] == "[]"
 
     def test_divergences(self, spec, tree):
         tree["sample_stats"]["diverging"][0, :3] = True
-        (message,) = convergence_messages(spec, tree)
+        (message,) = messages_of(spec, tree)
         assert message.startswith("3 of 2000 draws diverged: refit with nuts={'target_accept'")
 
     def test_no_stats_is_no_divergence(self, spec, tree):
         del tree["sample_stats"]
         assert divergences(tree) == 0
-        assert convergence_messages(spec, tree) == ()
+        assert messages_of(spec, tree) == ()
 
     def test_a_chain_that_disagrees(self, spec, tree):
         tree["posterior"]["sigma"][0] += 1
-        messages = convergence_messages(spec, tree)
+        messages = messages_of(spec, tree)
         assert "R-hat is above 1.01 for 1 of 4 parameters (worst: sigma, 1." in messages[0]
         assert "refit with more tune and draws" in messages[0]
 
@@ -185,7 +190,7 @@ class TestConvergence:
         sigma = tree["posterior"]["sigma"]
         slow = np.repeat(sigma.values[:, ::25], 25, axis=1)
         tree["posterior"]["sigma"] = sigma.copy(data=slow)
-        (message,) = [m for m in convergence_messages(spec, tree) if "effective" in m]
+        (message,) = [m for m in messages_of(spec, tree) if "effective" in m]
         assert "below 400 for 1 of 4 parameters (lowest: sigma, " in message
         assert message.endswith("refit with more draws")
 

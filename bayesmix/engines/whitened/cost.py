@@ -9,8 +9,10 @@ from bayesmix.model.spec import ModelSpec
 
 __all__ = ["seconds_of"]
 
-# Seconds, measured on a few models (docs/whitened.md): of a gradient whatever the sizes; of an
-# entry of a row, of the effects of a level, each for one chain; of a product in the dense part.
+# Seconds, measured on a few models (docs/whitened.md): of a fit and of a gradient whatever the
+# sizes; of an entry of a row, of the effects of a level, each for one chain; of a product in the
+# dense part.
+FIT = 0.1
 CALL, CALL_OF_FACTOR, CALL_OF_EFFECTS = 5e-4, 1.5e-4, 1.2e-4
 ENTRY, ROW = 1.5e-9, 5e-9
 LEVEL = {1: 8e-8, 2: 2.2e-7}
@@ -35,4 +37,4 @@ def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
     rest = n_effects - sizes[0] if sizes else 0
     gradient += PRODUCT * chains * rest**2 if rest <= 1500 else 0.0
     iterations = WARM_UP + options.draws * options.chains / chains
-    return iterations * GRADIENTS * gradient
+    return FIT + iterations * GRADIENTS * gradient

@@ -20,8 +20,8 @@ from bayesmix.engines.whitened.density import Density, Point
 
 __all__ = ["Moved", "independently", "rotated", "trajectory"]
 
-# The angle of a trajectory: little more than a right one, after which nothing would be left of where
-# a normal variable was; more where short steps say that the posterior is no normal one, and
+# The angle of a trajectory: little more than a right one, after which nothing would be left of
+# where a normal variable was; more where short steps say that the posterior is no normal one, and
 # successive draws on opposite sides are worth their price. The step that a normal one allows is
 # near one in few dimensions, and falls with the fourth root of many.
 ANGLES = (2.4, 1.65)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy import linalg
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.layout import Factor, Layout
@@ -114,8 +113,10 @@ class _Rounds:
         matrix += np.diag(1e-9 * np.diag(matrix) + 1e-300)
         rest = z - sum(self.shares, np.zeros(layout.n_rows))
         right = layout.X.T @ (w * rest) + curvature * self.beta + slope
-        self.beta = linalg.solve(matrix, right, assume_a="pos", check_finite=False)
-        self.beta = layout.coordinates.inside(self.beta, 1 / np.sqrt(np.diag(matrix)))
+        size = np.sqrt(np.diag(matrix))
+        scaled = matrix / size / size[:, None]
+        self.beta = np.linalg.solve(scaled, right / size) / size
+        self.beta = layout.coordinates.inside(self.beta, 1 / size)
         return layout.X @ self.beta
 
     def _factor(self, t: int, factor: Factor, w: FloatArray, rest: FloatArray) -> None:

@@ -14,7 +14,7 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.engines.run import chosen, sample
-from bayesmix.engines.whitened import passes, sampler
+from bayesmix.engines.whitened import passes
 from bayesmix.engines.whitened.draws import Drawing
 from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.engines.whitened.sampler import Limits, sample_whitened
