@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from bayesmix.engines.engine import Engine
 from bayesmix.engines.exact.engine import Exact
 from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.whitened.engine import Whitened
-from bayesmix.model.options import SampleOptions
+from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import parameter_diagnostics
 
@@ -74,12 +75,22 @@ def sample(
 
 def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine]) -> xr.DataTree:
     start = time.perf_counter()
-    notes: tuple[str, ...] = ()
-    for engine in chosen(spec, options, engines):
+    if not spec.priors.leaves:
+        raise BayesmixError(
+            f"'{spec.design.formula.text}' leaves nothing to estimate: there is no population "
+            f"effect, no group, and the {spec.family.name} family has no other parameter. Add the "
+            "intercept, '1'."
+        )
+    tried = chosen(spec, options, engines)
+    notes = _last_resort(spec, options, engines) if tried[0] is engines[-1] else ()
+    for engine, after in itertools.zip_longest(tried, tried[1:]):
         idata = engine.draw(spec, options)
         if idata is not None:
             return _finish(spec, options, idata, engine, start, notes)
-        notes = (*notes, f"the {engine.name} method did not settle, so that another was used")
+        notes = (
+            *notes,
+            f"the {engine.name} method did not settle, so that {ENGINE_WORDS[after.name]} was used",
+        )
     raise AssertionError("no engine settled, and the last always does")
 
 
@@ -89,9 +100,8 @@ def chosen(
     """Return the engines to ask, one after the other until one settles."""
     able = tuple(engine for engine in engines if engine.obstacle(spec) is None)
     if options.method == "auto":
-        wants_nuts = options.nuts is not None or options.nuts_sampler is not None
         quickest = sorted(able, key=lambda engine: engine.seconds(spec, options))
-        return able[-1:] if wants_nuts else tuple(quickest)
+        return able[-1:] if options.asks_for_nuts else tuple(quickest)
     (asked,) = (engine for engine in engines if engine.name == options.method)
     obstacle = asked.obstacle(spec)
     if obstacle is not None:
@@ -100,6 +110,15 @@ def chosen(
             f"method='{able[0].name}', or 'auto', which takes it for such a model."
         )
     return able[able.index(asked) :]
+
+
+def _last_resort(
+    spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine]
+) -> tuple[str, ...]:
+    """Say why nobody who did not ask for the slowest method got it."""
+    if options.method != "auto" or options.asks_for_nuts or len(engines) == 1:
+        return ()
+    return (f"{ENGINE_WORDS[engines[-1].name]} was used, since {engines[-2].obstacle(spec)}",)
 
 
 def _finish(

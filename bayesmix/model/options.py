@@ -97,7 +97,18 @@ class SampleOptions:
                 )
         if self.nuts is not None:
             _check_nuts(self.nuts)
+        given = next((name for name in ("nuts", "nuts_sampler") if getattr(self, name)), None)
+        if given is not None and self.method not in ("auto", "nuts"):
+            raise BayesmixError(
+                f"{given}={getattr(self, given)!r} is for NUTS, but method='{self.method}' does "
+                f"without it. Leave {given} out, or use method='nuts'."
+            )
         object.__setattr__(self, "random_seed", seed(self.random_seed))
+
+    @property
+    def asks_for_nuts(self) -> bool:
+        """Whether options of NUTS are given, which ``auto`` then takes."""
+        return self.nuts is not None or self.nuts_sampler is not None
 
 
 def _check_nuts(nuts: object) -> None:

@@ -15,7 +15,7 @@ from bayesmix.priors.distributions import pymc_variable
 from bayesmix.priors.forms import IMPROPER, POSITIVE_TWIN
 from bayesmix.priors.prior import LKJ, Prior
 
-__all__ = ["check_prior", "mass_of"]
+__all__ = ["bounds_of", "check_prior", "mass_of"]
 
 
 _POSITIVE = (
@@ -24,6 +24,18 @@ _POSITIVE = (
 )
 # Of the distributions in FORMS that have bounds which are not among their parameters.
 _BOUNDS = {"Beta": (0.0, 1.0)} | dict.fromkeys(_POSITIVE, (0.0, np.inf))
+# Of those that only PyMC knows; a bound that is a parameter has its name, and PyMC's default.
+_BOUNDS_OF_PYMC: dict[str, tuple[float | tuple[str, float], float | tuple[str, float]]] = {
+    "Kumaraswamy": (0.0, 1.0),
+    "LogitNormal": (0.0, 1.0),
+    "Triangular": (("lower", 0.0), ("upper", 1.0)),
+    "VonMises": (-np.pi, np.pi),
+    **dict.fromkeys(("PolyaGamma", "Rice"), (0.0, np.inf)),
+    **dict.fromkeys(
+        ("AsymmetricLaplace", "ExGaussian", "Moyal", "SkewNormal", "SkewStudentT"),
+        (-np.inf, np.inf),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,23 @@ def mass_of(prior: Prior) -> Mass:
             float(given.get("lower", given.get("m", lower))), float(given.get("upper", upper))
         )
     return _mass_by_pymc(prior)
+
+
+def bounds_of(prior: Prior) -> tuple[float, float] | None:
+    """Return where the density of a prior ends; None where only PyMC knows, and it has bounds."""
+    if prior.distribution in _BOUNDS_OF_PYMC:
+        lower, upper = (
+            float(prior.parameters.get(*bound)) if isinstance(bound, tuple) else bound
+            for bound in _BOUNDS_OF_PYMC[prior.distribution]
+        )
+        return lower, upper
+    mass = mass_of(prior)
+    if prior.has_log_density:
+        return mass.lower, mass.upper
+    # PyMC's density was looked at on a grid from 1e-6 to 1e6.
+    if mass.upper > 9e5 and mass.lower < -9e5:
+        return -np.inf, np.inf
+    return (0.0, np.inf) if mass.upper > 9e5 and 0 < mass.lower < 1.1e-6 else None
 
 
 def _mass_by_pymc(prior: Prior) -> Mass:

@@ -25,10 +25,10 @@ _OF_OPTIONS = (AttributeError, TypeError, ValueError)
 # What is raised to end a program, or by us, and no failure of a sampler.
 _NO_FAILURES = (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError, BayesmixError)
 IMPOSSIBLE = (
-    "Sampling found no point to start from: the data are impossible wherever the "
-    "priors allow the parameters to be. Compare the priors with the response "
-    "(bm.prepare(...).prior_table()), and look for huge or tiny numbers in the data, the offset "
-    "and the priors."
+    "Sampling found no point to start from: wherever the priors allow the parameters to be, the "
+    "data are impossible or their density has no digits (counts above 1e11 do that). Compare "
+    "the priors with the response (bm.prepare(...).prior_table()), and look for huge or tiny "
+    "numbers in the data, the offset and the priors."
 )
 
 

@@ -15,8 +15,8 @@ SOON = 3.0
 USUAL_STEPS = 4
 
 
-def announced(what: str, tuned: Tuned, iterations: int) -> str:
-    """Say what is done, and how long that and the iterations after it take, if that is long.
+def announced(what: str, tuned: Tuned, iterations: int, begun: float) -> str:
+    """Say what is done, and how long all of it takes with the iterations to come, if that is long.
 
     Parameters
     ----------
@@ -26,22 +26,21 @@ def announced(what: str, tuned: Tuned, iterations: int) -> str:
         Chains, tuned or not; a gradient of them is computed.
     iterations : int
         Of each sub-chain.
+    begun : float
+        When the fit was begun, by `time.perf_counter`.
     """
     density = tuned.density
     seconds_each = []
     # The first one after a change has caches to fill.
     for _ in range(3):
-        begun = time.perf_counter()
+        before = time.perf_counter()
         tuned.team.each(lambda point: density.at(point.x))
-        seconds_each.append(time.perf_counter() - begun)
+        seconds_each.append(time.perf_counter() - before)
     gradient = sorted(seconds_each)[1]
     steps = trajectory(tuned.step, density.layout.size) if tuned.stages else USUAL_STEPS
     moves = iterations if tuned.stages else iterations + WARM_UP
-    seconds = gradient * moves * (steps + 1.5)
-    if seconds < SOON:
-        return what
-    which = "" if tuned.stages else "in all "
-    return f"{what}, {which}about {_duration(seconds)}"
+    seconds = time.perf_counter() - begun + gradient * moves * (steps + 1.5)
+    return what if seconds < SOON else f"{what}, about {_duration(seconds)} in all"
 
 
 def _duration(seconds: float) -> str:

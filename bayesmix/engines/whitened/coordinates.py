@@ -20,7 +20,7 @@ from bayesmix.engines.whitened.transforms import (
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior
 from bayesmix.priors.slopes import densities_and_slopes
-from bayesmix.priors.support import mass_of
+from bayesmix.priors.support import bounds_of
 
 __all__ = ["Coordinates", "Evaluated", "bounds_obstacle", "coordinates_of"]
 
@@ -169,17 +169,6 @@ class Coordinates:
             for part in self.parts
         )
         return dataclasses.replace(self, parts=parts)
-
-
-def bounds_of(prior: Prior) -> tuple[float, float] | None:
-    """Return where a prior puts its mass; None where only PyMC knows, and it has bounds."""
-    mass = mass_of(prior)
-    if prior.has_log_density:
-        return mass.lower, mass.upper
-    # PyMC's density was looked at on a grid from 1e-6 to 1e6.
-    if mass.upper > 9e5 and mass.lower < -9e5:
-        return -np.inf, np.inf
-    return (0.0, np.inf) if mass.upper > 9e5 and 0 < mass.lower < 1.1e-6 else None
 
 
 def bounds_obstacle(spec: ModelSpec) -> str | None:

@@ -14,9 +14,9 @@ from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.engines.trees import drawn_tree
 from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.cost import seconds_of
+from bayesmix.engines.whitened.learning import LostError
 from bayesmix.engines.whitened.named import named_draws, summaries_of
 from bayesmix.engines.whitened.sampler import LIMITS, Limits, WhitenedDraws, sample_whitened
-from bayesmix.engines.whitened.warmup import LostError
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
 

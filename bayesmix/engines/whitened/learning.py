@@ -17,7 +17,11 @@ from bayesmix.engines.whitened.whitening import Whitening
 from bayesmix.engines.whitened.working import Working, eliminate
 from bayesmix.families.scores import chains_first
 
-__all__ = ["Lesson", "first_density", "look_at", "taught"]
+__all__ = ["Lesson", "LostError", "first_density", "look_at", "taught"]
+
+
+class LostError(Exception):
+    """The chains are where nothing can be computed."""
 
 
 class Lesson(NamedTuple):
@@ -69,6 +73,8 @@ def taught(density: Density, lessons: list[Lesson]) -> Density:
     working = Working(weights, eta + score / weights, np.median(values, axis=1))
     coordinates = layout.coordinates.with_units(_units(values[layout.coordinates.sds]))
     x = coordinates.back(values)
+    if not np.isfinite(x).all():
+        raise LostError
     center = x.mean(axis=1)
     root = _metric(density, coordinates, x - center[:, None], np.median(values, axis=1))
     eliminated, _ = eliminate(layout, working)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -17,7 +17,7 @@ from bayesmix.engines.whitened.announced import announced
 from bayesmix.engines.whitened.draws import Drawing, Kept
 from bayesmix.engines.whitened.layout import Layout, layout_of
 from bayesmix.engines.whitened.rotation import trajectory
-from bayesmix.engines.whitened.team import sizes_of
+from bayesmix.engines.whitened.team import Map, sizes_of, spread_on
 from bayesmix.engines.whitened.warmup import TARGET, adapt, stage, started, warm_up
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import figures_of
@@ -34,8 +34,11 @@ MARGIN = 1.1
 STUCK = 0.4
 # A log density beyond it has no digits left that could tell two points apart.
 LARGEST_DENSITY = 1e12
-# Share of the draws that are effective which no attempt can be asked for.
-LARGEST_SHARE = 0.4
+# Share of the draws that are effective which is good enough where they are few: more of them are
+# cheaper than better ones.
+GOOD_SHARE = 0.2
+# R-hat of so few draws a chain is by chance further from one than its limit.
+MANY_DRAWS = 250
 # R-hat of fewer draws a chain says nothing.
 FEWEST_DRAWS = 8
 
@@ -122,6 +125,7 @@ def sample_whitened(
     -------
     WhitenedDraws
     """
+    begun = time.perf_counter()
     layout = layout_of(spec)
     sizes = sizes_of(layout, chains)
     own, *generators = (
@@ -134,27 +138,29 @@ def sample_whitened(
         np.errstate(all="ignore"),
         ThreadPoolExecutor(cores) as pool,
     ):
-        spread: Any = map if len(sizes.batches) == 1 else pool.map
+        spread: Map = map if len(sizes.batches) == 1 else spread_on(pool)
         tuned = started(layout, sizes, generators, own, spread)
-        text = announced("Tuning", tuned, sizes.each(draws))
+        text = announced("Tuning", tuned, sizes.each(draws), begun)
         warm_up(tuned, sizes, own, functools.partial(report, text))
         drawing = Drawing(tuned, sizes, draws, sparse)
+        alike, apart = (limit + _noise(draws) for limit in (limits.r_hat, limits.worst_r_hat))
         while True:
-            text = announced("Drawing", tuned, drawing.iterations)
+            what = "Drawing" if drawing.thin == 1 else "Drawing on"
+            text = announced(what, tuned, drawing.iterations, begun)
             kept = drawing.go(pool, functools.partial(report, text))
             r_hat, ess = _judged(kept)
             interrupted = kept.values.shape[1] < draws
-            passes = r_hat <= limits.r_hat and _is_enough(ess, kept) and not _is_stuck(kept)
+            passes = r_hat <= alike and _is_enough(ess, kept) and not _is_stuck(kept)
             if interrupted or passes or drawing.thin >= MOST_THIN:
                 break
-            if _is_stuck(kept) or r_hat > limits.worst_r_hat:
+            if _is_stuck(kept) or r_hat > apart:
                 target = TARGET_OF_STUCK if _is_stuck(kept) else TARGET
                 stage(tuned, sizes, 40, own, target)
                 adapt(tuned, 20, target=target)
                 drawing = Drawing(tuned, sizes, draws, sparse, 2 * drawing.thin)
             else:
                 drawing.draw_out()
-        agree = interrupted or r_hat <= limits.worst_r_hat
+        agree = interrupted or r_hat <= apart
         settled = agree and float(np.abs(kept.log_density).max()) < LARGEST_DENSITY
     return WhitenedDraws(
         layout,
@@ -193,7 +199,11 @@ def _judged(kept: Kept) -> tuple[float, float]:
 def _is_enough(ess: float, kept: Kept) -> bool:
     """Tell whether draws are as effective as so many can be."""
     chains, draws = kept.values.shape[:2]
-    return ess >= min(MARGIN * ESS_PER_CHAIN * chains, LARGEST_SHARE * chains * draws)
+    return ess >= min(MARGIN * ESS_PER_CHAIN * chains, GOOD_SHARE * chains * draws)
+
+
+def _noise(draws: int) -> float:
+    return max(0.0, 2.5 / draws - 2.5 / MANY_DRAWS)
 
 
 def _is_stuck(kept: Kept) -> bool:

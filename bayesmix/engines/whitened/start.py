@@ -126,7 +126,9 @@ class _Rounds:
         right = np.empty((J, q))
         for a in range(q):
             right[:, a] = np.bincount(factor.codes, w * factor.Z[a] * rest, minlength=J)
-        size = 0.075 / np.maximum(np.einsum("n,qn->q", w, factor.Z**2) / len(w), 1e-300)
+        informed = np.einsum("n,qn->q", w, factor.Z**2) / len(w)
+        # A column of zeros says nothing of an sd, which its prior then moves to where it may be.
+        size = 0.075 / np.maximum(np.where(informed > 0, informed, 1.0), 1e-300)
         if t == len(self.covariances):
             self.covariances.append(np.diag(size))
         inverse = np.linalg.inv(gram + np.linalg.inv(self.covariances[t]))

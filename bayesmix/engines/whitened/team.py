@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.layout import Layout
 from bayesmix.engines.whitened.rotation import Moved
 
-__all__ = ["Map", "Sizes", "Team", "chains_side_by_side", "sizes_of"]
+__all__ = ["Map", "Sizes", "Team", "chains_side_by_side", "sizes_of", "spread_on"]
 
 type Map = Callable[..., Iterator[Any]]
 
@@ -69,6 +71,17 @@ def sizes_of(layout: Layout, chains: int) -> Sizes:
     cuts = max(fewest, -(-every // WIDEST))
     edges = [every * k // cuts for k in range(cuts + 1)]
     return Sizes(chains, parts, tuple(slice(a, b) for a, b in itertools.pairwise(edges)))
+
+
+def quietly(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call where overflow is part of the work: a thread does not inherit NumPy's error state."""
+    with np.errstate(all="ignore"):
+        return call(*arguments)
+
+
+def spread_on(pool: Executor) -> Map:
+    """Return a map on threads."""
+    return lambda call, *arguments: pool.map(functools.partial(quietly, call), *arguments)
 
 
 @dataclasses.dataclass

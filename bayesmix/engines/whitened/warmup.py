@@ -12,12 +12,12 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.density import Density
 from bayesmix.engines.whitened.layout import Layout
-from bayesmix.engines.whitened.learning import Lesson, first_density, look_at, taught
+from bayesmix.engines.whitened.learning import Lesson, LostError, first_density, look_at, taught
 from bayesmix.engines.whitened.rotation import rotated, trajectory
 from bayesmix.engines.whitened.start import start_of
 from bayesmix.engines.whitened.team import Map, Sizes, Team
 
-__all__ = ["LostError", "Tuned", "adapt", "stage", "started", "warm_up"]
+__all__ = ["Tuned", "adapt", "stage", "started", "warm_up"]
 
 TARGET = 0.88
 STAGES = (10, 15, 15)
@@ -34,10 +34,6 @@ WIDE = 1.5
 # coordinates of a stage fit.
 FITS_MEAN, FITS_SD = 0.5, 0.4
 LARGEST_STEP = 1.5
-
-
-class LostError(Exception):
-    """The chains are where nothing can be computed."""
 
 
 @dataclasses.dataclass

@@ -187,7 +187,7 @@ def test_auto_leaves_large_crossed_blocks_to_the_whitened_method():
 
 
 def test_a_prior_whose_bounds_only_pymc_knows_is_left_to_nuts(toads):
-    priors = {"sd:g": bm.Prior("Kumaraswamy", a=2.0, b=2.0)}
+    priors = {"sd:g": bm.Prior("Wald", mu=1.0, lam=1.0, alpha=0.5)}
     spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli", priors=priors)
     assert names(spec) == ["nuts"]
     with pytest.raises(bm.BayesmixError, match="ends is known to PyMC alone"):
