@@ -27,10 +27,9 @@ _BOUNDS = {"Beta": (0.0, 1.0)} | dict.fromkeys(_POSITIVE, (0.0, np.inf))
 # Of those that only PyMC knows; a bound that is a parameter has its name, and PyMC's default.
 _BOUNDS_OF_PYMC: dict[str, tuple[float | tuple[str, float], float | tuple[str, float]]] = {
     "Kumaraswamy": (0.0, 1.0),
-    "LogitNormal": (0.0, 1.0),
     "Triangular": (("lower", 0.0), ("upper", 1.0)),
     "VonMises": (-np.pi, np.pi),
-    **dict.fromkeys(("PolyaGamma", "Rice"), (0.0, np.inf)),
+    "Rice": (0.0, np.inf),
     **dict.fromkeys(
         ("AsymmetricLaplace", "ExGaussian", "Moyal", "SkewNormal", "SkewStudentT"),
         (-np.inf, np.inf),

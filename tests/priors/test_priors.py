@@ -20,7 +20,7 @@ from bayesmix.priors.defaults import _cell_columns, resolve_priors
 from bayesmix.priors.forms import FORMS, form_of
 from bayesmix.priors.prior import LKJ, Prior, vectorise
 from bayesmix.priors.priorset import PriorSet, without_correlations
-from bayesmix.priors.support import mass_of
+from bayesmix.priors.support import bounds_of, mass_of
 
 GAUSSIAN, BERNOULLI, POISSON = (get_family(name) for name in ("gaussian", "bernoulli", "poisson"))
 HALF = Prior("HalfNormal", sigma=1)
@@ -722,3 +722,32 @@ def test_half_student_t_is_the_folded_one():
     x = np.array([0.3, 2.0])
     expected = np.log(2 * stats.t(3, scale=2).pdf(x))
     assert_allclose(Prior("HalfStudentT", nu=3, sigma=2).log_density(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("prior", "bounds"),
+    [
+        (Prior("Kumaraswamy", a=2.0, b=2.0), (0.0, 1.0)),
+        (Prior("Triangular", lower=-1.0, c=0.5, upper=2.0), (-1.0, 2.0)),
+        (Prior("Triangular", c=0.5), (0.0, 1.0)),
+        (Prior("VonMises", mu=0.0, kappa=2.0), (-np.pi, np.pi)),
+        (Prior("Rice", nu=1.0, sigma=1.0), (0.0, np.inf)),
+        (Prior("SkewNormal", mu=0.0, sigma=1.0, alpha=3.0), (-np.inf, np.inf)),
+        (Prior("Moyal", mu=0.0, sigma=5.0), (-np.inf, np.inf)),
+    ],
+)
+def test_where_distributions_end_that_only_pymc_knows(prior, bounds):
+    import pymc as pm
+
+    assert bounds_of(prior) == bounds
+    lower, upper = bounds
+    law = getattr(pm, prior.distribution).dist(**prior.parameters)
+
+    def density(x):
+        return np.exp(pm.logp(law, x).eval(mode="FAST_COMPILE"))
+
+    width = min(1.0, upper - lower)
+    inside = [b + s * 0.05 * width for b, s in ((lower, 1), (upper, -1)) if np.isfinite(b)] or [0.5]
+    outside = [b - s * 0.05 * width for b, s in ((lower, 1), (upper, -1)) if np.isfinite(b)]
+    assert all(density(x) > 0 for x in inside)
+    assert not any(density(x) > 0 for x in outside)

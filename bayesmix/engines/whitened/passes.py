@@ -24,8 +24,9 @@ else:
 
 __all__ = ["Likelihood", "add_product", "add_transposed_product", "likelihood", "predictor"]
 
-# Rows times chains that are worked on at a time.
-BLOCK = 32_768
+# Rows times chains that are worked on at a time, and from which on more: threads that call NumPy
+# for less wait for one another.
+BLOCK, MANY, BLOCK_OF_MANY = 32_768, 500_000, 131_072
 
 
 class Likelihood(NamedTuple):
@@ -138,7 +139,7 @@ def likelihood(
 
 def row_blocks(n: int, chains: int) -> list[tuple[int, int]]:
     """Cut n rows into blocks."""
-    size = max(64, BLOCK // chains)
+    size = max(64, (BLOCK if n * chains < MANY else BLOCK_OF_MANY) // chains)
     return [(start, min(start + size, n)) for start in range(0, n, size)]
 
 

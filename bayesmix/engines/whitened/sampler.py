@@ -203,7 +203,7 @@ def _is_enough(ess: float, kept: Kept) -> bool:
 
 
 def _noise(draws: int) -> float:
-    return max(0.0, 2.5 / draws - 2.5 / MANY_DRAWS)
+    return max(0.0, 5.0 / draws - 5.0 / MANY_DRAWS)
 
 
 def _is_stuck(kept: Kept) -> bool:

@@ -24,7 +24,7 @@ type Map = Callable[..., Iterator[Any]]
 # work on some thousands of numbers.
 SIDE_BY_SIDE = ((1000, 64), (4000, 32), (np.inf, 16))
 # Rows times chains from which on batches are worth a thread.
-WORTH_A_THREAD = 200_000
+WORTH_A_THREAD = 1_000_000
 WIDEST = 64
 
 

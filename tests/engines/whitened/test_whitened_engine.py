@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -13,15 +15,19 @@ import pytest
 from scipy import stats
 
 import bayesmix as bm
+from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.run import chosen, sample
 from bayesmix.engines.whitened import passes
 from bayesmix.engines.whitened.draws import Drawing
 from bayesmix.engines.whitened.engine import Whitened
+from bayesmix.engines.whitened.layout import layout_of
 from bayesmix.engines.whitened.sampler import Limits, sample_whitened
+from bayesmix.engines.whitened.team import sizes_of, spread_on
 from bayesmix.model.options import SampleOptions
 from bayesmix.posterior.diagnostics import parameter_diagnostics
 
 QUIET = {"random_seed": 1, "progressbar": False}
+OPTIONS = SampleOptions(**QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -116,15 +122,55 @@ def test_a_seed_gives_the_same_draws(toads, binary):
 
 def test_draws_do_not_depend_on_the_number_of_cores():
     rng = np.random.default_rng(1)
-    n = 14_000
+    n = 70_000
     data = pd.DataFrame({"g": rng.integers(0, 50, n), "y": rng.poisson(2, n)})
     spec = bm.prepare("y ~ 1 + (1 | g)", data, family="poisson")
+    assert len(sizes_of(layout_of(spec), 4).batches) == 2
     one, two = (
         sample_whitened(spec, draws=20, chains=4, cores=cores, random_seed=3) for cores in (1, 2)
     )
     assert len(one.kept.values) == 4
     np.testing.assert_array_equal(one.kept.values, two.kept.values)
     np.testing.assert_array_equal(one.kept.zeta[0], two.kept.zeta[0])
+
+
+def test_threads_are_as_quiet_as_their_caller():
+    with ThreadPoolExecutor(2) as pool:
+        (lost,) = spread_on(pool)(np.log, [np.array([-1.0])])
+    assert np.isnan(lost)
+
+
+@pytest.mark.parametrize("x", [0.0, 3.0])
+@pytest.mark.parametrize("family", ["gaussian", "poisson"])
+def test_a_constant_covariate_in_a_bar(toads, x, family):
+    """Nothing is known of the slope but its prior."""
+    data = toads.assign(x=x)
+    with pytest.warns(bm.DesignWarning, match="only its prior speaks"):
+        fit = bm.fit("count ~ x + (1 + x | g)", data, family=family, method="whitened", **QUIET)
+    assert fit.idata.attrs["method"] == "whitened"
+    slope = fit.idata["posterior"]["sd_g"].sel(g_effect="x")
+    assert 0.1 < float(slope.median()) < 3
+
+
+def test_few_draws_are_not_made_anew(toads):
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli")
+    for draws in (20, 50, 100):
+        drawn = sample_whitened(spec, draws=draws, chains=4, cores=1, random_seed=1)
+        assert drawn.thin == 1
+
+
+def test_what_leaves_nothing_to_estimate(toads):
+    for method in ("auto", "whitened", "nuts"):
+        with pytest.raises(bm.BayesmixError, match=r"leaves nothing to estimate.*the intercept"):
+            bm.fit("yes ~ 0", toads, family="bernoulli", method=method, **QUIET)
+
+
+@pytest.mark.parametrize("method", ["whitened", "exact"])
+def test_options_of_nuts_are_for_nuts(method):
+    with pytest.raises(bm.BayesmixError, match=rf"nuts=.* is for NUTS, but method='{method}'"):
+        SampleOptions(method=method, nuts={"target_accept": 0.9})
+    with pytest.raises(bm.BayesmixError, match="nuts_sampler='pymc' is for NUTS"):
+        SampleOptions(method=method, nuts_sampler="pymc")
 
 
 @pytest.mark.parametrize(("chains", "draws"), [(1, 100), (3, 7), (5, 33), (40, 2)])
@@ -192,6 +238,18 @@ def test_a_prior_whose_bounds_only_pymc_knows_is_left_to_nuts(toads):
     assert names(spec) == ["nuts"]
     with pytest.raises(bm.BayesmixError, match="ends is known to PyMC alone"):
         chosen(spec, SampleOptions(method="whitened"))
+
+
+def test_auto_says_why_it_takes_nuts(toads, monkeypatch):
+    priors = {"sd:g": bm.Prior("Wald", mu=1.0, lam=1.0, alpha=0.5)}
+    spec = bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli", priors=priors)
+    tree = Whitened().draw(bm.prepare("yes ~ x + (1 | g)", toads, family="bernoulli"), OPTIONS)
+    monkeypatch.setattr(Nuts, "draw", lambda *args: tree)
+    (said,) = json.loads(sample(spec, OPTIONS).attrs["messages"])
+    assert said.startswith("NUTS was used, since where Wald(")
+    assert "of sd:g:Intercept, ends" in said
+    asked = dataclasses.replace(OPTIONS, nuts={"target_accept": 0.9})
+    assert json.loads(sample(spec, asked).attrs["messages"]) == []
 
 
 def test_a_prior_that_only_pymc_knows(toads):
