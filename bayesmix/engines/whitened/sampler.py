@@ -32,6 +32,8 @@ TARGET_OF_STUCK = 0.95
 MARGIN = 1.1
 # A sub-chain that accepts so much less than the others is stuck in a tail.
 STUCK = 0.4
+# The acceptance of fewer draws of a sub-chain says nothing.
+FEWEST_OF_SUB_CHAIN = 20
 # A log density beyond it has no digits left that could tell two points apart.
 LARGEST_DENSITY = 1e12
 # Share of the draws that are effective which is good enough where they are few: more of them are
@@ -207,4 +209,5 @@ def _noise(draws: int) -> float:
 
 
 def _is_stuck(kept: Kept) -> bool:
-    return bool(kept.acceptance.min() < STUCK * np.median(kept.acceptance))
+    is_stuck = kept.acceptance.min() < STUCK * np.median(kept.acceptance)
+    return bool(is_stuck and kept.each >= FEWEST_OF_SUB_CHAIN)
