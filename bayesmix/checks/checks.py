@@ -23,6 +23,7 @@ from bayesmix.checks.groupchecks import (
     effects_of_the_same_groups,
     more_effects_than_rows,
 )
+from bayesmix.checks.separation import separated_outcomes
 from bayesmix.checks.shifts import Shifts
 from bayesmix.checks.slopes import slopes_without_population_effect
 from bayesmix.formula.rewrites import LONGEST, remove_terms
@@ -94,7 +95,9 @@ def check_design(
     many, draft = more_effects_than_rows(design, family, draft, candidates)
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, draft = few_levels(design, draft, candidates, shifts)
-    return Findings((*redundant, *itself, *explained, *same, *many, *slopes, *few), draft, shifts)
+    separated = separated_outcomes(design, family)
+    messages = (*redundant, *itself, *explained, *same, *many, *slopes, *few, *separated)
+    return Findings(messages, draft, shifts)
 
 
 def redundant_columns(
