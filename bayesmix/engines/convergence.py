@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.words import count
-from bayesmix.posterior.diagnostics import divergences
+from bayesmix.posterior.diagnostics import divergences, smallest_sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def convergence_messages(
             f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: {go_on}"
         )
     enough = ESS_PER_CHAIN * chains
-    sizes = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy()
+    sizes = smallest_sizes(table)
     if (sizes < enough).any():
         lowest = int(np.nanargmin(sizes))
         messages.append(

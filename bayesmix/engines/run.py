@@ -18,7 +18,7 @@ from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.diagnostics import parameter_diagnostics
+from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -128,8 +128,7 @@ def _finish(
         method=engine.name,
         random_seed=options.random_seed,
         seconds=seconds,
-        r_hat=float(table["r_hat"].max()),
-        ess_bulk=float(table["ess_bulk"].min()),
+        **worst_figures(table),
         messages=json.dumps(messages),
     )
     return idata
