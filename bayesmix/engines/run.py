@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.base.version import __version__
+from bayesmix.base.words import count
 from bayesmix.engines.convergence import convergence_messages
 from bayesmix.engines.engine import Engine
 from bayesmix.engines.exact.engine import Exact
@@ -138,7 +139,8 @@ def _interruption(options: SampleOptions, idata: xr.DataTree) -> tuple[str, ...]
     sizes = idata["posterior"].sizes
     if (sizes["chain"], sizes["draw"]) == (options.chains, options.draws):
         return ()
-    text = f"sampling was interrupted: {sizes['draw']} of {options.draws} draws per chain were kept"
+    kept = f"{sizes['draw']} of {count(options.draws, 'draw')} per chain"
+    text = f"sampling was interrupted: {kept} were kept"
     if sizes["chain"] < options.chains:
         text += f", in {sizes['chain']} of {options.chains} chains"
     return (text,)

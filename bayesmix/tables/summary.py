@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -102,7 +102,7 @@ def _facts(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    worst = fit.idata.attrs
+    worst: Mapping[Any, float] = fit.idata.attrs
     if not {"r_hat", "ess"} <= worst.keys():  # a file of an earlier version
         worst = worst_figures(parameter_diagnostics(fit.design, fit.family, fit.posterior))
     return sampling_line(
