@@ -176,8 +176,7 @@ def _fill(matrix: FloatArray, span: tuple[int, ...], name: str, values: Any) -> 
         raise BayesmixError(
             f"'{name}' gives values of shape {block.shape} where {count(len(matrix), 'row')} and "
             f"{count(len(span), 'column')} are needed. A function must return one value per row "
-            "of the "
-            "data, and a variable that is not a column must be a single value."
+            "of the data, and a variable that is not a column must be a single value."
         )
     matrix[:, span[0] : span[-1] + 1] = block
 

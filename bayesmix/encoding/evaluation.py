@@ -127,8 +127,8 @@ def _check_complete(name: str, values: Any) -> None:
     if absent:
         raise BayesmixError(
             f"'{name}' gives no category for {absent} of {count(len(values), 'row')}. Let its "
-            "limits cover "
-            "all values, or make a column before the fit and drop the rows without a category."
+            "limits cover all values, or make a column before the fit and drop the rows without a "
+            "category."
         )
 
 

@@ -166,8 +166,7 @@ def _check_size(node: Any, given: dict[str, Any], values: npt.NDArray[Any]) -> N
     if size > limit:
         raise BayesmixError(
             f"'{node}' takes {readable_size(size)} for {count(len(values), 'row', commas=True)}, "
-            "of "
-            f"{readable_size(limit)} there are. Write a smaller "
+            f"of {readable_size(limit)} there are. Write a smaller "
             f"{'max_knots' if is_tp else 'number of columns'}."
         )
 

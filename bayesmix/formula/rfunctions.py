@@ -73,8 +73,8 @@ class _TreatmentAt(Treatment):  # type: ignore[misc]
         if self.base != int(self.base) or not 0 <= position < len(levels):
             raise BayesmixError(
                 f"contr.treatment(base={self.base}): not one of "
-                f"{count(len(levels), 'category', 'categories')}. Name "
-                "the reference: C(f, Treatment('name'))."
+                f"{count(len(levels), 'category', 'categories')}. Name the "
+                "reference: C(f, Treatment('name'))."
             )
         return Treatment(levels[position]).code_without_intercept(levels)
 
