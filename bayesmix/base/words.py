@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["count", "have", "their"]
+__all__ = ["count", "have", "percentage", "their"]
 
 
 def have(number: int) -> str:
@@ -15,6 +15,17 @@ def their(number: int) -> str:
     return "its" if number == 1 else "their"
 
 
-def count(number: int, noun: str) -> str:
+def count(number: int, noun: str, plural: str = "", *, commas: bool = False) -> str:
     """Write a number with its noun, in the plural where it is not one."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    shown = f"{number:,}" if commas else f"{number}"
+    return f"{shown} {noun if number == 1 else plural or noun + 's'}"
+
+
+def percentage(part: int, whole: int) -> str:
+    """Write a share in percent, without rounding a few to none or to all."""
+    percent = 100 * part / whole
+    if 0 < percent < 1:
+        return "less than 1 %"
+    if 99 < percent < 100:
+        return "more than 99 %"
+    return f"{percent:.0f} %"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.words import count
+from bayesmix.checks.blocks import effects_of_the_same_columns
 from bayesmix.checks.candidates import Candidates
 from bayesmix.checks.dependence import Gram, dependent_columns
 from bayesmix.checks.drafts import (
@@ -92,11 +94,12 @@ def check_design(
     itself, draft = response_among_columns(design, draft, candidates)
     explained, draft = effects_of_the_population(design, draft, candidates)
     same, draft = effects_of_the_same_groups(design, draft, candidates)
+    alike, draft = effects_of_the_same_columns(design, draft, candidates, shifts)
     many, draft = more_effects_than_rows(design, family, draft, candidates)
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, draft = few_levels(design, draft, candidates, shifts)
     separated = separated_outcomes(design, family)
-    messages = (*redundant, *itself, *explained, *same, *many, *slopes, *few, *separated)
+    messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *separated)
     return Findings(messages, draft, shifts)
 
 
@@ -200,12 +203,13 @@ def _more_columns_than_rows(design: Design) -> str:
     effects = design.encoder.common
     name, span = max(zip(effects.names, effects.spans, strict=True), key=lambda pair: len(pair[1]))
     message = (
-        f"The population effects have {design.n_terms} columns for {design.n_rows} rows, so that "
+        f"The population effects have {count(design.n_terms, 'column')} for "
+        f"{count(design.n_rows, 'row')}, so that "
         "the data cannot tell them apart and only the priors do. Use fewer terms."
     )
     if 2 * len(span) < design.n_rows:
         return message
-    message += f" '{name}' alone makes {len(span)} columns"
+    message += f" '{name}' alone makes {count(len(span), 'column')}"
     if design.encoder.categories.get(name) is None:
         return f"{message}."
     return f"{message}: numbers read as text become numbers with pd.to_numeric(data['{name}'])."

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.base.words import count
 from bayesmix.checks.dependence import dependent_columns, gram_matrix
 from bayesmix.checks.drafts import Draft, EffectTerm, offer, written_terms
 from bayesmix.checks.groupchecks import explained_effects
@@ -67,9 +68,10 @@ def few_levels(
         return [], draft
     groups = [design.groups[i] for i in few]
     if len(few) == 1:
-        lead = f"Grouping factor '{groups[0].factor}' has {groups[0].n_levels} levels; "
+        lead = f"Grouping factor '{groups[0].factor}' has "
+        lead += f"{count(groups[0].n_levels, 'level')}; "
     else:
-        counts = (f"'{term.factor}' has {term.n_levels} levels" for term in groups)
+        counts = (f"'{term.factor}' has {count(term.n_levels, 'level')}" for term in groups)
         lead = f"Grouping factors: {', '.join(counts)}; "
     if sum(one.size for i in few for one in draft.effects[i]) == 1:
         lead += f"an sd estimated from fewer than {_FEW} leans on its prior. Check that prior"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.words import count
 from bayesmix.checks.dependence import Gram, dependent_columns
 from bayesmix.checks.drafts import Draft, EffectTerm, offer, written_terms
 from bayesmix.formula.rewrites import quoted
@@ -143,7 +144,7 @@ def effects_of_the_same_groups(design: Design, draft: Draft, candidates: Candida
             continue
         message = (
             f"Grouping factors '{first.factor}' and '{second.factor}' make the same "
-            f"{first.n_levels} groups of rows, so that the data cannot tell their effects "
+            f"{count(first.n_levels, 'group')} of rows, so that the data cannot tell their effects "
             f"({', '.join(both.values())}) apart and only the priors do. Use one of them"
         )
         changed = draft.without(j, second.variables, both, candidates) or draft.without(
@@ -215,7 +216,9 @@ def _one_row_per_level(
     if not effects:
         return None
     n = term.n_levels
-    message = f"Every row has its own level of '{term.factor}' ({n} levels, {n} rows), "
+    message = (
+        f"Every row has its own level of '{term.factor}' ({count(n, 'level')}, {count(n, 'row')}), "
+    )
     what = "its intercept" if effects[0].term == () else "its effects"
     if has_residual:
         message += f"so that {what} cannot be told from the residual and only the priors do. "
@@ -236,7 +239,7 @@ def _many_effects(
     short = int((counts < len(columns)).sum())
     is_saturated = has_residual and term.n_levels * len(columns) >= design.n_rows
     message = (
-        f"Grouping factor '{term.factor}' has {len(columns)} effects "
+        f"Grouping factor '{term.factor}' has {count(len(columns), 'effect')} "
         f"({', '.join(term.effects[k] for k in columns)}), "
     )
     if len(columns) > 1 and 2 * short >= term.n_levels:

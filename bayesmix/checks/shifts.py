@@ -201,14 +201,18 @@ class Shifts:
         return bool(self.reliances(formula))
 
     def population(self, formula: Formula) -> Gram | None:
-        """Compute cross-products of population effects with their covariates at their means.
+        """Compute `moved` of the population effects."""
+        return self.moved(formula.common)
+
+    def moved(self, side: str) -> Gram | None:
+        """Compute cross-products of the columns of a side with their covariates at their means.
 
         Returns
         -------
         Gram or None
             None if no zero moves.
         """
-        columns = list(self._columns(formula.common))
+        columns = list(self._columns(side))
         beside = [column.moved for column in columns if column.label != "Intercept"]
         if all(column.values is column.moved for column in columns):
             return None

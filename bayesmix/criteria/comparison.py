@@ -13,6 +13,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import MOST_VALUES, shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
+from bayesmix.base.words import count
 from bayesmix.criteria.comparable import (
     NAMES,
     check_models,
@@ -326,7 +327,7 @@ def _table(
     )
     group = getattr(results[order[0]], "group", "")
     n = results[order[0]].elpd_i.size
-    units = f"{n} groups of {group}" if group else f"{n} rows"
+    units = f"{count(n, 'group')} of {group}" if group else count(n, "row")
     table.attrs = {
         "ic": criterion,
         "group": group,

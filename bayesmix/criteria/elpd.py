@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 
 import arviz_stats
 
+from bayesmix.base.words import count
+
 __all__ = ["ELPDDataLOGO", "ELPDDataLOO", "ELPDDataLOOSubsample", "ELPDDataWAIC"]
 
 
@@ -121,8 +123,8 @@ class ELPDDataLOGO(arviz_stats.ELPDDataLOO):  # type: ignore[misc]
 
     def _header(self) -> str:
         return (
-            f"Computed from {self.n_samples} posterior samples and {self.n_data_points} groups of "
-            f"{self.group}, left out one at a time."
+            f"Computed from {count(self.n_samples, 'posterior sample')} and "
+            f"{count(self.n_data_points, 'group')} of {self.group}, left out one at a time."
         )
 
     def _footer(self) -> str:

@@ -11,6 +11,7 @@ import pandas as pd
 from bayesmix.base.arguments import generator, shape_of, shown, whole_number
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 
 __all__ = ["folds"]
 
@@ -71,7 +72,9 @@ def folds(
             "spreads it over all. Give one of them."
         )
     if k > n:
-        raise BayesmixError(f"k={shown(k)} is more than the {n} rows. Give k from 2 to {n}.")
+        raise BayesmixError(
+            f"k={shown(k)} is more than the {count(n, 'row')}. Give k from 2 to {n}."
+        )
     rng = generator(random_seed)
     if group_by is not None:
         return _grouped(_codes("group_by", group_by, n), k, rng)

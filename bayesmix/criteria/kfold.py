@@ -13,6 +13,7 @@ import pandas as pd
 from bayesmix.base.arguments import seed, shape_of
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
+from bayesmix.base.words import count
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.folds import folds
 from bayesmix.criteria.jobs import FoldResult, check_run, fold_results, fold_seeds, undisturbed
@@ -221,7 +222,7 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
         if not value.index.is_unique or not design.index.isin(value.index).all():
             raise BayesmixError(
                 f"{name} has another index than the data. Align it, or pass its values for the "
-                f"{design.n_rows} rows of the fit."
+                f"{count(design.n_rows, 'row')} of the fit."
             )
         value = value.loc[design.index]
     return value
@@ -236,8 +237,8 @@ def _elpd_data(
     if uncertain:
         each = "; ".join(f"{name}: {', '.join(messages)}" for name, messages in uncertain.items())
         warn(
-            f"The draws of {len(uncertain)} of {len(results)} folds should not be trusted yet. "
-            f"{each}.",
+            f"The draws of {len(uncertain)} of {count(len(results), 'fold')} should not be trusted "
+            f"yet. {each}.",
             ConvergenceWarning,
         )
     if np.isnan(elpd_i.values).any():

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.criteria.densities import threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import logo_by_refit
@@ -112,7 +113,7 @@ def _by_refits(fit: Fitted, units: Units, executor: Executor | None) -> ELPDData
         n_samples=result.n_samples,
         good_k=None,
         warning=result.warning,
-        note=f"{len(units.levels)} refits, each without one group.",
+        note=f"{count(len(units.levels), 'refit')}, each without one group.",
     )
 
 
@@ -127,7 +128,11 @@ def _by_weights(fit: Fitted, units: Units, reloo: bool, executor: Executor | Non
     if reloo:
         values, note = values_refitted(fit, values, good_k, note, executor, units)
     warning = warn_of_high_k(
-        values, good_k, f"{J} groups of {units.name}", "logo(..., reloo=True)", "these groups"
+        values,
+        good_k,
+        f"{count(J, 'group')} of {units.name}",
+        "logo(..., reloo=True)",
+        "these groups",
     )
     return _result(fit, units, values, n_samples=S, good_k=good_k, warning=warning, note=note)
 

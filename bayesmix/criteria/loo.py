@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.base.words import count
 from bayesmix.criteria.densities import Integrated, row_densities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
@@ -125,7 +126,7 @@ def loo(
         n_samples=S,
         n_data_points=n,
         good_k=good_k,
-        warning=warn_of_high_k(values, good_k, f"{n} rows", remedy, "these rows"),
+        warning=warn_of_high_k(values, good_k, count(n, "row"), remedy, "these rows"),
         integrated=integrate,
         note=note,
         **values.fields("obs", {"obs": fit.spec.design.rows}, Facts.of(fit)),

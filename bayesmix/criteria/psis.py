@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
+from bayesmix.base.words import count
 from bayesmix.criteria.facts import Facts
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def enough_draws(S: int, *, at_least: int) -> None:
     """Raise for fewer draws than a criterion needs."""
     if at_least > S:
         raise BayesmixError(
-            f"The fit has {S} draws, and at least {at_least} are needed. Fit with more draws."
+            f"The fit has {count(S, 'draw')}, and at least {at_least} are needed. "
+            "Fit with more draws."
         )
 
 

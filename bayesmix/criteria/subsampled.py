@@ -9,7 +9,7 @@ import numpy as np
 from bayesmix.base.arguments import shown, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.base.words import have
+from bayesmix.base.words import count, have
 from bayesmix.criteria.densities import row_densities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed, warn_of
@@ -57,8 +57,9 @@ def subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDData
     bad = values.n_above(good_k)
     if bad:
         warn_of(
-            f"{bad} of {len(chosen)} rows {have(bad)} a Pareto k above {good_k:.2f}, so that the "
-            "estimate is not to be trusted: fit.loo() without subsample can move draws or refit."
+            f"{bad} of {count(len(chosen), 'row')} {have(bad)} a Pareto k above "
+            f"{good_k:.2f}, so that the estimate is not to be trusted: fit.loo() without "
+            "subsample can move draws or refit."
         )
     return ELPDDataLOOSubsample(
         elpd=float(elpd),

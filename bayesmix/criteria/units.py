@@ -12,6 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import named_term
 
@@ -48,7 +49,7 @@ def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
     """Read one label for each row as categories."""
     problem = BayesmixError(
         "group is not usable: give the name of a grouping factor, or one label for "
-        f"each of the {n_rows} rows of the fit."
+        f"each of the {count(n_rows, 'row')} of the fit."
     )
     if isinstance(group, pd.MultiIndex):
         group = cast("npt.ArrayLike", group.to_flat_index())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesmix.base.words import have, percentage
 from bayesmix.criteria.conditional import conditional_blocks
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import Pointwise, enough_draws, warn_of
@@ -72,7 +73,7 @@ def waic(fit: Fitted) -> ELPDDataWAIC:
     note = ""
     if doubtful:
         note = (
-            f"{doubtful} of {n} rows ({100 * doubtful / n:.0f} %) have a p_waic above "
+            f"{doubtful} of {n} rows ({percentage(doubtful, n)}) {have(doubtful)} a p_waic above "
             f"{GOOD_P_WAIC}, where WAIC is a poor approximation: use fit.loo()."
         )
         warn_of(note)

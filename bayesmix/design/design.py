@@ -13,6 +13,7 @@ import pandas as pd
 from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only, taken, unique
 from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, suggest, warn
+from bayesmix.base.words import count
 from bayesmix.design.columns import (
     Columns,
     check_weights_numeric,
@@ -181,7 +182,10 @@ class Design:
 
     def __repr__(self) -> str:
         """Return the formula, the sizes and the names, not the arrays."""
-        lines = [f"Design: {self.formula.text}", f"{self.n_rows} rows; {', '.join(self.terms)}"]
+        lines = [
+            f"Design: {self.formula.text}",
+            f"{count(self.n_rows, 'row')}; {', '.join(self.terms)}",
+        ]
         return "\n".join([*lines, *map(repr, self.groups)])
 
 

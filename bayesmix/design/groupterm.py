@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bayesmix.base.arguments import shown
 from bayesmix.base.arrays import FloatArray, IntArray, positions, read_only
 from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.base.words import count
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.covariance.unstructured import UNSTRUCTURED
 from bayesmix.design.names import TermNames
@@ -135,7 +136,7 @@ class GroupTerm:
     def __repr__(self) -> str:
         """Return the factor with its sizes, not its arrays."""
         blocks = " | ".join(", ".join(self.effects[k] for k in block) for block in self.blocks)
-        return f"GroupTerm({self.factor}: {self.n_levels} levels; effects: {blocks})"
+        return f"GroupTerm({self.factor}: {count(self.n_levels, 'level')}; effects: {blocks})"
 
 
 def named_term(

@@ -11,6 +11,7 @@ from formulae.categorical import ENCODINGS, ContrastMatrix, Encoding
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.frames.columns import listed
 
 __all__ = ["CONTRASTS", "Diff", "Helmert", "Poly", "ordered_note"]
@@ -104,7 +105,11 @@ class Poly(_Contrast):
         k = len(levels)
         scores = self.scores if self.scores.size else np.arange(k, dtype=np.float64)
         if scores.shape != (k,):
-            raise _bad_scores(scores, f"there are {k} categories ({listed(map(str, levels), 6)})")
+            raise _bad_scores(
+                scores,
+                f"the column has {count(k, 'category', 'categories')} "
+                f"({listed(map(str, levels), 6)})",
+            )
         if not np.isfinite(scores).all() or len(np.unique(scores)) < k:
             raise _bad_scores(scores, "they must be finite and differ")
         labels = [".L", ".Q", ".C", *(f"^{power}" for power in range(4, k))][: k - 1]

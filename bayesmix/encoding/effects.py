@@ -18,6 +18,7 @@ from formulae.environment import Environment
 
 from bayesmix.base.arrays import FloatArray, unique
 from bayesmix.base.errors import BayesmixError, short
+from bayesmix.base.words import count
 from bayesmix.encoding.calls import nodes
 from bayesmix.encoding.evaluation import components, evaluate, evaluating, learn
 from bayesmix.encoding.namespace import Namespace
@@ -173,9 +174,9 @@ def _fill(matrix: FloatArray, span: tuple[int, ...], name: str, values: Any) -> 
     block = block.reshape(len(block), -1) if block.ndim else block
     if block.shape != (len(matrix), len(span)):
         raise BayesmixError(
-            f"'{name}' gives values of shape {block.shape} where {len(matrix)} rows and "
-            f"{len(span)} columns are needed. A function must return one value per row of the "
-            "data, and a variable that is not a column must be a single value."
+            f"'{name}' gives values of shape {block.shape} where {count(len(matrix), 'row')} and "
+            f"{count(len(span), 'column')} are needed. A function must return one value per row "
+            "of the data, and a variable that is not a column must be a single value."
         )
     matrix[:, span[0] : span[-1] + 1] = block
 

@@ -16,6 +16,7 @@ from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyVariable
 
 from bayesmix.base.errors import BayesmixError, short
+from bayesmix.base.words import count
 from bayesmix.encoding.calls import Remembered, children, used_columns
 from bayesmix.encoding.remembered import learn_calls
 from bayesmix.encoding.sizes import check_columns
@@ -125,8 +126,9 @@ def _check_complete(name: str, values: Any) -> None:
     absent = int(pd.isna(values).sum())
     if absent:
         raise BayesmixError(
-            f"'{name}' gives no category for {absent} of {len(values)} rows. Let its limits cover "
-            "all values, or make a column before the fit and drop the rows without a category."
+            f"'{name}' gives no category for {absent} of {count(len(values), 'row')}. Let its "
+            "limits cover all values, or make a column before the fit and drop the rows without a "
+            "category."
         )
 
 

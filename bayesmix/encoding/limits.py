@@ -15,6 +15,7 @@ from formulae.transforms import TRANSFORMS
 
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.encoding.contrasts import CONTRASTS
 from bayesmix.encoding.sizes import memory_limit, readable_size
 from bayesmix.encoding.transforms import CATEGORICAL, SPLINES, bs_signature
@@ -146,7 +147,7 @@ def _check_size(node: Any, given: dict[str, Any], values: npt.NDArray[Any]) -> N
     n_columns, what = max(
         (int(degree) + (node.callee == "poly"), f"degree={degree}"),
         (int(df or 0), f"df={df}"),
-        (n_knots, f"{n_knots} knots"),
+        (n_knots, count(n_knots, "knot")),
     )
     is_tp = node.callee == "tp"
     distinct = _distinct(values, max(n_columns, _DEFAULT_MAX_KNOTS * is_tp))
@@ -164,8 +165,8 @@ def _check_size(node: Any, given: dict[str, Any], values: npt.NDArray[Any]) -> N
     size, limit = 16 * len(values) * width, memory_limit()
     if size > limit:
         raise BayesmixError(
-            f"'{node}' takes {readable_size(size)} for {len(values):,} rows, of "
-            f"{readable_size(limit)} there are. Write a smaller "
+            f"'{node}' takes {readable_size(size)} for {count(len(values), 'row', commas=True)}, "
+            f"of {readable_size(limit)} there are. Write a smaller "
             f"{'max_knots' if is_tp else 'number of columns'}."
         )
 

@@ -14,6 +14,7 @@ from formulae.terms.call_resolver import LazyCall
 from formulae.transforms import TRANSFORMS
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.words import count
 from bayesmix.encoding.calls import nodes
 
 __all__ = [
@@ -202,7 +203,7 @@ def outside_knots(component: Any, frame: pd.DataFrame) -> dict[str, str]:
         outside = (values < low - slack) | (values > high + slack)
         if outside.any():
             found[str(node)] = (
-                f"{int(outside.sum())} of {values.size} rows ({node.args[0]} from "
+                f"{int(outside.sum())} of {count(values.size, 'row')} ({node.args[0]} from "
                 f"{values.min():g} to {values.max():g}, knots from {low:g} to {high:g})"
             )
     return found

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.words import count
-from bayesmix.posterior.diagnostics import divergences
+from bayesmix.posterior.diagnostics import divergences, smallest_sizes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,23 +55,24 @@ def convergence_messages(
     diverged = divergences(idata)
     if diverged:
         messages.append(
-            f"{diverged} of {chains * posterior.sizes['draw']} draws diverged: refit with "
+            f"{diverged} of {count(chains * posterior.sizes['draw'], 'draw')} diverged: refit with "
             "nuts={'target_accept': 0.95} or higher, or with narrower priors"
         )
     high = table[table["r_hat"] > R_HAT_LIMIT]
     if len(high):
         worst = high.iloc[int(high["r_hat"].to_numpy().argmax())]
         messages.append(
-            f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {len(table)} parameters (worst: "
-            f"{worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: {go_on}"
+            f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {count(len(table), 'parameter')} "
+            f"(worst: {worst['parameter']}, {worst['r_hat']:.3f}), so that the chains disagree: "
+            f"{go_on}"
         )
     enough = ESS_PER_CHAIN * chains
-    sizes = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy()
+    sizes = smallest_sizes(table)
     if (sizes < enough).any():
         lowest = int(np.nanargmin(sizes))
         messages.append(
             f"the effective sample size is below {enough} for {int((sizes < enough).sum())} of "
-            f"{len(table)} parameters (lowest: {table['parameter'].iloc[lowest]}, "
+            f"{count(len(table), 'parameter')} (lowest: {table['parameter'].iloc[lowest]}, "
             f"{sizes[lowest]:.0f}): refit with more draws"
         )
     return tuple(messages)

@@ -12,6 +12,7 @@ import numpy as np
 
 from bayesmix.base.errors import BayesmixError, ConvergenceWarning, warn
 from bayesmix.base.version import __version__
+from bayesmix.base.words import count
 from bayesmix.engines.convergence import convergence_messages
 from bayesmix.engines.engine import Engine
 from bayesmix.engines.exact.engine import Exact
@@ -19,7 +20,7 @@ from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.diagnostics import parameter_diagnostics
+from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -147,8 +148,7 @@ def _finish(
         method=engine.name,
         random_seed=options.random_seed,
         seconds=seconds,
-        r_hat=float(table["r_hat"].max()),
-        ess_bulk=float(table["ess_bulk"].min()),
+        **worst_figures(table),
         messages=json.dumps(messages),
     )
     return idata
@@ -158,7 +158,8 @@ def _interruption(options: SampleOptions, idata: xr.DataTree) -> tuple[str, ...]
     sizes = idata["posterior"].sizes
     if (sizes["chain"], sizes["draw"]) == (options.chains, options.draws):
         return ()
-    text = f"sampling was interrupted: {sizes['draw']} of {options.draws} draws per chain were kept"
+    kept = f"{sizes['draw']} of {count(options.draws, 'draw')} per chain"
+    text = f"sampling was interrupted: {kept} were kept"
     if sizes["chain"] < options.chains:
         text += f", in {sizes['chain']} of {options.chains} chains"
     return (text,)

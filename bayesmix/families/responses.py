@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.formula.formula import quote
 
 __all__ = [
@@ -211,7 +212,8 @@ def _check_trials(
         raise AssertionError("`Family.check_response` asks for the trials")
     if trials.shape != y.shape:
         raise BayesmixError(
-            f"Response {name!r} has {y.size} rows but {trials.size} numbers of trials."
+            f"Response {name!r} has {count(y.size, 'row')} but {count(trials.size, 'number')} of "
+            "trials."
         )
     check_counts(f"The trials of response {name!r}", trials, labels)
     check_counts(f"The successes of response {name!r}", y, labels)

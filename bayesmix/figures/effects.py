@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.words import count
 from bayesmix.figures.panels import (
     BLUE,
     GREY,
@@ -115,4 +116,4 @@ def name_levels(axis: Axes, labels: list[str], factor: str) -> None:
         axis.set_ylabel(factor)
     else:
         axis.set_yticks([])
-        axis.set_ylabel(f"{len(labels):,} levels of {factor}, in order")
+        axis.set_ylabel(f"{count(len(labels), 'level', commas=True)} of {factor}, in order")

@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.base.arguments import generator, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.figures.panels import (
     BLUE,
     SKY,
@@ -75,8 +76,8 @@ def plot_ppc(
         name = term.names.u
         if name not in posterior or "draw" not in posterior[name].dims:
             raise BayesmixError(
-                f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "
-                "kept, and replicated data need them. Fit with fewer draws."
+                f"The draws of the {count(term.n_levels, 'level')} of '{term.factor}' were too "
+                "many to be kept, and replicated data need them. Fit with fewer draws."
             )
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
@@ -97,7 +98,7 @@ def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntA
 
     counts = np.array([np.bincount(row.astype(int), minlength=len(values)) for row in replicated])
     lower, middle, upper = np.quantile(counts, [0.025, 0.5, 0.975], axis=0)
-    label = f"{len(replicated)} replications, 95 %"
+    label = f"{count(len(replicated), 'replication')}, 95 %"
     axes.vlines(values, lower, upper, color=SKY, lw=7, label=label, zorder=1)
     axes.plot(values, middle, "_", color=BLUE, ms=12, mew=2, label="median", zorder=2)
     observed = np.bincount(y.astype(int), minlength=len(values))
@@ -108,7 +109,7 @@ def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntA
 
 def _draw_densities(axes: Axes, y: FloatArray, replicated: FloatArray, lower: float) -> None:
     for number, row in enumerate(replicated):
-        label = "_" if number else f"{len(replicated)} replications"
+        label = "_" if number else count(len(replicated), "replication")
         axes.plot(*density(row, lower), color=SKY, lw=0.8, alpha=0.6, label=label)
     axes.plot(*density(y, lower), color="black", lw=2, label="data")
     axes.set_ylabel("Density")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.figures.panels import (
     BLUE,
     NAMED,
@@ -196,7 +197,7 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
     axes.set_xlabel(axis_label(fit, groups.effects[0]))
     axes.set_ylabel(axis_label(fit, groups.effects[1]))
     clean(axes)
-    legend_above(axes, f"{term.n_levels:,} levels of {term.factor}")
+    legend_above(axes, f"{count(term.n_levels, 'level', commas=True)} of {term.factor}")
     if term.n_levels <= NAMED:
         _name_points(
             axes, own[:, alone], mixed[:, alone], contours, [str(x) for x in term.levels[alone]]
@@ -260,7 +261,9 @@ def _densities(fit: Fitted, groups: _Groups, ax: object) -> Axes | npt.NDArray[A
         axis.set_ylim(-0.11 * top if ticked else 0, 1.06 * top)
         axis.set_xlabel(axis_label(fit, groups.effects[k]))
         clean(axis)
-    axes[0].set_ylabel(f"Density over {groups.term.n_levels:,} levels\nof {groups.term.factor}")
+    axes[0].set_ylabel(
+        f"Density over {count(groups.term.n_levels, 'level', commas=True)}\nof {groups.term.factor}"
+    )
     legend_above(axes[0])
     return returned(axes, ax)
 

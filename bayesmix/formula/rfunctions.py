@@ -15,6 +15,7 @@ from formulae.categorical import Treatment
 from scipy import special
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 
 __all__ = ["FUNCTIONS"]
 
@@ -71,7 +72,8 @@ class _TreatmentAt(Treatment):  # type: ignore[misc]
         position = self.base - 1 if self.base > 0 else len(levels) + self.base
         if self.base != int(self.base) or not 0 <= position < len(levels):
             raise BayesmixError(
-                f"contr.treatment(base={self.base}): there are {len(levels)} categories. Name the "
+                f"contr.treatment(base={self.base}): not one of "
+                f"{count(len(levels), 'category', 'categories')}. Name the "
                 "reference: C(f, Treatment('name'))."
             )
         return Treatment(levels[position]).code_without_intercept(levels)

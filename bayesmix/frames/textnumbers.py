@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from bayesmix.base.errors import short
+from bayesmix.base.words import count
 
 __all__ = ["conversion", "numbers_as_text"]
 
@@ -112,7 +113,8 @@ def numbers_as_text(name: str, categories: Iterable[object]) -> str | None:
     shown = _quoted([number.label for number in numbers])
     return (
         f"Column '{short(name)}' holds numbers as text ({shown}){beside}, so that it "
-        f"makes {len(labels)} categories. If numbers are meant: data['{short(name)}'] = "
+        f"makes {count(len(labels), 'category', 'categories')}. If numbers are meant: "
+        f"data['{short(name)}'] = "
         f"{_converted(name, numbers)}{missing}; if not, write C({_in_formula(name)}) in the "
         "formula."
     )

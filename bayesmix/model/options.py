@@ -19,6 +19,7 @@ from bayesmix.base.arguments import (
     whole_number,
 )
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 
 __all__ = ["SampleOptions"]
 
@@ -132,4 +133,4 @@ def _check_nuts(nuts: object) -> None:
 
 
 def size_of(options: SampleOptions) -> str:
-    return f"{options.chains} chains x {options.draws} draws"
+    return f"{count(options.chains, 'chain')} x {count(options.draws, 'draw')}"

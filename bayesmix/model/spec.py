@@ -10,6 +10,7 @@ import numpy as np
 from bayesmix.base.arguments import shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
@@ -108,7 +109,7 @@ class ModelSpec:
             f"ModelSpec: {design.formula.text}",
             f"{self.family.name} ({self.family.link}), "
             + (f"probability of {design.event}, " if design.event else "")
-            + f"{design.n_rows} rows"
+            + count(design.n_rows, "row")
             + (f", groups: {groups}" if groups else ""),
             self.prior_table().to_string(index=False),
         ]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bayesmix.design.design import Design
     from bayesmix.families.family import Family
 
-__all__ = ["divergences", "figures_of", "parameter_diagnostics"]
+__all__ = ["divergences", "figures_of", "parameter_diagnostics", "smallest_sizes", "worst_figures"]
 
 
 def diagnostics(fit: Fitted) -> pd.DataFrame:
@@ -72,6 +72,18 @@ def figures_of(stacked: FloatArray) -> dict[str, FloatArray]:
             figures["ess_bulk"][varies] = array_stats.ess(kept, method="bulk")
             figures["ess_tail"][varies] = array_stats.ess(kept, method="tail", prob=(0.05, 0.95))
     return figures
+
+
+def smallest_sizes(table: pd.DataFrame) -> FloatArray:
+    """Take the smaller effective sample size of each parameter, bulk or tail."""
+    sizes: FloatArray = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy(dtype=np.float64)
+    return sizes
+
+
+def worst_figures(table: pd.DataFrame) -> dict[str, float]:
+    """Return the largest ``r_hat`` and the smallest ``ess`` of all parameters."""
+    smallest = pd.Series(smallest_sizes(table)).min()
+    return {"r_hat": float(table["r_hat"].max()), "ess": float(smallest)}
 
 
 def divergences(idata: xr.DataTree) -> int:

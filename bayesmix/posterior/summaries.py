@@ -66,13 +66,28 @@ def summarised(draws: FloatArray, ci_level: float) -> dict[str, FloatArray]:
 
 
 def marginals_of(draws: FloatArray, interval: Interval) -> Marginals:
-    """Summarise each row of draws (k, S); the draws are used up: they may be reordered."""
+    """Summarise each row of draws (k, S); the draws are used up: they may be reordered.
+
+    Draws may be infinite, as predictions are that are too large for a number: then so is the sd,
+    and so are the limits that fall among them.
+    """
     k, n_draws = draws.shape
-    mean = draws.mean(axis=1)
-    sd = draws.std(axis=1, ddof=1) if n_draws > 1 else np.full(k, np.nan)
     probs = [interval.lower, interval.upper]
-    lower, upper = np.quantile(draws, probs, axis=1, overwrite_input=True) if k else (mean, mean)
-    return Marginals(mean, sd, lower, upper)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = draws.mean(axis=1)
+        sd = draws.std(axis=1, ddof=1) if n_draws > 1 else np.full(k, np.nan)
+        if not k:
+            return Marginals(mean, sd, mean, mean)
+        limits = np.quantile(draws, probs, axis=1, overwrite_input=True)
+        infinite = ~np.isfinite(mean) & ~np.isnan(draws).any(axis=1)
+        if infinite.any():  # between an infinite draw and the next one nothing can be interpolated
+            between = np.quantile(draws[infinite], probs, axis=1, method="nearest")
+            limits[:, infinite] = np.where(
+                np.isnan(limits[:, infinite]), between, limits[:, infinite]
+            )
+            has_infinite = infinite & np.isinf(draws).any(axis=1)
+            sd[has_infinite & (n_draws > 1)] = np.inf
+    return Marginals(mean, sd, *limits)
 
 
 def interval_of(ci_level: float) -> Interval:

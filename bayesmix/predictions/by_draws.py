@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
@@ -113,7 +114,10 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
     log = log_likelihood(t) + proposal.log_ratio(t)
     total = logsumexp(log)
     effective = float(np.exp(2 * total - logsumexp(2 * log)))
-    note = f"the effects of the new level were integrated over with {effective:.0f} draws only"
+    note = (
+        f"the effects of the new level were integrated over with {count(round(effective), 'draw')} "
+        "only"
+    )
     return float(total - np.log(log.size)), () if effective >= ENOUGH else (note,)
 
 

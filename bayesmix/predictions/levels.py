@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.frames.columns import distinct_levels, listed
@@ -69,7 +70,7 @@ def unknown_levels(design: Design, new: Mapping[str, NewLevels]) -> BayesmixErro
         labels = [":".join(label) for label in levels.labels]
         n_rows = int((levels.codes >= 0).sum())
         parts.append(
-            f"of '{factor}' {listed(map(repr, labels), 5)} ({n_rows} row{'s' * (n_rows > 1)}; "
+            f"of '{factor}' {listed(map(repr, labels), 5)} ({count(n_rows, 'row')}; "
             f"levels of the fit: {_known(terms[factor])})"
         )
     factor, levels = next(iter(new.items()))

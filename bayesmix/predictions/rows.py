@@ -11,6 +11,7 @@ import pandas as pd
 from bayesmix.base.arguments import names_of, one_of
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError, DesignWarning, warn
+from bayesmix.base.words import have, their
 from bayesmix.design.design import Design
 from bayesmix.encoding.responsechecks import missing_trials
 from bayesmix.frames.frames import Frame
@@ -101,10 +102,11 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
     missing = needed.isna()
     incomplete = missing.any(axis=1)
     if incomplete.any():
+        lost = int(incomplete.sum())
         counts = ", ".join(f"'{name}' ({n})" for name, n in missing.sum().items() if n)
         note = (
-            f"{int(incomplete.sum())} of {len(needed)} rows of newdata have missing values, in "
-            f"{counts}: their predictions are NaN. Fill them in to predict these rows; a missing "
+            f"{lost} of {len(needed)} rows of newdata {have(lost)} missing values, in {counts}: "
+            f"{their(lost)} predictions are NaN. Fill them in to predict these rows; a missing "
             "label of a grouping factor is a new level with new_levels='population', and leaving "
             "the factor out of groups= needs none."
         )

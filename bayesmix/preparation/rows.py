@@ -13,6 +13,7 @@ import pandas as pd
 from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import read_only, unique
 from bayesmix.base.errors import BayesmixError, FormulaError, short, suggest
+from bayesmix.base.words import have
 from bayesmix.design.columns import (
     WEIGHTS_COLUMN,
     Columns,
@@ -150,7 +151,7 @@ def _complete_rows(
     lost = n_rows - int(keep.sum())
     if not lost:
         return keep, ()
-    message = f"{lost} of {n_rows} rows have missing values, in {counts_of(counts)}"
+    message = f"{lost} of {n_rows} rows {have(lost)} missing values, in {counts_of(counts)}"
     if missing == "raise":
         raise BayesmixError(f"{message}. Drop or fill them in, or pass missing='drop'.")
     if lost == n_rows:

@@ -106,10 +106,10 @@ def resolve_priors(
     ... )
     >>> from bayesmix.families.registry import get_family
     >>> resolve_priors(design, get_family("gaussian"), {"x": Prior("Normal", sigma=0.5)})
-    parameter                  prior
-    Intercept Normal(mu=2, sigma=2.5)
-       beta:x Normal(mu=0, sigma=0.5)
-        sigma   Exponential(scale=1)
+    parameter                                 prior
+    Intercept Normal(mu=2, sigma=2.5), x at its mean
+       beta:x                Normal(mu=0, sigma=0.5)
+        sigma                  Exponential(scale=1)
     """
     leaves = _default_leaves(design, family)
     return edited(leaves, read_edits(leaves, {} if priors is None else priors))

@@ -58,7 +58,8 @@ class PriorSet:
 
     Notes
     -----
-    The prior of the intercept belongs to the model with centred columns.
+    The prior of the intercept, one that was set included, is that of the intercept with all other
+    population columns at their means over the rows.
     """
 
     leaves: tuple[Leaf, ...]
@@ -157,18 +158,21 @@ class PriorSet:
         Returns
         -------
         DataFrame
-            Columns ``parameter`` (the path that edits it) and ``prior`` (text). The priors of the
-            sd of an intercept and of its correlations say where the columns of the other effects
-            of the block stand: ``Exponential(scale=56.3), Days at its mean``.
+            Columns ``parameter`` (the path that edits it) and ``prior`` (text). The priors of an
+            intercept, of its sd and of its correlations say where the other columns stand:
+            ``Exponential(scale=56.3), Days at its mean``.
         """
         import pandas as pd
 
         where = {
-            path: f", {_at(leaf)}"
+            path: f", {_at(leaf.beside, leaf.is_centred)}"
             for leaf in self.leaves
             if leaf.beside
             for path in (leaf.path, f"cor:{leaf.node[1]}")
         }
+        columns = tuple(":".join(leaf.node[1:]) for leaf in self.leaves if leaf.kind == "beta")
+        if columns:
+            where["Intercept"] = f", {_at(columns, is_centred=True)}"
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
@@ -192,12 +196,12 @@ _ROOTS = ("Intercept", "beta", "sd", "cor")
 _MOST_NAMES = 3
 
 
-def _at(leaf: Leaf) -> str:
+def _at(columns: tuple[str, ...], is_centred: bool) -> str:
     """Say where the columns stand that the prior of an intercept depends on."""
-    one = len(leaf.beside) == 1
-    names = leaf.beside if len(leaf.beside) <= _MOST_NAMES else ("the other columns",)
+    one = len(columns) == 1
+    names = columns if len(columns) <= _MOST_NAMES else ("the other columns",)
     written = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-    if leaf.is_centred:
+    if is_centred:
         return f"{written} at {'its mean' if one else 'their means'}"
     return f"{written} at zero"
 

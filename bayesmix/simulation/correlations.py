@@ -10,6 +10,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import shape_of, shown
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.simulation.arguments import check_factors, intercept_first
 
 __all__ = ["Correlation", "read_correlations"]
@@ -80,6 +81,7 @@ def _matrix(factor: str, effects: list[str], value: Correlation) -> pd.DataFrame
 
 def _no_matrix(factor: str, effects: list[str], shape: tuple[int, ...]) -> BayesmixError:
     return BayesmixError(
-        f"The correlations of '{factor}' have shape {shape}, but it has {len(effects)} effects "
+        f"The correlations of '{factor}' have shape {shape}, but it has "
+        f"{count(len(effects), 'effect')} "
         f"({', '.join(effects)}). {_REMEDY}"
     )

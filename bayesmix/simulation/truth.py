@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.base.words import count
 from bayesmix.families.family import Family
 
 __all__ = ["Simulation"]
@@ -84,6 +85,6 @@ class Simulation:
         truth = pd.Series(self.parameters).to_string()
         return (
             f"Simulation: {self.formula}\n"
-            f"{self.family}, {len(self.data)} rows, groups: {sizes}\n"
+            f"{self.family}, {count(len(self.data), 'row')}, groups: {sizes}\n"
             f"{truth}"
         )

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bayesmix.base.arguments import whole_number
-from bayesmix.tables.strings import Table, as_strings
+from bayesmix.tables.strings import Table, aligned, as_strings
 
 __all__ = ["Summary"]
 
 _WIDTH = 80
 _NOTHING = "None estimated."
+_FIGURE_SPACE = "\u2007"  # as wide as a digit, and not collapsed
 
 _STYLE = """
 .bayesmix-summary { max-width: 100%; color: inherit; font-variant-numeric: tabular-nums; }
@@ -59,10 +60,12 @@ class Summary:
     warnings : tuple of str
         What to know before trusting the numbers.
     digits : int
-        Decimals shown. A column in which a number other than zero would show as zero gets as many
-        decimals as give its smallest number `digits` significant digits; beyond six decimals that
-        number alone is shown in scientific notation.
-
+        Decimals shown. An estimate and its limits get more, the same for all of a row, where their
+        SE (or, without one, the width of the interval) needs more to have `digits` significant
+        digits; and fewer where the largest of them would have more than `digits` + 3 digits that
+        the SE does not need. Of other columns, one in which a number other than zero would show
+        as zero gets as many decimals as give its smallest number `digits` significant digits.
+        Scientific notation is for numbers, or for rows, of which six decimals show nothing.
     alerts : tuple of str
         What to know before reading any number: shown first.
 
@@ -122,7 +125,7 @@ class Summary:
     def _tables(self) -> Iterator[Table]:
         """Yield every section as strings, the same ones for text and HTML."""
         for title, frame in self.sections:
-            yield as_strings(title, frame, int(self.digits))
+            yield aligned(as_strings(title, frame, int(self.digits)))
 
 
 def _text_table(table: Table) -> Iterator[str]:
@@ -175,7 +178,7 @@ def _html_table(table: Table) -> str:
         + "".join(
             _cell("th", text, ' scope="row"', label=True)
             if k < table.n_labels
-            else _cell("td", text)
+            else _cell("td", text.replace(" ", _FIGURE_SPACE))
             for k, text in enumerate(row)
         )
         + "</tr>"

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.words import count
 from bayesmix.model.options import ENGINE_WORDS
-from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics, worst_figures
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
 from bayesmix.tables.components import correlation_matrices, family_parameters, varcorr
@@ -38,7 +38,8 @@ def summary(
     cor_re, cor_fe : bool
         Show the correlations of the group effects, of the population effects.
     digits : int
-        Decimals shown; the tables themselves are never rounded.
+        Decimals shown, and significant digits of SEs: values and limits get more decimals where
+        a small SE needs them. The tables themselves are never rounded.
 
     Returns
     -------
@@ -101,16 +102,15 @@ def _facts(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    worst = fit.idata.attrs
-    if "r_hat" not in worst:  # a file of an earlier version
-        table = parameter_diagnostics(fit.design, fit.family, fit.posterior)
-        worst = {"r_hat": table["r_hat"].max(), "ess_bulk": table["ess_bulk"].min()}
+    worst: Mapping[Any, float] = fit.idata.attrs
+    if not {"r_hat", "ess"} <= worst.keys():  # a file of an earlier version
+        worst = worst_figures(parameter_diagnostics(fit.design, fit.family, fit.posterior))
     return sampling_line(
         method=fit.idata.attrs["method"],
         chains=fit.posterior.sizes["chain"],
         draws=fit.posterior.sizes["draw"],
         r_hat=float(worst["r_hat"]),
-        ess_bulk=float(worst["ess_bulk"]),
+        ess=float(worst["ess"]),
         divergences=divergences(fit.idata),
         seconds=float(fit.idata.attrs["seconds"]),
         thin=_thinning(fit.idata),
@@ -129,20 +129,23 @@ def sampling_line(
     chains: int,
     draws: int,
     r_hat: float,
-    ess_bulk: float,
+    ess: float,
     divergences: int,
     seconds: float,
     thin: int = 1,
 ) -> str:
-    """Say in one line how it was sampled, and how well; no word of figures that are NaN."""
+    """Say in one line how it was sampled, and how well; no word of figures that are NaN.
+
+    `ess` is the smallest of all parameters, of bulk and tail: the one that is warned of.
+    """
     what = ENGINE_WORDS[method] + (f" (one of {thin} iterations kept)" if thin > 1 else "")
     figures = []
     if not math.isnan(r_hat):
         figures.append(f"worst R-hat {r_hat:.3f}")
     elif chains == 1:
         figures.append("no R-hat of one chain")
-    if not math.isnan(ess_bulk):
-        figures.append(f"smallest bulk ESS {ess_bulk:.0f}")
+    if not math.isnan(ess):
+        figures.append(f"smallest ESS {ess:.0f}")
     if divergences:
         figures.append(count(divergences, "divergence"))
     figures.append(f"{seconds:.{0 if seconds >= 100 else 1}f} s")

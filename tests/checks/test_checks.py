@@ -595,3 +595,71 @@ def test_dependent_columns_of_many():
         fitted = columns @ np.linalg.lstsq(columns, X[:, j], rcond=None)[0]
         np.testing.assert_allclose(fitted, X[:, j], atol=1e-9)
     assert np.linalg.matrix_rank(np.column_stack([np.ones(400), X])) == 301 - len(found)
+
+
+def alike(**columns) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(rng.normal(size=(240, 4)), columns=["y", "x", "w", "v"])
+    data["g"], data["f"] = np.arange(240) % 20, np.resize(list("abcd"), 240)
+    return data.assign(**columns)
+
+
+@pytest.mark.parametrize(
+    ("formula", "columns", "fact", "remedy"),
+    [
+        ("y ~ x + (x + z | g)", {"z": lambda d: d.x}, "'z' is a multiple of 'x'", "(1 + x | g)"),
+        ("y ~ x + (x + z | g)", {"z": lambda d: 2 * d.x}, "'z' is a multiple", "(1 + x | g)"),
+        ("y ~ x + (x + z | g)", {"z": lambda d: -d.x}, "'z' is a multiple", "(1 + x | g)"),
+        ("y ~ z + (x + z | g)", {"z": lambda d: -d.x}, "'z' is a multiple", "(1 + z | g)"),
+        (
+            "y ~ x + (x + z | g)",
+            {"z": lambda d: d.x + 1},
+            "'z' is a linear combination of 'x' and the intercept",
+            "(1 + x | g)",
+        ),
+        (
+            "y ~ x + w + (x + w + z | g)",
+            {"z": lambda d: d.x + d.w},
+            "'z' is a linear combination of 'x', 'w'",
+            "(1 + x + w | g)",
+        ),
+        ("y ~ x + (x + z || g)", {"z": lambda d: 2 * d.x}, "'z' is a multiple", "(1 + x || g)"),
+        ("y ~ x + (x | g) + (0 + z | g)", {"z": lambda d: d.x}, "'z' is a mul", "(1 + x | g)"),
+        ("y ~ x + (x + z | g)", {"z": 1.0}, "'z' is constant", "(1 + x | g)"),
+        ("y ~ x + (x + z | g)", {"z": 0.0}, "'z' is zero in every row", "(1 + x | g)"),
+        (
+            "y ~ f + (f + z | g)",
+            {"z": lambda d: d.f.str.upper()},
+            "'z[B]' is a multiple of 'f[b]'",
+            "(1 + f | g)",
+        ),
+    ],
+)
+def test_columns_of_a_bar_that_are_made_of_others(formula, columns, fact, remedy):
+    data = alike(**columns)
+    with pytest.warns(bm.DesignWarning, match=r"cannot tell (it|them) from the other") as caught:
+        bm.prepare(formula, data)
+    message = str(caught[-1].message)
+    assert f"by 'g', {fact}" in message
+    better = re.search(r"out of the bar: '(.*)'\.", message)[1]
+    assert better.endswith(remedy)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", bm.DesignWarning)
+        bm.prepare(better, data)
+
+
+@pytest.mark.parametrize(
+    ("formula", "columns"),
+    [
+        ("y ~ x + (x + z || g)", {"z": lambda d: d.x + 1}),
+        ("y ~ f + (1 | g) + (0 + f | g)", {}),
+        ("y ~ x * f + (x * f | g)", {}),
+        ("y ~ x + (0 + z + x | g)", {"z": 1.0}),
+        ("y ~ x + (x | g)", {"x": lambda d: d.v + 1e7}),
+    ],
+)
+def test_columns_that_are_told_apart_are_not_said_to_be_alike(formula, columns):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        bm.prepare(formula, alike(**columns))
+    assert not any("from the other effects" in str(one.message) for one in caught)

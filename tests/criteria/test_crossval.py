@@ -308,8 +308,10 @@ def test_folds_have_the_priors_of_the_whole_model(case):
     ours = dict(zip(plain.prior_table()["parameter"], plain.prior_table()["prior"], strict=True))
     if "Intercept" in set(spec.prior_table()["parameter"]):
         ours["Intercept"] = ours.pop("beta:Intercept_centred")
-    theirs = spec.prior_table()
-    assert ours == dict(zip(theirs["parameter"], theirs["prior"], strict=True))
+    theirs = dict(zip(spec.prior_table()["parameter"], spec.prior_table()["prior"], strict=True))
+    if "Intercept" in theirs:  # the columns of folds are centred before there are priors
+        theirs["Intercept"] = repr(spec.priors.intercept)
+    assert ours == theirs
     # On all rows it is the same model; on some of them, the columns keep their centre.
     space = ThetaSpace.of(spec)
     theta = space.theta(space.candidates(np.random.default_rng(1), 5))

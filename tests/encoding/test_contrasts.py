@@ -157,7 +157,7 @@ def test_a_saved_fit_knows_its_contrasts(tmp_path):
 @pytest.mark.parametrize(
     ("term", "message"),
     [
-        ("C(f, Poly(1, 2))", r"scores 1.0, 2.0, but there are 4 categories \(a, b, c, d\)"),
+        ("C(f, Poly(1, 2))", r"scores 1.0, 2.0, but the column has 4 categories \(a, b, c, d\)"),
         ("C(f, Poly(1, 2, 2, 3))", "they must be finite and differ"),
         ("C(f, Poly('a', 'b', 'c', 'd'))", "they are not numbers"),
         ("C(f, 'b')", r"got 'b'. For another reference write C\(f, Treatment\('b'\)\)"),

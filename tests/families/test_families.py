@@ -370,7 +370,7 @@ def test_unknown_families_and_links(asked, link, message):
         ("binomial", [1.0, 1.0], [4.0, 4.5], "trials of response 'y' must be whole.*4.5"),
         ("binomial", [1.0, 0.0], [4.0, 0.0], "at least 1"),
         ("binomial", [1.0, 1.0], [4.0, np.nan], "trials of response 'y' must be finite"),
-        ("binomial", [1.0, 1.0], [4.0], "2 rows but 1 numbers of trials"),
+        ("binomial", [1.0, 1.0], [4.0], "2 rows but 1 number of trials"),
         ("binomial", [0.0, 0.0], [4.0, 4.0], "no successes in any row"),
         ("binomial", [4.0, 4.0], [4.0, 4.0], "no failures in any row"),
         ("poisson", [1.0, -2.0], None, "must not be negative"),

@@ -248,12 +248,36 @@ def test_what_is_centred_and_what_is_said(formula, priors, centred, said):
     if said:
         assert table["sd:g:Intercept"].endswith(f", {said}")
         assert table["cor:g"].endswith(f", {said}")
-    assert all(" at " not in prior for path, prior in table.items() if not said)
+    own = {path: prior for path, prior in table.items() if path != "Intercept"}
+    assert all(" at " not in prior for prior in own.values() if not said)
     expected = np.zeros(term.n_effects)
     if centred:
         expected[1:] = term.Z[:, 1:].mean(axis=0)
     np.testing.assert_allclose(spec.centre(term), expected, rtol=1e-12)
     np.testing.assert_allclose(centred_design(spec).groups[0].Z, term.Z - expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("formula", "priors", "said"),
+    [
+        ("y ~ x + (1 | g)", {}, "sigma=2.5), x at its mean"),
+        ("y ~ x + z + (1 | g)", {}, "sigma=2.5), x and z at their means"),
+        ("y ~ f + (1 | g)", {}, "sigma=2.5), f[b] and f[c] at their means"),
+        ("y ~ x + z + f", {}, "sigma=2.5), the other columns at their means"),
+        ("y ~ x", {"Intercept": bm.Prior("Normal", sigma=9)}, "sigma=9), x at its mean"),
+        ("y ~ 1 + (1 | g)", {}, "sigma=2.5)"),
+        ("y ~ 1 + (x | g)", {}, "sigma=2.5)"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
+def test_the_prior_of_the_intercept_says_where_the_columns_stand(formula, priors, said):
+    data = simulated(5, 8).assign(f=np.tile(list("abc"), 14)[:40], x=lambda d: d["t"] + 1)
+    data["y"] = (data["y"] > data["y"].median()).astype(int)
+    spec = bm.prepare(formula, data, family="bernoulli", priors=priors)
+    table = spec.prior_table().set_index("parameter")["prior"]
+    assert table["Intercept"].endswith(said)
+    centred = spec.population_centre.any()
+    assert centred == ("at" in table["Intercept"].partition(")")[2])
 
 
 def test_splitting_a_block_leaves_nothing_centred():

@@ -15,6 +15,7 @@ from scipy.special import expit
 import bayesmix as bm
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.summaries import summarised
 from bayesmix.predictions import predict
 from cases import BY_ID
 from gaussian import CASES, frame, theta_variables
@@ -250,6 +251,28 @@ INDICES = {
         [("a", 1), ("a", 2), ("b", 1)], names=["s", "obs"]
     ),
 }
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_draws_that_are_too_large_for_a_number_are_infinite_and_not_nan():
+    inf = np.inf
+    draws = np.array(
+        [
+            [1.0, 2.0, 3.0, inf, inf, inf],
+            [inf] * 6,
+            [-inf, -inf, 1.0, 2.0, 3.0, 4.0],
+            [-inf, -inf, -inf, inf, inf, inf],
+            [1e308] * 6,
+            [1.0, 2.0, 3.0, 4.0, 5.0, np.nan],
+        ]
+    )
+    table = pd.DataFrame(summarised(draws, 0.8))
+    assert table["value"].tolist()[:3] == [inf, inf, -inf]
+    assert (table["se"][:5] == inf).all()
+    assert table["lower_10"].tolist()[:4] == [1.5, inf, -inf, -inf]
+    assert table["upper_90"].tolist()[:4] == [inf, inf, 3.5, inf]
+    assert table.loc[4, ["lower_10", "upper_90"]].tolist() == [1e308, 1e308]
+    assert table.loc[5].isna().all()
 
 
 @pytest.mark.parametrize("index", INDICES)

@@ -317,6 +317,7 @@ DESIGN = FakeDesign(
     (student(), group_of("school:ses", ("Intercept",), columns(ONES), ((0,),))),
 )
 SPLIT = FakeDesign(DESIGN.y, DESIGN.X, DESIGN.terms, (student(correlated=False), DESIGN.groups[1]))
+AT_MEANS = ", occasion and income at their means"
 PATHS = [
     "Intercept",
     "beta:occasion",
@@ -387,7 +388,8 @@ def test_table_lists_one_row_per_parameter_in_order():
     assert shown.columns.tolist() == ["parameter", "prior"]
     assert shown["parameter"].tolist() == PATHS
     assert shown["prior"].tolist()[-2:] == ["LKJ(eta=2)", "HalfNormal(sigma=9)"]
-    assert shown["prior"][0] == f"Normal(mu={Y.mean():g}, sigma={2.5 * S_Y:g})"
+    intercept = f"Normal(mu={Y.mean():g}, sigma={2.5 * S_Y:g})"
+    assert shown["prior"][0] == f"{intercept}{AT_MEANS}"
 
 
 @pytest.mark.parametrize(
@@ -530,7 +532,8 @@ def test_only_blocks_of_two_have_correlations():
 )
 def test_edits_cascade_whatever_their_order(edits, changed):
     expected = table(resolve_priors(DESIGN, GAUSSIAN)) | {
-        path: repr(prior) for path, prior in changed.items()
+        path: f"{prior!r}{AT_MEANS if path == 'Intercept' else ''}"
+        for path, prior in changed.items()
     }
     forwards = resolve_priors(DESIGN, GAUSSIAN, edits)
     backwards = resolve_priors(DESIGN, GAUSSIAN, dict(reversed(edits.items())))

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.engines.convergence import convergence_messages
 from bayesmix.families.registry import get_family
+from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
 from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import sampling_line
 from bayesmix.tables.summary import summary as summary_of
@@ -21,7 +24,7 @@ SAMPLING = {
     "chains": 4,
     "draws": 1000,
     "r_hat": 1.0031,
-    "ess_bulk": 1234.4,
+    "ess": 1234.4,
     "seconds": 12.34,
     "divergences": 0,
 }
@@ -68,7 +71,7 @@ Correlation of Fixed Effects:
 Intercept       1.00  0.01
 Days            0.01  1.00
 
-NUTS, 2 chains x 100 draws: worst R-hat 1.003, smallest bulk ESS 47, 12.3 s
+NUTS, 2 chains x 100 draws: worst R-hat 1.003, smallest ESS 47, 12.3 s
 Warning: 2 rows left out."""
     )
     assert str(summary) == repr(summary)
@@ -84,11 +87,11 @@ gaussian family, identity link; 7 rows, 2 levels of school, 3 levels of
 Variance Components:
 
 Group        Effect     Variance       SD   SD_2.5  SD_97.5  Var_prop
-school       Intercept      0.25  0.50000  0.31000   0.6900      0.26
-school       ses[mid]       0.06  0.25000  0.06000   0.4400      0.06
-school       age         8.1e-07  0.00090  0.00052   0.0013   8.4e-07
-school:term  Intercept      0.09  0.30000  0.20500   0.3950      0.09
-Residual                    0.56  0.75000  0.70250   0.7975      0.58
+school       Intercept      0.25  0.50     0.31     0.69         0.26
+school       ses[mid]      0.062  0.25     0.06     0.44         0.06
+school       age         8.1e-07  0.00090  0.00052  0.00128   8.4e-07
+school:term  Intercept     0.090  0.30     0.20     0.40         0.09
+Residual                    0.56  0.750    0.703    0.797        0.58
 
 Correlation of Random Effects, school:
 
@@ -103,7 +106,7 @@ Term       Value    SE  Lower_2.5  Upper_97.5
 Intercept   5.75  0.15       5.51        5.99
 ses[mid]    0.40  0.12       0.21        0.59
 
-NUTS, 2 chains x 100 draws: worst R-hat 1.003, smallest bulk ESS 47, 12.3 s"""
+NUTS, 2 chains x 100 draws: worst R-hat 1.003, smallest ESS 47, 12.3 s"""
     )
 
 
@@ -193,6 +196,62 @@ def test_numbers(values: list[float], digits: int, shown: list[str]):
     assert numbers(values, digits) == shown
 
 
+def estimates(values: list[list[float]], digits: int = 2) -> list[list[str]]:
+    names = ["value", "se", "lower_2.5", "upper_97.5"]
+    frame = pd.DataFrame(values, columns=names)
+    frame.insert(0, "term", "x")
+    text = repr(Summary(("y ~ x",), (("Table", frame),), digits=digits))
+    return [line.split()[1:] for line in section(text, "Table").splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("row", "digits", "shown"),
+    [
+        ([-1.0531, 0.00187, -1.0568, -1.0494], 2, "-1.0531 0.0019 -1.0568 -1.0494"),
+        (
+            [-0.405465, 5.4e-6, -0.405476, -0.405454],
+            2,
+            "-0.4054650 0.0000054 -0.4054760 -0.4054540",
+        ),
+        ([251.405, 7.92, 235.7, 267.2], 2, "251.41 7.92 235.70 267.20"),
+        ([1.2, 0.0996, 1.0, 1.4], 2, "1.20 0.10 1.00 1.40"),
+        ([123456.7, 2345.6, 118000.2, 128000.9], 2, "123457 2346 118000 128001"),
+        ([1234.567, 45.6, 1140.1, 1325.9], 2, "1234.6 45.6 1140.1 1325.9"),
+        ([5.0002e-6, 1.2e-8, 4.976e-6, 5.023e-6], 2, "5.000e-06 1.2e-08 4.976e-06 5.023e-06"),
+        ([-3e-7, 2e-5, -4e-5, 4e-5], 2, "0.000000 0.000020 -0.000040 0.000040"),
+        ([3.1234e11, 4.56e9, 3.03e11, 3.21e11], 2, "3.1234e+11 4.56e+09 3.0300e+11 3.2100e+11"),
+        ([251.405, 7.92, 235.7, 267.2], 0, "251 8 236 267"),
+        ([1.0, 0.0, 1.0, 1.0], 2, "1.00 0.00 1.00 1.00"),
+        ([1.0, np.nan, 0.9987, 1.0013], 2, "1.0000 nan 0.9987 1.0013"),
+        ([np.inf, np.inf, 0.5, np.inf], 2, "inf inf 0.50 inf"),
+        ([0.0, 0.0, 0.0, 0.0], 2, "0.00 0.00 0.00 0.00"),
+        ([1.0, 1e-17, 1.0, 1.0], 2, "1.000000000000 1.0e-17 1.000000000000 1.000000000000"),
+    ],
+)
+def test_value_and_limits_have_the_decimals_of_the_se(row: list[float], digits: int, shown: str):
+    assert estimates([row], digits) == [shown.split()]
+
+
+def test_rows_have_decimals_of_their_own_below_one_point():
+    frame = pd.DataFrame(
+        {
+            "term": ["Intercept", "x"],
+            "value": [8.028, 0.5002],
+            "se": [0.0473, 0.0009],
+            "lower_2.5": [7.934, 0.49845],
+            "upper_97.5": [8.12, 0.50195],
+        }
+    )
+    summary = Summary(("y ~ x",), (("Table", frame),))
+    assert section(repr(summary), "Table") == (
+        """\
+Term         Value       SE  Lower_2.5  Upper_97.5
+Intercept  8.028    0.047      7.934       8.120
+x          0.50020  0.00090    0.49845     0.50195"""
+    )
+    assert "<td>8.028\u2007\u2007</td>" in summary._repr_html_()
+
+
 def test_no_number_shows_as_zero():
     rng = np.random.default_rng(0)
     for digits in range(6):
@@ -237,9 +296,9 @@ NAN = float("nan")
     ("sampling", "line"),
     [
         ({"divergences": 12, "seconds": 99.94}, "12 divergences, 99.9 s"),
-        ({"ess_bulk": NAN, "r_hat": NAN}, "NUTS, 4 chains x 1000 draws: 12.3 s"),
+        ({"ess": NAN, "r_hat": NAN}, "NUTS, 4 chains x 1000 draws: 12.3 s"),
         (
-            {"method": "exact", "chains": 1, "draws": 1, "r_hat": NAN, "ess_bulk": NAN}
+            {"method": "exact", "chains": 1, "draws": 1, "r_hat": NAN, "ess": NAN}
             | {"divergences": 1, "seconds": 214.6},
             "Exact, 1 chain x 1 draw: no R-hat of one chain, 1 divergence, 215 s",
         ),
@@ -247,6 +306,21 @@ NAN = float("nan")
 )
 def test_sampling_line(sampling: dict[str, Any], line: str):
     assert sampling_line(**SAMPLING | sampling).endswith(line)
+
+
+def test_the_smallest_size_is_that_of_the_warning():
+    """Tails may be known worse than the bulk, and the warning goes by the smaller of both."""
+    case = slopes()
+    rng = np.random.default_rng(0)
+    sigma = np.exp(np.cumsum(rng.standard_normal((2, 2000)), axis=1) * 0.01)
+    posterior = case.posterior.isel(draw=np.zeros(2000, int)).assign_coords(draw=range(2000))
+    posterior = posterior.assign(sigma=(("chain", "draw"), sigma))
+    table = parameter_diagnostics(case.design, case.family, posterior)
+    worst = worst_figures(table)
+    assert worst["ess"] == min(table["ess_bulk"].min(), table["ess_tail"].min())
+    tree = xr.DataTree.from_dict({"posterior": posterior})
+    (said,) = [one for one in convergence_messages(tree, table) if "effective" in one]
+    assert f", {worst['ess']:.0f})" in said
 
 
 def test_long_warnings_are_wrapped():
