@@ -126,12 +126,15 @@ CASES = {
 }
 
 
-def by_bayesmix(case: Case, data: Any) -> Figures:
+def by_bayesmix(case: Case, data: Any) -> Any:
     import bayesmix as bm
 
     fit = bm.fit(case.formula, data, family=case.family, method="whitened", **DRAWS)
-    text = str(fit.summary())
-    assert text
+    assert "worst R-hat" in str(fit.summary())
+    return fit
+
+
+def figures_of_bayesmix(fit: Any) -> Figures:
     table = fit.diagnostics()
     stats = fit.idata["sample_stats"].attrs
     return {
@@ -143,8 +146,8 @@ def by_bayesmix(case: Case, data: Any) -> Figures:
     }
 
 
-def by_bambi(case: Case, data: Any) -> Figures:
-    """Draw by Bambi, whose effects of one factor are independent."""
+def by_bambi(case: Case, data: Any) -> Any:
+    """Draw by Bambi, whose effects of one factor are independent, and summarise."""
     import arviz_stats as az
     import bambi
 
@@ -152,7 +155,11 @@ def by_bambi(case: Case, data: Any) -> Figures:
     idata = model.fit(inference_method="nutpie", cores=CORES, **DRAWS)
     posterior = idata["posterior"]
     names = [name for name in posterior if "|" not in name or name.endswith("_sigma")]
-    table = az.summary(idata, var_names=names, round_to="none")
+    return idata, az.summary(idata, var_names=names, round_to="none")
+
+
+def figures_of_bambi(found: Any) -> Figures:
+    idata, table = found
     return {
         "bulk": float(table["ess_bulk"].min()),
         "tail": float(table["ess_tail"].min()),
@@ -170,6 +177,7 @@ def run_side(side: str, case: Case, path: str) -> Figures:
     cold = Clock()
     load = {"bayesmix": load_bayesmix, "Bambi": load_bambi}[side]
     answer = {"bayesmix": by_bayesmix, "Bambi": by_bambi}[side]
+    figures_of = {"bayesmix": figures_of_bayesmix, "Bambi": figures_of_bambi}[side]
     load()
     first = Clock()
     found = answer(case, data)
@@ -179,7 +187,7 @@ def run_side(side: str, case: Case, path: str) -> Figures:
         found = answer(case, data)
         figures["again"] = again.figures()
     named = {f"{name} {clock}": x for name, own in figures.items() for clock, x in own.items()}
-    return {**named, **found, "gigabytes": peak_bytes() / 1e9}
+    return {**named, **figures_of(found), "gigabytes": peak_bytes() / 1e9}
 
 
 def load_bayesmix() -> None:
