@@ -26,7 +26,7 @@ __all__ = ["Moved", "independently", "rotated", "trajectory"]
 # near one in few dimensions, and falls with the fourth root of many.
 ANGLES = (2.4, 1.65)
 STEPS, ROOTED_STEPS = (0.55, 0.8), (1.7, 2.5)
-MOST_STEPS = 12
+MOST_STEPS = 16
 JITTER = 0.25
 # The proposal of the independence move: a multivariate t.
 DEGREES, WIDTH = 5.0, 1.2

@@ -185,16 +185,16 @@ def _sparse(layout: Layout, draws: int, kept_bytes: int) -> int:
 
 
 def _judged(kept: Kept) -> tuple[float, float]:
-    """Return the largest R-hat, and the smallest effective sample size."""
+    """Return the largest R-hat, that of the density with it, and the smallest ESS of parameters."""
     if kept.values.shape[1] < FEWEST_DRAWS:
         return 1.0, np.inf
     stacked = np.concatenate([kept.values, kept.log_density[..., None]], axis=-1)
     figures = figures_of(np.moveaxis(stacked, -1, 0))
-    sizes = np.stack([figures["ess_bulk"], figures["ess_tail"]])
+    sizes = np.stack([figures["ess_bulk"], figures["ess_tail"]])[:, :-1]
     # A parameter without a figure has nothing to judge.
     return (
         float(np.nan_to_num(figures["r_hat"], nan=1.0).max()),
-        float(np.nan_to_num(sizes, nan=np.inf).min()),
+        float(np.nan_to_num(sizes, nan=np.inf).min(initial=np.inf)),
     )
 
 
