@@ -43,6 +43,9 @@ def effects_of_the_same_columns(
         if not made or _is_far(draft, term, shifts):
             continue
         gone = _superfluous(draft, i, made)
+        # Parts of a categorical effect are made of others wherever combinations are missing.
+        if not made.keys() <= {k for one in gone for k in one.columns}:
+            continue
         facts = [_fact(term, k, others) for k, others in made.items()]
         message = (
             f"Of the effects that vary by '{term.factor}', {listed(facts, _FEW)}, so that the data "
@@ -50,8 +53,7 @@ def effects_of_the_same_columns(
             "the priors do. "
         )
         changed = draft.without(i, term.variables, [one.term for one in gone], candidates)
-        if not gone or changed is None:
-            messages.append(f"{message}Use fewer terms in the bar.")
+        if changed is None:
             continue
         draft = changed
         names = listed([f"'{one.name}'" for one in gone], _FEW)
