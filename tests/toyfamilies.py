@@ -77,7 +77,7 @@ def _zip_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
 
 
 ZERO_INFLATED = Family(
-    name="zero_inflated_poisson",
+    name="inflated",
     parameters=(
         Parameter("mu", POSITIVE, links=("log",)),
         Parameter("psi", UNIT, prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0})),
@@ -110,7 +110,7 @@ def _negative_binomial_slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]
 
 
 NEGATIVE_BINOMIAL = Family(
-    name="negbinomial",
+    name="dispersed",
     parameters=(
         Parameter("mu", POSITIVE, links=("log",)),
         Parameter("shape", POSITIVE, prior=lambda sizes: ("Gamma", {"alpha": 0.5, "beta": 0.1})),
@@ -217,8 +217,8 @@ CASES = (
     Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
     Case("poisson", {}, _COUNTS, {}),
     Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
-    Case("zero_inflated_poisson", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
-    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
+    Case("inflated", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
+    Case("dispersed", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
     Case(
         "cumulative",
         {"cutpoint": np.array([-1.0, 0.2, 1.5])},
@@ -228,6 +228,7 @@ CASES = (
         formula="y ~ 0 + x + (1 | g)",
     ),
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
+    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "InverseGamma(alpha=0.4, beta=0.3)"}),
 )
 
 
@@ -241,12 +242,12 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
-        case "zero_inflated_poisson":
+        case "inflated":
             counts = (1 - p["psi"]) * stats.poisson(np.exp(eta)).pmf(y)
             return np.log(counts + p["psi"] * (y == 0))
         case "geometric":
             return stats.nbinom(1, special.expit(eta)).logpmf(y)
-        case "negbinomial":
+        case "dispersed" | "negbinomial":
             k = p["shape"]
             return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
     edges = np.concatenate([[-np.inf], p["cutpoint"], [np.inf]])

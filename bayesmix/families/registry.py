@@ -15,16 +15,22 @@ from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
 
 __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
-ENTRIES.update({family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)})
+_ALL = (
+    *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
+    *(NEGBINOMIAL,),
+)
+ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
 
 # Words that users of other libraries type, for the suggestion in the error only.
 _SYNONYMS = MappingProxyType(
     {"normal": "gaussian", "binary": "bernoulli", "logistic": "bernoulli", "count": "poisson"}
+    | {"negativebinomial": "negbinomial", "nbinom2": "negbinomial", "nb": "negbinomial"}
 )
 
 
