@@ -229,7 +229,24 @@ CASES = (
     ),
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
     Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "InverseGamma(alpha=0.4, beta=0.3)"}),
+    Case("zero_inflated_poisson", {"zi": 0.3}, _COUNTS, {"zi": "Beta(alpha=1, beta=1)"}),
+    Case("zero_inflated_negbinomial", {"shape": 1.7, "zi": 0.3}, _COUNTS, {"zi": "Beta"}),
+    Case("hurdle_poisson", {"hu": 0.3}, _COUNTS, {"hu": "Beta(alpha=1, beta=1)"}),
+    Case("hurdle_negbinomial", {"shape": 1.7, "hu": 0.3}, _COUNTS, {"hu": "Beta"}),
 )
+
+
+def _counts(p: dict[str, Any], mean: np.ndarray) -> Any:
+    """SciPy's distribution of counts of a mean."""
+    shape = p.get("shape")
+    return stats.poisson(mean) if shape is None else stats.nbinom(shape, shape / (shape + mean))
+
+
+def _with_zeros(p: dict[str, Any], y: np.ndarray, counts: Any) -> np.ndarray:
+    if "zi" in p:
+        return np.log((1 - p["zi"]) * counts.pmf(y) + p["zi"] * (y == 0))
+    above = (1 - p["hu"]) * counts.pmf(y) / counts.sf(0)
+    return np.log(np.where(y == 0, p["hu"], above))
 
 
 def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
@@ -250,6 +267,8 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
         case "dispersed" | "negbinomial":
             k = p["shape"]
             return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
+    if "zi" in p or "hu" in p:
+        return _with_zeros(p, y, _counts(p, np.exp(eta)))
     edges = np.concatenate([[-np.inf], p["cutpoint"], [np.inf]])
     latent = stats.logistic(eta)
     return np.log(latent.cdf(edges[y.astype(int) + 1]) - latent.cdf(edges[y.astype(int)]))
@@ -265,7 +284,10 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
     if case.family == "geometric":
         return np.exp(-eta)
-    return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)
+    p, mean = case.auxiliary, np.exp(eta)
+    if "hu" in p:
+        return (1 - p["hu"]) * mean / _counts(p, mean).sf(0)
+    return (1 - p.get("psi", p.get("zi", 0.0))) * mean
 
 
 def a_frame(case: Case, n_levels: int = 6, n_each: int = 12) -> pd.DataFrame:

@@ -63,6 +63,10 @@ CASES = [
     Case("binomial", "cauchit", _COUNTS, {}, _TRIALS),
     Case("poisson", "log", _COUNTS, {}, None),
     Case("negbinomial", "log", _COUNTS, {"shape": 1.7}, None),
+    Case("zero_inflated_poisson", "log", _COUNTS, {"zi": 0.3}, None),
+    Case("zero_inflated_negbinomial", "log", _COUNTS, {"shape": 1.7, "zi": 0.3}, None),
+    Case("hurdle_poisson", "log", _COUNTS, {"hu": 0.3}, None),
+    Case("hurdle_negbinomial", "log", _COUNTS, {"shape": 1.7, "hu": 0.3}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 
