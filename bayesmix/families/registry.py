@@ -12,6 +12,7 @@ from typing import Any
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
+from bayesmix.families.beta_binomial import BETA_BINOMIAL
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
@@ -27,7 +28,7 @@ __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
-    *(HURDLE_POISSON, HURDLE_NEGBINOMIAL),
+    *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -40,7 +41,7 @@ _SYNONYMS = MappingProxyType(
     | {"zeroinflatedpoisson": "zero_inflated_poisson", "hurdlepoisson": "hurdle_poisson"}
     | {"zeroinflatednegativebinomial": "zero_inflated_negbinomial"}
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
-    | {"truncated_nbinom2": "hurdle_negbinomial"}
+    | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
 )
 
 

@@ -10,10 +10,13 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.tails import LARGEST_EXPONENT
 
-__all__ = ["log_rising", "rising", "rising_curvature"]
+__all__ = ["log_rising", "rising", "rising_curvature", "rising_rows"]
 
 # From here on seven terms of the asymptotic series have all digits.
 _SHIFT = 8
+# Mean count up to which factors are faster than the series, how many of them have a product that is
+# finite, and for which logarithms of k.
+_MANY, _FACTORS, _SMALL = 30.0, 8, -60.0
 # Of gammaln, its derivative digamma and the negative second one, what the leading terms leave.
 _GAMMALN = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 _DIGAMMA = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)
@@ -52,6 +55,38 @@ def rising(y: Any, log_base: Any) -> tuple[FloatArray, FloatArray]:
     tail = inverse_high * _series(_DIGAMMA, inverse_high)
     tail -= inverse_low * _series(_DIGAMMA, inverse_low)
     slope += base * (step + 0.5 * y * inverse_low * inverse_high + tail)
+    return log, slope
+
+
+def rising_rows(counts: FloatArray, log_base: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Compute `rising` for rows of chains, factor by factor where the counts are small.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n,)
+        Positive, the largest first.
+    log_base : ndarray, shape (n, M)
+
+    Returns
+    -------
+    tuple of ndarray, shape (n, M)
+    """
+    if counts.sum() > _MANY * len(counts) or log_base.min(initial=0.0) < _SMALL:
+        return rising(counts.repeat(log_base.shape[1]).reshape(log_base.shape), log_base)
+    inverse = np.exp(-log_base)
+    slope, product = np.ones_like(inverse), np.ones_like(inverse)
+    log = np.zeros_like(inverse)
+    # How many rows have more than 0, 1, 2, ... counts.
+    rows = len(counts) - np.cumsum(np.bincount(counts.astype(np.int64)))
+    for j, m in enumerate(rows[1:-1].tolist(), start=1):
+        factor = inverse[:m] * j
+        factor += 1.0
+        product[:m] *= factor
+        slope[:m] += np.divide(1.0, factor, out=factor)
+        if j % _FACTORS == 0:
+            log[:m] += np.log(product[:m])
+            product[:m] = 1.0
+    log += np.log(product, out=product)
     return log, slope
 
 

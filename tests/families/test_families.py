@@ -65,6 +65,10 @@ CASES = [
     Case("negbinomial", "log", _COUNTS, {"shape": 1.7}, None),
     Case("zero_inflated_poisson", "log", _COUNTS, {"zi": 0.3}, None),
     Case("zero_inflated_negbinomial", "log", _COUNTS, {"shape": 1.7, "zi": 0.3}, None),
+    *(
+        Case("beta_binomial", link, _COUNTS, {"phi": 3.5}, _TRIALS)
+        for link in ("logit", "probit", "cloglog", "cauchit")
+    ),
     Case("hurdle_poisson", "log", _COUNTS, {"hu": 0.3}, None),
     Case("hurdle_negbinomial", "log", _COUNTS, {"shape": 1.7, "hu": 0.3}, None),
 ]
