@@ -88,7 +88,7 @@ def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
 def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     """Differentiate; what the link bends is left out of the information, which it is on average."""
     log_phi = p["phi"].log
-    score, information = 0.0, 0.0
+    score = information = np.zeros(())
     for counts, side in zip((y, rows.trials - y), sides_of(p["mu"]), strict=True):
         log, slope = side(p["mu"].eta)
         some = np.asarray(counts, dtype=np.float64) > 0
@@ -96,7 +96,7 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         score = score + np.where(some, slope * rising(at_least_one, log + log_phi)[1], 0.0)
         bend = slope**2 * rising_curvature(at_least_one, log + log_phi)
         information = information + np.where(some, bend, 0.0)
-    return {"mu": Slope(np.asarray(score), np.asarray(information))}
+    return {"mu": Slope(score, information)}
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:

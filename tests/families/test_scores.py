@@ -247,7 +247,9 @@ def test_everything_is_finite_far_out(family):
     scores = family.scores(y, eta.copy(), auxiliary, Rows(trials=trials))
     assert np.isfinite(scores.total).all()
     assert np.isfinite(scores.score).all()
-    slopes = family.slopes(y, family.values(eta.T, chains_first(auxiliary)), Rows(trials=trials), "mu")["mu"]
+    slopes = family.slopes(
+        y, family.values(eta.T, chains_first(auxiliary)), Rows(trials=trials), "mu"
+    )["mu"]
     if family.link != "probit":
         assert np.isfinite(slopes.score).all()
         assert np.isfinite(slopes.information).all()
