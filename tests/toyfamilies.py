@@ -77,7 +77,7 @@ def _zip_random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
 
 
 ZERO_INFLATED = Family(
-    name="zero_inflated_poisson",
+    name="inflated",
     parameters=(
         Parameter("mu", POSITIVE, links=("log",)),
         Parameter("psi", UNIT, prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0})),
@@ -110,7 +110,7 @@ def _negative_binomial_slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]
 
 
 NEGATIVE_BINOMIAL = Family(
-    name="negbinomial",
+    name="dispersed",
     parameters=(
         Parameter("mu", POSITIVE, links=("log",)),
         Parameter("shape", POSITIVE, prior=lambda sizes: ("Gamma", {"alpha": 0.5, "beta": 0.1})),
@@ -217,8 +217,8 @@ CASES = (
     Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
     Case("poisson", {}, _COUNTS, {}),
     Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
-    Case("zero_inflated_poisson", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
-    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
+    Case("inflated", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
+    Case("dispersed", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
     Case(
         "cumulative",
         {"cutpoint": np.array([-1.0, 0.2, 1.5])},
@@ -228,7 +228,25 @@ CASES = (
         formula="y ~ 0 + x + (1 | g)",
     ),
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
+    Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "InverseGamma(alpha=0.4, beta=0.3)"}),
+    Case("zero_inflated_poisson", {"zi": 0.3}, _COUNTS, {"zi": "Beta(alpha=1, beta=1)"}),
+    Case("zero_inflated_negbinomial", {"shape": 1.7, "zi": 0.3}, _COUNTS, {"zi": "Beta"}),
+    Case("hurdle_poisson", {"hu": 0.3}, _COUNTS, {"hu": "Beta(alpha=1, beta=1)"}),
+    Case("hurdle_negbinomial", {"shape": 1.7, "hu": 0.3}, _COUNTS, {"hu": "Beta"}),
 )
+
+
+def _counts(p: dict[str, Any], mean: np.ndarray) -> Any:
+    """SciPy's distribution of counts of a mean."""
+    shape = p.get("shape")
+    return stats.poisson(mean) if shape is None else stats.nbinom(shape, shape / (shape + mean))
+
+
+def _with_zeros(p: dict[str, Any], y: np.ndarray, counts: Any) -> np.ndarray:
+    if "zi" in p:
+        return np.log((1 - p["zi"]) * counts.pmf(y) + p["zi"] * (y == 0))
+    above = (1 - p["hu"]) * counts.pmf(y) / counts.sf(0)
+    return np.log(np.where(y == 0, p["hu"], above))
 
 
 def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarray:
@@ -241,14 +259,16 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
-        case "zero_inflated_poisson":
+        case "inflated":
             counts = (1 - p["psi"]) * stats.poisson(np.exp(eta)).pmf(y)
             return np.log(counts + p["psi"] * (y == 0))
         case "geometric":
             return stats.nbinom(1, special.expit(eta)).logpmf(y)
-        case "negbinomial":
+        case "dispersed" | "negbinomial":
             k = p["shape"]
             return stats.nbinom(k, k / (k + np.exp(eta))).logpmf(y)
+    if "zi" in p or "hu" in p:
+        return _with_zeros(p, y, _counts(p, np.exp(eta)))
     edges = np.concatenate([[-np.inf], p["cutpoint"], [np.inf]])
     latent = stats.logistic(eta)
     return np.log(latent.cdf(edges[y.astype(int) + 1]) - latent.cdf(edges[y.astype(int)]))
@@ -264,7 +284,10 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
     if case.family == "geometric":
         return np.exp(-eta)
-    return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)
+    p, mean = case.auxiliary, np.exp(eta)
+    if "hu" in p:
+        return (1 - p["hu"]) * mean / _counts(p, mean).sf(0)
+    return (1 - p.get("psi", p.get("zi", 0.0))) * mean
 
 
 def a_frame(case: Case, n_levels: int = 6, n_each: int = 12) -> pd.DataFrame:

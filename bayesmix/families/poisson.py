@@ -15,7 +15,7 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.values import Rows, Values
 
-__all__ = ["POISSON"]
+__all__ = ["POISSON", "poisson_draws"]
 
 _LARGEST_MEAN = 1e15
 # Beyond it the information would overflow before a step can lead back.
@@ -31,9 +31,13 @@ def _mean(p: Values, rows: Rows) -> Any:
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    return poisson_draws(rng, p["mu"].value)
+
+
+def poisson_draws(rng: np.random.Generator, mean: Any) -> Any:
+    """Draw counts of any mean."""
     # Prior predictive means can pass what an int64 holds; there the mean stands for the draw,
     # whose relative sd is below 1e-7.
-    mean = p["mu"].value
     drawn = rng.poisson(np.minimum(mean, _LARGEST_MEAN))
     return np.where(mean > _LARGEST_MEAN, np.round(mean), drawn)
 

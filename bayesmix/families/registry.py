@@ -12,19 +12,36 @@ from typing import Any
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
+from bayesmix.families.beta_binomial import BETA_BINOMIAL
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.hurdle_negbinomial import HURDLE_NEGBINOMIAL
+from bayesmix.families.hurdle_poisson import HURDLE_POISSON
+from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
+from bayesmix.families.zero_inflated_negbinomial import ZERO_INFLATED_NEGBINOMIAL
+from bayesmix.families.zero_inflated_poisson import ZERO_INFLATED_POISSON
 
 __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
-ENTRIES.update({family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)})
+_ALL = (
+    *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
+    *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
+    *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
+)
+ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
 
 # Words that users of other libraries type, for the suggestion in the error only.
 _SYNONYMS = MappingProxyType(
     {"normal": "gaussian", "binary": "bernoulli", "logistic": "bernoulli", "count": "poisson"}
+    | {"negativebinomial": "negbinomial", "nbinom2": "negbinomial", "nb": "negbinomial"}
+    | {"zip": "zero_inflated_poisson", "zinb": "zero_inflated_negbinomial"}
+    | {"zeroinflatedpoisson": "zero_inflated_poisson", "hurdlepoisson": "hurdle_poisson"}
+    | {"zeroinflatednegativebinomial": "zero_inflated_negbinomial"}
+    | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
+    | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
 )
 
 

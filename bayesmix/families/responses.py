@@ -153,20 +153,26 @@ def rows_of(bad: npt.NDArray[np.bool_], labels: Labels = None) -> str:
     return f"not so in {where.size} {rows} ({place} {shown})"
 
 
-def check_counts(what: str, values: FloatArray, labels: Labels) -> None:
-    """Raise unless all numbers are 0, 1, 2, ..."""
+def check_counts(what: str, values: FloatArray, labels: Labels, remedy: str = "") -> None:
+    """Raise unless all numbers are 0, 1, 2, ...; the message ends with the remedy."""
     if (values < 0).any():
         negative = values < 0
         raise BayesmixError(
             f"{what} must not be negative; {rows_of(negative, labels)}, "
-            f"for example {values[negative][0]:.12g}."
+            f"for example {values[negative][0]:.12g}. {remedy}".rstrip()
         )
     fractions = values != np.floor(values)
     if fractions.any():
         raise BayesmixError(
             f"{what} must be whole numbers; {rows_of(fractions, labels)}, "
-            f"for example {values[fractions][0]:.12g}."
+            f"for example {values[fractions][0]:.12g}. {remedy}".rstrip()
         )
+
+
+_OF_OTHER_NUMBERS = (
+    "Of rates give the counts, with offset(log(exposure)); positive numbers that are no counts are "
+    "of family 'gamma' or 'lognormal', others of 'gaussian'."
+)
 
 
 def _check_real(
@@ -239,7 +245,7 @@ def _check_trials(
 def _check_response_of_counts(
     family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
 ) -> None:
-    check_counts(f"Response {name!r} of family {family!r}", y, labels)
+    check_counts(f"Response {name!r} of family {family!r}", y, labels, _OF_OTHER_NUMBERS)
     if not y.any():
         raise BayesmixError(
             f"Response {name!r} is 0 in every row, so the data give its rate no lower bound. "

@@ -15,7 +15,7 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.tails import LARGEST_EXPONENT, log_cauchy, log_gumbel
 from bayesmix.families.values import Value
 
-__all__ = ["scores_of_trials", "slope_of_trials"]
+__all__ = ["scores_of_trials", "sides_of", "slope_of_trials"]
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
@@ -60,6 +60,14 @@ def slope_of_trials(successes: Any, failures: Any, probability: Value) -> Slope:
         case other:
             raise NotImplementedError(f"no derivatives by the link {other!r}")
     return Slope(successes * up - failures * down, information)
+
+
+def sides_of(probability: Value) -> tuple[Side, Side]:
+    """Return functions of the linear predictor for a success and for a failure.
+
+    Each gives the logarithm of its probability, and the derivative of that.
+    """
+    return _SIDES[probability.link.name]
 
 
 def _above_one(rate: FloatArray, up: FloatArray) -> FloatArray:
@@ -153,6 +161,14 @@ def _spread(column: FloatArray, chains: int) -> FloatArray:
 # Logarithm of the probability of one outcome, and its derivative by the linear predictor.
 
 
+def _log_expit_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    odds = np.exp(np.minimum(-eta, LARGEST_EXPONENT))
+    log = -np.log1p(odds)
+    if eta.min(initial=0.0) < -LARGEST_EXPONENT:
+        log += np.minimum(eta + LARGEST_EXPONENT, 0.0)
+    return log, odds / (1 + odds)
+
+
 def _log_ndtr_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
     half_square = 0.5 * eta**2
     ratio = erfcx(np.abs(eta) * np.sqrt(0.5))
@@ -194,6 +210,7 @@ def _other(side: Side) -> Side:
 
 _SIDES: Mapping[str, tuple[Side, Side]] = MappingProxyType(
     {
+        "logit": (_log_expit_and_slope, _other(_log_expit_and_slope)),
         "probit": (_log_ndtr_and_slope, _other(_log_ndtr_and_slope)),
         "cloglog": (_log_gumbel_and_slope, _minus_rate_and_slope),
         "cauchit": (_log_cauchy_and_slope, _other(_log_cauchy_and_slope)),

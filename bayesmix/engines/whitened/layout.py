@@ -125,10 +125,8 @@ class Layout:
     def constant(self) -> float:
         """Log likelihood at any point, less what `Family.scores` says of it."""
         family = self.spec.family
-        anywhere = {
-            name: np.arange(1.0, 2.0) if length is None else np.arange(1.0, length + 1)[:, None]
-            for name, length in self.spec.priors.lengths.items()
-        }
+        inside = self.coordinates.values(np.zeros((self.coordinates.size, 1)))
+        anywhere = self.auxiliary(inside)
         eta = np.zeros((self.n_rows, 1))
         p = family.values(eta.T, chains_first(anywhere))
         density = float(np.sum(family.density(self.y, p, self.rows)))

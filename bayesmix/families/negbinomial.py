@@ -1,0 +1,111 @@
+"""Counts that vary more than those of the Poisson distribution: their mean, and a shape.
+
+The variance is ``mu + mu^2 / shape``: a Poisson distribution whose mean varies as a Gamma
+distribution of this shape, brms's ``negbinomial`` and R's ``nbinom2``. The default prior of
+``shape`` is brms's, InverseGamma(0.4, 0.3): it keeps the shape from 0 and leaves large ones, which
+are the Poisson distribution, possible.
+
+References
+----------
+Bürkner, Parameterization of response distributions in brms,
+https://paulbuerkner.com/brms/articles/brms_families.html;
+Hilbe (2011), Negative Binomial Regression, https://doi.org/10.1017/CBO9780511973420
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, gammaln
+
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.poisson import poisson_draws
+from bayesmix.families.responses import COUNTS
+from bayesmix.families.rising import log_rising, rising
+from bayesmix.families.scores import Scores
+from bayesmix.families.slopes import Slope
+from bayesmix.families.supports import POSITIVE
+from bayesmix.families.tails import LARGEST_EXPONENT
+from bayesmix.families.values import Rows, Values
+
+__all__ = ["NEGBINOMIAL"]
+
+# Beyond it the rate of one draw could overflow.
+_LARGEST_RATE = 1e300
+
+
+def _density(y: Any, p: Values, rows: Rows) -> Any:
+    log_mean, shape = p["mu"].log, p["shape"]
+    # A mean without bound and no counts at all have a rate, not a difference of two infinities.
+    excess = np.logaddexp(0.0, log_mean - shape.log)
+    ways = log_rising(y, shape.log) - gammaln(y + 1)
+    return ways + y * log_mean - (y + shape.value) * excess
+
+
+def _mean(p: Values, rows: Rows) -> Any:
+    return p["mu"].value
+
+
+def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+    shape = p["shape"].value
+    with np.errstate(over="ignore"):
+        scale = np.minimum(p["mu"].value / shape, _LARGEST_RATE)
+        return poisson_draws(rng, rng.gamma(shape, scale))
+
+
+def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
+    return "NegativeBinomial", {"mu": p["mu"].value, "alpha": p["shape"].value}
+
+
+def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+    shape, far = p["shape"].value, p["mu"].log - p["shape"].log
+    share, complement = expit(far), expit(-far)
+    return {"mu": Slope(y * complement - shape * share, (y + shape) * share * complement)}
+
+
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    eta, shape = p["mu"].eta, p["shape"].value
+    counts, times = np.unique(y[y > 0], return_counts=True)
+    log_ways, slope = rising(counts[:, np.newaxis], np.log(shape))
+    total = times @ log_ways + y @ eta
+    eta -= np.log(shape)
+    each = np.stack([np.ones(len(y)), y])
+    if eta.max(initial=0.0) > LARGEST_EXPONENT:
+        rest, with_counts = each @ np.maximum(eta - LARGEST_EXPONENT, 0.0)
+        total -= shape * rest + with_counts
+        np.minimum(eta, LARGEST_EXPONENT, out=eta)
+    odds = np.exp(eta, out=eta)
+    excess = np.log1p(odds)
+    rest, with_counts = each @ excess
+    total -= shape * rest + with_counts
+    # The share stays exact where it is small: a large shape leaves differences of such.
+    complement = 1 / (1 + odds)
+    share = np.multiply(odds, complement, out=odds)
+    of_rows, of_counts = each @ share
+    by_shape = (times @ slope - y.sum() + of_counts) / shape + of_rows - rest
+    complement *= y.repeat(eta.shape[1]).reshape(eta.shape)
+    share *= shape
+    return Scores(total, np.subtract(complement, share, out=share), {"shape": by_shape})
+
+
+NEGBINOMIAL = Family(
+    name="negbinomial",
+    parameters=(
+        Parameter("mu", POSITIVE, links=("log",)),
+        Parameter(
+            "shape",
+            POSITIVE,
+            links=("log",),
+            prior=lambda sizes: ("InverseGamma", {"alpha": 0.4, "beta": 0.3}),
+        ),
+    ),
+    response=COUNTS,
+    density=_density,
+    mean=_mean,
+    random=_random,
+    pymc=_pymc,
+    closed_slopes=_slopes,
+    closed_scores=_scores,
+)

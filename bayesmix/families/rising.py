@@ -1,0 +1,122 @@
+"""Rising factorials k (k + 1) ... (k + y - 1), with all digits however large or small k is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.tails import LARGEST_EXPONENT
+
+__all__ = ["log_rising", "rising", "rising_curvature", "rising_rows"]
+
+# From here on seven terms of the asymptotic series have all digits.
+_SHIFT = 8
+# Mean count up to which factors are faster than the series, how many of them have a product that is
+# finite, and for which logarithms of k.
+_MANY, _FACTORS, _SMALL = 30.0, 8, -60.0
+# Of gammaln, its derivative digamma and the negative second one, what the leading terms leave.
+_GAMMALN = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
+_DIGAMMA = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)
+_TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
+
+
+def rising(y: Any, log_base: Any) -> tuple[FloatArray, FloatArray]:
+    """Compute the logarithm of a rising factorial less ``y log k``, and ``y`` with its derivative.
+
+    Parameters
+    ----------
+    y : ndarray
+        Positive.
+    log_base : ndarray
+        Logarithm of k.
+
+    Returns
+    -------
+    tuple of ndarray
+        ``gammaln(k + y) - gammaln(k) - y log(k)``, which goes to 0 where k is large, and
+        ``k (digamma(k + y) - digamma(k))``, the derivative of the first two terms by ``log k``.
+    """
+    base = np.exp(np.minimum(log_base, LARGEST_EXPONENT))
+    above = base + y
+    slope = y / above
+    ratio = 1 / above
+    for j in range(1, _SHIFT):
+        low, high = base + j, above + j
+        slope += base / low * (y / high)
+        ratio *= low / high
+    low, high = base + _SHIFT, above + _SHIFT
+    inverse_low, inverse_high = 1 / low, 1 / high
+    step = np.log1p(y * inverse_low)
+    log = (high - 0.5) * step - y + y * (np.log(low) - log_base) + np.log(ratio) + log_base
+    log += _series(_GAMMALN, inverse_high) - _series(_GAMMALN, inverse_low)
+    tail = inverse_high * _series(_DIGAMMA, inverse_high)
+    tail -= inverse_low * _series(_DIGAMMA, inverse_low)
+    slope += base * (step + 0.5 * y * inverse_low * inverse_high + tail)
+    return log, slope
+
+
+def rising_rows(counts: FloatArray, log_base: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Compute `rising` for rows of chains, factor by factor where the counts are small.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n,)
+        Positive, the largest first.
+    log_base : ndarray, shape (n, M)
+
+    Returns
+    -------
+    tuple of ndarray, shape (n, M)
+    """
+    if counts.sum() > _MANY * len(counts) or log_base.min(initial=0.0) < _SMALL:
+        return rising(counts.repeat(log_base.shape[1]).reshape(log_base.shape), log_base)
+    inverse = np.exp(-log_base)
+    slope, product = np.ones_like(inverse), np.ones_like(inverse)
+    log = np.zeros_like(inverse)
+    # How many rows have more than 0, 1, 2, ... counts.
+    rows = len(counts) - np.cumsum(np.bincount(counts.astype(np.int64)))
+    for j, m in enumerate(rows[1:-1].tolist(), start=1):
+        factor = inverse[:m] * j
+        factor += 1.0
+        product[:m] *= factor
+        slope[:m] += np.divide(1.0, factor, out=factor)
+        if j % _FACTORS == 0:
+            log[:m] += np.log(product[:m])
+            product[:m] = 1.0
+    log += np.log(product, out=product)
+    return log, slope
+
+
+def log_rising(y: Any, log_base: Any) -> FloatArray:
+    """Compute the first part of `rising`, where y may be 0, too."""
+    return np.where(y > 0, rising(np.maximum(y, 1.0), log_base)[0], 0.0)
+
+
+def rising_curvature(y: Any, log_base: Any) -> FloatArray:
+    """Compute ``k^2 (trigamma(k) - trigamma(k + y))``, from 0 to y."""
+    base = np.exp(np.minimum(log_base, LARGEST_EXPONENT))
+    above = base + y
+    total = (1 + base / above) * (y / above)
+    for j in range(1, _SHIFT):
+        low, high = base + j, above + j
+        total += (base / low + base / high) * (base / low * (y / high))
+    low, high = base + _SHIFT, above + _SHIFT
+    first, second = base / low, base / high
+    total += y * first * second + 0.5 * (first + second) * (first * (y / high))
+    total += first**2 * _series(_TRIGAMMA, 1 / low) - second**2 * _series(_TRIGAMMA, 1 / high)
+    return np.asarray(total)
+
+
+def _series(coefficients: Sequence[float], inverse: FloatArray) -> FloatArray:
+    """Sum odd powers of a number below 1/8."""
+    square = inverse * inverse
+    total = square * coefficients[-1]
+    for coefficient in coefficients[-2:0:-1]:
+        total += coefficient
+        total *= square
+    total += coefficients[0]
+    total *= inverse
+    return total

@@ -1,0 +1,170 @@
+"""Zeros beside those of a distribution of counts, or in place of them, with a probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.base.arrays import BoolArray, FloatArray
+from bayesmix.families.clusters import Clusters, Expected
+from bayesmix.families.family import Family
+from bayesmix.families.parameters import Parameter
+from bayesmix.families.scores import Scores
+from bayesmix.families.slopes import Slope
+from bayesmix.families.supports import UNIT
+from bayesmix.families.values import Rows, Values
+
+__all__ = ["hurdle", "zero_inflated"]
+
+
+def zero_inflated(name: str, counts: Clusters) -> Family:
+    """Return the family of counts that are zero for another reason with probability ``zi``."""
+    return _family(name, "zi", "ZeroInflated", counts, _Inflated(counts))
+
+
+def hurdle(name: str, counts: Clusters) -> Family:
+    """Return the family of counts that are zero with probability ``hu``, above zero otherwise."""
+    return _family(name, "hu", "Hurdle", counts, _Hurdle(counts))
+
+
+def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> Family:
+    def pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
+        own, arguments = counts.family.pymc(p, rows)
+        # PyMC has the probability of the counts.
+        return prefix + own, {"psi": p[zero].complement.value, **arguments}
+
+    return Family(
+        name=name,
+        parameters=(
+            *counts.family.parameters,
+            Parameter(
+                zero,
+                UNIT,
+                links=("logit",),
+                prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0}),
+            ),
+        ),
+        response=counts.family.response,
+        density=law.density,
+        mean=law.mean,
+        random=law.random,
+        pymc=pymc,
+        closed_slopes=law.slopes,
+        closed_scores=law.scores,
+    )
+
+
+@dataclass(frozen=True)
+class _Inflated:
+    """Zeros of both kinds look the same: how likely each is, is a matter of odds."""
+
+    counts: Clusters
+
+    def density(self, y: Any, p: Values, rows: Rows) -> Any:
+        zi, number = p["zi"], self.counts.expected(p).number
+        none = np.logaddexp(zi.log, zi.complement.log - number)
+        return np.where(y == 0, none, zi.complement.log + self.counts.family.density(y, p, rows))
+
+    def mean(self, p: Values, rows: Rows) -> Any:
+        return p["zi"].complement.value * self.counts.family.mean(p, rows)
+
+    def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+        drawn = self.counts.family.random(rng, p, rows)
+        return np.where(rng.random(np.shape(drawn)) < p["zi"].value, 0, drawn)
+
+    def slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+        """Differentiate; the information is that which is expected of any count."""
+        expected, of_counts = self.counts.expected(p), p["zi"].complement.value
+        odds = _odds_of_counts(expected, p)
+        score = np.where(y == 0, -expected.slope * odds / (1 + odds), self._of_counts(y, p, rows))
+        lost = np.exp(-expected.number) * expected.slope / (1 + odds)
+        return {"mu": Slope(score, of_counts * expected.slope * (1 - lost))}
+
+    def _of_counts(self, y: Any, p: Values, rows: Rows) -> Any:
+        return self.counts.family.slopes(y, p, rows, "mu")["mu"].score
+
+    def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
+        eta, zi, some = p["mu"].eta, p["zi"].value, y > 0
+        positive = _scores_of(self.counts, y, p, some)
+        expected = self.counts.expected(_taken(p, ~some))
+        odds = _odds_of_counts(expected, p)
+        n_none, n_some = np.count_nonzero(~some), np.count_nonzero(some)
+        total = positive.total + n_none * np.log(zi) + n_some * np.log1p(-zi)
+        total += np.log1p(odds).sum(axis=0)
+        other = 1 / (1 + odds)
+        share = np.multiply(odds, other, out=odds)
+        score = np.empty_like(eta)
+        score[some], score[~some] = positive.score, -share * expected.slope
+        auxiliary = {
+            name: value - (share * expected.auxiliary[name]).sum(axis=0)
+            for name, value in positive.auxiliary.items()
+        }
+        auxiliary["zi"] = other.sum(axis=0) / zi - (share.sum(axis=0) + n_some) / (1 - zi)
+        return Scores(total, score, auxiliary)
+
+
+@dataclass(frozen=True)
+class _Hurdle:
+    """All zeros are of one kind, and say nothing of the counts."""
+
+    counts: Clusters
+
+    def density(self, y: Any, p: Values, rows: Rows) -> Any:
+        hu, log_some = p["hu"], self.counts.expected(p).log_some
+        some = hu.complement.log + self.counts.family.density(y, p, rows) - log_some
+        return np.where(y == 0, hu.log, some)
+
+    def mean(self, p: Values, rows: Rows) -> Any:
+        given_some = replace(p["mu"], eta=p["mu"].eta - self.counts.expected(p).log_some)
+        return p["hu"].complement.value * self.counts.family.mean({**p, "mu": given_some}, rows)
+
+    def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
+        drawn = self.counts.draw_some(rng, p, rows)
+        return np.where(rng.random(np.shape(drawn)) < p["hu"].value, 0, drawn)
+
+    def slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
+        """Differentiate; the information is that which is expected of a count above zero."""
+        expected = self.counts.expected(p)
+        given_some = expected.slope * expected.odds_of_none
+        score = self.counts.family.slopes(y, p, rows, "mu")["mu"].score - given_some
+        information = expected.slope * (1 - given_some) * (1 + expected.odds_of_none)
+        some = np.asarray(y) > 0
+        return {"mu": Slope(np.where(some, score, 0.0), np.where(some, information, 0.0))}
+
+    def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
+        eta, hu, some = p["mu"].eta, p["hu"].value, y > 0
+        n_none, n_some = np.count_nonzero(~some), np.count_nonzero(some)
+        expected = self.counts.expected(_taken(p, some))
+        odds, log_some = expected.odds_of_none, expected.log_some
+        positive = _scores_of(self.counts, y, p, some)
+        total = positive.total - log_some.sum(axis=0)
+        total += n_none * np.log(hu) + n_some * np.log1p(-hu)
+        score = np.zeros_like(eta)
+        score[some] = positive.score - odds * expected.slope
+        auxiliary = {
+            name: value - (odds * expected.auxiliary[name]).sum(axis=0)
+            for name, value in positive.auxiliary.items()
+        }
+        auxiliary["hu"] = n_none / hu - n_some / (1 - hu)
+        return Scores(total, score, auxiliary)
+
+
+type _Law = _Inflated | _Hurdle
+
+
+def _odds_of_counts(expected: Expected, p: Values) -> Any:
+    """Odds that a zero is one of the counts."""
+    return np.exp(p["zi"].complement.log - p["zi"].log - expected.number)
+
+
+def _taken(p: Values, kept: BoolArray) -> Mapping[str, Any]:
+    """Keep some of the rows, chains last."""
+    return {**p, "mu": replace(p["mu"], eta=p["mu"].eta[kept])}
+
+
+def _scores_of(counts: Clusters, y: FloatArray, p: Values, kept: BoolArray) -> Scores:
+    own = {name: value.eta for name, value in p.items() if name in counts.family.auxiliary}
+    return counts.family.scores(y[kept], p["mu"].eta[kept], own, Rows())
