@@ -37,7 +37,7 @@ def _student_log_density(y: Any, p: Values, rows: Rows) -> Any:
 
 
 STUDENT = Family(
-    name="student",
+    name="bounded_student",
     parameters=(
         Parameter("mu", REAL),
         Parameter(
@@ -216,7 +216,12 @@ _COUNTS, _REAL = (0.0, 1.0, 3.0, 0.0), (-3.0, 0.1, 2.0, 1.4)
 CASES = (
     Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
     Case("poisson", {}, _COUNTS, {}),
-    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
+    Case(
+        "bounded_student",
+        {"sigma": 1.3, "nu": 4.5},
+        _REAL,
+        {"sigma": "Exponential", "nu": "TruncatedN"},
+    ),
     Case("zero_inflated_poisson", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
     Case("negbinomial", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
     Case(
@@ -228,6 +233,7 @@ CASES = (
         formula="y ~ 0 + x + (1 | g)",
     ),
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
+    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "Gamma"}),
 )
 
 
@@ -237,7 +243,7 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
     match case.family:
         case "gaussian":
             return stats.norm(eta, p["sigma"]).logpdf(y)
-        case "student":
+        case "student" | "bounded_student":
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
@@ -256,7 +262,7 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
 
 def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
-    if case.family in ("gaussian", "student"):
+    if case.family in ("gaussian", "student", "bounded_student"):
         return eta
     if case.family == "cumulative":
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])

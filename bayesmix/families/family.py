@@ -52,7 +52,8 @@ class Family:
     pymc : callable
         Values and rows, which may be tensors -> PyMC's name of the distribution and its arguments.
     closed_slopes : callable, optional
-        As `slopes`, for the parameters whose derivatives are known in closed form.
+        As `slopes`, for the parameters whose derivatives are known in closed form; the expected
+        information where the observed one may be negative.
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.

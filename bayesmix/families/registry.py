@@ -16,15 +16,21 @@ from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.poisson import POISSON
+from bayesmix.families.student import STUDENT
 
 __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
-ENTRIES.update({family.name: family for family in (GAUSSIAN, BERNOULLI, BINOMIAL, POISSON)})
+_ALL = (
+    *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
+    *(STUDENT,),
+)
+ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
 
 # Words that users of other libraries type, for the suggestion in the error only.
 _SYNONYMS = MappingProxyType(
     {"normal": "gaussian", "binary": "bernoulli", "logistic": "bernoulli", "count": "poisson"}
+    | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
 

@@ -1,0 +1,109 @@
+"""Continuous responses beside the normal ones: tails, priors, what is refused, a known truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+import bayesmix as bm
+from bayesmix.families.registry import get_family
+from bayesmix.families.values import Rows
+from bayesmix.posterior.parameters import parameter_draws
+
+# Truths of the fits, by family: parameters beside the mean.
+TRUTHS = {
+    "student": {"sigma": 1.3, "nu": 4.5},
+}
+# Default priors of data whose response has an sd, or one of its logarithm, of 2.
+PRIORS = {
+    "student": {"sigma": "Exponential(scale=2)", "nu": "Gamma(alpha=2, beta=0.1)"},
+}
+# From real numbers to responses.
+INSIDE = {}
+families = pytest.mark.parametrize("family", TRUTHS)
+
+
+def by_differences(family, y, eta, auxiliary, name):
+    """Derivative of the log density of each row by an auxiliary parameter."""
+    step = 1e-4 * auxiliary[name]
+    moved = [
+        family.log_density(y, eta, auxiliary | {name: auxiliary[name] + k * step})
+        for k in (-2, -1, 1, 2)
+    ]
+    return (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * step)
+
+
+@families
+def test_a_fit_finds_the_truth(family):
+    """Tables, predictions and criteria of it, too."""
+    simulation = bm.simulate(
+        60,
+        20,
+        beta={"Intercept": 0.3, "x": 0.5},
+        sd={"Intercept": 0.5, "x": 0.3},
+        cor=0.3,
+        family=family,
+        random_seed=1,
+        **TRUTHS[family],
+    )
+    fit = bm.fit(
+        simulation.formula,
+        simulation.data,
+        family=family,
+        method="whitened",
+        random_seed=1,
+        draws=500,
+        progressbar=False,
+    )
+    draws = parameter_draws(fit.design, fit.family, fit.posterior)
+    for label, truth in simulation.parameters.items():
+        if label in draws:
+            assert abs(draws[label].mean() - truth) < 3 * draws[label].std()
+    assert fit.diagnostics()["ess_bulk"].min() > 400
+    own, partial = fit.no_pooling(), fit.coef()
+    assert own["value"].notna().all()
+    assert np.corrcoef(own["value"], partial["value"])[0, 1] > 0.8
+    mean = fit.epred(draws=True)
+    drawn = fit.predict(draws=True, random_seed=1)
+    error = drawn.values.std() / np.sqrt(drawn.size / 10)
+    assert abs(float(drawn.mean()) - float(mean.mean())) < 5 * error
+
+
+@families
+def test_default_priors(family):
+    y = 1 + 2 * np.sqrt(11 / 12) * np.tile([-1.0, 1.0], 6)
+    inside = INSIDE.get(family, lambda y: y)(y)
+    data = pd.DataFrame({"y": inside})
+    table = bm.prepare("y ~ 1", data, family=family).prior_table().set_index("parameter")["prior"]
+    assert {name: table[name] for name in PRIORS[family]} == PRIORS[family]
+
+
+class TestStudent:
+    FAMILY = get_family("student")
+
+    @pytest.mark.parametrize("nu", [0.3, 4.0, 1e3, 1e7])
+    @pytest.mark.parametrize("y", [0.0, 1.5, -30.0, 1e6, 1e40])
+    def test_tails(self, nu, y):
+        found = self.FAMILY.log_density(y, 0.0, {"sigma": 0.7, "nu": nu})
+        assert_allclose(found, stats.t(nu, 0, 0.7).logpdf(y), rtol=1e-9)
+
+    def test_is_normal_with_many_degrees_of_freedom_and_finite_far_out(self):
+        y = np.array([-5.0, 0.2, 3.0])
+        found = self.FAMILY.log_density(y, 0.1, {"sigma": 0.7, "nu": 1e14})
+        assert_allclose(found, stats.norm(0.1, 0.7).logpdf(y), rtol=1e-9)
+        auxiliary = {"sigma": np.array([1.0]), "nu": np.array([2.0])}
+        far = np.array([1e200, -1e300])
+        total = self.FAMILY.log_density(far, 0.0, {"sigma": 1.0, "nu": 2.0})
+        assert_allclose(total, np.log(2) - 3 * np.log(np.abs(far)), rtol=1e-3)
+        scores = self.FAMILY.scores(far, np.zeros((2, 1)), auxiliary, Rows())
+        assert all(np.isfinite(x).all() for x in (scores.score, *scores.auxiliary.values()))
+
+    def test_an_outlier_has_little_say(self):
+        """The score of a row falls again far out, and its weight stays positive."""
+        p = self.FAMILY.values(np.zeros(3), {"sigma": 1.0, "nu": 4.0})
+        slope = self.FAMILY.slopes(np.array([1.0, 10.0, 1000.0]), p, Rows(), "mu")["mu"]
+        assert (np.diff(slope.score) < 0).all()
+        assert (slope.information == 5 / 7).all()
