@@ -213,6 +213,7 @@ class Case:
 
 
 _COUNTS, _REAL = (0.0, 1.0, 3.0, 0.0), (-3.0, 0.1, 2.0, 1.4)
+_POSITIVE = (0.05, 0.9, 2.0, 9.0)
 CASES = (
     Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
     Case("poisson", {}, _COUNTS, {}),
@@ -234,6 +235,7 @@ CASES = (
     ),
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
     Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "Gamma"}),
+    Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
 )
 
 
@@ -245,6 +247,8 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.norm(eta, p["sigma"]).logpdf(y)
         case "student" | "bounded_student":
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
+        case "lognormal":
+            return stats.lognorm(p["sigma"], scale=np.exp(eta)).logpdf(y)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
         case "zero_inflated_poisson":
@@ -264,6 +268,8 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
     if case.family in ("gaussian", "student", "bounded_student"):
         return eta
+    if case.family == "lognormal":
+        return np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
     if case.family == "cumulative":
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))

@@ -15,6 +15,7 @@ from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.poisson import POISSON
 from bayesmix.families.student import STUDENT
 
@@ -22,7 +23,7 @@ __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
-    *(STUDENT,),
+    *(STUDENT, LOGNORMAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)

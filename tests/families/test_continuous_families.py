@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 import bayesmix as bm
+from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import get_family
 from bayesmix.families.values import Rows
 from bayesmix.posterior.parameters import parameter_draws
@@ -16,13 +17,15 @@ from bayesmix.posterior.parameters import parameter_draws
 # Truths of the fits, by family: parameters beside the mean.
 TRUTHS = {
     "student": {"sigma": 1.3, "nu": 4.5},
+    "lognormal": {"sigma": 0.6},
 }
 # Default priors of data whose response has an sd, or one of its logarithm, of 2.
 PRIORS = {
     "student": {"sigma": "Exponential(scale=2)", "nu": "Gamma(alpha=2, beta=0.1)"},
+    "lognormal": {"sigma": "Exponential(scale=2)"},
 }
 # From real numbers to responses.
-INSIDE = {}
+INSIDE = {"lognormal": np.exp}
 families = pytest.mark.parametrize("family", TRUTHS)
 
 
@@ -81,6 +84,22 @@ def test_default_priors(family):
     assert {name: table[name] for name in PRIORS[family]} == PRIORS[family]
 
 
+@pytest.mark.parametrize(
+    ("family", "y", "message"),
+    [
+        ("student", [2.0, 2.0], "is constant"),
+        ("lognormal", [2.0, 2.0], "is constant"),
+        ("lognormal", [1.0, -2.5], r"above 0 for family 'lognormal'.*example -2.5.*'student'"),
+        ("lognormal", [1.5, 0.0], r"\(position 1\), for example 0. For zeros.*I\(y > 0\) with"),
+        ("lognormal", [3.0, 0.0], "For counts use family='poisson'"),
+        ("lognormal", [3.0, np.inf], "must be finite"),
+    ],
+)
+def test_bad_responses(family, y, message):
+    with pytest.raises(BayesmixError, match=message):
+        get_family(family).check_response("y", y)
+
+
 class TestStudent:
     FAMILY = get_family("student")
 
@@ -107,3 +126,25 @@ class TestStudent:
         slope = self.FAMILY.slopes(np.array([1.0, 10.0, 1000.0]), p, Rows(), "mu")["mu"]
         assert (np.diff(slope.score) < 0).all()
         assert (slope.information == 5 / 7).all()
+
+
+class TestLognormal:
+    def test_is_a_normal_model_of_the_logarithm(self):
+        """But for the Jacobian: densities, default priors, regressions of each group."""
+        rng = np.random.default_rng(1)
+        data = pd.DataFrame({"x": rng.normal(size=60), "g": np.repeat(list("abcdef"), 10)})
+        data["y"] = np.exp(3 + 0.5 * data["x"] + rng.normal(size=60))
+        own = bm.prepare("y ~ x + (1 + x | g)", data, family="lognormal")
+        normal = bm.prepare("np.log(y) ~ x + (1 + x | g)", data)
+        pd.testing.assert_frame_equal(own.prior_table(), normal.prior_table())
+        eta, y = rng.normal(3, 1, 60), data["y"].to_numpy()
+        found = own.family.log_density(y, eta, {"sigma": 0.7})
+        expected = normal.family.log_density(np.log(y), eta, {"sigma": 0.7}) - np.log(y)
+        assert_allclose(found, expected, rtol=1e-12)
+
+    def test_any_size_of_the_response_is_sampled(self):
+        """Its logarithm has a scale whatever the unit."""
+        rng = np.random.default_rng(1)
+        data = pd.DataFrame({"y": np.exp(rng.normal(400, 1, 80)), "g": np.arange(80) % 8})
+        fit = bm.fit("y ~ 1 + (1 | g)", data, family="lognormal", random_seed=1, progressbar=False)
+        assert fit.fixef()["value"].item() == pytest.approx(np.log(data["y"]).mean(), abs=0.1)

@@ -49,7 +49,7 @@ class Case:
 
 
 _BINARY, _COUNTS, _TRIALS = (0.0, 1.0, 0.0, 1.0), (0.0, 3.0, 2.0, 7.0), (4.0, 3.0, 9.0, 9.0)
-_REAL = (-1.0, 0.5, 2.0, 40.0)
+_REAL, _POSITIVE = (-1.0, 0.5, 2.0, 40.0), (0.01, 0.5, 2.0, 40.0)
 CASES = [
     Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True),
     Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True, (1.0, 2.0, 0.5, 4.0)),
@@ -63,6 +63,7 @@ CASES = [
     Case("binomial", "cauchit", _COUNTS, {}, _TRIALS),
     Case("poisson", "log", _COUNTS, {}, None),
     Case("student", "identity", _REAL, {"sigma": 1.3, "nu": 4.5}, None),
+    Case("lognormal", "identity", _POSITIVE, {"sigma": 0.6}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 
@@ -114,7 +115,7 @@ def test_facts(case):
     assert made.trials == (case.trials is not None)
     assert made.auxiliary == tuple(case.auxiliary)
     assert made.discrete == all(number.is_integer() for number in case.y)
-    assert made.on_response_scale == (case.link == "identity")
+    assert made.on_response_scale == (case.link == made.response_link == "identity")
 
 
 @cases

@@ -184,7 +184,8 @@ class TestPipeline:
             assert table[name].startswith(prior)
         if "sigma" in case.priors:
             scale = spec.priors.auxiliary["sigma"].parameters["scale"]
-            assert scale == pytest.approx(data["y"].std())
+            placed = case.made.on_predictor_scale(data["y"])
+            assert scale == pytest.approx(placed.std(ddof=1))
         assert list(spec.priors.auxiliary) == list(case.auxiliary)
 
     @cases
