@@ -236,6 +236,8 @@ CASES = (
     Case("geometric", {}, _COUNTS, {}, eta=(-0.4, 0.3, 0.9, 1.6)),
     Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "Gamma"}),
     Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
+    Case("gamma", {"shape": 2.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
+    Case("weibull", {"shape": 1.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
 )
 
 
@@ -247,6 +249,11 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.norm(eta, p["sigma"]).logpdf(y)
         case "student" | "bounded_student":
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
+        case "gamma":
+            return stats.gamma(p["shape"], scale=np.exp(eta) / p["shape"]).logpdf(y)
+        case "weibull":
+            scale = np.exp(eta) / special.gamma(1 + 1 / p["shape"])
+            return stats.weibull_min(p["shape"], scale=scale).logpdf(y)
         case "lognormal":
             return stats.lognorm(p["sigma"], scale=np.exp(eta)).logpdf(y)
         case "poisson":

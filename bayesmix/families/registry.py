@@ -14,16 +14,18 @@ from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
+from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.poisson import POISSON
 from bayesmix.families.student import STUDENT
+from bayesmix.families.weibull import WEIBULL
 
 __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
-    *(STUDENT, LOGNORMAL),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)

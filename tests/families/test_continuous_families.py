@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
-from scipy import stats
+from scipy import special, stats
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import get_family
+from bayesmix.families.stirling import log_power_over_gamma, log_power_over_gamma_slope
 from bayesmix.families.values import Rows
 from bayesmix.posterior.parameters import parameter_draws
 
@@ -18,14 +21,18 @@ from bayesmix.posterior.parameters import parameter_draws
 TRUTHS = {
     "student": {"sigma": 1.3, "nu": 4.5},
     "lognormal": {"sigma": 0.6},
+    "gamma": {"shape": 3.0},
+    "weibull": {"shape": 1.7},
 }
 # Default priors of data whose response has an sd, or one of its logarithm, of 2.
 PRIORS = {
     "student": {"sigma": "Exponential(scale=2)", "nu": "Gamma(alpha=2, beta=0.1)"},
     "lognormal": {"sigma": "Exponential(scale=2)"},
+    "gamma": {"shape": "HalfStudentT(nu=3, sigma=10)"},
+    "weibull": {"shape": "HalfStudentT(nu=3, sigma=10)"},
 }
 # From real numbers to responses.
-INSIDE = {"lognormal": np.exp}
+INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp)
 families = pytest.mark.parametrize("family", TRUTHS)
 
 
@@ -93,6 +100,9 @@ def test_default_priors(family):
         ("lognormal", [1.5, 0.0], r"\(position 1\), for example 0. For zeros.*I\(y > 0\) with"),
         ("lognormal", [3.0, 0.0], "For counts use family='poisson'"),
         ("lognormal", [3.0, np.inf], "must be finite"),
+        ("gamma", [1.0, -2.5], r"above 0 for family 'gamma'.*example -2.5.*'student'"),
+        ("gamma", [1.0, 0.0, 0.0], r"not so in 2 rows \(positions 1, 2\), for example 0"),
+        ("weibull", [1.5, 0.0], r"above 0 for family 'weibull'"),
     ],
 )
 def test_bad_responses(family, y, message):
@@ -148,3 +158,68 @@ class TestLognormal:
         data = pd.DataFrame({"y": np.exp(rng.normal(400, 1, 80)), "g": np.arange(80) % 8})
         fit = bm.fit("y ~ 1 + (1 | g)", data, family="lognormal", random_seed=1, progressbar=False)
         assert fit.fixef()["value"].item() == pytest.approx(np.log(data["y"]).mean(), abs=0.1)
+
+
+def power_less_exponential(r):
+    """Compute exp(r) - 1 - r of small numbers."""
+    return sum(r**k / math.factorial(k) for k in range(2, 12))
+
+
+class TestGamma:
+    FAMILY = get_family("gamma")
+
+    @pytest.mark.parametrize("shape", [1e-3, 0.4, 1.0, 19.9, 20.1, 400.0])
+    @pytest.mark.parametrize("y", [1e-12, 0.3, 2.0, 60.0])
+    def test_tails(self, shape, y):
+        found = self.FAMILY.log_density(y, 0.5, {"shape": shape})
+        expected = stats.gamma(shape, scale=np.exp(0.5) / shape).logpdf(y)
+        assert_allclose(found, expected, rtol=1e-11, atol=1e-11)
+
+    @pytest.mark.parametrize("shape", [1e8, 1e14])
+    def test_rows_that_hardly_vary(self, shape):
+        """Near the normal distribution of the logarithm, where SciPy has lost the digits."""
+        r = np.array([-2.0, 0.5, 3.0]) / np.sqrt(shape)
+        found = self.FAMILY.log_density(np.exp(r), 0.0, {"shape": shape})
+        expected = 0.5 * np.log(shape / (2 * np.pi)) - shape * power_less_exponential(r) - r
+        assert_allclose(found, expected, rtol=1e-7)
+
+    def test_far_out(self):
+        assert self.FAMILY.log_density(1.0, -800.0, {"shape": 2.0}) == -np.inf
+        assert self.FAMILY.log_density(1.0, 800.0, {"shape": 2.0}) == pytest.approx(
+            -1600 + np.log(4)
+        )
+        eta = np.array([[-800.0, 800.0]])
+        scores = self.FAMILY.scores(np.ones(1), eta, {"shape": np.full(2, 2.0)}, Rows())
+        assert np.isfinite(scores.score).all()
+        assert np.isfinite(scores.total).all()
+
+    def test_stirling_meets_its_series(self):
+        x = np.array([20 * (1 - 1e-12), 20.0])
+        for function in (log_power_over_gamma, log_power_over_gamma_slope):
+            assert_allclose(*function(x), rtol=1e-11)
+        assert_allclose(log_power_over_gamma(1e15), 0.5 * np.log(1e15 / (2 * np.pi)), rtol=1e-15)
+        assert_allclose(log_power_over_gamma_slope(1e15), 5e-16, rtol=1e-13)
+
+
+class TestWeibull:
+    FAMILY = get_family("weibull")
+
+    @pytest.mark.parametrize("shape", [0.05, 0.4, 1.0, 30.0, 1e4])
+    @pytest.mark.parametrize("y", [1e-12, 0.3, 1.6, 2.0])
+    def test_tails(self, shape, y):
+        found = self.FAMILY.log_density(y, 0.5, {"shape": shape})
+        scale = np.exp(0.5 - special.gammaln(1 + 1 / shape))
+        with np.errstate(over="ignore"):
+            expected = stats.weibull_min(shape, scale=scale).logpdf(y)
+        assert_allclose(found, expected, rtol=1e-9)
+
+    def test_far_out(self):
+        assert self.FAMILY.log_density(1.0, -800.0, {"shape": 2.0}) == -np.inf
+        eta = np.array([[-800.0, 800.0]])
+        scores = self.FAMILY.scores(np.ones(1), eta, {"shape": np.full(2, 2.0)}, Rows())
+        assert np.isfinite(scores.score).all()
+        assert np.isfinite(scores.total).all()
+
+    def test_is_exponential_at_shape_one(self):
+        found = self.FAMILY.log_density([0.1, 3.0], 0.7, {"shape": 1.0})
+        assert_allclose(found, stats.expon(scale=np.exp(0.7)).logpdf([0.1, 3.0]), rtol=1e-12)

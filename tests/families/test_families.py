@@ -64,6 +64,8 @@ CASES = [
     Case("poisson", "log", _COUNTS, {}, None),
     Case("student", "identity", _REAL, {"sigma": 1.3, "nu": 4.5}, None),
     Case("lognormal", "identity", _POSITIVE, {"sigma": 0.6}, None),
+    Case("gamma", "log", _POSITIVE, {"shape": 2.7}, None),
+    Case("weibull", "log", _POSITIVE, {"shape": 1.7}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 
