@@ -238,6 +238,7 @@ CASES = (
     Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
     Case("gamma", {"shape": 2.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
     Case("weibull", {"shape": 1.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
+    Case("beta", {"phi": 3.5}, (0.01, 0.7, 0.4, 0.98), {"phi": "HalfStudentT(nu=3, sigma=20)"}),
 )
 
 
@@ -251,6 +252,9 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
         case "gamma":
             return stats.gamma(p["shape"], scale=np.exp(eta) / p["shape"]).logpdf(y)
+        case "beta":
+            mean = special.expit(eta)
+            return stats.beta(mean * p["phi"], (1 - mean) * p["phi"]).logpdf(y)
         case "weibull":
             scale = np.exp(eta) / special.gamma(1 + 1 / p["shape"])
             return stats.weibull_min(p["shape"], scale=scale).logpdf(y)
@@ -281,6 +285,8 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
+    if case.family == "beta":
+        return special.expit(eta)
     if case.family == "geometric":
         return np.exp(-eta)
     return (1 - case.auxiliary.get("psi", 0.0)) * np.exp(eta)

@@ -8,7 +8,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.responses import REAL_NUMBERS, Labels, ResponseKind, rows_of
 
-__all__ = ["POSITIVE_NUMBERS"]
+__all__ = ["POSITIVE_NUMBERS", "SHARES"]
 
 
 def _check_positive(
@@ -33,4 +33,32 @@ def _instead_of_positive(name: str, y: FloatArray) -> str:
     )
 
 
+def _check_shares(
+    family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
+) -> None:
+    bad = (y <= 0) | (y >= 1)
+    if bad.any():
+        raise BayesmixError(
+            f"Response {name!r} must be between 0 and 1 for family {family!r}, both excluded; "
+            f"{rows_of(bad, labels)}, for example {y[bad][0]:.12g}. {_instead_of_shares(name, y)}"
+        )
+    REAL_NUMBERS.check(family, name, y, trials, labels)
+
+
+def _instead_of_shares(name: str, y: FloatArray) -> str:
+    if y.min() < 0 or y.max() > 100:
+        return "For other numbers use family='gaussian' or family='student'."
+    if y.max() > 1:
+        return f"Divide percentages by 100, I({name} / 100)."
+    if ((y == 0) | (y == 1)).all():
+        return "For outcomes that are 0 or 1 use family='bernoulli'."
+    return (
+        "For shares of a number of trials use family='binomial' with weights='<column of the "
+        "trials>'. Where 0 and 1 are shares that were rounded, squeeze all by the number of rows "
+        f"n: I(({name} * (n - 1) + 0.5) / n), as Smithson & Verkuilen (2006) do; otherwise fit "
+        f"whether there is any, I({name} > 0), with family='bernoulli', and the rest."
+    )
+
+
 POSITIVE_NUMBERS = ResponseKind(_check_positive)
+SHARES = ResponseKind(_check_shares)

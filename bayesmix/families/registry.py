@@ -12,6 +12,7 @@ from typing import Any
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
+from bayesmix.families.beta import BETA
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gamma import GAMMA
@@ -25,7 +26,7 @@ __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
-    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)

@@ -15,7 +15,7 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.tails import LARGEST_EXPONENT, log_cauchy, log_gumbel
 from bayesmix.families.values import Value
 
-__all__ = ["scores_of_trials", "slope_of_trials"]
+__all__ = ["SIDES", "scores_of_trials", "slope_of_trials"]
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
@@ -86,7 +86,7 @@ def scores_of_trials(successes: FloatArray, failures: FloatArray, probability: V
         return _logistic_scores(successes, failures, probability.eta)
     eta = probability.eta
     total, score = np.zeros(eta.shape[1]), np.zeros_like(eta)
-    success, failure = _SIDES[probability.link.name]
+    success, failure = SIDES[probability.link.name]
     for counts, side in ((successes, success), (failures, failure)):
         rows = counts > 0
         log, slope = side(eta[rows])
@@ -153,6 +153,13 @@ def _spread(column: FloatArray, chains: int) -> FloatArray:
 # Logarithm of the probability of one outcome, and its derivative by the linear predictor.
 
 
+def _log_expit_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
+    # As SciPy's log_expit and expit, which are several times slower.
+    below = np.exp(-np.abs(eta))
+    above = 1 + below
+    return np.minimum(eta, 0.0) - np.log1p(below), np.where(eta > 0, below, 1.0) / above
+
+
 def _log_ndtr_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
     half_square = 0.5 * eta**2
     ratio = erfcx(np.abs(eta) * np.sqrt(0.5))
@@ -192,8 +199,9 @@ def _other(side: Side) -> Side:
     return other
 
 
-_SIDES: Mapping[str, tuple[Side, Side]] = MappingProxyType(
+SIDES: Mapping[str, tuple[Side, Side]] = MappingProxyType(
     {
+        "logit": (_log_expit_and_slope, _other(_log_expit_and_slope)),
         "probit": (_log_ndtr_and_slope, _other(_log_ndtr_and_slope)),
         "cloglog": (_log_gumbel_and_slope, _minus_rate_and_slope),
         "cauchit": (_log_cauchy_and_slope, _other(_log_cauchy_and_slope)),

@@ -13,7 +13,11 @@ from scipy import special, stats
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import get_family
-from bayesmix.families.stirling import log_power_over_gamma, log_power_over_gamma_slope
+from bayesmix.families.stirling import (
+    log_gamma_above_one,
+    log_power_over_gamma,
+    log_power_over_gamma_slope,
+)
 from bayesmix.families.values import Rows
 from bayesmix.posterior.parameters import parameter_draws
 
@@ -23,6 +27,7 @@ TRUTHS = {
     "lognormal": {"sigma": 0.6},
     "gamma": {"shape": 3.0},
     "weibull": {"shape": 1.7},
+    "beta": {"phi": 8.0},
 }
 # Default priors of data whose response has an sd, or one of its logarithm, of 2.
 PRIORS = {
@@ -30,9 +35,10 @@ PRIORS = {
     "lognormal": {"sigma": "Exponential(scale=2)"},
     "gamma": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "weibull": {"shape": "HalfStudentT(nu=3, sigma=10)"},
+    "beta": {"phi": "HalfStudentT(nu=3, sigma=20)"},
 }
 # From real numbers to responses.
-INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp)
+INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp) | {"beta": special.expit}
 families = pytest.mark.parametrize("family", TRUTHS)
 
 
@@ -103,6 +109,12 @@ def test_default_priors(family):
         ("gamma", [1.0, -2.5], r"above 0 for family 'gamma'.*example -2.5.*'student'"),
         ("gamma", [1.0, 0.0, 0.0], r"not so in 2 rows \(positions 1, 2\), for example 0"),
         ("weibull", [1.5, 0.0], r"above 0 for family 'weibull'"),
+        ("beta", [0.5, 0.5], "is constant"),
+        ("beta", [0.5, 1.0], r"between 0 and 1 for family 'beta', both excluded.*\(position 1\)"),
+        ("beta", [0.5, 0.0], r"'binomial' with weights=.*I\(\(y \* \(n - 1\) \+ 0.5\) / n\)"),
+        ("beta", [0.0, 1.0], "0 or 1 use family='bernoulli'"),
+        ("beta", [50.0, 12.0], r"Divide percentages by 100, I\(y / 100\)"),
+        ("beta", [-0.2, 0.3], "use family='gaussian' or family='student'"),
     ],
 )
 def test_bad_responses(family, y, message):
@@ -223,3 +235,56 @@ class TestWeibull:
     def test_is_exponential_at_shape_one(self):
         found = self.FAMILY.log_density([0.1, 3.0], 0.7, {"shape": 1.0})
         assert_allclose(found, stats.expon(scale=np.exp(0.7)).logpdf([0.1, 3.0]), rtol=1e-12)
+
+
+class TestBeta:
+    FAMILY = get_family("beta")
+
+    @pytest.mark.parametrize("phi", [0.01, 1.0, 30.0, 1e4])
+    @pytest.mark.parametrize("y", [1e-12, 0.3, 1 - 1e-9])
+    @pytest.mark.parametrize("link", FAMILY.links)
+    def test_tails(self, phi, y, link):
+        family, eta = get_family("beta", link), np.array([-3.0, -0.2, 0.4, 1.2])
+        mu = family.inverse_link(eta)
+        found = family.log_density(y, eta, {"phi": phi})
+        assert_allclose(found, stats.beta(mu * phi, (1 - mu) * phi).logpdf(y), rtol=1e-9)
+
+    def test_fast_gamma_functions_are_those_of_scipy(self):
+        x = np.concatenate([[0.0], np.logspace(-20, 30, 501)])
+        log_gamma, slope = log_gamma_above_one(x)
+        assert_allclose(log_gamma, special.gammaln(1 + x), rtol=1e-12, atol=1e-13)
+        assert_allclose(slope, special.digamma(1 + x), rtol=1e-12, atol=1e-13)
+
+    @pytest.mark.parametrize("phi", [1e6, 1e9])
+    def test_rows_that_hardly_vary(self, phi):
+        """Near the normal distribution, where SciPy has lost the digits."""
+        d = np.array([-2.0, 0.5, 3.0]) * 0.5 / np.sqrt(phi)
+        found = self.FAMILY.log_density(0.5 + d, 0.0, {"phi": phi})
+        # Of log(1 + 2d) + log(1 - 2d), log(1 - 4d^2).
+        expected = 0.5 * np.log(2 * phi / np.pi) + (phi / 2 - 1) * np.log1p(-4 * d**2)
+        expected -= 0.25 / phi
+        assert_allclose(found, expected, rtol=1e-7)
+
+    @pytest.mark.parametrize("link", ["logit", "cloglog", "cauchit"])
+    def test_means_that_round_to_0_or_1(self, link):
+        """Density and scores go on; near 0 the density is that of the smaller shape."""
+        family, y = get_family("beta", link), np.array([0.3])
+        eta = np.array([[-760.0, -50.0, 6.0, 9.0, 800.0]])
+        auxiliary = {"phi": np.full(5, 2.5)}
+        scores = family.scores(y, eta.copy(), auxiliary, Rows())
+        assert np.isfinite(scores.total).all()
+        assert np.isfinite(scores.score).all()
+        slopes = family.slopes(y, family.values(eta.T, {"phi": 2.5}), Rows(), "mu")["mu"]
+        assert_allclose(slopes.score[:, 0], scores.score[0], rtol=1e-12)
+        density = family.log_density(y, eta.T, {"phi": 2.5})[:, 0]
+        near = slice(0, 3)
+        assert_allclose(np.diff(density)[near], np.diff(scores.total)[near], rtol=1e-12)
+        if link == "logit":
+            assert density[0] - density[1] == pytest.approx(-710)
+            assert scores.score[0, 0] == pytest.approx(1)
+
+    def test_draws_stay_inside(self):
+        draws = self.FAMILY.draw(
+            np.random.default_rng(0), np.linspace(-800, 800, 999), {"phi": 0.1}
+        )
+        assert ((draws > 0) & (draws < 1)).all()

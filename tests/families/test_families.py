@@ -49,6 +49,7 @@ class Case:
 
 
 _BINARY, _COUNTS, _TRIALS = (0.0, 1.0, 0.0, 1.0), (0.0, 3.0, 2.0, 7.0), (4.0, 3.0, 9.0, 9.0)
+_SHARES = (0.01, 0.7, 0.4, 0.98)
 _REAL, _POSITIVE = (-1.0, 0.5, 2.0, 40.0), (0.01, 0.5, 2.0, 40.0)
 CASES = [
     Case("gaussian", "identity", _REAL, {"sigma": 1.7}, None, True),
@@ -66,6 +67,11 @@ CASES = [
     Case("lognormal", "identity", _POSITIVE, {"sigma": 0.6}, None),
     Case("gamma", "log", _POSITIVE, {"shape": 2.7}, None),
     Case("weibull", "log", _POSITIVE, {"shape": 1.7}, None),
+    # With so many that few shares round to 1.
+    Case("beta", "logit", _SHARES, {"phi": 3.5}, None),
+    Case("beta", "probit", _SHARES, {"phi": 60.0}, None),
+    Case("beta", "cloglog", (0.2, 0.7, 0.6, 0.9997), {"phi": 4000.0}, None),
+    Case("beta", "cauchit", _SHARES, {"phi": 3.5}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 
