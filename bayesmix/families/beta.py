@@ -19,14 +19,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma, gammaln, polygamma
+from scipy.special import digamma, gammaln
 
 from bayesmix.families.family import Family
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.stirling import log_gamma_above_one, log_power_over_gamma
+from bayesmix.families.stirling import (
+    log_gamma_above_one,
+    log_power_over_gamma,
+    trigamma_above_one,
+)
 from bayesmix.families.supports import POSITIVE, UNIT
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Values
@@ -82,9 +86,10 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     for log_y, side in zip((np.log(y), np.log1p(-y)), SIDES[p["mu"].link.name], strict=True):
         log_share, slope = side(eta)
         shape = np.exp(log_share) * phi
-        score = score + slope * (1 + shape * (log_y - digamma(1 + shape) + digamma(phi)))
+        _, own = log_gamma_above_one(shape)
+        score = score + slope * (1 + shape * (log_y - own + digamma(phi)))
         # The expected information, of shape^2 polygamma(1, shape).
-        information = information + slope**2 * (1 + shape**2 * polygamma(1, 1 + shape))
+        information = information + slope**2 * (1 + shape**2 * trigamma_above_one(shape))
     return {"mu": Slope(score, information)}
 
 

@@ -10,12 +10,18 @@ from scipy.special import digamma, gammaln
 
 from bayesmix.base.arrays import FloatArray
 
-__all__ = ["log_gamma_above_one", "log_power_over_gamma", "log_power_over_gamma_slope"]
+__all__ = [
+    "log_gamma_above_one",
+    "log_power_over_gamma",
+    "log_power_over_gamma_slope",
+    "trigamma_above_one",
+]
 
 # From here on the series have all digits; below, differences of large numbers keep most of them.
 _LARGE = 20.0
 _SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188)
 _SERIES_OF_SLOPE = tuple((2 * k + 1) * coefficient for k, coefficient in enumerate(_SERIES))
+_SERIES_OF_CURVATURE = tuple((2 * k + 2) * term for k, term in enumerate(_SERIES_OF_SLOPE))
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 # Of (x + 1) (x + 2) ... (x + 8), a product of (u + 8) (u + 14) (u + 18) (u + 20), u = x (x + 9).
 _FACTORS = (40320.0, 12176.0, 1308.0, 60.0, 1.0)
@@ -76,6 +82,19 @@ def log_gamma_above_one(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     log_gamma += log_shifted
     log_gamma += _LOG_SQRT_2PI
     return log_gamma, slope
+
+
+def trigamma_above_one(x: FloatArray) -> FloatArray:
+    """Compute the second derivative of log(gamma(1 + x)) of many numbers from 0."""
+    inverse = 1 / (x + 9.0)
+    square = inverse * inverse
+    value = _polynomial(square, _SERIES_OF_CURVATURE)
+    value *= square
+    value += 1 + 0.5 * inverse
+    value *= inverse
+    for k in range(1, 9):
+        value += (x + k) ** -2
+    return value
 
 
 def _polynomial(x: FloatArray, coefficients: Sequence[float]) -> FloatArray:

@@ -17,6 +17,7 @@ from bayesmix.families.stirling import (
     log_gamma_above_one,
     log_power_over_gamma,
     log_power_over_gamma_slope,
+    trigamma_above_one,
 )
 from bayesmix.families.values import Rows
 from bayesmix.posterior.parameters import parameter_draws
@@ -254,6 +255,7 @@ class TestBeta:
         log_gamma, slope = log_gamma_above_one(x)
         assert_allclose(log_gamma, special.gammaln(1 + x), rtol=1e-12, atol=1e-13)
         assert_allclose(slope, special.digamma(1 + x), rtol=1e-12, atol=1e-13)
+        assert_allclose(trigamma_above_one(x), special.polygamma(1, 1 + x), rtol=1e-12)
 
     @pytest.mark.parametrize("phi", [1e6, 1e9])
     def test_rows_that_hardly_vary(self, phi):
