@@ -238,6 +238,12 @@ CASES = (
     Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
     Case("gamma", {"shape": 2.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
     Case("weibull", {"shape": 1.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
+    Case(
+        "exgaussian",
+        {"sigma": 0.6, "tau": 1.2},
+        _REAL,
+        {"sigma": "Exponential", "tau": "Exponential"},
+    ),
     Case("beta", {"phi": 3.5}, (0.01, 0.7, 0.4, 0.98), {"phi": "HalfStudentT(nu=3, sigma=20)"}),
 )
 
@@ -252,6 +258,9 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
         case "gamma":
             return stats.gamma(p["shape"], scale=np.exp(eta) / p["shape"]).logpdf(y)
+        case "exgaussian":
+            law = stats.exponnorm(p["tau"] / p["sigma"], eta - p["tau"], p["sigma"])
+            return law.logpdf(y)
         case "beta":
             mean = special.expit(eta)
             return stats.beta(mean * p["phi"], (1 - mean) * p["phi"]).logpdf(y)
@@ -277,7 +286,7 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
 
 def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
-    if case.family in ("gaussian", "student", "bounded_student"):
+    if case.family in ("gaussian", "student", "bounded_student", "exgaussian"):
         return eta
     if case.family == "lognormal":
         return np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)

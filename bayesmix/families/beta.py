@@ -24,7 +24,7 @@ from scipy.special import digamma, gammaln
 from bayesmix.families.family import Family
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, short_blocks
 from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import (
     log_gamma_above_one,
@@ -39,8 +39,6 @@ __all__ = ["BETA"]
 
 # Logarithms of shapes that are 0 in double precision and whose products with 0 are 0.
 _SMALLEST_LOG = -1e300
-# Of a block that stays in a cache.
-_ENTRIES = 8192
 _SMALLEST, _LARGEST = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
 
 
@@ -98,8 +96,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     log_phi, center = np.log(phi), digamma(phi)
     total, by_phi = len(y) * gammaln(phi), len(y) * center
     logs = np.log(y), np.log1p(-y)
-    size = max(1, _ENTRIES // eta.shape[1])
-    for block in (slice(start, start + size) for start in range(0, len(y), size)):
+    for block in short_blocks(*eta.shape):
         at = eta[block]
         score = np.zeros_like(at)
         for log_y, side in zip(logs, SIDES[p["mu"].link.name], strict=True):

@@ -14,6 +14,7 @@ from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.beta import BETA
 from bayesmix.families.binomial import BINOMIAL
+from bayesmix.families.exgaussian import EXGAUSSIAN
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
@@ -26,7 +27,7 @@ __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
-    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)

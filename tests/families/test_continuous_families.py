@@ -29,6 +29,7 @@ TRUTHS = {
     "gamma": {"shape": 3.0},
     "weibull": {"shape": 1.7},
     "beta": {"phi": 8.0},
+    "exgaussian": {"sigma": 0.6, "tau": 1.2},
 }
 # Default priors of data whose response has an sd, or one of its logarithm, of 2.
 PRIORS = {
@@ -37,6 +38,7 @@ PRIORS = {
     "gamma": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "weibull": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "beta": {"phi": "HalfStudentT(nu=3, sigma=20)"},
+    "exgaussian": dict.fromkeys(("sigma", "tau"), "Exponential(scale=2)"),
 }
 # From real numbers to responses.
 INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp) | {"beta": special.expit}
@@ -290,3 +292,24 @@ class TestBeta:
             np.random.default_rng(0), np.linspace(-800, 800, 999), {"phi": 0.1}
         )
         assert ((draws > 0) & (draws < 1)).all()
+
+
+class TestExgaussian:
+    FAMILY = get_family("exgaussian")
+
+    @pytest.mark.parametrize("tau", [0.05, 1.0, 20.0])
+    @pytest.mark.parametrize("y", [-9.0, 0.0, 3.0, 80.0])
+    def test_tails(self, tau, y):
+        found = self.FAMILY.log_density(y, 1.0, {"sigma": 0.7, "tau": tau})
+        expected = stats.exponnorm(tau / 0.7, 1.0 - tau, 0.7).logpdf(y)
+        assert_allclose(found, expected, rtol=1e-9)
+
+    def test_is_normal_without_its_tail(self):
+        y = np.array([-3.0, 0.4, 4.0])
+        found = self.FAMILY.log_density(y, 0.4, {"sigma": 0.7, "tau": 1e-9})
+        assert_allclose(found, stats.norm(0.4, 0.7).logpdf(y), rtol=1e-8)
+
+    def test_is_exponential_without_its_middle(self):
+        y = np.array([0.5, 4.0, 300.0])
+        found = self.FAMILY.log_density(y, 2.0, {"sigma": 1e-9, "tau": 2.0})
+        assert_allclose(found, stats.expon(0, 2.0).logpdf(y), rtol=1e-12)

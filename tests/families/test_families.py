@@ -67,6 +67,7 @@ CASES = [
     Case("lognormal", "identity", _POSITIVE, {"sigma": 0.6}, None),
     Case("gamma", "log", _POSITIVE, {"shape": 2.7}, None),
     Case("weibull", "log", _POSITIVE, {"shape": 1.7}, None),
+    Case("exgaussian", "identity", (-1.0, 0.5, 2.0, 9.0), {"sigma": 0.6, "tau": 1.2}, None),
     # With so many that few shares round to 1.
     Case("beta", "logit", _SHARES, {"phi": 3.5}, None),
     Case("beta", "probit", _SHARES, {"phi": 60.0}, None),
@@ -139,7 +140,9 @@ def test_log_density_is_that_of_pymc(case):
     expected = pm.logp(variable, value).eval(mode="FAST_COMPILE")
     actual = made.log_density(y, ETA, case.auxiliary, **case.rows)
     assert actual.shape == (4,)
-    assert_allclose(actual, expected, rtol=1e-9)
+    # Single precision is in PyMC's log of the normal distribution function, too.
+    rtol = 1e-8 if made.name in ("exgaussian", "skew_normal") else 1e-9
+    assert_allclose(actual, expected, rtol=rtol)
 
 
 @cases
