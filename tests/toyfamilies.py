@@ -244,6 +244,13 @@ CASES = (
         _REAL,
         {"sigma": "Exponential", "tau": "Exponential"},
     ),
+    Case(
+        "skew_normal",
+        {"sigma": 1.3, "alpha": 3.0},
+        _REAL,
+        {"sigma": "Exponential", "alpha": "Normal(mu=0, sigma=4)"},
+        residual=True,
+    ),
     Case("beta", {"phi": 3.5}, (0.01, 0.7, 0.4, 0.98), {"phi": "HalfStudentT(nu=3, sigma=20)"}),
 )
 
@@ -261,6 +268,10 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
         case "exgaussian":
             law = stats.exponnorm(p["tau"] / p["sigma"], eta - p["tau"], p["sigma"])
             return law.logpdf(y)
+        case "skew_normal":
+            shift = np.sqrt(2 / np.pi * p["alpha"] ** 2 / (1 + p["alpha"] ** 2))
+            scale = p["sigma"] / np.sqrt(1 - shift**2)
+            return stats.skewnorm(p["alpha"], eta - shift * scale, scale).logpdf(y)
         case "beta":
             mean = special.expit(eta)
             return stats.beta(mean * p["phi"], (1 - mean) * p["phi"]).logpdf(y)
@@ -286,7 +297,7 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
 
 def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
-    if case.family in ("gaussian", "student", "bounded_student", "exgaussian"):
+    if case.family in ("gaussian", "student", "bounded_student", "exgaussian", "skew_normal"):
         return eta
     if case.family == "lognormal":
         return np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
@@ -317,6 +328,11 @@ def labels_of(case: Case) -> list[str]:
         for name, value in case.auxiliary.items()
         for k in range(np.size(value))
     ]
+
+
+def labels_beside_the_residual(case: Case) -> list[str]:
+    """Of those that are not among the variance components."""
+    return [label for label in labels_of(case) if not case.residual or label != "sigma"]
 
 
 def a_fit(case: Case, data: pd.DataFrame | None = None) -> bm.MixedFit:

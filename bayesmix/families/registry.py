@@ -20,6 +20,7 @@ from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.poisson import POISSON
+from bayesmix.families.skew_normal import SKEW_NORMAL
 from bayesmix.families.student import STUDENT
 from bayesmix.families.weibull import WEIBULL
 
@@ -27,7 +28,7 @@ __all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
-    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)

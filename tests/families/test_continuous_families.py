@@ -30,6 +30,7 @@ TRUTHS = {
     "weibull": {"shape": 1.7},
     "beta": {"phi": 8.0},
     "exgaussian": {"sigma": 0.6, "tau": 1.2},
+    "skew_normal": {"sigma": 1.3, "alpha": 3.0},
 }
 # Default priors of data whose response has an sd, or one of its logarithm, of 2.
 PRIORS = {
@@ -39,6 +40,7 @@ PRIORS = {
     "weibull": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "beta": {"phi": "HalfStudentT(nu=3, sigma=20)"},
     "exgaussian": dict.fromkeys(("sigma", "tau"), "Exponential(scale=2)"),
+    "skew_normal": {"sigma": "Exponential(scale=2)", "alpha": "Normal(mu=0, sigma=4)"},
 }
 # From real numbers to responses.
 INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp) | {"beta": special.expit}
@@ -313,3 +315,26 @@ class TestExgaussian:
         y = np.array([0.5, 4.0, 300.0])
         found = self.FAMILY.log_density(y, 2.0, {"sigma": 1e-9, "tau": 2.0})
         assert_allclose(found, stats.expon(0, 2.0).logpdf(y), rtol=1e-12)
+
+
+class TestSkewNormal:
+    FAMILY = get_family("skew_normal")
+
+    @pytest.mark.parametrize("alpha", [-30.0, -1.0, 0.0, 2.0, 1e3])
+    @pytest.mark.parametrize("y", [-4.0, 0.9, 1.5, 12.0])
+    def test_tails(self, alpha, y):
+        shift = np.sqrt(2 / np.pi) * alpha / np.sqrt(1 + alpha**2)
+        scale = 0.7 / np.sqrt(1 - shift**2)
+        z = (y - 1.0) / scale + shift
+        expected = stats.norm.logpdf(z) + special.log_ndtr(alpha * z) + np.log(2 / scale)
+        found = self.FAMILY.log_density(y, 1.0, {"sigma": 0.7, "alpha": alpha})
+        assert_allclose(found, expected, rtol=1e-10)
+
+    def test_mean_and_sd_are_those_of_the_response(self):
+        draws = self.FAMILY.draw(np.random.default_rng(1), np.ones(200_000), TRUTHS["skew_normal"])
+        assert draws.mean() == pytest.approx(1, abs=0.015)
+        assert draws.std() == pytest.approx(1.3, rel=0.01)
+
+    def test_is_normal_without_a_slant(self):
+        found = self.FAMILY.log_density([-3.0, 4.0], 0.4, {"sigma": 0.7, "alpha": 0.0})
+        assert_allclose(found, stats.norm(0.4, 0.7).logpdf([-3.0, 4.0]), rtol=1e-12)

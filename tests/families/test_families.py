@@ -68,6 +68,9 @@ CASES = [
     Case("gamma", "log", _POSITIVE, {"shape": 2.7}, None),
     Case("weibull", "log", _POSITIVE, {"shape": 1.7}, None),
     Case("exgaussian", "identity", (-1.0, 0.5, 2.0, 9.0), {"sigma": 0.6, "tau": 1.2}, None),
+    Case(
+        "skew_normal", "identity", (-1.0, 0.5, 2.0, 7.0), {"sigma": 1.3, "alpha": 3.0}, None, True
+    ),
     # With so many that few shares round to 1.
     Case("beta", "logit", _SHARES, {"phi": 3.5}, None),
     Case("beta", "probit", _SHARES, {"phi": 60.0}, None),

@@ -46,6 +46,7 @@ from toyfamilies import (
     eta_of,
     expected_log_density,
     expected_mean,
+    labels_beside_the_residual,
     labels_of,
 )
 
@@ -247,7 +248,8 @@ class TestPipeline:
 
     @with_auxiliary
     def test_draws_out_of_their_support_do_not_come_back(self, case, tmp_path):
-        name = list(case.auxiliary)[-1]
+        supports = {parameter.name: parameter.support for parameter in case.made.parameters[1:]}
+        name = [one for one in supports if supports[one] != REAL][-1]
         fit = a_fit(case)
         posterior = fit.posterior.assign({name: -fit.posterior[name]})
         fit_of(fit.spec, posterior).save(tmp_path / "fit")
@@ -275,7 +277,7 @@ class TestPipeline:
     def test_the_summary_shows_each_parameter(self, case):
         fit = a_fit(case)
         table = family_parameters(fit)
-        assert list(table["parameter"]) == ([] if case.residual else labels_of(case))
+        assert list(table["parameter"]) == labels_beside_the_residual(case)
         assert ("Family Parameters" in str(fit.summary())) == (len(table) > 0)
         assert ("Family Parameters" in str(fit.summary(ci=False))) == (len(table) > 0)
         for label, value in table.set_index("parameter")["value"].items():
@@ -488,7 +490,7 @@ class TestFigures:
         fit = a_fit(case)
         axes = np.atleast_1d(fit.plot_varcorr())
         labels = [one.get_xlabel() for one in axes]
-        named = ["Residual sd\nof y"] if case.residual else labels_of(case)
+        named = [*["Residual sd\nof y"] * case.residual, *labels_beside_the_residual(case)]
         assert labels[len(labels) - len(named) :] == named
         by_label = dict(zip(labels, axes, strict=True))
         if "psi" in by_label:
