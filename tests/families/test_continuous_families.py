@@ -338,3 +338,38 @@ class TestSkewNormal:
     def test_is_normal_without_a_slant(self):
         found = self.FAMILY.log_density([-3.0, 4.0], 0.4, {"sigma": 0.7, "alpha": 0.0})
         assert_allclose(found, stats.norm(0.4, 0.7).logpdf([-3.0, 4.0]), rtol=1e-12)
+
+
+# Of glmmTMB 1.1.5, on sleepstudy with share = Reaction / 500:
+# glmmTMB(Reaction ~ Days + (Days | Subject), sleepstudy, family = Gamma("log")), ... beta_family(),
+# t_family(), and of log(Reaction) by maximum likelihood. Population effects with their standard
+# errors, sds, and the parameter of the family; that of gamma is 1 / sigma(model)^2.
+GLMMTMB = {
+    "gamma": ((5.53252, 0.02628), (0.03385, 0.00463), (0.10086, 0.01751), 0.08085279**-2),
+    "beta": ((-0.00732, 0.05216), (0.09513, 0.01501), (0.17382, 0.05784), 75.23564),
+    "student": ((251.09718, 7.14942), (10.73383, 1.57906), (28.47688, 6.33877), 14.494478),
+    "lognormal": ((5.53006, 0.02625), (0.03367, 0.00462), (0.10062, 0.01745), 0.08116221),
+}
+
+
+@pytest.mark.parametrize("family", GLMMTMB)
+def test_estimates_are_near_those_of_glmmtmb(family):
+    data = bm.load_dataset("sleepstudy")
+    data["share"] = data["Reaction"] / 500
+    response = "share" if family == "beta" else "Reaction"
+    fit = bm.fit(
+        f"{response} ~ Days + (Days | Subject)",
+        data,
+        family=family,
+        method="whitened",
+        random_seed=1,
+        progressbar=False,
+    )
+    *population, sds, parameter = GLMMTMB[family]
+    for value, (expected, se) in zip(fit.fixef()["value"], population, strict=True):
+        assert abs(value - expected) < 0.3 * se
+    draws = parameter_draws(fit.design, fit.family, fit.posterior)
+    labels = ["sd:Subject:Intercept", "sd:Subject:Days", next(iter(PRIORS[family]))]
+    for label, expected in zip(labels, [*sds, parameter], strict=True):
+        low, high = np.quantile(draws[label], [0.1, 0.9])
+        assert low < expected < high
