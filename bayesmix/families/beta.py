@@ -39,6 +39,8 @@ __all__ = ["BETA"]
 
 # Logarithms of shapes that are 0 in double precision and whose products with 0 are 0.
 _SMALLEST_LOG = -1e300
+# From here on its series is better than differences.
+_LARGE = 1000.0
 _SMALLEST, _LARGEST = np.finfo(float).tiny, 1 - np.finfo(float).epsneg
 
 
@@ -55,8 +57,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 
 def _log_power_over_gamma(x: Any, log_x: Any) -> Any:
     """Compute it with a logarithm that is finite where x rounds to 0."""
-    near_zero = x * log_x - x - gammaln(1 + x) + log_x
-    return np.where(np.less(x, 1e-3), near_zero, log_power_over_gamma(np.maximum(x, 1e-3)))
+    below = x * log_x - x - gammaln(1 + x) + log_x
+    if np.max(x, initial=0.0) < _LARGE:
+        return below
+    return np.where(np.less(x, _LARGE), below, log_power_over_gamma(np.maximum(x, _LARGE)))
 
 
 def _shapes(p: Values) -> tuple[Any, Any]:

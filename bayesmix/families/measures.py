@@ -60,5 +60,5 @@ def _instead_of_shares(name: str, y: FloatArray) -> str:
     )
 
 
-POSITIVE_NUMBERS = ResponseKind(_check_positive)
-SHARES = ResponseKind(_check_shares)
+POSITIVE_NUMBERS = ResponseKind(_check_positive, lower=0.0)
+SHARES = ResponseKind(_check_shares, lower=0.0, upper=1.0)

@@ -45,9 +45,10 @@ def _log_constant(sigma: Any, nu: Any) -> Any:
 def _density(y: Any, p: Values, rows: Rows) -> Any:
     sigma, nu = (np.asarray(p[name].value, dtype=np.float64) for name in ("sigma", "nu"))
     distance = np.abs(y - p["mu"].value) / (sigma * np.sqrt(nu))
-    near = np.minimum(distance, _LARGEST)
-    far = np.log(np.maximum(distance / _LARGEST, 1.0))
-    return _log_constant(sigma, nu) - (nu + 1) * (0.5 * np.log1p(near**2) + far)
+    logs = 0.5 * np.log1p(np.minimum(distance, _LARGEST) ** 2)
+    if np.max(distance, initial=0.0) > _LARGEST:
+        logs += np.log(np.maximum(distance / _LARGEST, 1.0))
+    return _log_constant(sigma, nu) - (nu + 1) * logs
 
 
 def _mean(p: Values, rows: Rows) -> Any:
