@@ -21,6 +21,8 @@ from bayesmix.families.stirling import (
 )
 from bayesmix.families.values import Rows
 from bayesmix.posterior.parameters import parameter_draws
+from posteriors import fit_of
+from toyfamilies import CASES, a_fit
 
 # Truths of the fits, by family: parameters beside the mean.
 TRUTHS = {
@@ -373,3 +375,22 @@ def test_estimates_are_near_those_of_glmmtmb(family):
     for label, expected in zip(labels, [*sds, parameter], strict=True):
         low, high = np.quantile(draws[label], [0.1, 0.9])
         assert low < expected < high
+
+
+@pytest.mark.parametrize("family", ["student", "gamma", "beta"])
+def test_replications_are_drawn_where_the_data_are(family, without_a_screen):
+    """However far draws of a long tail are out, and not beyond what a response may be."""
+    case = next(case for case in CASES if case.family == family)
+    fit = a_fit(case)
+    draws = fit.posterior[list(case.auxiliary)[-1]]
+    far = fit_of(fit.spec, fit.posterior.assign({draws.name: 0.3 + 0 * draws}))
+    axes = far.plot_ppc(random_seed=1)
+    y, kind = fit.design.y, fit.family.response
+    *replications, data = axes.lines
+    assert len(replications) == 50
+    assert kind.lower <= data.get_xdata().min()
+    room = np.ptp(y)
+    for line in replications:
+        x = line.get_xdata()
+        assert max(kind.lower, y.min() - 2 * room) <= x.min()
+        assert x.max() <= min(kind.upper, y.max() + 2 * room)
