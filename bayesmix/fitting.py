@@ -142,10 +142,11 @@ def prepare(
         One row per observation; never changed. pandas', or any other frame that narwhals reads:
         polars' (a LazyFrame is collected once, with the used columns), pyarrow's, Dask's, DuckDB's.
     family : str or Family
-        ``"gaussian"``, ``"bernoulli"``, ``"binomial"`` or ``"poisson"``, or one with another link
-        from `bayesmix.get_family`. A response of two levels is bernoulli: text, in the order of the
-        alphabet, a Categorical, in its own, or booleans; the second level is the success, as the
-        summary says. ``binomial`` takes it as one trial.
+        ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ... (an unknown name is
+        answered with all), or one with another link from `bayesmix.get_family`. A response of two
+        levels is bernoulli: text, in the order of the alphabet, a Categorical, in its own, or
+        booleans; the second level is the success, as the summary says. ``binomial`` takes it as
+        one trial.
     priors : mapping, optional
         Path to prior, such as ``{"sd:Subject": Prior("HalfNormal", sigma=50)}``. Paths cascade:
         ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``.

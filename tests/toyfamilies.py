@@ -37,7 +37,7 @@ def _student_log_density(y: Any, p: Values, rows: Rows) -> Any:
 
 
 STUDENT = Family(
-    name="student",
+    name="bounded_student",
     parameters=(
         Parameter("mu", REAL),
         Parameter(
@@ -213,10 +213,16 @@ class Case:
 
 
 _COUNTS, _REAL = (0.0, 1.0, 3.0, 0.0), (-3.0, 0.1, 2.0, 1.4)
+_POSITIVE = (0.05, 0.9, 2.0, 9.0)
 CASES = (
     Case("gaussian", {"sigma": 1.3}, _REAL, {"sigma": "Exponential"}, residual=True),
     Case("poisson", {}, _COUNTS, {}),
-    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "TruncatedN"}),
+    Case(
+        "bounded_student",
+        {"sigma": 1.3, "nu": 4.5},
+        _REAL,
+        {"sigma": "Exponential", "nu": "TruncatedN"},
+    ),
     Case("inflated", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
     Case("dispersed", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
     Case(
@@ -233,6 +239,24 @@ CASES = (
     Case("zero_inflated_negbinomial", {"shape": 1.7, "zi": 0.3}, _COUNTS, {"zi": "Beta"}),
     Case("hurdle_poisson", {"hu": 0.3}, _COUNTS, {"hu": "Beta(alpha=1, beta=1)"}),
     Case("hurdle_negbinomial", {"shape": 1.7, "hu": 0.3}, _COUNTS, {"hu": "Beta"}),
+    Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "Gamma"}),
+    Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
+    Case("gamma", {"shape": 2.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
+    Case("weibull", {"shape": 1.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
+    Case(
+        "exgaussian",
+        {"sigma": 0.6, "tau": 1.2},
+        _REAL,
+        {"sigma": "Exponential", "tau": "Exponential"},
+    ),
+    Case(
+        "skew_normal",
+        {"sigma": 1.3, "alpha": 3.0},
+        _REAL,
+        {"sigma": "Exponential", "alpha": "Normal(mu=0, sigma=4)"},
+        residual=True,
+    ),
+    Case("beta", {"phi": 3.5}, (0.01, 0.7, 0.4, 0.98), {"phi": "HalfStudentT(nu=3, sigma=20)"}),
 )
 
 
@@ -255,8 +279,25 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
     match case.family:
         case "gaussian":
             return stats.norm(eta, p["sigma"]).logpdf(y)
-        case "student":
+        case "student" | "bounded_student":
             return stats.t(p["nu"], eta, p["sigma"]).logpdf(y)
+        case "gamma":
+            return stats.gamma(p["shape"], scale=np.exp(eta) / p["shape"]).logpdf(y)
+        case "exgaussian":
+            law = stats.exponnorm(p["tau"] / p["sigma"], eta - p["tau"], p["sigma"])
+            return law.logpdf(y)
+        case "skew_normal":
+            shift = np.sqrt(2 / np.pi * p["alpha"] ** 2 / (1 + p["alpha"] ** 2))
+            scale = p["sigma"] / np.sqrt(1 - shift**2)
+            return stats.skewnorm(p["alpha"], eta - shift * scale, scale).logpdf(y)
+        case "beta":
+            mean = special.expit(eta)
+            return stats.beta(mean * p["phi"], (1 - mean) * p["phi"]).logpdf(y)
+        case "weibull":
+            scale = np.exp(eta) / special.gamma(1 + 1 / p["shape"])
+            return stats.weibull_min(p["shape"], scale=scale).logpdf(y)
+        case "lognormal":
+            return stats.lognorm(p["sigma"], scale=np.exp(eta)).logpdf(y)
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
         case "inflated":
@@ -276,12 +317,16 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
 
 def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
-    if case.family in ("gaussian", "student"):
+    if case.family in ("gaussian", "student", "bounded_student", "exgaussian", "skew_normal"):
         return eta
+    if case.family == "lognormal":
+        return np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
     if case.family == "cumulative":
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)
+    if case.family == "beta":
+        return special.expit(eta)
     if case.family == "geometric":
         return np.exp(-eta)
     p, mean = case.auxiliary, np.exp(eta)
@@ -306,6 +351,11 @@ def labels_of(case: Case) -> list[str]:
         for name, value in case.auxiliary.items()
         for k in range(np.size(value))
     ]
+
+
+def labels_beside_the_residual(case: Case) -> list[str]:
+    """Of those that are not among the variance components."""
+    return [label for label in labels_of(case) if not case.residual or label != "sigma"]
 
 
 def a_fit(case: Case, data: pd.DataFrame | None = None) -> bm.MixedFit:

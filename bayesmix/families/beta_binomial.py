@@ -30,7 +30,7 @@ from bayesmix.families.rising import log_rising, rising, rising_curvature, risin
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
-from bayesmix.families.trials import sides_of
+from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["BETA_BINOMIAL"]
@@ -89,7 +89,7 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     """Differentiate; what the link bends is left out of the information, which it is on average."""
     log_phi = p["phi"].log
     score = information = np.zeros(())
-    for counts, side in zip((y, rows.trials - y), sides_of(p["mu"]), strict=True):
+    for counts, side in zip((y, rows.trials - y), SIDES[p["mu"].link.name], strict=True):
         log, slope = side(p["mu"].eta)
         some = np.asarray(counts, dtype=np.float64) > 0
         at_least_one = np.maximum(counts, 1.0)
@@ -107,7 +107,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     log_ways, effective = rising(trials[:, np.newaxis].astype(np.float64), log_phi)
     total, by_phi = -(times @ log_ways), -(times @ effective)
     score = np.zeros_like(eta)
-    for counts, side in zip((y, rows.trials - y), sides_of(p["mu"]), strict=True):
+    for counts, side in zip((y, rows.trials - y), SIDES[p["mu"].link.name], strict=True):
         some = np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]
         log, slope = side(eta[some])
         total += counts[some] @ log

@@ -60,6 +60,9 @@ class Family:
     of_mean : callable, optional
         Mean response -> the first parameter, where this is not the mean itself: so the default
         prior finds where the intercept is.
+    response_link : str
+        The link that takes the response to where the first parameter is: ``"log"`` for the mean
+        of its logarithm.
     residual : str, optional
         The parameter that is the sd of a residual on the scale of the response.
     weights : bool
@@ -87,6 +90,7 @@ class Family:
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
     of_mean: Callable[[Any], Any] | None = None
+    response_link: str = "identity"
     residual: str | None = None
     weights: bool = False
     link: str = ""
@@ -140,7 +144,13 @@ class Family:
     @property
     def on_response_scale(self) -> bool:
         """Whether the linear predictor has the unit of the response (identity link)."""
-        return self.link == "identity"
+        return self.link == self.response_link == "identity"
+
+    def on_predictor_scale(self, y: npt.ArrayLike) -> FloatArray | None:
+        """Take responses to where linear predictors are; None where they have no place there."""
+        if self.link != "identity":
+            return None
+        return np.array(LINKS[self.response_link].function(np.asarray(y, dtype=np.float64)))
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of a name."""

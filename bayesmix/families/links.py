@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, log_expit, log_ndtr, logit, ndtr, ndtri
+from scipy.special import expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
 from bayesmix.families.tails import cauchy, gumbel, log_cauchy, log_gumbel
 
@@ -32,6 +32,8 @@ class Functions:
         Distribution function of Gumbel's law of minima, 1 - exp(-exp(eta)), and its logarithm.
     cauchy, log_cauchy : callable
         Distribution function of Cauchy's law and its logarithm.
+    gammaln : callable
+        Logarithm of the gamma function.
     """
 
     exp: Callable[[Any], Any]
@@ -44,6 +46,7 @@ class Functions:
     log_gumbel: Callable[[Any], Any]
     cauchy: Callable[[Any], Any]
     log_cauchy: Callable[[Any], Any]
+    gammaln: Callable[[Any], Any]
 
 
 def _exp(eta: Any) -> Any:
@@ -67,6 +70,7 @@ ARRAYS = Functions(
     log_gumbel=log_gumbel,
     cauchy=cauchy,
     log_cauchy=log_cauchy,
+    gammaln=gammaln,
 )
 
 

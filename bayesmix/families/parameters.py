@@ -17,7 +17,8 @@ class Sizes:
     Attributes
     ----------
     scale : float
-        Sd of the response where the link is the identity, 1 otherwise.
+        Sd of the response where the link is the identity (of `Family.response_link` of it), 1
+        otherwise.
     residual : float
         The same, of a row of weight one.
     categories : int

@@ -12,14 +12,21 @@ from typing import Any
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.families.bernoulli import BERNOULLI
+from bayesmix.families.beta import BETA
 from bayesmix.families.beta_binomial import BETA_BINOMIAL
 from bayesmix.families.binomial import BINOMIAL
+from bayesmix.families.exgaussian import EXGAUSSIAN
 from bayesmix.families.family import ENTRIES, Family
+from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.hurdle_negbinomial import HURDLE_NEGBINOMIAL
 from bayesmix.families.hurdle_poisson import HURDLE_POISSON
+from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
+from bayesmix.families.skew_normal import SKEW_NORMAL
+from bayesmix.families.student import STUDENT
+from bayesmix.families.weibull import WEIBULL
 from bayesmix.families.zero_inflated_negbinomial import ZERO_INFLATED_NEGBINOMIAL
 from bayesmix.families.zero_inflated_poisson import ZERO_INFLATED_POISSON
 
@@ -29,6 +36,7 @@ _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
     *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -42,6 +50,7 @@ _SYNONYMS = MappingProxyType(
     | {"zeroinflatednegativebinomial": "zero_inflated_negbinomial"}
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
     | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
+    | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
 

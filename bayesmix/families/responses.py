@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,12 +48,16 @@ class ResponseKind:
         Whether a trial either succeeds or fails, so that a response of two levels has a meaning.
     has_trials : bool
         Whether each row has a number of trials.
+    lower, upper : float
+        Where densities of it end.
     """
 
     check: Check
     is_discrete: bool = False
     is_binary: bool = False
     has_trials: bool = False
+    lower: float = -math.inf
+    upper: float = math.inf
 
     def check_numbers(
         self,
@@ -254,6 +259,6 @@ def _check_response_of_counts(
 
 
 REAL_NUMBERS = ResponseKind(_check_real)
-COUNTS = ResponseKind(_check_response_of_counts, is_discrete=True)
-BINARY = ResponseKind(_check_binary, is_discrete=True, is_binary=True)
-TRIALS = ResponseKind(_check_trials, is_discrete=True, is_binary=True, has_trials=True)
+COUNTS = ResponseKind(_check_response_of_counts, is_discrete=True, lower=0.0)
+BINARY = ResponseKind(_check_binary, is_discrete=True, lower=0.0, is_binary=True)
+TRIALS = ResponseKind(_check_trials, is_discrete=True, lower=0.0, is_binary=True, has_trials=True)

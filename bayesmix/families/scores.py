@@ -13,7 +13,9 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.slopes import Slope, difference
 from bayesmix.families.values import Rows, Values
 
-__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes"]
+__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes", "short_blocks"]
+
+_ENTRIES = 8192
 
 type Density = Callable[[Any, Values, Rows], Any]
 
@@ -34,6 +36,12 @@ class Scores(NamedTuple):
     total: FloatArray
     score: FloatArray
     auxiliary: Mapping[str, FloatArray]
+
+
+def short_blocks(n: int, chains: int) -> list[slice]:
+    """Cut n rows into blocks whose temporary arrays (rows, chains) stay in a cache."""
+    size = max(1, _ENTRIES // chains)
+    return [slice(start, start + size) for start in range(0, n, size)]
 
 
 def chains_first(auxiliary: Mapping[str, Any]) -> dict[str, FloatArray]:

@@ -18,7 +18,7 @@ _STEP = 2e-3
 
 
 class Slope(NamedTuple):
-    """First derivative of a log density (score), and minus its second (information)."""
+    """First derivative of a log density (score), and minus its second, or the mean of that."""
 
     score: FloatArray
     information: FloatArray

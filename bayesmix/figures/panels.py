@@ -226,7 +226,8 @@ def scale_of(fit: Fitted) -> str:
     """Name the scale of the linear predictor."""
     family = fit.spec.family
     response = fit.design.response
-    return response if family.on_response_scale else f"{family.link} of {response}"
+    link = family.response_link if family.link == "identity" else family.link
+    return response if family.on_response_scale else f"{link} of {response}"
 
 
 def axis_label(fit: Fitted, effect: str) -> str:

@@ -26,11 +26,15 @@ from bayesmix.predictions.predict import predict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmix.families.responses import ResponseKind
+
 __all__ = ["plot_ppc"]
 
 
 # Values of a discrete response up to which each has its own bar.
 MOST_BARS = 40
+# Ranges of the data beyond the smallest and the largest within which replications are drawn.
+_BEYOND = 0.5
 
 
 def plot_ppc(
@@ -85,7 +89,7 @@ def plot_ppc(
     if fit.spec.family.discrete and highest < MOST_BARS:
         _draw_counts(axes, y, replicated, np.arange(int(highest) + 1))
     else:
-        _draw_densities(axes, y, replicated, 0.0 if fit.spec.family.discrete else -np.inf)
+        _draw_densities(axes, y, replicated, fit.family.response)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(fit.design.response)
     clean(axes)
@@ -107,11 +111,17 @@ def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntA
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _draw_densities(axes: Axes, y: FloatArray, replicated: FloatArray, lower: float) -> None:
+def _draw_densities(axes: Axes, y: FloatArray, replicated: FloatArray, kind: ResponseKind) -> None:
+    # Draws of a long tail would leave the data a line at the edge.
+    beyond = _BEYOND * float(np.ptp(y))
+    low, high = max(kind.lower, y.min() - beyond), min(kind.upper, y.max() + beyond)
     for number, row in enumerate(replicated):
+        shown = row[(low <= row) & (row <= high)]
+        x, height = density(shown, kind.lower, kind.upper)
         label = "_" if number else count(len(replicated), "replication")
-        axes.plot(*density(row, lower), color=SKY, lw=0.8, alpha=0.6, label=label)
-    axes.plot(*density(y, lower), color="black", lw=2, label="data")
+        share = len(shown) / len(row)
+        axes.plot(x, share * height, color=SKY, lw=0.8, alpha=0.6, label=label)
+    axes.plot(*density(y, kind.lower, kind.upper), color="black", lw=2, label="data")
     axes.set_ylabel("Density")
 
 

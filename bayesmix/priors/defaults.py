@@ -119,8 +119,9 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     with np.errstate(over="ignore"):  # what is too large is named by `check_sizes`
         location = _location(design, family)
     scale = 1.0
-    if family.on_response_scale:
-        scale = sd(design.y)
+    y = family.on_predictor_scale(design.y)
+    if y is not None:
+        scale = sd(y)
         if scale == 0:
             raise BayesmixError(
                 "The sd of the response is 0, so the default priors have no scale. "
@@ -208,8 +209,9 @@ def _location(design: Design, family: Family) -> float:
     y, offset = design.y, design.offset
     if family.of_mean is not None:
         return _at_mean(design, family)
-    if family.on_response_scale:
-        return mean(y, design.weights) - (0.0 if offset is None else mean(offset))
+    placed = family.on_predictor_scale(y)
+    if placed is not None:
+        return mean(placed, design.weights) - (0.0 if offset is None else mean(offset))
     total = float(np.sum(y))
     if family.link == "log":
         # Offsets of a rate are exposures: the events over the sum of these. Without any event the

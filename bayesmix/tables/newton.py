@@ -81,7 +81,8 @@ class Likelihood(NamedTuple):
             return np.asarray(link.near(self._share()))
         if support == POSITIVE:
             return np.asarray(link.near(self.y + 0.5))
-        return self.y if self.family.on_response_scale else known
+        placed = self.family.on_predictor_scale(self.y)
+        return known if placed is None else placed
 
     def _share(self) -> FloatArray:
         trials = 1.0 if self.trials is None else self.trials

@@ -46,6 +46,7 @@ from toyfamilies import (
     eta_of,
     expected_log_density,
     expected_mean,
+    labels_beside_the_residual,
     labels_of,
 )
 
@@ -184,7 +185,8 @@ class TestPipeline:
             assert table[name].startswith(prior)
         if "sigma" in case.priors:
             scale = spec.priors.auxiliary["sigma"].parameters["scale"]
-            assert scale == pytest.approx(data["y"].std())
+            placed = case.made.on_predictor_scale(data["y"])
+            assert scale == pytest.approx(placed.std(ddof=1))
         assert list(spec.priors.auxiliary) == list(case.auxiliary)
 
     @cases
@@ -239,14 +241,15 @@ class TestPipeline:
 
     def test_a_family_without_a_name_is_not_saved(self, tmp_path, monkeypatch):
         fit = a_fit(CASES[2])
-        monkeypatch.delitem(ENTRIES, "student")
-        with pytest.raises(BayesmixError, match="'student' is none of those that have one: gauss"):
+        monkeypatch.delitem(ENTRIES, "bounded_student")
+        with pytest.raises(BayesmixError, match="'bounded_student' is none of those that have"):
             fit.save(tmp_path / "fit")
         assert not (tmp_path / "fit").exists()
 
     @with_auxiliary
     def test_draws_out_of_their_support_do_not_come_back(self, case, tmp_path):
-        name = list(case.auxiliary)[-1]
+        supports = {parameter.name: parameter.support for parameter in case.made.parameters[1:]}
+        name = [one for one in supports if supports[one] != REAL][-1]
         fit = a_fit(case)
         posterior = fit.posterior.assign({name: -fit.posterior[name]})
         fit_of(fit.spec, posterior).save(tmp_path / "fit")
@@ -274,7 +277,7 @@ class TestPipeline:
     def test_the_summary_shows_each_parameter(self, case):
         fit = a_fit(case)
         table = family_parameters(fit)
-        assert list(table["parameter"]) == ([] if case.residual else labels_of(case))
+        assert list(table["parameter"]) == labels_beside_the_residual(case)
         assert ("Family Parameters" in str(fit.summary())) == (len(table) > 0)
         assert ("Family Parameters" in str(fit.summary(ci=False))) == (len(table) > 0)
         for label, value in table.set_index("parameter")["value"].items():
@@ -448,7 +451,7 @@ class TestSimulation:
         ("case", "changes", "message"),
         [
             (2, {"nu": 0.5}, "nu is 0.5. It is a number above 1."),
-            (2, {"nu": None}, "The student family needs its parameter nu. Give nu="),
+            (2, {"nu": None}, "The bounded_student family needs its parameter nu. Give nu="),
             (2, {"nuu": 3.0}, "has no argument 'nuu'.*sigma, nu.*Did you mean 'nu'"),
             (3, {"psi": 1.5}, "psi is 1.5. It is a number between 0 and 1"),
             (3, {"sigma": 1.0}, "The inflated family has no residual sd"),
@@ -487,7 +490,7 @@ class TestFigures:
         fit = a_fit(case)
         axes = np.atleast_1d(fit.plot_varcorr())
         labels = [one.get_xlabel() for one in axes]
-        named = ["Residual sd\nof y"] if case.residual else labels_of(case)
+        named = [*["Residual sd\nof y"] * case.residual, *labels_beside_the_residual(case)]
         assert labels[len(labels) - len(named) :] == named
         by_label = dict(zip(labels, axes, strict=True))
         if "psi" in by_label:

@@ -41,6 +41,7 @@ def tensor_functions() -> Functions:
         log_gumbel=_log_gumbel,
         cauchy=_cauchy,
         log_cauchy=_log_cauchy,
+        gammaln=pt.gammaln,
     )
 
 

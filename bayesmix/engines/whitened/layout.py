@@ -11,6 +11,7 @@ from scipy import sparse
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.engines.whitened.coordinates import Coordinates, coordinates_of
+from bayesmix.families.links import LINKS
 from bayesmix.families.scores import chains_first
 from bayesmix.families.values import Rows
 from bayesmix.model.centring import centred_design
@@ -127,7 +128,12 @@ class Layout:
         family = self.spec.family
         inside = self.coordinates.values(np.zeros((self.coordinates.size, 1)))
         anywhere = self.auxiliary(inside)
-        eta = np.zeros((self.n_rows, 1))
+        # Far from the responses the constant would be a difference of large numbers.
+        with np.errstate(all="ignore"):
+            placed = family.on_predictor_scale(self.y)
+            place = LINKS[family.link].near(self.y.mean()) if placed is None else placed.mean()
+        near = float(place)
+        eta = np.full((self.n_rows, 1), near if np.isfinite(near) else 0.0)
         p = family.values(eta.T, chains_first(anywhere))
         density = float(np.sum(family.density(self.y, p, self.rows)))
         return density - float(family.scores(self.y, eta, anywhere, self.rows).total[0])

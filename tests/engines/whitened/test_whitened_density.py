@@ -26,6 +26,7 @@ def counts() -> pd.DataFrame:
     data["count"] = rng.poisson(3, len(data))
     data["n"] = rng.integers(3, 8, len(data))
     data["s"] = np.minimum(data["count"], data["n"])
+    data["positive"], data["share"] = rng.gamma(2.0, size=len(data)), rng.uniform(size=len(data))
     return data
 
 
@@ -60,6 +61,15 @@ SPECS |= {
     f"{family}({link}), crossed": (f"{response} ~ x + (x | g) + (1 | h)", family, link, {})
     for family, (response, links) in RESPONSES.items()
     for link in links[1:]
+}
+SPECS |= {
+    f"{family}, two effects": (f"{response} ~ x + (x | g)", family, None, {})
+    for response, families in {
+        "y": ("student", "exgaussian", "skew_normal"),
+        "positive": ("lognormal", "gamma", "weibull"),
+        "share": ("beta",),
+    }.items()
+    for family in families
 }
 SPECS["other priors"] = (
     "yes ~ x + z + v + (x | g)",
