@@ -44,7 +44,8 @@ def effects_of_the_same_columns(
             continue
         gone = _superfluous(draft, i, made)
         # Parts of a categorical effect are made of others wherever combinations are missing.
-        if not made.keys() <= {k for one in gone for k in one.columns}:
+        left_out = {k for one in gone for k in one.columns}
+        if not all(left_out & {k, *others} for k, others in made.items()):
             continue
         facts = [_fact(term, k, others) for k, others in made.items()]
         message = (
