@@ -48,9 +48,12 @@ def effects_of_the_same_columns(
         if not all(left_out & {k, *others} for k, others in made.items()):
             continue
         facts = [_fact(term, k, others) for k, others in made.items()]
+        # Whole ones: `listed` would cut them in the middle.
+        more = [f"... ({len(facts) - _FEW} more)"] if len(facts) > _FEW else []
+        said = ", ".join(facts[:_FEW] + more)
         message = (
-            f"Of the effects that vary by '{term.factor}', {listed(facts, _FEW)}, so that the data "
-            f"cannot tell {'it' if len(facts) == 1 else 'them'} from the other effects and only "
+            f"Of the effects that vary by '{term.factor}', {said}, so that the data cannot tell "
+            f"{'it' if len(facts) == 1 else 'them'} from the other effects and only "
             "the priors do. "
         )
         changed = draft.without(i, term.variables, [one.term for one in gone], candidates)
