@@ -107,6 +107,8 @@ def _check_attributes(tree: xr.DataTree) -> None:
     require(checked(attrs.get("method"), str, "the method") in ENGINE_WORDS, "the method")
     seconds = checked(attrs.get("seconds"), float, "the seconds")
     require(seconds >= 0, "the seconds")
+    for name in ("r_hat", "ess"):  # NaN where there is nothing to judge
+        require(isinstance(attrs.get(name, np.nan), float), f"the attribute {name}")
     try:
         messages = json.loads(checked(attrs.get("messages"), str, "the messages"))
     except (ValueError, RecursionError) as error:
