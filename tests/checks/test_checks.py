@@ -480,6 +480,8 @@ def all_notes(formula: str) -> tuple[list[str], list[tuple[str, list[str]]]]:
         bm.prepare(formula, FRAME)
     found = []
     texts = [str(warning.message) for warning in caught]
+    # Columns of a bar that others leave nothing have tests of their own: zeros hide them.
+    texts = [text for text in texts if not text.startswith("Of the effects that vary by")]
     for text in texts:
         if re.search(ZERO, text):
             found.append((ZERO, re.findall(r": (y ~ .*?)\.(?: In one |$)", text)))
