@@ -90,10 +90,10 @@ def _dependent(gram: Gram, columns: Sequence[int]) -> dict[int, list[int]]:
 
 
 def _is_far(draft: Draft, term: GroupTerm, shifts: Shifts) -> bool:
-    """Tell whether a zero is far from the data, so that columns may only look alike."""
+    """Tell whether the columns only look alike since a zero is far from the data."""
     moved = [shifts.moved(bar.effects) for bar in bars_of(draft.formula, term.variables)]
     known = [gram for gram in moved if gram is not None]
-    return bool(known)
+    return bool(known) and not any(dependent_columns(gram) for gram in known)
 
 
 def _superfluous(draft: Draft, index: int, made: Mapping[int, Sequence[int]]) -> list[EffectTerm]:
