@@ -13,17 +13,13 @@ from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
 from bayesmix.families.trials import scores_of_trials, slope_of_trials
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["BERNOULLI"]
 
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
     return np.where(y == 1, p["mu"].log, p["mu"].complement.log)
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -48,7 +44,7 @@ BERNOULLI = Family(
     parameters=(Parameter("mu", UNIT, links=("logit", "probit", "cloglog", "cauchit")),),
     response=BINARY,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -24,7 +24,7 @@ from scipy.special import digamma, gammaln
 from bayesmix.families.family import Family
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores, short_blocks
+from bayesmix.families.scores import Scores, short_blocks, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import (
     log_gamma_above_one,
@@ -33,7 +33,7 @@ from bayesmix.families.stirling import (
 )
 from bayesmix.families.supports import POSITIVE, UNIT
 from bayesmix.families.trials import SIDES
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["BETA"]
 
@@ -65,10 +65,6 @@ def _log_power_over_gamma(x: Any, log_x: Any) -> Any:
 
 def _shapes(p: Values) -> tuple[Any, Any]:
     return p["mu"].value * p["phi"].value, p["mu"].complement.value * p["phi"].value
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -111,7 +107,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
             log_gamma -= log_shape
             total += log_y[block] @ shape - log_gamma.sum(axis=0)
             # The derivative by the logarithm of the shape.
-            own -= log_y[block].repeat(at.shape[1]).reshape(at.shape)
+            own -= spread(log_y[block], at.shape[1])
             own *= shape
             own -= 1
             by_phi -= own.sum(axis=0) / phi
@@ -135,7 +131,7 @@ BETA = Family(
     ),
     response=SHARES,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -22,14 +22,13 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.families.beta import BETA
 from bayesmix.families.binomial import BINOMIAL
 from bayesmix.families.family import Family
-from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import TRIALS, Labels
 from bayesmix.families.rising import log_rising, rising, rising_curvature, rising_rows
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import POSITIVE
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Value, Values
 
@@ -121,15 +120,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 
 BETA_BINOMIAL = Family(
     name="beta_binomial",
-    parameters=(
-        BINOMIAL.parameters[0],
-        Parameter(
-            "phi",
-            POSITIVE,
-            links=("log",),
-            prior=lambda sizes: ("HalfStudentT", {"nu": 3.0, "sigma": 20.0}),
-        ),
-    ),
+    parameters=BETA.parameters,
     response=replace(TRIALS, check=_check),
     density=_density,
     mean=BINOMIAL.mean,

@@ -25,10 +25,10 @@ from scipy.special import erfcx, log_ndtr
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
-from bayesmix.families.scores import Scores, short_blocks
+from bayesmix.families.scores import Scores, short_blocks, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["EXGAUSSIAN"]
 
@@ -65,10 +65,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     return _parts(y, *(p[name].value for name in ("mu", "sigma", "tau"))).log_density
 
 
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
-
-
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu, tau = p["mu"].value, p["tau"].value
     return rng.normal(mu - tau, p["sigma"].value) + tau * rng.standard_exponential(np.shape(mu))
@@ -102,7 +98,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     total, by_sigma, by_tau = np.zeros(eta.shape[1]), n * ratio**2, np.full(eta.shape[1], -1.0 * n)
     for block in short_blocks(*eta.shape):
         at = eta[block]
-        column = y[block].repeat(at.shape[1]).reshape(at.shape)
+        column = spread(y[block], at.shape[1])
         log_density, _, excess, mills = _parts(column, at, sigma, tau)
         total += log_density.sum(axis=0)
         both = mills.sum(axis=0)
@@ -130,7 +126,7 @@ EXGAUSSIAN = Family(
     ),
     response=REAL_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

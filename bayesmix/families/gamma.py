@@ -17,12 +17,12 @@ import numpy as np
 from bayesmix.families.family import Family
 from bayesmix.families.measures import POSITIVE_NUMBERS
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import log_power_over_gamma, log_power_over_gamma_slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["GAMMA"]
 
@@ -32,10 +32,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     ratio = log_y - p["mu"].log
     with np.errstate(over="ignore"):
         return log_power_over_gamma(shape) - shape * (np.expm1(ratio) - ratio) - log_y
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -57,7 +53,7 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     shape, eta = p["shape"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
-    ratio = np.subtract(np.log(y).repeat(eta.shape[1]).reshape(eta.shape), eta, out=eta)
+    ratio = np.subtract(spread(np.log(y), eta.shape[1]), eta, out=eta)
     distance = -(ones @ ratio)
     excess = np.expm1(np.minimum(ratio, LARGEST_EXPONENT, out=ratio), out=ratio)
     distance += ones @ excess
@@ -79,7 +75,7 @@ GAMMA = Family(
     ),
     response=POSITIVE_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

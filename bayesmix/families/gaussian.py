@@ -12,7 +12,7 @@ from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["GAUSSIAN"]
 
@@ -25,10 +25,6 @@ def _residual_sd(p: Values, rows: Rows) -> Any:
 def _density(y: Any, p: Values, rows: Rows) -> Any:
     sd = np.asarray(_residual_sd(p, rows), dtype=np.float64)
     return -0.5 * np.log(2 * np.pi) - np.log(sd) - 0.5 * ((y - p["mu"].value) / sd) ** 2
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -73,7 +69,7 @@ GAUSSIAN = Family(
     ),
     response=REAL_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

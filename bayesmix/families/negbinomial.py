@@ -21,14 +21,14 @@ from scipy.special import expit, gammaln
 
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.poisson import poisson_draws
+from bayesmix.families.poisson import POISSON, poisson_draws
 from bayesmix.families.responses import COUNTS
 from bayesmix.families.rising import log_rising, rising
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["NEGBINOMIAL"]
 
@@ -42,10 +42,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     excess = np.logaddexp(0.0, log_mean - shape.log)
     ways = log_rising(y, shape.log) - gammaln(y + 1)
     return ways + y * log_mean - (y + shape.value) * excess
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -85,7 +81,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     share = np.multiply(odds, complement, out=odds)
     of_rows, of_counts = each @ share
     by_shape = (times @ slope - y.sum() + of_counts) / shape + of_rows - rest
-    complement *= y.repeat(eta.shape[1]).reshape(eta.shape)
+    complement *= spread(y, eta.shape[1])
     share *= shape
     return Scores(total, np.subtract(complement, share, out=share), {"shape": by_shape})
 
@@ -93,7 +89,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 NEGBINOMIAL = Family(
     name="negbinomial",
     parameters=(
-        Parameter("mu", POSITIVE, links=("log",)),
+        *POISSON.parameters,
         Parameter(
             "shape",
             POSITIVE,
@@ -103,7 +99,7 @@ NEGBINOMIAL = Family(
     ),
     response=COUNTS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -10,10 +10,10 @@ from scipy.special import gammaln
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import COUNTS
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["POISSON", "poisson_draws"]
 
@@ -24,10 +24,6 @@ _LARGEST_LOG_MEAN = 300.0
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
     return y * p["mu"].log - p["mu"].value - gammaln(y + 1)
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -58,8 +54,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
         np.minimum(eta, _LARGEST_LOG_MEAN, out=eta)
     mean = np.exp(eta, out=eta)
     total -= np.ones(len(y)) @ mean
-    # NumPy is slow where a column meets rows that are as short as there are chains.
-    counts = y.repeat(eta.shape[1]).reshape(eta.shape)
+    counts = spread(y, eta.shape[1])
     return Scores(total, np.subtract(counts, mean, out=mean), {})
 
 
@@ -68,7 +63,7 @@ POISSON = Family(
     parameters=(Parameter("mu", POSITIVE, links=("log",)),),
     response=COUNTS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

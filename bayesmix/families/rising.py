@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.families.scores import spread
 from bayesmix.families.tails import LARGEST_EXPONENT
 
 __all__ = ["log_rising", "rising", "rising_curvature", "rising_rows"]
@@ -72,7 +73,7 @@ def rising_rows(counts: FloatArray, log_base: FloatArray) -> tuple[FloatArray, F
     tuple of ndarray, shape (n, M)
     """
     if counts.sum() > _MANY * len(counts) or log_base.min(initial=0.0) < _SMALL:
-        return rising(counts.repeat(log_base.shape[1]).reshape(log_base.shape), log_base)
+        return rising(spread(counts, log_base.shape[1]), log_base)
     inverse = np.exp(-log_base)
     slope, product = np.ones_like(inverse), np.ones_like(inverse)
     log = np.zeros_like(inverse)

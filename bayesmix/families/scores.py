@@ -13,7 +13,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.slopes import Slope, difference
 from bayesmix.families.values import Rows, Values
 
-__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes", "short_blocks"]
+__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes", "short_blocks", "spread"]
 
 _ENTRIES = 8192
 
@@ -42,6 +42,11 @@ def short_blocks(n: int, chains: int) -> list[slice]:
     """Cut n rows into blocks whose temporary arrays (rows, chains) stay in a cache."""
     size = max(1, _ENTRIES // chains)
     return [slice(start, start + size) for start in range(0, n, size)]
+
+
+def spread(column: FloatArray, chains: int) -> FloatArray:
+    """Repeat a column: NumPy is slow where one meets rows that are as short as there are chains."""
+    return column.repeat(chains).reshape(-1, chains)
 
 
 def chains_first(auxiliary: Mapping[str, Any]) -> dict[str, FloatArray]:

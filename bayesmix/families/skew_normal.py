@@ -25,11 +25,11 @@ from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
-from bayesmix.families.scores import Scores, short_blocks
+from bayesmix.families.scores import Scores, short_blocks, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import REAL
 from bayesmix.families.trials import SIDES
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["SKEW_NORMAL"]
 
@@ -53,10 +53,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     z, scale = _standard(y, p)
     log_share, _ = _log_ndtr_and_slope(p["alpha"].value * z)
     return _LOG_2_LESS_SQRT_2PI - np.log(scale) - 0.5 * z**2 + log_share
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -88,7 +84,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     by_distance, by_shift, by_slant = (np.zeros(eta.shape[1]) for _ in range(3))
     for block in short_blocks(*eta.shape):
         at = eta[block]
-        column = y[block].repeat(at.shape[1]).reshape(at.shape)
+        column = spread(y[block], at.shape[1])
         distance = np.subtract(column, at, out=column)
         distance /= scale
         z = distance + shift
@@ -115,7 +111,7 @@ SKEW_NORMAL = Family(
     ),
     response=REAL_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -25,12 +25,13 @@ import numpy as np
 from scipy.special import betaln, digamma
 
 from bayesmix.families.family import Family
+from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.supports import POSITIVE
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["STUDENT"]
 
@@ -49,10 +50,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     if np.max(distance, initial=0.0) > _LARGEST:
         logs += np.log(np.maximum(distance / _LARGEST, 1.0))
     return _log_constant(sigma, nu) - (nu + 1) * logs
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -77,7 +74,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     sigma, nu, eta = p["sigma"].value, p["nu"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
     # Distances from the centre as those of the Cauchy distribution.
-    z = np.subtract(y.repeat(eta.shape[1]).reshape(eta.shape), eta, out=eta)
+    z = np.subtract(spread(y, eta.shape[1]), eta, out=eta)
     z /= sigma * np.sqrt(nu)
     np.clip(z, -_LARGEST, _LARGEST, out=z)
     square = z * z
@@ -96,14 +93,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 STUDENT = Family(
     name="student",
     parameters=(
-        Parameter("mu", REAL),
-        Parameter(
-            "sigma",
-            POSITIVE,
-            links=("log",),
-            prior=lambda sizes: ("Exponential", {"scale": sizes.residual}),
-            has_unit=True,
-        ),
+        *GAUSSIAN.parameters,
         Parameter(
             "nu",
             POSITIVE,
@@ -113,7 +103,7 @@ STUDENT = Family(
     ),
     response=REAL_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import erfcx, expit, exprel, log_ndtr
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.tails import LARGEST_EXPONENT, log_cauchy, log_gumbel
 from bayesmix.families.values import Value
@@ -103,7 +103,7 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
     turned = np.where(successes > failures, -1.0, 1.0)
     fewer, more = np.minimum(successes, failures), np.maximum(successes, failures)
     chains = eta.shape[1]
-    eta *= _spread(turned, chains)
+    eta *= spread(turned, chains)
     is_mixed, is_far = bool(fewer.any()), bool(eta.max(initial=0.0) > LARGEST_EXPONENT)
     total = fewer @ eta if is_mixed else np.zeros(eta.shape[1])
     if is_far:
@@ -113,9 +113,9 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
     work = np.log1p(odds)
     total -= (fewer + more) @ work
     np.subtract(-1.0, odds, out=work)
-    odds *= _spread(turned * more, chains)
+    odds *= spread(turned * more, chains)
     if is_mixed:
-        odds -= _spread(turned * fewer, chains)
+        odds -= spread(turned * fewer, chains)
     odds /= work
     return Scores(total, odds, {})
 
@@ -124,7 +124,7 @@ def _single_logistic_scores(y: FloatArray, eta: FloatArray) -> Scores:
     """Rows of one trial each: a logarithm of products takes the place of one for each row."""
     furthest = eta.max(initial=0.0)
     if furthest > _LARGEST_FACTOR:
-        turned = _spread(np.where(y == 1, -1.0, 1.0), eta.shape[1])
+        turned = spread(np.where(y == 1, -1.0, 1.0), eta.shape[1])
         eta *= turned
         total = -np.logaddexp(0.0, eta).sum(axis=0)
         return Scores(total, np.negative(turned, out=turned) * expit(eta), {})
@@ -133,7 +133,7 @@ def _single_logistic_scores(y: FloatArray, eta: FloatArray) -> Scores:
     work = odds + 1.0
     total -= _sum_of_logs(work)
     odds /= work
-    return Scores(total, np.subtract(_spread(y, eta.shape[1]), odds, out=odds), {})
+    return Scores(total, np.subtract(spread(y, eta.shape[1]), odds, out=odds), {})
 
 
 def _sum_of_logs(factors: FloatArray) -> FloatArray:
@@ -143,11 +143,6 @@ def _sum_of_logs(factors: FloatArray) -> FloatArray:
     twos = fours[: 2 * n] * fours[2 * n :]
     ones = np.log(np.multiply(twos[:n], twos[n:], out=twos[:n]), out=twos[:n])
     return np.asarray(ones.sum(axis=0) + np.log(factors[8 * n :]).sum(axis=0))
-
-
-def _spread(column: FloatArray, chains: int) -> FloatArray:
-    """Repeat a column: NumPy is slow where one meets rows that are as short as there are chains."""
-    return column.repeat(chains).reshape(-1, chains)
 
 
 # Logarithm of the probability of one outcome, and its derivative by the linear predictor.

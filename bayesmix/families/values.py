@@ -8,7 +8,7 @@ from typing import Any
 
 from bayesmix.families.links import ARRAYS, LINKS, Functions, Link
 
-__all__ = ["Rows", "Value", "Values"]
+__all__ = ["Rows", "Value", "Values", "value_of_mu"]
 
 type Values = Mapping[str, Value]
 
@@ -63,3 +63,8 @@ class Rows:
 
     weights: Any = None
     trials: Any = None
+
+
+def value_of_mu(p: Values, rows: Rows) -> Any:
+    """Return the parameter that is the mean of most families."""
+    return p["mu"].value

@@ -16,13 +16,12 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from bayesmix.families.family import Family
+from bayesmix.families.gamma import GAMMA
 from bayesmix.families.measures import POSITIVE_NUMBERS
-from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["WEIBULL"]
 
@@ -38,10 +37,6 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     power = _log_power(log_y, p)
     with np.errstate(over="ignore"):
         return np.log(p["shape"].value) - log_y + power - np.exp(power)
-
-
-def _mean(p: Values, rows: Rows) -> Any:
-    return p["mu"].value
 
 
 def _scale(p: Values) -> Any:
@@ -67,7 +62,7 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     shape, eta = p["shape"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
-    power = np.subtract(np.log(y).repeat(eta.shape[1]).reshape(eta.shape), eta, out=eta)
+    power = np.subtract(spread(np.log(y), eta.shape[1]), eta, out=eta)
     power += gammaln(1 + 1 / shape)
     power *= shape
     total = n * np.log(shape) + ones @ power - n
@@ -81,18 +76,10 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 
 WEIBULL = Family(
     name="weibull",
-    parameters=(
-        Parameter("mu", POSITIVE, links=("log",)),
-        Parameter(
-            "shape",
-            POSITIVE,
-            links=("log",),
-            prior=lambda sizes: ("HalfStudentT", {"nu": 3.0, "sigma": 10.0}),
-        ),
-    ),
+    parameters=GAMMA.parameters,
     response=POSITIVE_NUMBERS,
     density=_density,
-    mean=_mean,
+    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,

@@ -57,7 +57,9 @@ SAME = r"make the same \d+ groups"
 EVERY = r"Every row has its own level"
 MANY = r"effects \(.*\), (but|so that)"
 MEAN = r"no population effect"
-COLUMN = r"^(?!Of the effects).*((is|are) constant|zero in every row|multiple of|linear combination of)"
+COLUMN = (
+    r"^(?!Of the effects).*((is|are) constant|zero in every row|multiple of|linear combination of)"
+)
 BAR = r"^Of the effects that vary by"
 TWICE = r"in the formula twice"
 WIDE = r"have \d+ columns for \d+ rows"
