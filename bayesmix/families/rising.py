@@ -9,6 +9,12 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.scores import spread
+from bayesmix.families.stirling import (
+    SERIES,
+    SERIES_OF_CURVATURE,
+    SERIES_OF_SLOPE,
+    polynomial,
+)
 from bayesmix.families.tails import LARGEST_EXPONENT
 
 __all__ = ["log_rising", "rising", "rising_curvature", "rising_rows"]
@@ -18,10 +24,6 @@ _SHIFT = 8
 # Mean count up to which factors are faster than the series, how many of them have a product that is
 # finite, and for which logarithms of k.
 _MANY, _FACTORS, _SMALL = 30.0, 8, -60.0
-# Of gammaln, its derivative digamma and the negative second one, what the leading terms leave.
-_GAMMALN = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
-_DIGAMMA = (-1 / 12, 1 / 120, -1 / 252, 1 / 240, -1 / 132, 691 / 32760, -1 / 12)
-_TRIGAMMA = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
 
 
 def rising(y: Any, log_base: Any) -> tuple[FloatArray, FloatArray]:
@@ -52,9 +54,9 @@ def rising(y: Any, log_base: Any) -> tuple[FloatArray, FloatArray]:
     inverse_low, inverse_high = 1 / low, 1 / high
     step = np.log1p(y * inverse_low)
     log = (high - 0.5) * step - y + y * (np.log(low) - log_base) + np.log(ratio) + log_base
-    log += _series(_GAMMALN, inverse_high) - _series(_GAMMALN, inverse_low)
-    tail = inverse_high * _series(_DIGAMMA, inverse_high)
-    tail -= inverse_low * _series(_DIGAMMA, inverse_low)
+    log += _odd_powers(SERIES, inverse_high) - _odd_powers(SERIES, inverse_low)
+    tail = inverse_low * _odd_powers(SERIES_OF_SLOPE, inverse_low)
+    tail = tail - inverse_high * _odd_powers(SERIES_OF_SLOPE, inverse_high)
     slope += base * (step + 0.5 * y * inverse_low * inverse_high + tail)
     return log, slope
 
@@ -107,17 +109,11 @@ def rising_curvature(y: Any, log_base: Any) -> FloatArray:
     low, high = base + _SHIFT, above + _SHIFT
     first, second = base / low, base / high
     total += y * first * second + 0.5 * (first + second) * (first * (y / high))
-    total += first**2 * _series(_TRIGAMMA, 1 / low) - second**2 * _series(_TRIGAMMA, 1 / high)
+    total += first**2 * _odd_powers(SERIES_OF_CURVATURE, 1 / low) - second**2 * _odd_powers(
+        SERIES_OF_CURVATURE, 1 / high
+    )
     return np.asarray(total)
 
 
-def _series(coefficients: Sequence[float], inverse: FloatArray) -> FloatArray:
-    """Sum odd powers of a number below 1/8."""
-    square = inverse * inverse
-    total = square * coefficients[-1]
-    for coefficient in coefficients[-2:0:-1]:
-        total += coefficient
-        total *= square
-    total += coefficients[0]
-    total *= inverse
-    return total
+def _odd_powers(coefficients: Sequence[float], x: FloatArray) -> FloatArray:
+    return polynomial(x * x, coefficients) * x

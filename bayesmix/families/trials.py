@@ -97,7 +97,7 @@ def scores_of_trials(successes: FloatArray, failures: FloatArray, probability: V
 
 
 def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArray) -> Scores:
-    if (successes + failures == 1).all():
+    if eta.max(initial=0.0) <= _LARGEST_FACTOR and (successes + failures == 1).all():
         return _single_logistic_scores(successes, eta)
     # Seen from the outcome that is rarer in a row, nothing cancels where the other is certain.
     turned = np.where(successes > failures, -1.0, 1.0)
@@ -122,12 +122,6 @@ def _logistic_scores(successes: FloatArray, failures: FloatArray, eta: FloatArra
 
 def _single_logistic_scores(y: FloatArray, eta: FloatArray) -> Scores:
     """Rows of one trial each: a logarithm of products takes the place of one for each row."""
-    furthest = eta.max(initial=0.0)
-    if furthest > _LARGEST_FACTOR:
-        turned = spread(np.where(y == 1, -1.0, 1.0), eta.shape[1])
-        eta *= turned
-        total = -np.logaddexp(0.0, eta).sum(axis=0)
-        return Scores(total, np.negative(turned, out=turned) * expit(eta), {})
     total = y @ eta
     odds = np.exp(eta, out=eta)
     work = odds + 1.0

@@ -12,7 +12,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.rotation import independently, rotated, trajectory
-from bayesmix.engines.whitened.team import Sizes
+from bayesmix.engines.whitened.team import Sizes, quietly
 from bayesmix.engines.whitened.warmup import Tuned
 
 __all__ = ["Drawing", "Kept"]
@@ -104,7 +104,7 @@ class Drawing:
         """Run batches on threads; at an interrupt all of them end their iteration."""
         team = self.tuned.team
         running: list[Future[None]] = [
-            pool.submit(batch.go, point, rng, self.thin)
+            pool.submit(quietly, batch.go, point, rng, self.thin)
             for batch, point, rng in zip(self.batches, team.points, team.generators, strict=True)
         ]
         try:
@@ -174,21 +174,20 @@ class _Batch:
     def go(self, point: Point, rng: np.random.Generator, thin: int) -> None:
         """Draw until there is no more room, or until stopped."""
         usual = trajectory(self.step, self.density.layout.size)
-        with np.errstate(all="ignore"):
-            for k in range(self.done, len(self.values)):
-                for _ in range(thin):
-                    if self.stop.is_set():
-                        return
-                    steps = max(1, round(usual * (1 + VARIES * (2 * rng.random() - 1))))
-                    point, share = rotated(self.density, point, rng, self.step, steps)
-                    self.accepted += share
-                    point, share = independently(self.density, point, rng)
-                    self.independent += share
-                    self.moves += 1
-                self.point = point
-                self._keep(k, point)
-                self.done = k + 1
-                self.report(self.done / len(self.values))
+        for k in range(self.done, len(self.values)):
+            for _ in range(thin):
+                if self.stop.is_set():
+                    return
+                steps = max(1, round(usual * (1 + VARIES * (2 * rng.random() - 1))))
+                point, share = rotated(self.density, point, rng, self.step, steps)
+                self.accepted += share
+                point, share = independently(self.density, point, rng)
+                self.independent += share
+                self.moves += 1
+            self.point = point
+            self._keep(k, point)
+            self.done = k + 1
+            self.report(self.done / len(self.values))
 
     def halve(self) -> None:
         """Keep every other draw."""

@@ -26,6 +26,8 @@ __all__ = ["LIMITS", "Limits", "WhitenedDraws", "sample_whitened"]
 
 # One of so many iterations is kept at last, after as many attempts as it has factors of two.
 MOST_THIN = 8
+# Iterations in which coordinates are learnt anew, and those that tune the step after them.
+RELEARNING, LAST_OF_RELEARNING = 40, 20
 # The acceptance that is aimed at once a sub-chain was stuck.
 TARGET_OF_STUCK = 0.95
 # What is reported are other parameters than those of the chains.
@@ -109,7 +111,7 @@ def sample_whitened(
     limits: Limits = LIMITS,
     report: Callable[[str, float], None] = lambda stage, share: None,
 ) -> WhitenedDraws:
-    """Tune and draw; where the draws do not pass, learn from them and draw on.
+    """Tune and draw; where the draws do not pass, draw on.
 
     Parameters
     ----------
@@ -151,14 +153,14 @@ def sample_whitened(
             text = announced(what, tuned, drawing.iterations, begun)
             kept = drawing.go(pool, functools.partial(report, text))
             r_hat, ess = _judged(kept)
-            interrupted = kept.values.shape[1] < draws
-            passes = r_hat <= alike and _is_enough(ess, kept) and not _is_stuck(kept)
+            is_stuck, interrupted = _is_stuck(kept), kept.values.shape[1] < draws
+            passes = r_hat <= alike and _is_enough(ess, kept) and not is_stuck
             if interrupted or passes or drawing.thin >= MOST_THIN:
                 break
-            if _is_stuck(kept) or r_hat > apart:
-                target = TARGET_OF_STUCK if _is_stuck(kept) else TARGET
-                stage(tuned, sizes, 40, own, target)
-                adapt(tuned, 20, target=target)
+            if is_stuck or r_hat > apart:
+                target = TARGET_OF_STUCK if is_stuck else TARGET
+                stage(tuned, sizes, RELEARNING, own, target)
+                adapt(tuned, LAST_OF_RELEARNING, target=target)
                 drawing = Drawing(tuned, sizes, draws, sparse, 2 * drawing.thin)
             else:
                 drawing.draw_out()

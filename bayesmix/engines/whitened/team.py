@@ -16,7 +16,7 @@ from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.layout import Layout
 from bayesmix.engines.whitened.rotation import Moved
 
-__all__ = ["Map", "Sizes", "Team", "chains_side_by_side", "sizes_of", "spread_on"]
+__all__ = ["Map", "Sizes", "Team", "chains_side_by_side", "quietly", "sizes_of", "spread_on"]
 
 type Map = Callable[..., Iterator[Any]]
 
