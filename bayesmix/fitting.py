@@ -131,6 +131,7 @@ def prepare(
     priors: Mapping[str, Prior | LKJ] | None = None,
     weights: str | npt.ArrayLike | None = None,
     missing: str = "drop",
+    **parameters: str,
 ) -> Prepared:
     """Do everything but the sampling: read the formula, encode the data, set the priors.
 
@@ -156,6 +157,10 @@ def prepare(
         proportion of successes. Other families take none.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
+    **parameters : str
+        Predictors of further parameters of the family, on the scale of their links:
+        ``sigma="~ x + (1 | g)"`` for the logarithm of the residual sd, ``zi="~ x"`` for the log
+        odds of an additional zero.
 
     Returns
     -------
@@ -179,7 +184,8 @@ def prepare(
     >>> spec.design.terms, spec.design.groups[0].effects
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
-    spec = specification(formula, data, family, priors, weights, missing, _callers_namespace())
+    namespace = _callers_namespace()
+    spec = specification(formula, data, family, priors, weights, missing, namespace, parameters)
     return _ready(spec)
 
 
@@ -200,12 +206,13 @@ def fit(
     nuts: Mapping[str, Any] | None = None,
     weights: str | npt.ArrayLike | None = None,
     missing: str = "drop",
+    **parameters: str,
 ) -> MixedFit:
     """Fit a Bayesian mixed model.
 
     Parameters
     ----------
-    formula, data, family, priors, weights, missing
+    formula, data, family, priors, weights, missing, **parameters
         As in `prepare`.
     method : {"auto", "exact", "whitened", "nuts"}
         How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
@@ -262,8 +269,9 @@ def fit(
         nuts_sampler=nuts_sampler,
         nuts=nuts,
     )
+    namespace = _callers_namespace()
     spec = _ready(
-        specification(formula, data, family, priors, weights, missing, _callers_namespace())
+        specification(formula, data, family, priors, weights, missing, namespace, parameters)
     )
     return MixedFit(spec, sample(spec, options), options)
 

@@ -39,7 +39,13 @@ if TYPE_CHECKING:
     from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 
-__all__ = ["Findings", "check_design", "redundant_columns", "response_among_columns"]
+__all__ = [
+    "Findings",
+    "check_design",
+    "check_predictor",
+    "redundant_columns",
+    "response_among_columns",
+]
 
 type Term = tuple[str, ...]
 type Checked = tuple[list[str], Draft]
@@ -101,6 +107,24 @@ def check_design(
     separated = [] if itself else separated_outcomes(design, family)
     messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *separated)
     return Findings(messages, draft, shifts)
+
+
+def check_predictor(
+    design: Design,
+    family: Family,
+    columns: Mapping[str, pd.Series[Any]],
+    namespace: Namespace,
+) -> tuple[str, ...]:
+    """Run the checks of columns and groups on the predictor of a further parameter."""
+    candidates = Candidates(design, columns, namespace)
+    shifts = Shifts(candidates)
+    redundant, draft = redundant_columns(design, first_draft(design), candidates, shifts)
+    explained, draft = effects_of_the_population(design, draft, candidates)
+    same, draft = effects_of_the_same_groups(design, draft, candidates)
+    alike, draft = effects_of_the_same_columns(design, draft, candidates, shifts)
+    slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
+    few, _ = few_levels(design, draft, candidates, shifts)
+    return (*redundant, *explained, *same, *alike, *slopes, *few)
 
 
 def redundant_columns(

@@ -69,6 +69,9 @@ class Family:
         Whether rows may have weights.
     link : str
         The link in use, of the first parameter; by default the first that it knows.
+    predicted : tuple of (str, str)
+        Further parameters that have a linear predictor of their own, with its link; see
+        `with_predictors`.
 
     Examples
     --------
@@ -94,6 +97,7 @@ class Family:
     residual: str | None = None
     weights: bool = False
     link: str = ""
+    predicted: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Take the default link."""
@@ -108,7 +112,7 @@ class Family:
     def distribution(self) -> str:
         """PyMC's name of the distribution."""
         nothing = np.full(1, np.nan)
-        p = self.values(nothing, dict.fromkeys(self.auxiliary, nothing))
+        p = self.values(nothing, dict.fromkeys(self.others, nothing))
         return self.pymc(p, Rows(trials=nothing))[0]
 
     @property
@@ -119,7 +123,17 @@ class Family:
     @property
     def auxiliary(self) -> tuple[str, ...]:
         """Names of the parameters without a linear predictor, ``("sigma",)`` for gaussian."""
+        return tuple(name for name in self.others if name not in dict(self.predicted))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of all parameters but the first."""
         return tuple(parameter.name for parameter in self.parameters[1:])
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the parameters with a linear predictor, the first of the family first."""
+        return (self.parameters[0].name, *dict(self.predicted))
 
     @property
     def trials(self) -> bool:
@@ -167,7 +181,8 @@ class Family:
             Linear predictor.
         auxiliary : mapping of str to ndarray or tensor, optional
             Auxiliary parameters on their own scale. They broadcast against `eta`, draws as
-            (..., 1); one with a length has its elements on one more axis, the last.
+            (..., 1); one with a length has its elements on one more axis, the last. Of a
+            parameter with a predictor its linear predictor, shape (..., n).
         functions : Functions
             Those of tensors, where these are given.
 
@@ -180,11 +195,14 @@ class Family:
         BayesmixError
             An auxiliary parameter is missing.
         """
-        given = {} if auxiliary is None else auxiliary
-        for name in self.auxiliary:
+        given, links = {} if auxiliary is None else auxiliary, dict(self.predicted)
+        for name in self.others:
             if name not in given:
                 raise BayesmixError(f"Family {self.name!r} needs the auxiliary parameter {name!r}.")
-        own = {name: Value(given[name], LINKS["identity"], functions) for name in self.auxiliary}
+        own = {
+            name: Value(given[name], LINKS[links.get(name, "identity")], functions)
+            for name in self.others
+        }
         return {self.parameters[0].name: Value(eta, LINKS[self.link], functions), **own}
 
     def rows(self, weights: Any = None, trials: Any = None) -> Rows:
@@ -230,8 +248,8 @@ class Family:
             return np.asarray(self.density(y, {**p, name: replace(p[name], eta=eta)}, rows))
 
         at = p[name].eta
-        is_first, support = name == self.parameters[0].name, self.parameter(name).support
-        return difference(log_density, at, None if is_first else support.scale(at))
+        scale = None if name in self.predictors else self.parameter(name).support.scale(at)
+        return difference(log_density, at, scale)
 
     def scores(
         self, y: FloatArray, eta: FloatArray, auxiliary: Auxiliary | None, rows: Rows
@@ -244,7 +262,8 @@ class Family:
         eta : ndarray, shape (n, M)
             Linear predictor, chains last; it may be overwritten.
         auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
-            Auxiliary parameters on their own scale; K elements of one with a length.
+            Auxiliary parameters on their own scale; K elements of one with a length. Linear
+            predictors (n, M) of parameters that have one.
         rows : Rows
 
         Returns
@@ -252,14 +271,24 @@ class Family:
         Scores
             In closed form where the family has one, otherwise of `density` and `slopes`.
         """
-        if self.closed_scores is not None:
+        if self.closed_scores is not None and not self.predicted:
             return self.closed_scores(y, self.values(eta, auxiliary), rows)
-        p = self.values(np.ascontiguousarray(eta.T), chains_first(auxiliary or {}))
+        p = self.chains_first(eta, auxiliary or {})
 
         def slope(name: str) -> Slope:
             return self.slopes(y, p, rows, name)[name]
 
-        return scores_of_slopes(self.density, slope, self.parameters, y, p, rows)
+        return scores_of_slopes(self.density, slope, self.parameters, self.predictors, y, p, rows)
+
+    def chains_first(self, eta: FloatArray, auxiliary: Auxiliary) -> dict[str, Value]:
+        """Put parameters together of linear predictors (n, M) and others (M,) or (K, M)."""
+        rows_last = {
+            name: np.ascontiguousarray(own.T)
+            for name, own in auxiliary.items()
+            if name in self.predictors
+        }
+        others = {name: own for name, own in auxiliary.items() if name not in rows_last}
+        return self.values(np.ascontiguousarray(eta.T), {**chains_first(others), **rows_last})
 
     def inverse_link(self, eta: npt.ArrayLike) -> FloatArray:
         """Compute the first parameter: a mean, or the probability of a success.
@@ -326,7 +355,7 @@ class Family:
         -------
         ndarray, shape (..., n) or (..., n, categories)
         """
-        known = dict.fromkeys(self.auxiliary, np.nan) if auxiliary is None else auxiliary
+        known = dict.fromkeys(self.others, np.nan) if auxiliary is None else auxiliary
         p, rows = self.values(_floats(eta), known), self.rows(weights, trials)
         return np.array(self.mean(p, rows), dtype=np.float64)
 

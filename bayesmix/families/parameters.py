@@ -59,3 +59,8 @@ class Parameter:
     prior: Callable[[Sizes], tuple[str, dict[str, float]]] | None = None
     length: Callable[[Sizes], int] | None = None
     has_unit: bool = False
+
+    @property
+    def is_predictable(self) -> bool:
+        """Whether it may have a linear predictor: one number, with a link that holds it inside."""
+        return self.length is None and (self.links != ("identity",) or not self.support.has_bounds)

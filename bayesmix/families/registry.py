@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copyreg
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +30,7 @@ from bayesmix.families.weibull import WEIBULL
 from bayesmix.families.zero_inflated_negbinomial import ZERO_INFLATED_NEGBINOMIAL
 from bayesmix.families.zero_inflated_poisson import ZERO_INFLATED_POISSON
 
-__all__ = ["FAMILIES", "get_family", "is_known", "parameter_names"]
+__all__ = ["FAMILIES", "get_family", "is_known", "parameter_names", "with_predictors"]
 
 _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
@@ -100,7 +100,50 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
 def is_known(family: Family) -> bool:
     """Tell whether the name of a family stands for it."""
     named = FAMILIES.get(family.name)
-    return named is not None and replace(named, link=family.link) == family
+    if named is None:
+        return False
+    return replace(named, link=family.link, predicted=family.predicted) == family
+
+
+def with_predictors(family: Family, names: Iterable[str]) -> Family:
+    """Return a family some of whose further parameters have linear predictors, on their links.
+
+    Raises
+    ------
+    BayesmixError
+        A name is that of no parameter, of one without a link, or of the first, whose predictor is
+        the formula.
+    """
+    predicted = []
+    for name in names:
+        if name == family.parameters[0].name:
+            raise BayesmixError(
+                f"{name}= is the predictor of the formula itself. Write its terms there; "
+                f"{_predictable(family)}."
+            )
+        if name not in family.others:
+            others = [one.name for one in FAMILIES.values() if name in one.others]
+            has = f" Families with {name}: {', '.join(others)}." if others else ""
+            raise BayesmixError(
+                f"{name}= is none of the arguments, and family {family.name!r} has no parameter "
+                f"{name!r}: {_predictable(family)}.{has} {suggest(name, family.others)}".rstrip()
+            )
+        parameter = family.parameter(name)
+        if not parameter.is_predictable:
+            raise BayesmixError(
+                f"The parameter {name!r} of family {family.name!r} cannot have a predictor: "
+                f"{_predictable(family)}."
+            )
+        predicted.append((name, parameter.links[0]))
+    return replace(family, predicted=tuple(predicted))
+
+
+def _predictable(family: Family) -> str:
+    """Say which parameters may have a formula of their own."""
+    names = [one.name for one in family.parameters[1:] if one.is_predictable]
+    if not names:
+        return "none of its parameters may have a formula of its own"
+    return f"a formula of its own may have {', '.join(names)}, as in {names[0]}='~ x'"
 
 
 def parameter_names() -> frozenset[str]:
@@ -111,9 +154,13 @@ def parameter_names() -> frozenset[str]:
 def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
-        return get_family, (family.name, family.link)
+        return _named, (family.name, family.link, tuple(dict(family.predicted)))
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
+
+
+def _named(name: str, link: str, predicted: tuple[str, ...]) -> Family:
+    return with_predictors(get_family(name, link), predicted)
 
 
 copyreg.pickle(Family, _reduced)

@@ -15,6 +15,8 @@ def response_obstacle(spec: ModelSpec) -> str | None:
     family = spec.family
     if (family.name, family.link) != ("gaussian", "identity"):
         return f"the {family.name} family is not Gaussian"
+    if family.predicted:
+        return f"{' and '.join(dict(family.predicted))} has a predictor of its own"
     return None
 
 

@@ -44,6 +44,15 @@ class ModelSpec:
     priors: PriorSet
 
     @property
+    def parts(self) -> tuple[ModelSpec, ...]:
+        """The model of each predictor by itself, that of the formula first."""
+        return (self, *(self.predictor(name) for name in self.design.predictors))
+
+    def predictor(self, name: str) -> ModelSpec:
+        """Return what is the model of the predictor of a further parameter."""
+        return ModelSpec(self.design.predictors[name], self.family, self.priors.of(name))
+
+    @property
     def population_priors(self) -> tuple[Prior, ...]:
         """Priors of the population effects, one per column of X."""
         slopes, intercept = self.priors.beta, self.priors.intercept

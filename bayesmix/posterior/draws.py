@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
+from bayesmix.design.names import population_names
 from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
@@ -18,7 +19,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["BATCH", "Draws", "linear_predictor"]
+__all__ = ["BATCH", "Draws", "linear_predictor", "predicted"]
 
 
 # Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
@@ -40,6 +41,8 @@ class Draws:
         By factor; lacks a factor whose draws were not kept.
     batch : int
         Numbers in the largest array of one batch of draws.
+    predictors : dict of str to Draws
+        By parameter, those of the predictors of further ones.
     """
 
     beta: FloatArray
@@ -47,6 +50,7 @@ class Draws:
     scale: dict[str, FloatArray]
     u: dict[str, FloatArray]
     batch: int = BATCH
+    predictors: dict[str, Draws] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset, batch: int = BATCH) -> Draws:
@@ -55,9 +59,26 @@ class Draws:
         auxiliary = {
             name: draws_first(posterior[name], *schema.dims(name)) for name in spec.family.auxiliary
         }
+        predictors = {
+            name: cls.of_predictor(spec.predictor(name), posterior, {}, batch)
+            for name in spec.design.predictors
+        }
+        main = cls.of_predictor(spec, posterior, auxiliary, batch)
+        return dataclasses.replace(main, predictors=predictors)
+
+    @classmethod
+    def of_predictor(
+        cls,
+        spec: ModelSpec,
+        posterior: xr.Dataset,
+        auxiliary: dict[str, FloatArray],
+        batch: int = BATCH,
+    ) -> Draws:
+        """Read those of one predictor."""
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        names = population_names(spec.design.predictor)
         beta = (
-            draws_first(posterior["beta"], "term")
+            draws_first(posterior[names.beta], names.dim)
             if spec.design.n_terms
             else np.zeros((n_draws, 0))
         )
@@ -80,6 +101,9 @@ class Draws:
                 for factor, scale in self.scale.items()
             },
             u={factor: centred_effects(centres[factor], u) for factor, u in self.u.items()},
+            predictors={
+                name: own.centred(spec.predictor(name)) for name, own in self.predictors.items()
+            },
         )
 
     def auxiliary_beside(self, n_axes: int) -> dict[str, FloatArray]:
@@ -99,6 +123,7 @@ class Draws:
             {name: values[some] for name, values in self.scale.items()},
             {name: values[some] for name, values in self.u.items()},
             self.batch,
+            {name: own[some] for name, own in self.predictors.items()},
         )
 
     def batches(self, size: int) -> Iterator[Draws]:
@@ -106,6 +131,16 @@ class Draws:
         step = max(1, self.batch // max(size, 1))
         for start in range(0, len(self), step):
             yield self[start : start + step]
+
+
+def predicted(
+    design: Design, draws: Draws, without: Mapping[str, npt.NDArray[np.bool_]]
+) -> dict[str, FloatArray]:
+    """Compute the linear predictors (S, n) of further parameters; see `linear_predictor`."""
+    return {
+        name: linear_predictor(own, draws.predictors[name], without)
+        for name, own in design.predictors.items()
+    }
 
 
 def linear_predictor(

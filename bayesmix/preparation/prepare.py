@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from bayesmix.families.family import Family
-from bayesmix.families.registry import get_family
+from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
 from bayesmix.preparation.zeros import warn_of_zeros
@@ -29,11 +29,18 @@ def specification(
     weights: str | npt.ArrayLike | None,
     missing: str,
     namespace: Mapping[str, Any],
+    predictors: Mapping[str, str],
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
-    resolved = get_family(family)
+    resolved = with_predictors(get_family(family), predictors)
     design, findings = make_checked(
-        formula, data, family=resolved, weights=weights, missing=missing, namespace=namespace
+        formula,
+        data,
+        family=resolved,
+        weights=weights,
+        missing=missing,
+        namespace=namespace,
+        predictors=predictors,
     )
     prior_set = resolve_priors(design, resolved, priors)
     return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)

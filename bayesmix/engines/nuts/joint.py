@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, element_dim, part_name
@@ -39,8 +40,9 @@ def build_model(spec: ModelSpec) -> pm.Model:
         ``zeta_<factor>``, standard normal; the family's auxiliaries. Deterministic: ``beta``,
         ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
-        effects as written, is deterministic. Where the priors of one factor differ in distribution,
-        ``sd_<factor>`` is put together from one free variable per effect.
+        effects as written, is deterministic. What belongs to the predictor of a further parameter
+        has its name before it, ``sigma_beta``. Where the priors of one factor differ in
+        distribution, ``sd_<factor>`` is put together from one free variable per effect.
 
     References
     ----------
@@ -57,20 +59,13 @@ def build_model(spec: ModelSpec) -> pm.Model:
     """
     import_whole("pymc")
     import pymc as pm
-    import pytensor.tensor as pt
 
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        eta = pt.zeros(design.n_rows)
-        if design.n_terms:
-            X = pm.Data("X", design.X, dims=("obs", "term"))
-            eta = eta + pt.dot(X, _population_effects(spec))
-        if design.offset is not None:
-            eta = eta + pm.Data("offset", design.offset, dims="obs")
-        for term in design.groups:
-            eta = eta + _group_contribution(spec, term)
+        eta = _linear_predictor(spec)
         auxiliary = {name: _auxiliary(spec, name) for name in family.auxiliary}
+        auxiliary |= {name: _linear_predictor(spec.predictor(name)) for name in design.predictors}
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
             for name, values in (("weights", design.weights), ("trials", design.trials))
@@ -84,23 +79,39 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
+def _linear_predictor(spec: ModelSpec) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, names = spec.design, population_names(spec.design.predictor)
+    eta = pt.zeros(design.n_rows)
+    if design.n_terms:
+        X = pm.Data(names.X, design.X, dims=("obs", names.dim))
+        eta = eta + pt.dot(X, _population_effects(spec))
+    if design.offset is not None:
+        eta = eta + pm.Data(names.offset, design.offset, dims="obs")
+    for term in design.groups:
+        eta = eta + _group_contribution(spec, term)
+    return eta
+
+
 def _population_effects(spec: ModelSpec) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    design, priors = spec.design, spec.priors
+    design, priors, names = spec.design, spec.priors, population_names(spec.design.predictor)
     if not design.has_intercept:
-        return _vector("beta", design.terms, priors.beta, "term")
+        return _vector(names.beta, design.terms, priors.beta, names.dim)
     if priors.intercept is None:
         raise AssertionError("a design with an intercept has a prior for it")
-    centred = _variable("Intercept_centred", priors.intercept)
+    centred = _variable(names.centred_intercept, priors.intercept)
     if design.n_terms == 1:
         beta = pt.stack([centred])
     else:
-        slope = _vector("slope", design.terms[1:], priors.beta, "slope_term")
+        slope = _vector(names.slope, design.terms[1:], priors.beta, names.slope_dim)
         intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
         beta = pt.concatenate([pt.stack([intercept]), slope])
-    return pm.Deterministic("beta", beta, dims="term")
+    return pm.Deterministic(names.beta, beta, dims=names.dim)
 
 
 def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:

@@ -64,6 +64,8 @@ class Part:
 class Coordinates:
     """The parameters beside the effects: (population effects, sds, correlations, others).
 
+    Each kind has those of all predictors, one after another.
+
     Attributes
     ----------
     parts : tuple of Part
@@ -181,17 +183,18 @@ def bounds_obstacle(spec: ModelSpec) -> str | None:
 
 def coordinates_of(spec: ModelSpec) -> Coordinates:
     """Lay out the parameters of a specification, with sds of size one."""
-    groups = spec.design.groups
+    parts = spec.parts
+    terms = [(part, term) for part in parts for term in part.design.groups]
     builder = _Builder()
-    priors = spec.priors
-    rows_population = builder.add(spec.population_priors)
+    rows_population = builder.add([prior for part in parts for prior in part.population_priors])
     rows_sds = builder.add(
-        [prior for term in groups for prior in priors.sd[term.factor]], scales=True
+        [prior for part, term in terms for prior in part.priors.sd[term.factor]], scales=True
     )
-    shapes = [np.empty((0, 2)), *(spec.correlations(term).shapes for term in groups)]
+    shapes = [np.empty((0, 2)), *(part.correlations(term).shapes for part, term in terms)]
     rows_free = builder.add_correlations(np.concatenate(shapes))
     auxiliary = {
-        name: builder.add_auxiliary(spec, name, prior) for name, prior in priors.auxiliary.items()
+        name: builder.add_auxiliary(spec, name, prior)
+        for name, prior in spec.priors.auxiliary.items()
     }
     return Coordinates(
         tuple(builder.parts), rows_population, rows_sds, rows_free, auxiliary, builder.size
