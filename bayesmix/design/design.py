@@ -101,6 +101,11 @@ class Design:
         return (self, *self.predictors.values())
 
     @property
+    def every_group(self) -> tuple[GroupTerm, ...]:
+        """The grouping factors of all predictors; one that several have is there as often."""
+        return tuple(term for part in self.parts for term in part.groups)
+
+    @property
     def n_rows(self) -> int:
         """Number of rows n."""
         return len(self.y)

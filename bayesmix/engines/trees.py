@@ -56,7 +56,7 @@ def drawn_tree(
 
     schema = Schema.of(spec)
     every = {**values, **free_variables(spec, values)}
-    unreported = {term.names.free for part in spec.design.parts for term in part.groups}
+    unreported = {term.names.free for term in spec.design.every_group}
     unreported |= {
         population_names(part.predictor).beta for part in spec.design.parts if not part.n_terms
     }
@@ -96,7 +96,7 @@ def _kept_summaries(spec: ModelSpec, summaries: Mapping[str, FloatArray]) -> dic
 
     coords = Schema.of(spec).coords
     kept = {}
-    for term in (term for part in spec.design.parts for term in part.groups):
+    for term in spec.design.every_group:
         for name in (term.names.u, term.names.coef):
             if name in summaries:
                 kept[name] = xr.DataArray(

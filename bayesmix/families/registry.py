@@ -102,7 +102,7 @@ def is_known(family: Family) -> bool:
     named = FAMILIES.get(family.name)
     if named is None:
         return False
-    return replace(named, link=family.link, predicted=family.predicted) == family
+    return _predicted(replace(named, link=family.link), family.predicted) == family
 
 
 def with_predictors(family: Family, names: Iterable[str]) -> Family:
@@ -135,7 +135,12 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
                 f"{_predictable(family)}."
             )
         predicted.append((name, parameter.links[0]))
-    return replace(family, predicted=tuple(predicted))
+    return _predicted(family, tuple(predicted))
+
+
+def _predicted(family: Family, predicted: tuple[tuple[str, str], ...]) -> Family:
+    residual = None if family.residual in dict(predicted) else family.residual
+    return replace(family, predicted=predicted, residual=residual)
 
 
 def _predictable(family: Family) -> str:

@@ -121,7 +121,7 @@ def plot_varcorr(
     draws = {
         label: values.ravel()
         for label, values in parameter_draws(fit.design, fit.family, fit.posterior).items()
-        if not label.startswith("beta:")
+        if "beta" not in label.split(":")[:2]
     }
     if not draws:
         raise BayesmixError(

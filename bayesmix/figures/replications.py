@@ -76,7 +76,7 @@ def plot_ppc(
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
     draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
-    for term in fit.design.groups:
+    for term in fit.design.every_group:
         name = term.names.u
         if name not in posterior or "draw" not in posterior[name].dims:
             raise BayesmixError(

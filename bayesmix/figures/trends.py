@@ -22,6 +22,7 @@ from bayesmix.figures.panels import (
 )
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, selected
+from bayesmix.tables.parameters import formula_effects
 from bayesmix.tables.pooling import no_pooling
 from bayesmix.tables.population import fixef
 
@@ -80,10 +81,10 @@ def plot_trends(
     has_groups("plot_trends", fit)
     term, effect = _numeric_effect(fit, effect, re)
     own = no_pooling(fit, re=term.factor)
-    mixed = coef(fit, re=term.factor)
+    mixed = formula_effects(fit, coef(fit, re=term.factor))
     shape = (term.n_effects, term.n_levels)
     x = term.Z[:, term.effects.index(effect)]
-    population = fixef(fit).set_index("term")["value"]
+    population = formula_effects(fit, fixef(fit)).set_index("term")["value"]
     twins = np.array([[population.get(name, 0.0)] for name in term.effects])
     base = 0.0 if fit.design.offset is None else float(fit.design.offset.mean())
     for name, column in zip(fit.design.terms, fit.design.X.T, strict=True):

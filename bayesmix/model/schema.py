@@ -154,8 +154,8 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     spec : ModelSpec
     draws : mapping
         By predictor ``beta`` (..., p), the auxiliaries (...), and for each factor
-        ``sd_<factor>`` or ``centred_sd_<factor>`` (..., q), ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``free_<factor>``
-        (..., k), the free numbers of these.
+        ``sd_<factor>`` or ``centred_sd_<factor>`` (..., q), ``zeta_<factor>`` (..., J, q) and,
+        where there are correlations, ``free_<factor>`` (..., k), the free numbers of these.
 
     Returns
     -------

@@ -19,7 +19,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["BATCH", "Draws", "linear_predictor", "predicted"]
+__all__ = ["BATCH", "Draws", "linear_predictor", "mean_predicted"]
 
 
 # Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
@@ -91,6 +91,11 @@ class Draws:
                 u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u, batch)
 
+    @property
+    def parts(self) -> tuple[Draws, ...]:
+        """The draws of all predictors, that of the formula first."""
+        return (self, *self.predictors.values())
+
     def centred(self, spec: ModelSpec) -> Draws:
         """Return the draws of effects of the columns of `centring.centred_design`."""
         centres = {term.factor: spec.centre(term) for term in spec.design.groups}
@@ -133,14 +138,13 @@ class Draws:
             yield self[start : start + step]
 
 
-def predicted(
-    design: Design, draws: Draws, without: Mapping[str, npt.NDArray[np.bool_]]
-) -> dict[str, FloatArray]:
-    """Compute the linear predictors (S, n) of further parameters; see `linear_predictor`."""
-    return {
-        name: linear_predictor(own, draws.predictors[name], without)
-        for name, own in design.predictors.items()
-    }
+def mean_predicted(design: Design, draws: Draws) -> dict[str, FloatArray]:
+    """Average the linear predictors (n,) of further parameters over the draws."""
+    totals = {name: np.zeros(design.n_rows) for name in design.predictors}
+    for batch in draws.batches(design.n_rows):
+        for name, own in design.predictors.items():
+            totals[name] += linear_predictor(own, batch.predictors[name], {}).sum(axis=0)
+    return {name: total / len(draws) for name, total in totals.items()}
 
 
 def linear_predictor(

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import seed, true_or_false
+from bayesmix.base.arguments import one_of, seed, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
+from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import summarised
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["epred", "linpred", "predict"]
 
 
+type Auxiliary = Mapping[str, FloatArray]
 type Seed = int | np.random.Generator | None
 # Numbers in the largest array of one block of rows.
 BLOCK = 1 << 21
@@ -45,6 +47,7 @@ def linpred(
     ci_level: float = 0.95,
     draws: bool = False,
     random_seed: Seed = None,
+    parameter: str | None = None,
 ) -> pd.DataFrame | xr.DataArray:
     """Predict the linear predictor: ``x'beta``, plus the offset, plus ``z'u`` of each factor.
 
@@ -76,6 +79,9 @@ def linpred(
     random_seed : int, Generator or None
         The same seed gives the same numbers. By default the seed of the fit, so that a call
         repeats its numbers, and a new level has the same effects in every call.
+    parameter : str, optional
+        A further parameter that has a predictor, such as ``"sigma"`` after
+        ``bm.fit(..., sigma="~ x")``; by default that of the formula.
 
     Returns
     -------
@@ -109,9 +115,10 @@ def linpred(
     >>> nested = bm.fit("y ~ x + (1 | school/class)", pupils)  # doctest: +SKIP
     >>> nested.linpred(new_classes, groups=["school"])  # doctest: +SKIP
     """
+    name = _own_name(fit, parameter)
     return _predicted(
         "linpred",
-        lambda rows, parameters, eta: eta,
+        lambda rows, auxiliary, eta: eta if name is None else auxiliary[name],
         rows_of(fit.spec, newdata, groups, new_levels),
         fit,
         new_levels=new_levels,
@@ -130,6 +137,7 @@ def epred(
     ci_level: float = 0.95,
     draws: bool = False,
     random_seed: Seed = None,
+    parameter: str | None = None,
 ) -> pd.DataFrame | xr.DataArray:
     """Predict the expected response: the mean that the family has given its parameters.
 
@@ -137,6 +145,9 @@ def epred(
     ----------
     fit, newdata, groups, new_levels, ci_level, draws, random_seed
         As in `linpred`. For the binomial family `newdata` needs the number of trials.
+    parameter : str, optional
+        A further parameter that has a predictor, on its own scale, in place of the response: the
+        residual sd of each row after ``bm.fit(..., sigma="~ x")``.
 
     Returns
     -------
@@ -168,16 +179,20 @@ def epred(
     --------
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
+    name = _own_name(fit, parameter)
 
-    def expected(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
+    def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         family = fit.family
+        values = family.values(eta, auxiliary)
+        if name is not None:
+            return np.asarray(values[name].value)
         known = family.rows(_column(rows.weights), _column(rows.trials))
-        return np.asarray(family.mean(family.values(eta, parameters.auxiliary), known))
+        return np.asarray(family.mean(values, known))
 
     return _predicted(
         "epred",
         expected,
-        rows_of(fit.spec, newdata, groups, new_levels, trials=True),
+        rows_of(fit.spec, newdata, groups, new_levels, trials=name is None),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -234,9 +249,9 @@ def predict(
     own_seed = _seed(fit, random_seed)
     rng = _generator(own_seed, "response")
 
-    def drawn(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
+    def drawn(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         weights, trials = _column(rows.weights), _column(rows.trials)
-        return fit.family.draw(rng, eta, parameters.auxiliary, weights, trials)
+        return fit.family.draw(rng, eta, auxiliary, weights, trials)
 
     return _predicted(
         "predict",
@@ -254,13 +269,22 @@ def _seed(fit: Fitted, random_seed: Seed) -> int:
     return seed(fit.options.random_seed if random_seed is None else random_seed)
 
 
+def _own_name(fit: Fitted, parameter: str | None) -> str | None:
+    """Return the further parameter that was asked for; None for that of the formula."""
+    if parameter is None:
+        return None
+    main, *others = fit.family.predictors
+    one_of("parameter", parameter, [main, *others])
+    return None if parameter == main else parameter
+
+
 def _column(values: FloatArray | None) -> FloatArray | None:
     return None if values is None else values[:, np.newaxis]
 
 
 def _predicted(
     name: str,
-    quantity: Callable[[Design, Draws, FloatArray], FloatArray],
+    quantity: Callable[[Design, Auxiliary, FloatArray], FloatArray],
     rows: Rows,
     fit: Fitted,
     *,
@@ -271,9 +295,9 @@ def _predicted(
 ) -> pd.DataFrame | xr.DataArray:
     """Compute a quantity of each row and draw, block by block, and summarise or keep it.
 
-    `quantity` makes an array (b, S), or (b, S, categories), of a block of rows, all draws, and
-    their linear predictor. Rows come first, so that random numbers come in the same order
-    whatever the blocks.
+    `quantity` makes an array (b, S), or (b, S, categories), of a block of rows, the draws of all
+    parameters of the family but the first, and the linear predictor of that. Rows come first, so
+    that random numbers come in the same order whatever the blocks.
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
@@ -291,7 +315,11 @@ def _predicted(
         design = rows.design.take(np.arange(block.start, block.stop))
         own = {factor: levels[block] for factor, levels in new.items()}
         with np.errstate(over="ignore", invalid="ignore"):
-            values = quantity(design, parameters, _eta(design, parameters, own, seed))
+            auxiliary = parameters.auxiliary | {
+                part.predictor: _eta(part, parameters.predictors[part.predictor], own, seed)
+                for part in design.parts[1:]
+            }
+            values = quantity(design, auxiliary, _eta(design, parameters, own, seed))
             if start == 0 and values.ndim > 2:
                 kept = np.full((*kept.shape, *values.shape[2:]), np.nan)
             kept[:, rows.place[block]] = (
@@ -317,7 +345,7 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
     for term in design.groups:
         scale = parameters.scale[term.factor]
         for label, rows in new[term.factor].rows() if term.factor in new else ():
-            rng = _generator(seed, "level", term.factor, *label)
+            rng = _generator(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
             standard = rng.standard_normal((len(scale), term.n_effects))
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
     return eta
@@ -331,8 +359,9 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def _check_kept(design: Design, parameters: Draws) -> None:
-    for term in design.groups:
-        if term.factor not in parameters.u and (term.codes >= 0).any():
+    owned = zip(design.parts, parameters.parts, strict=True)
+    for term, own in ((term, own) for part, own in owned for term in part.groups):
+        if term.factor not in own.u and (term.codes >= 0).any():
             raise BayesmixError(
                 f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
                 f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "

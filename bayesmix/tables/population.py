@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.design.names import path_start
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import beta_draws
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+from bayesmix.tables.parameters import by_parameter
 
 __all__ = ["cor_fe", "fixef"]
 
@@ -30,6 +32,8 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     -------
     pandas.DataFrame
         ``term, value, se, lower_2.5, upper_97.5``, one row for each column of X, in that order.
+        Where further parameters have predictors, those of each in turn, after a first column
+        ``parameter``.
 
     Raises
     ------
@@ -49,10 +53,13 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     """
     interval = interval_of(ci_level)
     true_or_false("exponentiate", exponentiate)
-    beta = beta_draws(fit.design, fit.posterior)
+    parts = fit.design.parts
+    beta = np.concatenate([beta_draws(part, fit.posterior) for part in parts])
     with np.errstate(over="ignore", invalid="ignore"):
         marginals = marginals_of(np.exp(beta) if exponentiate else beta, interval)
-    return pd.DataFrame({"term": text_column(fit.design.terms), **marginals.columns(interval)})
+    terms = [term for part in parts for term in part.terms]
+    of = by_parameter(fit, [len(part.terms) for part in parts])
+    return pd.DataFrame({**of, "term": text_column(terms), **marginals.columns(interval)})
 
 
 def cor_fe(fit: Fitted) -> pd.DataFrame:
@@ -66,12 +73,15 @@ def cor_fe(fit: Fitted) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Term x term: correlations of the draws of ``beta``, NaN with a term that does not vary.
+        Terms of the predictors of further parameters come after those of the formula, as
+        ``sigma:Days``.
     """
-    beta = beta_draws(fit.design, fit.posterior)
+    parts = fit.design.parts
+    beta = np.concatenate([beta_draws(part, fit.posterior) for part in parts])
     centred = beta - beta.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1))
     length[np.ptp(beta, axis=1) == 0] = np.nan
     matrix = centred @ centred.T / np.outer(length, length)
     np.fill_diagonal(matrix, 1.0)
-    terms = list(fit.design.terms)
+    terms = [f"{path_start(part.predictor)}{term}" for part in parts for term in part.terms]
     return pd.DataFrame(matrix, index=terms, columns=terms)

@@ -184,7 +184,7 @@ def bounds_obstacle(spec: ModelSpec) -> str | None:
 def coordinates_of(spec: ModelSpec) -> Coordinates:
     """Lay out the parameters of a specification, with sds of size one."""
     parts = spec.parts
-    terms = [(part, term) for part in parts for term in part.design.groups]
+    terms = spec.owned_terms
     builder = _Builder()
     rows_population = builder.add([prior for part in parts for prior in part.population_priors])
     rows_sds = builder.add(

@@ -24,7 +24,7 @@ GRADIENTS = 4.0  # of an iteration
 def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
     """Guess the seconds of CPU time of a fit."""
     design = spec.design
-    terms = [term for part in design.parts for term in part.groups]
+    terms = [term for term in design.every_group]
     sizes = sorted((term.n_levels * term.n_effects for term in terms), reverse=True)
     n_effects = sum(sizes)
     chains = chains_side_by_side(design.n_rows + n_effects, options.chains)
