@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
+from bayesmix.design.names import population_names
 from bayesmix.engines.whitened.density import Density
 from bayesmix.engines.whitened.layout import layout_of
 from bayesmix.engines.whitened.whitening import Whitening
@@ -92,7 +93,39 @@ SPECS |= {
     for name, case in GAUSSIAN_CASES.items()
     if name != "own priors"
 }
+OTHERS = {
+    "gaussian, sigma by level": ("y ~ x + (x | g)", "gaussian", {"sigma": "~ x + (x | g)"}),
+    "gaussian, sigma far from zero": (
+        "y ~ year + (year | g)",
+        "gaussian",
+        {"sigma": "~ year + (year | g) + (1 | h)", "weights": "w"},
+    ),
+    "gaussian, sigma without intercept": (
+        "y ~ x + offset(known)",
+        "gaussian",
+        {"sigma": "~ 0 + z + offset(known) + (1 | h)"},
+    ),
+    "gaussian, sigma alone by level": ("y ~ x", "gaussian", {"sigma": "~ 0 + (1 | g/h)"}),
+    "student, sigma and nu": ("y ~ x + (1 | g)", "student", {"sigma": "~ x", "nu": "~ (1 | h)"}),
+    "exgaussian, tau": ("y ~ x + (1 | g)", "exgaussian", {"tau": "~ x + (1 | g)"}),
+    "skew_normal, alpha": ("y ~ x + (1 | g)", "skew_normal", {"alpha": "~ z"}),
+    "lognormal, sigma": ("positive ~ x + (1 | g)", "lognormal", {"sigma": "~ (1 | g)"}),
+    "gamma, shape": ("positive ~ x + (1 | g)", "gamma", {"shape": "~ x"}),
+    "weibull, shape": ("positive ~ x + (1 | g)", "weibull", {"shape": "~ x"}),
+    "beta, phi": ("share ~ x + (1 | g)", "beta", {"phi": "~ x + (1 | h)"}),
+    "negbinomial, shape": ("count ~ x + (1 | g)", "negbinomial", {"shape": "~ x + (1 | g)"}),
+    "beta_binomial, phi": ("p(s, n) ~ x + (1 | g)", "beta_binomial", {"phi": "~ x"}),
+    "zero inflation": (
+        "count ~ x + (1 | g)",
+        "zero_inflated_negbinomial",
+        {"zi": "~ z + (1 | g)", "shape": "~ x"},
+    ),
+    "hurdle": ("count ~ x + (1 | g)", "hurdle_poisson", {"hu": "~ x + (x | h)"}),
+}
+SPECS |= {name: (formula, family, None, given) for name, (formula, family, given) in OTHERS.items()}
 SOME = (
+    "gaussian, sigma far from zero",
+    "zero inflation",
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
@@ -110,7 +143,7 @@ def density_of(spec, rng) -> Density:
     d, k = layout.coordinates.size, layout.coordinates.sds
     coordinates = layout.coordinates.with_units(rng.uniform(0.3, 1, k.stop - k.start))
     values = coordinates.values(0.3 * rng.standard_normal((d, 1)))[:, 0]
-    n = layout.n_rows
+    n = len(layout.offset)
     working = Working(rng.uniform(0.2, 1, n), rng.standard_normal(n), values)
     eliminated, _ = eliminate(layout, working)
     root = np.tril(0.1 * rng.standard_normal((d, d))) + 0.5 * np.eye(d)
@@ -139,14 +172,16 @@ def free_draws(density: Density, x: np.ndarray) -> dict[str, np.ndarray]:
     layout, coordinates = density.layout, density.coordinates
     spec = layout.spec
     values, effects = density.effects(x)
-    beta = values[coordinates.population].T.copy()
-    if layout.means.any():
-        beta[:, 0] -= beta @ layout.means
-    draws = {"beta": beta}
+    draws, every = {}, values[coordinates.population].T
+    for design, means in zip(spec.design.parts, layout.means, strict=True):
+        beta, every = every[:, : len(means)].copy(), every[:, len(means) :]
+        if means.any():
+            beta[:, 0] -= beta @ means
+        draws[population_names(design.predictor).beta] = beta
     draws |= {name: values[rows.start] for name, rows in coordinates.auxiliary.items()}
     for factor, solved in zip(layout.factors, effects.solved, strict=True):
-        term = spec.design.groups[factor.place]
-        draws[sd_variable(spec, term)] = values[factor.sds].T
+        term = factor.term
+        draws[sd_variable(spec.parts[factor.predictor], term)] = values[factor.sds].T
         draws[term.names.free] = values[factor.free].T
         draws[term.names.zeta] = np.stack(solved.v, axis=-1)
     return free_variables(spec, draws)
