@@ -8,7 +8,7 @@ module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,6 +54,9 @@ class Family:
     closed_slopes : callable, optional
         As `slopes`, for the parameters whose derivatives are known in closed form; the expected
         information where the observed one may be negative.
+    further_slopes : mapping of str to callable
+        By further parameter the same of that alone, where it is known in closed form; the square
+        of the score may stand for its expected information.
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.
@@ -91,6 +94,9 @@ class Family:
     random: Callable[[np.random.Generator, Values, Rows], Any]
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
+    further_slopes: Mapping[str, Callable[[Any, Values, Rows], Slope]] = field(
+        default_factory=dict, hash=False
+    )
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
@@ -238,10 +244,15 @@ class Family:
         """
         closed = self.closed_slopes(y, p, rows) if self.closed_slopes else {}
         numbers = (parameter.name for parameter in self.parameters if parameter.length is None)
-        return {
-            name: closed[name] if name in closed else self._difference(y, p, rows, name)
-            for name in names or numbers
-        }
+        found: dict[str, Slope] = {}
+        for name in names or numbers:
+            if name in closed:
+                found[name] = closed[name]
+            elif name in self.further_slopes:
+                found[name] = self.further_slopes[name](y, p, rows)
+            else:
+                found[name] = self._difference(y, p, rows, name)
+        return found
 
     def _difference(self, y: Any, p: Values, rows: Rows, name: str) -> Slope:
         def log_density(eta: FloatArray) -> FloatArray:
@@ -275,10 +286,8 @@ class Family:
             return self.closed_scores(y, self.values(eta, auxiliary), rows)
         p = self.chains_first(eta, auxiliary or {})
 
-        def slope(name: str) -> Slope:
-            return self.slopes(y, p, rows, name)[name]
-
-        return scores_of_slopes(self.density, slope, self.parameters, self.predictors, y, p, rows)
+        slopes = self.slopes(y, p, rows)
+        return scores_of_slopes(self.density, slopes, self.parameters, self.predictors, y, p, rows)
 
     def chains_first(self, eta: FloatArray, auxiliary: Auxiliary) -> dict[str, Value]:
         """Put parameters together of linear predictors (n, M) and others (M,) or (K, M)."""

@@ -22,7 +22,7 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import log_power_over_gamma, log_power_over_gamma_slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["GAMMA"]
 
@@ -48,6 +48,14 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     shape = p["shape"].value
     ratio = np.minimum(np.log(y) - p["mu"].log, LARGEST_EXPONENT)
     return {"mu": Slope(shape * np.expm1(ratio), shape * np.exp(ratio))}
+
+
+def _shape_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    shape = np.asarray(p["shape"].value, dtype=np.float64)
+    ratio = np.log(y) - p["mu"].log
+    excess = np.expm1(np.minimum(ratio, LARGEST_EXPONENT)) - ratio
+    score = log_power_over_gamma_slope(shape) - excess
+    return slope_by_value(p["shape"], score, score**2)
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
@@ -79,5 +87,6 @@ GAMMA = Family(
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
 )

@@ -93,6 +93,8 @@ class Link:
         and minus the linear predictor.
     rough : callable, optional
         As `function`, where somewhere near is good enough to start from.
+    derivative : callable, optional
+        Value -> its derivative by the linear predictor, of the links of further parameters.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Link:
     log_inverse: Callable[[Any, Functions], Any]
     complement: tuple[str, Callable[[Any, Functions], Any]] | None = None
     rough: Callable[[Any], Any] | None = None
+    derivative: Callable[[Any], Any] | None = None
 
     def near(self, value: Any) -> Any:
         """Compute a linear predictor near that of a value."""
@@ -129,8 +132,20 @@ LINKS: Mapping[str, Link] = MappingProxyType(
     {
         link.name: link
         for link in (
-            Link("identity", np.positive, lambda eta, of: eta, lambda eta, of: of.log(eta)),
-            Link("log", np.log, lambda eta, of: of.exp(eta), lambda eta, of: eta),
+            Link(
+                "identity",
+                np.positive,
+                lambda eta, of: eta,
+                lambda eta, of: of.log(eta),
+                derivative=np.ones_like,
+            ),
+            Link(
+                "log",
+                np.log,
+                lambda eta, of: of.exp(eta),
+                lambda eta, of: eta,
+                derivative=np.positive,
+            ),
             Link(
                 "logit",
                 logit,
@@ -138,6 +153,7 @@ LINKS: Mapping[str, Link] = MappingProxyType(
                 lambda eta, of: of.log_expit(eta),
                 complement=("logit", _minus),
                 rough=_log_odds,
+                derivative=lambda probability: probability * (1 - probability),
             ),
             Link(
                 "probit",

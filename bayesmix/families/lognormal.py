@@ -46,6 +46,10 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return dict(GAUSSIAN.slopes(np.log(y), p, rows, "mu"))
 
 
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    return GAUSSIAN.slopes(np.log(y), p, rows, "sigma")["sigma"]
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     assert GAUSSIAN.closed_scores is not None
     return GAUSSIAN.closed_scores(np.log(y), p, rows)
@@ -60,6 +64,7 @@ LOGNORMAL = Family(
     random=_random,
     pymc=_pymc,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,
     response_link="log",
 )

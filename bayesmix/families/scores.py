@@ -61,7 +61,7 @@ def _chains_first(value: FloatArray) -> FloatArray:
 
 def scores_of_slopes(
     density: Density,
-    slope: Callable[[str], Slope],
+    slopes: Mapping[str, Slope],
     parameters: Sequence[Parameter],
     predictors: Sequence[str],
     y: FloatArray,
@@ -74,8 +74,8 @@ def scores_of_slopes(
     ----------
     density : callable
         As that of a family.
-    slope : callable
-        Name of a parameter that is one number -> its `Slope`, chains first.
+    slopes : mapping of str to Slope
+        By parameter that is one number, chains first.
     parameters : sequence of Parameter
     predictors : sequence of str
         Names of those that have a linear predictor, the first of `parameters` among them.
@@ -92,10 +92,10 @@ def scores_of_slopes(
 
     def own(parameter: Parameter) -> FloatArray:
         if parameter.name in predictors:
-            score = np.broadcast_to(slope(parameter.name).score, (len(total), len(y)))
+            score = np.broadcast_to(slopes[parameter.name].score, (len(total), len(y)))
             return np.ascontiguousarray(score.T)
         if parameter.length is None:
-            return slope(parameter.name).score.sum(axis=-1)
+            return slopes[parameter.name].score.sum(axis=-1)
         return _of_elements(density, parameter, y, p, rows)
 
     first, *others = parameters
