@@ -130,6 +130,8 @@ def prepare(
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ] | None = None,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
+    residual: bool = False,
     missing: str = "drop",
 ) -> Prepared:
     """Do everything but the sampling: read the formula, encode the data, set the priors.
@@ -154,6 +156,13 @@ def prepare(
         Column name or one positive weight per row. Gaussian: the residual sd of row i is
         ``sigma / sqrt(weight_i)``. Binomial: the number of trials of a response that is the
         proportion of successes. Other families take none.
+    se : str or array_like, optional
+        Column name or one known standard error per row: the response are estimates, as in a
+        meta-analysis, and these are their residual sds, so that there is no sigma. Gaussian with
+        the identity link; not with `weights`.
+    residual : bool
+        With `se`, estimate a residual beside them: the sd of row i is
+        ``sqrt(se_i**2 + sigma**2)``.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
 
@@ -179,7 +188,9 @@ def prepare(
     >>> spec.design.terms, spec.design.groups[0].effects
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
-    spec = specification(formula, data, family, priors, weights, missing, _callers_namespace())
+    spec = specification(
+        formula, data, family, priors, weights, se, residual, missing, _callers_namespace()
+    )
     return _ready(spec)
 
 
@@ -199,13 +210,15 @@ def fit(
     nuts_sampler: str | None = None,
     nuts: Mapping[str, Any] | None = None,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
+    residual: bool = False,
     missing: str = "drop",
 ) -> MixedFit:
     """Fit a Bayesian mixed model.
 
     Parameters
     ----------
-    formula, data, family, priors, weights, missing
+    formula, data, family, priors, weights, se, residual, missing
         As in `prepare`.
     method : {"auto", "exact", "whitened", "nuts"}
         How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
@@ -263,7 +276,9 @@ def fit(
         nuts=nuts,
     )
     spec = _ready(
-        specification(formula, data, family, priors, weights, missing, _callers_namespace())
+        specification(
+            formula, data, family, priors, weights, se, residual, missing, _callers_namespace()
+        )
     )
     return MixedFit(spec, sample(spec, options), options)
 

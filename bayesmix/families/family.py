@@ -67,6 +67,8 @@ class Family:
         The parameter that is the sd of a residual on the scale of the response.
     weights : bool
         Whether rows may have weights.
+    known_errors : bool
+        Whether the weights are ``1 / se^2`` of standard errors that are known.
     link : str
         The link in use, of the first parameter; by default the first that it knows.
 
@@ -93,6 +95,7 @@ class Family:
     response_link: str = "identity"
     residual: str | None = None
     weights: bool = False
+    known_errors: bool = False
     link: str = ""
 
     def __post_init__(self) -> None:
@@ -109,7 +112,7 @@ class Family:
         """PyMC's name of the distribution."""
         nothing = np.full(1, np.nan)
         p = self.values(nothing, dict.fromkeys(self.auxiliary, nothing))
-        return self.pymc(p, Rows(trials=nothing))[0]
+        return self.pymc(p, Rows(weights=nothing if self.weights else None, trials=nothing))[0]
 
     @property
     def links(self) -> tuple[str, ...]:

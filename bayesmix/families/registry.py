@@ -21,6 +21,7 @@ from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.hurdle_negbinomial import HURDLE_NEGBINOMIAL
 from bayesmix.families.hurdle_poisson import HURDLE_POISSON
+from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
@@ -98,8 +99,10 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
 
 
 def is_known(family: Family) -> bool:
-    """Tell whether the name of a family stands for it."""
+    """Tell whether the name of a family stands for it, known standard errors being none of it."""
     named = FAMILIES.get(family.name)
+    if named is not None and family.known_errors:
+        named = with_known_errors(named, family.has_residual_sd)
     return named is not None and replace(named, link=family.link) == family
 
 
@@ -111,6 +114,8 @@ def parameter_names() -> frozenset[str]:
 def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
+        if family.known_errors:
+            return with_known_errors, (FAMILIES[family.name], family.has_residual_sd)
         return get_family, (family.name, family.link)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced

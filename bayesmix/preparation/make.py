@@ -38,6 +38,7 @@ def make_design(
     *,
     family: Family,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
 ) -> Design:
@@ -58,6 +59,8 @@ def make_design(
     weights : str or array_like, optional
         Column name or one positive weight per row; a Series must have the index of `data`. For a
         family with trials the response is a proportion, and these are its trials.
+    se : str or array_like, optional
+        Likewise the known standard error of each row, for a family that has them.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
     namespace : mapping, optional
@@ -94,7 +97,7 @@ def make_design(
     array([0, 0, 0])
     """
     design, _ = make_checked(
-        formula, data, family=family, weights=weights, missing=missing, namespace=namespace
+        formula, data, family=family, weights=weights, se=se, missing=missing, namespace=namespace
     )
     return design
 
@@ -105,6 +108,7 @@ def make_checked(
     *,
     family: Family,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
 ) -> tuple[Design, Findings]:
@@ -121,7 +125,7 @@ def make_checked(
         return resolve_names(sides, header, namespace or {}, formula)
 
     learnt = learn_design(
-        formula, opened, family=family, weights=weights, missing=missing, resolve=resolve
+        formula, opened, family=family, weights=weights, se=se, missing=missing, resolve=resolve
     )
     design, columns = learnt.design, learnt.columns
     encoder = design.encoder

@@ -98,6 +98,8 @@ def _facts(fit: Fitted) -> str:
     rows = count(design.n_rows, "row")
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
+    if fit.family.known_errors:
+        family += f", known standard errors {design.encoder.se or ''}".rstrip()
     return f"{family}; {event}" + ", ".join([rows, *levels])
 
 

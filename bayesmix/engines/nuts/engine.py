@@ -60,7 +60,12 @@ def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     cores = min(
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
-    units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+    units = Units.of(
+        spec.design,
+        ORDINARY_TO_NUTS,
+        response=spec.family.on_response_scale,
+        known_errors=spec.family.known_errors,
+    )
     model = build_model(rescaled(spec, units))
     with (
         contextlib.ExitStack() as stack,

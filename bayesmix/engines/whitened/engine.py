@@ -47,7 +47,12 @@ class Whitened:
 
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         """Draw all parameters and effects together; None where the chains do not agree."""
-        units = Units.of(spec.design, ORDINARY_TO_NUTS, response=spec.family.on_response_scale)
+        units = Units.of(
+            spec.design,
+            ORDINARY_TO_NUTS,
+            response=spec.family.on_response_scale,
+            known_errors=spec.family.known_errors,
+        )
         with (
             contextlib.suppress(LostError, np.linalg.LinAlgError),
             late_progress(options.progressbar, f"Sampling {size_of(options)}") as report,

@@ -33,7 +33,7 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     values = {"beta": _population(layout, flat) * units.beta}
     for name, own in layout.auxiliary(flat.T).items():
         has_unit = name in with_unit(spec.family)
-        values[name] = own.T * (units.response * units.root_weight if has_unit else 1.0)
+        values[name] = own.T * (units.residual if has_unit else 1.0)
     for t, factor in enumerate(layout.factors):
         term = spec.design.groups[factor.place]
         unit = units.response / units.Z[factor.place]
