@@ -88,6 +88,15 @@ SPECS["other priors"] = (
     },
 )
 SPECS |= {
+    f"known errors and a residual, {name}": (
+        f"y ~ {SIDES[name]}",
+        "gaussian",
+        "identity",
+        {"se": "w", "residual": True},
+    )
+    for name in ("no groups", "two effects", "crossed with slopes")
+}
+SPECS |= {
     f"gaussian, {name}": (case.formula, "gaussian", "identity", case.options)
     for name, case in GAUSSIAN_CASES.items()
     if name != "own priors"
@@ -96,6 +105,7 @@ SOME = (
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
+    "known errors and a residual, two effects",
 )
 
 
