@@ -11,21 +11,23 @@ from bayesmix.base.arrays import FloatArray, read_only
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.design.columns import check_numeric
-from bayesmix.design.magnitudes import LARGEST, SMALLEST
 
 __all__ = ["weights_of_errors"]
+
+# Weights and their sums with squares of responses are numbers of the machine.
+_SMALLEST, _LARGEST = 1e-140, 1e140
 
 
 def weights_of_errors(column: pd.Series[Any], what: str) -> FloatArray:
     """Return ``1 / se^2`` of a column, which `what` names in messages."""
     check_numeric("standard errors", column)
     se = column.to_numpy(dtype=np.float64)
-    usable = (se >= SMALLEST) & (se <= LARGEST)
+    usable = (se >= _SMALLEST) & (se <= _LARGEST)
     if not usable.all():
         first, bad = int(np.argmin(usable)), int((~usable).sum())
         raise BayesmixError(
-            f"Standard errors must be positive and finite, from 1e-140 to 1e140. {what} "
-            f"{se[first]:g} at index {column.index[first]}"
+            f"Standard errors must be positive and finite, from {_SMALLEST:g} to {_LARGEST:g}. "
+            f"{what} {se[first]:g} at index {column.index[first]}"
             + (f", and {count(bad - 1, 'other')} that cannot be used. " if bad > 1 else ". ")
             + "Leave these rows out, or find their standard errors; variances are given as "
             "se = sqrt(variance)."

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter, Sizes
-from bayesmix.families.responses import REAL_NUMBERS
+from bayesmix.families.responses import Labels, ResponseKind
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.families.values import Rows, Values, value_of_mu
@@ -51,16 +52,23 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return slopes
 
 
+def _check(
+    family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
+) -> None:
+    """Take any numbers: estimates may be equal, or one alone, since their errors are known."""
+
+
 def _default_sigma(sizes: Sizes) -> tuple[str, dict[str, float]]:
     return "Exponential", {"scale": sizes.scale}
 
 
+_ESTIMATES = ResponseKind(check=_check)
 _MU = Parameter("mu", REAL)
 _SIGMA = Parameter("sigma", POSITIVE, links=("log",), prior=_default_sigma, has_unit=True)
 _KNOWN = Family(
     name="gaussian",
     parameters=(_MU,),
-    response=REAL_NUMBERS,
+    response=_ESTIMATES,
     density=_density,
     mean=value_of_mu,
     random=_random,
@@ -72,7 +80,7 @@ _KNOWN = Family(
 _WITH_RESIDUAL = Family(
     name="gaussian",
     parameters=(_MU, _SIGMA),
-    response=REAL_NUMBERS,
+    response=_ESTIMATES,
     density=_density,
     mean=value_of_mu,
     random=_random,
