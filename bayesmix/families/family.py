@@ -150,10 +150,16 @@ class Family:
         return self.link == self.response_link == "identity"
 
     def on_predictor_scale(self, y: npt.ArrayLike) -> FloatArray | None:
-        """Take responses to where linear predictors are; None where they have no place there."""
+        """Take responses to where linear predictors are; None where they have no place there.
+
+        Single responses without a place are NaN: a zero, where the logarithm is normal.
+        """
         if self.link != "identity":
             return None
-        return np.array(LINKS[self.response_link].function(np.asarray(y, dtype=np.float64)))
+        with np.errstate(divide="ignore"):
+            placed = np.array(LINKS[self.response_link].function(np.asarray(y, dtype=np.float64)))
+        placed[placed == -np.inf] = np.nan
+        return placed
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of a name."""

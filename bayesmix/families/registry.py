@@ -19,6 +19,7 @@ from bayesmix.families.exgaussian import EXGAUSSIAN
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.hurdle_lognormal import HURDLE_LOGNORMAL
 from bayesmix.families.hurdle_negbinomial import HURDLE_NEGBINOMIAL
 from bayesmix.families.hurdle_poisson import HURDLE_POISSON
 from bayesmix.families.known_errors import with_known_errors
@@ -37,7 +38,7 @@ _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
     *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
-    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL, HURDLE_LOGNORMAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -51,6 +52,7 @@ _SYNONYMS = MappingProxyType(
     | {"zeroinflatednegativebinomial": "zero_inflated_negbinomial"}
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
     | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
+    | {"hurdlelognormal": "hurdle_lognormal"}
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 

@@ -124,7 +124,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     scale = 1.0
     y = family.on_predictor_scale(design.y)
     if y is not None:
-        scale = sd(y)
+        scale = sd(y[~np.isnan(y)])
         if family.known_errors:
             scale = max(scale, 1 / root_mean_weight(design))
         if scale == 0:
@@ -216,7 +216,9 @@ def _location(design: Design, family: Family) -> float:
         return _at_mean(design, family)
     placed = family.on_predictor_scale(y)
     if placed is not None:
-        return mean(placed, design.weights) - (0.0 if offset is None else mean(offset))
+        rows = ~np.isnan(placed)
+        weights = None if design.weights is None else design.weights[rows]
+        return mean(placed[rows], weights) - (0.0 if offset is None else mean(offset[rows]))
     total = float(np.sum(y))
     if family.link == "log":
         # Offsets of a rate are exposures: the events over the sum of these. Without any event the

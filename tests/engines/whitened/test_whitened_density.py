@@ -66,7 +66,7 @@ SPECS |= {
     f"{family}, two effects": (f"{response} ~ x + (x | g)", family, None, {})
     for response, families in {
         "y": ("student", "exgaussian", "skew_normal"),
-        "positive": ("lognormal", "gamma", "weibull"),
+        "positive": ("lognormal", "hurdle_lognormal", "gamma", "weibull"),
         "share": ("beta",),
     }.items()
     for family in families
