@@ -130,6 +130,8 @@ def prepare(
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ] | None = None,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
+    residual: bool = False,
     missing: str = "drop",
     **parameters: str,
 ) -> Prepared:
@@ -155,6 +157,13 @@ def prepare(
         Column name or one positive weight per row. Gaussian: the residual sd of row i is
         ``sigma / sqrt(weight_i)``. Binomial: the number of trials of a response that is the
         proportion of successes. Other families take none.
+    se : str or array_like, optional
+        Column name or one known standard error per row: the response are estimates, as in a
+        meta-analysis, and these are their residual sds, so that there is no sigma. Gaussian with
+        the identity link; not with `weights`.
+    residual : bool
+        With `se`, estimate a residual beside them: the sd of row i is
+        ``sqrt(se_i**2 + sigma**2)``.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
     **parameters : str
@@ -185,7 +194,9 @@ def prepare(
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
     namespace = _callers_namespace()
-    spec = specification(formula, data, family, priors, weights, missing, namespace, parameters)
+    spec = specification(
+        formula, data, family, priors, weights, se, residual, missing, namespace, parameters
+    )
     return _ready(spec)
 
 
@@ -205,6 +216,8 @@ def fit(
     nuts_sampler: str | None = None,
     nuts: Mapping[str, Any] | None = None,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
+    residual: bool = False,
     missing: str = "drop",
     **parameters: str,
 ) -> MixedFit:
@@ -212,7 +225,7 @@ def fit(
 
     Parameters
     ----------
-    formula, data, family, priors, weights, missing, **parameters
+    formula, data, family, priors, weights, se, residual, missing, **parameters
         As in `prepare`.
     method : {"auto", "exact", "whitened", "nuts"}
         How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
@@ -271,7 +284,9 @@ def fit(
     )
     namespace = _callers_namespace()
     spec = _ready(
-        specification(formula, data, family, priors, weights, missing, namespace, parameters)
+        specification(
+            formula, data, family, priors, weights, se, residual, missing, namespace, parameters
+        )
     )
     return MixedFit(spec, sample(spec, options), options)
 

@@ -23,6 +23,7 @@ NAMES = (
     "pupils",
     "sleepstudy",
     "slopes_with_and_without_correlation",
+    "meta_analysis",
 )
 
 

@@ -241,6 +241,7 @@ CASES = (
     Case("hurdle_negbinomial", {"shape": 1.7, "hu": 0.3}, _COUNTS, {"hu": "Beta"}),
     Case("student", {"sigma": 1.3, "nu": 4.5}, _REAL, {"sigma": "Exponential", "nu": "Gamma"}),
     Case("lognormal", {"sigma": 0.6}, _POSITIVE, {"sigma": "Exponential"}),
+    Case("hurdle_lognormal", {"sigma": 0.6, "hu": 0.3}, (0.0, 0.9, 2.0, 9.0), {"hu": "Beta"}),
     Case("gamma", {"shape": 2.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
     Case("weibull", {"shape": 1.7}, _POSITIVE, {"shape": "HalfStudentT(nu=3, sigma=10)"}),
     Case(
@@ -298,6 +299,9 @@ def expected_log_density(case: Case, y: np.ndarray, eta: np.ndarray) -> np.ndarr
             return stats.weibull_min(p["shape"], scale=scale).logpdf(y)
         case "lognormal":
             return stats.lognorm(p["sigma"], scale=np.exp(eta)).logpdf(y)
+        case "hurdle_lognormal":
+            above = (1 - p["hu"]) * stats.lognorm(p["sigma"], scale=np.exp(eta)).pdf(y)
+            return np.log(np.where(y == 0, p["hu"], above))
         case "poisson":
             return stats.poisson(np.exp(eta)).logpmf(y)
         case "inflated":
@@ -319,8 +323,9 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     """In closed form."""
     if case.family in ("gaussian", "student", "bounded_student", "exgaussian", "skew_normal"):
         return eta
-    if case.family == "lognormal":
-        return np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
+    if case.family in ("lognormal", "hurdle_lognormal"):
+        some = 1 - case.auxiliary.get("hu", 0.0)
+        return some * np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
     if case.family == "cumulative":
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))

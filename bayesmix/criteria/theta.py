@@ -65,7 +65,10 @@ def relative_ess(draws: Iterable[FloatArray]) -> float:
     """Average the effective sample sizes of the means, over the number of draws, as ArviZ does."""
     from arviz_stats.base import array_stats
 
-    stacked = np.concatenate([np.asarray(x).reshape(*x.shape[:2], -1) for x in draws], axis=2)
+    every = list(draws)
+    if not every:  # theta has no dimensions: the errors of all rows are known, and no groups
+        return 1.0
+    stacked = np.concatenate([np.asarray(x).reshape(*x.shape[:2], -1) for x in every], axis=2)
     chains, n_draws, parameters = stacked.shape
     if chains == 1:
         return 1.0

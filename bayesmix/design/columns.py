@@ -14,9 +14,10 @@ from bayesmix.encoding.effects import Effects
 from bayesmix.frames.frames import Frame
 
 __all__ = [
+    "SE_COLUMN",
     "WEIGHTS_COLUMN",
     "Columns",
-    "check_weights_numeric",
+    "check_numeric",
     "columns_of",
     "counts_of",
     "finite",
@@ -25,7 +26,7 @@ __all__ = [
 
 
 type Columns = dict[str, pd.Series[Any]]
-WEIGHTS_COLUMN = "weights="
+WEIGHTS_COLUMN, SE_COLUMN = "weights=", "se="
 
 
 def columns_of(frame: Frame, names: Iterable[str]) -> Columns:
@@ -33,16 +34,17 @@ def columns_of(frame: Frame, names: Iterable[str]) -> Columns:
     return {name: frame.series(name) for name in names}
 
 
-def check_weights_numeric(column: pd.Series[Any]) -> None:
-    """Raise for weights that are no real numbers."""
+def check_numeric(what: str, column: pd.Series[Any]) -> None:
+    """Raise for weights or standard errors that are no real numbers."""
     is_complex = pd.api.types.is_complex_dtype(column.dtype)
     if is_complex or not pd.api.types.is_numeric_dtype(column.dtype):
-        raise BayesmixError(f"The weights must be numbers; they are {column.dtype}.")
+        raise BayesmixError(f"The {what} must be numbers; they are {column.dtype}.")
 
 
 def counts_of(counts: Mapping[str, int]) -> str:
     """List the columns that have missing values, with how many."""
-    names = {name: "weights" if name == WEIGHTS_COLUMN else f"'{name}'" for name in counts}
+    own = {WEIGHTS_COLUMN: "weights", SE_COLUMN: "se"}
+    names = {name: own.get(name, f"'{name}'") for name in counts}
     return ", ".join(f"{names[name]} ({count})" for name, count in counts.items() if count)
 
 

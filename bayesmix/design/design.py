@@ -17,12 +17,13 @@ from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, sug
 from bayesmix.base.words import count
 from bayesmix.design.columns import (
     Columns,
-    check_weights_numeric,
+    check_numeric,
     columns_of,
     counts_of,
     finite,
     offset_of,
 )
+from bayesmix.design.errors import weights_of_errors
 from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.encoding.effects import Effects
@@ -62,15 +63,16 @@ class Design:
     index : Index, length n
         Their labels.
     offset, weights, trials : ndarray of float64, shape (n,), or None
-        Known part of the linear predictor, weights of the rows, number of binomial trials.
+        Known part of the linear predictor, weights of the rows (``1 / se^2`` where standard errors
+        are known), number of binomial trials.
     encoder : Encoder
         Makes a design of new data.
     notes : tuple of str
         Texts of the DesignWarnings.
     source : DataFrame or None
         The used columns of the rows that are kept, as they came; weights that were given as an
-        array are the column ``"weights="``. Later changes of the user's frame do not reach it.
-        None in designs of new data.
+        array are the column ``"weights="``, standard errors ``"se="``. Later changes of the user's
+        frame do not reach it. None in designs of new data.
     predictors : mapping of str to Design
         By parameter, those of further predictors, of the same rows: a design whose formula has the
         name of the parameter as its response.
@@ -234,6 +236,8 @@ class Encoder:
         Columns of the effects and the response; None for numbers.
     weights : str or None
         Column of the weights, if they are not the trials of the response.
+    se : str or None
+        Column of the standard errors.
     names : Namespace
         Functions and values that the formula uses and that are no columns.
     n_rows : int
@@ -253,6 +257,7 @@ class Encoder:
     weights: str | None
     names: Namespace
     n_rows: int
+    se: str | None = None
     predictors: Mapping[str, Encoder] = dataclasses.field(default_factory=dict)
     predictor: str = ""
 
@@ -293,9 +298,8 @@ class Encoder:
         names = self.effect_columns(self.every_grouping)
         names += tuple(v for grouping in self.every_grouping for v in grouping.factor.variables)
         names += (*self.response.columns, *self.response.trial_columns)
-        return open_frame(newdata, "newdata").read(
-            names if self.weights is None else (*names, self.weights)
-        )
+        by_row = (name for name in (self.weights, self.se) if name is not None)
+        return open_frame(newdata, "newdata").read((*names, *by_row))
 
     def used_columns(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Columns:
         """Find the columns of the effects and of the grouping factors in new data."""
@@ -455,10 +459,13 @@ class Encoder:
         return None if np.isnan(trials).all() else read_only(trials)
 
     def _weights(self, newdata: Frame) -> FloatArray | None:
+        if self.se is not None and self.se in newdata.columns:
+            (column,) = columns_of(newdata, (self.se,)).values()
+            return weights_of_errors(column, f"Column '{self.se}' of {newdata.name} has")
         if self.weights is None or self.weights not in newdata.columns:
             return None
         (column,) = columns_of(newdata, (self.weights,)).values()
-        check_weights_numeric(column)
+        check_numeric("weights", column)
         if (column <= 0).any():
             raise BayesmixError(
                 f"weights must be positive; column '{self.weights}' of {newdata.name} has "

@@ -18,6 +18,7 @@ from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.moved import DENSITIES, matched
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.gaussian import effects_obstacle
+from bayesmix.model.row_effects import with_row_effects, with_sd_of_rows
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class GaussianLeftOut:
 
     def theta(self, posterior: xr.Dataset) -> Theta:
         """Take theta from the draws of a posterior."""
-        return theta_of(self.spec, posterior)
+        return theta_of(self.spec, with_sd_of_rows(self.spec, posterior))
 
     def mean(self, theta: Theta) -> Theta:
         """Average draws where they have no bounds."""
@@ -130,7 +131,7 @@ class GaussianLeftOut:
 
 def left_out_obstacle(spec: ModelSpec) -> str | None:
     """Say why the effects cannot be integrated out of a specification; None if they can."""
-    return effects_obstacle(spec)
+    return effects_obstacle(with_row_effects(spec))
 
 
 def left_out(spec: ModelSpec) -> LeftOut:
@@ -138,4 +139,4 @@ def left_out(spec: ModelSpec) -> LeftOut:
     obstacle = left_out_obstacle(spec)
     if obstacle is not None:
         raise ValueError(obstacle)
-    return GaussianLeftOut(spec)
+    return GaussianLeftOut(with_row_effects(spec))

@@ -66,7 +66,9 @@ def units_of(spec: ModelSpec) -> Units:
     family = spec.family
     predicted = any(family.parameter(name).has_unit for name, _ in family.predicted)
     has_unit = family.on_response_scale and not predicted
-    return Units.of(spec.design, ORDINARY_TO_NUTS, response=has_unit)
+    return Units.of(
+        spec.design, ORDINARY_TO_NUTS, response=has_unit, known_errors=family.known_errors
+    )
 
 
 def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
@@ -95,7 +97,7 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     for term, unit in zip(design.groups, units.Z, strict=True):
         for effect, own in zip(term.effects, unit, strict=True):
             of_path[f"sd:{term.factor}:{effect}"] = units.response / own
-    of_path |= dict.fromkeys(with_unit(spec.family), units.response * units.root_weight)
+    of_path |= dict.fromkeys(with_unit(spec.family), units.residual)
     leaves = tuple(
         leaf
         if isinstance(leaf.prior, LKJ)
@@ -157,7 +159,7 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     posterior = idata["posterior"].dataset
     draws = {name: posterior[name].to_numpy() for name in spec.family.auxiliary}
     for name in with_unit(spec.family):
-        draws[name] = draws[name] * (units.response * units.root_weight)
+        draws[name] = draws[name] * (units.residual)
     if design.n_terms:
         draws["beta"] = posterior["beta"].to_numpy() * units.beta
     else:

@@ -34,7 +34,9 @@ class Units:
     response : float
         Of the response and the offset.
     root_weight : float
-        Root of that of the weights, so that sigma has the unit ``response * root_weight``.
+        Root of that of the weights.
+    residual : float
+        Of sigma: ``response * root_weight``, but ``response`` beside known standard errors.
     X : ndarray, shape (p,)
         Of the columns of X; population effects have the unit ``response / X``.
     Z : tuple of ndarray, shape (q,)
@@ -43,11 +45,14 @@ class Units:
 
     response: float
     root_weight: float
+    residual: float
     X: FloatArray
     Z: tuple[FloatArray, ...]
 
     @classmethod
-    def of(cls, design: Design, ordinary: int, *, response: bool = True) -> Units:
+    def of(
+        cls, design: Design, ordinary: int, *, response: bool = True, known_errors: bool = False
+    ) -> Units:
         """Choose the units of a design.
 
         Parameters
@@ -57,6 +62,8 @@ class Units:
             Base-2 logarithm of the largest size that has the unit one.
         response : bool
             Whether the response is on the scale of the linear predictor, and has a unit.
+        known_errors : bool
+            Whether the weights are of standard errors, which have the unit of the response.
 
         Returns
         -------
@@ -67,9 +74,14 @@ class Units:
             exponent = math.frexp(size)[1]
             return 1.0 if abs(exponent) <= ordinary else math.ldexp(1.0, exponent)
 
+        of_response = unit(sd(design.y)) if response else 1.0
+        root_weight = unit(root_mean_weight(design)) if response else 1.0
+        if known_errors:
+            root_weight = 1 / of_response
         return cls(
-            unit(sd(design.y)) if response else 1.0,
-            unit(root_mean_weight(design)) if response else 1.0,
+            of_response,
+            root_weight,
+            of_response if known_errors else of_response * root_weight,
             np.array([unit(spread(x)) for x in design.X.T]),
             tuple(np.array([unit(spread(z)) for z in term.Z.T]) for term in design.groups),
         )

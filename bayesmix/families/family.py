@@ -70,6 +70,8 @@ class Family:
         The parameter that is the sd of a residual on the scale of the response.
     weights : bool
         Whether rows may have weights.
+    known_errors : bool
+        Whether the weights are ``1 / se^2`` of standard errors that are known.
     link : str
         The link in use, of the first parameter; by default the first that it knows.
     predicted : tuple of (str, str)
@@ -102,6 +104,7 @@ class Family:
     response_link: str = "identity"
     residual: str | None = None
     weights: bool = False
+    known_errors: bool = False
     link: str = ""
     predicted: tuple[tuple[str, str], ...] = ()
 
@@ -119,7 +122,7 @@ class Family:
         """PyMC's name of the distribution."""
         nothing = np.full(1, np.nan)
         p = self.values(nothing, dict.fromkeys(self.others, nothing))
-        return self.pymc(p, Rows(trials=nothing))[0]
+        return self.pymc(p, Rows(weights=nothing if self.weights else None, trials=nothing))[0]
 
     @property
     def links(self) -> tuple[str, ...]:
@@ -167,10 +170,16 @@ class Family:
         return self.link == self.response_link == "identity"
 
     def on_predictor_scale(self, y: npt.ArrayLike) -> FloatArray | None:
-        """Take responses to where linear predictors are; None where they have no place there."""
+        """Take responses to where linear predictors are; None where they have no place there.
+
+        Single responses without a place are NaN: a zero, where the logarithm is normal.
+        """
         if self.link != "identity":
             return None
-        return np.array(LINKS[self.response_link].function(np.asarray(y, dtype=np.float64)))
+        with np.errstate(divide="ignore"):
+            placed = np.array(LINKS[self.response_link].function(np.asarray(y, dtype=np.float64)))
+        placed[placed == -np.inf] = np.nan
+        return placed
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter of a name."""

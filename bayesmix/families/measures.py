@@ -8,7 +8,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.responses import REAL_NUMBERS, Labels, ResponseKind, rows_of
 
-__all__ = ["POSITIVE_NUMBERS", "SHARES"]
+__all__ = ["POSITIVE_NUMBERS", "SHARES", "ZERO_OR_POSITIVE"]
 
 
 def _check_positive(
@@ -28,9 +28,32 @@ def _instead_of_positive(name: str, y: FloatArray) -> str:
         return "For numbers on both sides of 0 use family='gaussian' or family='student'."
     whole = "For counts use family='poisson'. " if (y == np.floor(y)).all() else ""
     return (
-        f"{whole}For zeros beside positive numbers fit two models: whether there is any, "
-        f"I({name} > 0) with family='bernoulli', and how much, in the rows above 0."
+        f"{whole}For zeros beside positive numbers use family='hurdle_lognormal', or fit two "
+        f"models: whether there is any, I({name} > 0) with family='bernoulli', and how much, in "
+        "the rows above 0."
     )
+
+
+def _check_zero_or_positive(
+    family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
+) -> None:
+    bad = y < 0
+    if bad.any():
+        raise BayesmixError(
+            f"Response {name!r} must be 0 or above for family {family!r}; {rows_of(bad, labels)}, "
+            f"for example {y[bad][0]:.12g}. {_instead_of_positive(name, y)}"
+        )
+    if not y.any():
+        raise BayesmixError(
+            f"Response {name!r} is 0 in every row, so that nothing is known of numbers above 0. "
+            "Check the column and the rows that are kept."
+        )
+    some = y[y > 0]
+    if (some == some[0]).all():
+        raise BayesmixError(
+            f"Response {name!r} is {some[0]:.12g} in every row above 0, so that there is nothing "
+            f"to explain there. Whether there is any is I({name} > 0) with family='bernoulli'."
+        )
 
 
 def _check_shares(
@@ -61,4 +84,5 @@ def _instead_of_shares(name: str, y: FloatArray) -> str:
 
 
 POSITIVE_NUMBERS = ResponseKind(_check_positive, lower=0.0)
+ZERO_OR_POSITIVE = ResponseKind(_check_zero_or_positive, lower=0.0)
 SHARES = ResponseKind(_check_shares, lower=0.0, upper=1.0)

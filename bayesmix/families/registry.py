@@ -19,8 +19,10 @@ from bayesmix.families.exgaussian import EXGAUSSIAN
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gamma import GAMMA
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.hurdle_lognormal import HURDLE_LOGNORMAL
 from bayesmix.families.hurdle_negbinomial import HURDLE_NEGBINOMIAL
 from bayesmix.families.hurdle_poisson import HURDLE_POISSON
+from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
@@ -36,7 +38,7 @@ _ALL = (
     *(GAUSSIAN, BERNOULLI, BINOMIAL, POISSON),
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
     *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
-    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL),
+    *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL, HURDLE_LOGNORMAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -50,6 +52,7 @@ _SYNONYMS = MappingProxyType(
     | {"zeroinflatednegativebinomial": "zero_inflated_negbinomial"}
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
     | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
+    | {"hurdlelognormal": "hurdle_lognormal"}
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
@@ -98,10 +101,12 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
 
 
 def is_known(family: Family) -> bool:
-    """Tell whether the name of a family stands for it."""
+    """Tell whether the name of a family stands for it, known standard errors being none of it."""
     named = FAMILIES.get(family.name)
     if named is None:
         return False
+    if family.known_errors:
+        named = with_known_errors(named, "sigma" in family.others)
     return _predicted(replace(named, link=family.link), family.predicted) == family
 
 
@@ -159,13 +164,17 @@ def parameter_names() -> frozenset[str]:
 def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
-        return _named, (family.name, family.link, tuple(dict(family.predicted)))
+        errors = "sigma" in family.others if family.known_errors else None
+        return _named, (family.name, family.link, tuple(dict(family.predicted)), errors)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
 
 
-def _named(name: str, link: str, predicted: tuple[str, ...]) -> Family:
-    return with_predictors(get_family(name, link), predicted)
+def _named(name: str, link: str, predicted: tuple[str, ...], errors: bool | None) -> Family:
+    family = get_family(name, link)
+    if errors is not None:
+        family = with_known_errors(family, errors)
+    return with_predictors(family, predicted)
 
 
 copyreg.pickle(Family, _reduced)

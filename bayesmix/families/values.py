@@ -67,7 +67,7 @@ class Rows:
     Attributes
     ----------
     weights : ndarray or tensor, or None
-        Precision weights.
+        Precision weights: ``1 / se^2`` where standard errors are known.
     trials : ndarray or tensor, or None
         Numbers of trials.
     """

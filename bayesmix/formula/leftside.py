@@ -11,7 +11,7 @@ __all__ = ["find", "response_text"]
 # What brms adds to a response with a bar, and where it goes here.
 _ADDITIONS = {
     "weights": "Pass weights={argument!r} to fit()",
-    "se": "Known standard errors are not there yet",
+    "se": "Pass se={argument!r} to fit()",
     "cens": "Censored responses are not there",
     "trunc": "Truncated responses are not there",
     "mi": "Missing responses are dropped: write {y} alone",

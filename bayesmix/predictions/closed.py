@@ -50,6 +50,11 @@ class Closed:
         return float(logsumexp(np.concatenate(logs)) - np.log(len(draws))), ()
 
 
+def _sigma(batch: Draws) -> FloatArray:
+    """Residual sd of a row of weight one (B,): 1 where standard errors are known."""
+    return batch.auxiliary.get("sigma", np.ones(len(batch)))
+
+
 def _normal_log_density(y: FloatArray, mean: FloatArray, variance: FloatArray) -> FloatArray:
     return -0.5 * (np.log(2 * np.pi * variance) + (y - mean) ** 2 / variance)
 
@@ -74,7 +79,7 @@ def _gaussian_predictor(
     level = _LevelPosterior.of(train, chosen, terms[chosen.factor]) if chosen else None
 
     def predict(batch: Draws) -> tuple[FloatArray, FloatArray]:
-        noise = batch.auxiliary["sigma"][:, None] ** 2
+        noise = _sigma(batch)[:, None] ** 2
         mean = linear_predictor(held_out, batch, without)
         spread = noise / weights
         if joint:
@@ -183,7 +188,7 @@ class _LevelPosterior:
         transposed = np.swapaxes(L, 1, 2)
         q = L.shape[-1]
         M = transposed @ self.gram[:, None] @ L
-        M += (batch.auxiliary["sigma"] ** 2)[:, None, None] * np.eye(q)
+        M += (_sigma(batch) ** 2)[:, None, None] * np.eye(q)
         K = L @ np.linalg.solve(M, np.broadcast_to(transposed, M.shape))
         every = np.ones(self.rows.n_rows, dtype=np.bool_)
         residual = self.rows.y - linear_predictor(self.rows, batch, {self.factor: every})

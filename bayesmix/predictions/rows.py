@@ -129,6 +129,8 @@ def _check_trials(spec: ModelSpec, newdata: Frame) -> None:
 
 
 def _weights_column(spec: ModelSpec, newdata: Frame) -> str:
+    if spec.family.known_errors:
+        return _errors_column(spec, newdata)
     name = spec.design.encoder.weights
     if name is None:
         raise BayesmixError(
@@ -140,5 +142,22 @@ def _weights_column(spec: ModelSpec, newdata: Frame) -> str:
         raise BayesmixError(
             f"newdata has no column '{name}', the weights that predict needs for the residual sd. "
             f"Add it, for example newdata.assign({name}=1); linpred and epred need no weights."
+        )
+    return name
+
+
+def _errors_column(spec: ModelSpec, newdata: Frame) -> str:
+    name = spec.design.encoder.se
+    if name is None:
+        raise BayesmixError(
+            "The standard errors of the fit came as an array, so that those of newdata are not "
+            "known. Refit with se='<column>', a column of both data frames; linpred and epred need "
+            "none."
+        )
+    if name not in newdata.columns:
+        raise BayesmixError(
+            f"newdata has no column '{name}', the standard errors that predict needs: they are the "
+            f"residual sd of new estimates. Add it, for example newdata.assign({name}=...); "
+            "linpred and epred need none."
         )
     return name

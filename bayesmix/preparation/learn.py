@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arrays import FloatArray, read_only, unique
+from bayesmix.base.arrays import FloatArray, unique
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.design.columns import Columns, finite, offset_of
 from bayesmix.design.design import Design, Encoder
@@ -32,6 +32,7 @@ from bayesmix.formula.formula import Bar, Formula
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
+from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.rows import KeptRows, kept_rows
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Learnt:
     ----------
     design : Design
     columns : mapping of str to Series
-        The used columns of the rows that are kept, without the weights.
+        The used columns of the rows that are kept, without weights and standard errors.
     effects : tuple of Side
         The right side of the formula: the population effects, then those of the bars.
     notes : tuple of str
@@ -70,6 +71,7 @@ def learn_design(
     *,
     family: Family,
     weights: str | npt.ArrayLike | None,
+    se: str | npt.ArrayLike | None = None,
     missing: str,
     resolve: Resolver,
     predictors: Mapping[str, Formula] = MappingProxyType({}),
@@ -82,16 +84,17 @@ def learn_design(
     names = Namespace()
     for name, own in every.items():
         names |= resolve(sides[name], opened.header, own)
+    given = by_row(weights, se)
     kept = kept_rows(
         tuple(every.values()),
         [side for own in sides.values() for side in own],
         opened,
-        weights,
+        given,
         missing,
     )
     trials_name = None
-    if kept.weights is not None and family.trials:
-        trials_name = weights if isinstance(weights, str) else TRIALS_IN_ARRAY
+    if given is not None and family.trials:
+        trials_name = given.column or TRIALS_IN_ARRAY
     columns = unique(
         column for own in sides.values() for side in own for column in side.columns(opened.columns)
     )
@@ -101,7 +104,7 @@ def learn_design(
     response = learn_response(left, table, names, family, trials_name)
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
-    outcome = _outcome(response, family, table, kept)
+    outcome = _outcome(response, family, table, kept, given)
     encoder_of = functools.partial(
         Encoder,
         response=response,
@@ -110,6 +113,7 @@ def learn_design(
             for name, column in encoded.items()
         },
         weights=weights if isinstance(weights, str) and response.weights is None else None,
+        se=se if isinstance(se, str) else None,
         names=names,
         n_rows=len(kept.rows),
     )
@@ -155,7 +159,7 @@ def learn_design(
     design = dataclasses.replace(
         main,
         encoder=encoder,
-        source=kept.source(weights),
+        source=kept.source(given),
         predictors={own.predictor: own for own in others},
     )
     every_side = tuple(side for own in right.values() for side in own.sides)
@@ -182,8 +186,8 @@ class _Right:
 def _encoded(names: Iterable[str], kept: KeptRows, trials_name: str | None) -> dict[str, Any]:
     """Encode the columns that formulae computes with: numbers and categories, and the trials."""
     encoded = {name: encode_column(name, kept.columns[name]) for name in names}
-    if trials_name is not None and kept.weights is not None:
-        encoded.setdefault(trials_name, kept.weights.to_numpy(dtype=np.float64))
+    if trials_name is not None and kept.by_row is not None:
+        encoded.setdefault(trials_name, kept.by_row.to_numpy(dtype=np.float64))
     return encoded
 
 
@@ -196,16 +200,17 @@ class _Outcome:
     weights: FloatArray | None
 
 
-def _outcome(response: Response, family: Family, table: pd.DataFrame, kept: KeptRows) -> _Outcome:
+def _outcome(
+    response: Response, family: Family, table: pd.DataFrame, kept: KeptRows, given: ByRow | None
+) -> _Outcome:
     y = finite(response.values(table), (response.name,), kept.index, "Response ")
     trials = response.trials(table)
     if trials is not None:
         trials = finite(trials, (response.name,), kept.index, "The trials of ")
     check_response(response, family, y, trials, kept.index)
-    if kept.weights is None or response.weights is not None:
+    if given is None or kept.by_row is None or response.weights is not None:
         return _Outcome(y, trials, None)
-    family.check_weights(kept.weights)
-    return _Outcome(y, trials, read_only(kept.weights.to_numpy(dtype=np.float64, copy=True)))
+    return _Outcome(y, trials, given.weights(family, kept.by_row))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

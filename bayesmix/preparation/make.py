@@ -40,6 +40,7 @@ def make_design(
     *,
     family: Family,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
     predictors: Mapping[str, str] = MappingProxyType({}),
@@ -61,6 +62,8 @@ def make_design(
     weights : str or array_like, optional
         Column name or one positive weight per row; a Series must have the index of `data`. For a
         family with trials the response is a proportion, and these are its trials.
+    se : str or array_like, optional
+        Likewise the known standard error of each row, for a family that has them.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
     namespace : mapping, optional
@@ -103,6 +106,7 @@ def make_design(
         data,
         family=family,
         weights=weights,
+        se=se,
         missing=missing,
         namespace=namespace,
         predictors=predictors,
@@ -116,6 +120,7 @@ def make_checked(
     *,
     family: Family,
     weights: str | npt.ArrayLike | None = None,
+    se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
     predictors: Mapping[str, str] = MappingProxyType({}),
@@ -141,6 +146,7 @@ def make_checked(
         opened,
         family=family,
         weights=weights,
+        se=se,
         missing=missing,
         resolve=resolve,
         predictors=others,

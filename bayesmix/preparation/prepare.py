@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
 
+from bayesmix.base.arguments import true_or_false
+from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
+from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
@@ -27,20 +30,37 @@ def specification(
     family: str | Family,
     priors: Mapping[str, Prior | LKJ] | None,
     weights: str | npt.ArrayLike | None,
+    se: str | npt.ArrayLike | None,
+    residual: bool,
     missing: str,
     namespace: Mapping[str, Any],
     predictors: Mapping[str, str],
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
-    resolved = with_predictors(get_family(family), predictors)
+    own = _with_errors(get_family(family), se is not None, residual)
+    resolved = with_predictors(own, predictors)
     design, findings = make_checked(
         formula,
         data,
         family=resolved,
         weights=weights,
+        se=se,
         missing=missing,
         namespace=namespace,
         predictors=predictors,
     )
     prior_set = resolve_priors(design, resolved, priors)
     return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)
+
+
+def _with_errors(family: Family, known: bool, residual: bool) -> Family:
+    """Take the family of rows with known standard errors, where there are some."""
+    true_or_false("residual", residual)
+    if known:
+        return with_known_errors(family, bool(residual))
+    if residual:
+        raise BayesmixError(
+            "residual=True adds a residual to known standard errors, and there are none. Give "
+            "them, se='<column>', or leave residual out: other models have a residual of their own."
+        )
+    return family

@@ -10,22 +10,21 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import read_only, unique
-from bayesmix.base.errors import BayesmixError, FormulaError, short, suggest
+from bayesmix.base.errors import BayesmixError, FormulaError
 from bayesmix.base.words import have
 from bayesmix.design.columns import (
+    SE_COLUMN,
     WEIGHTS_COLUMN,
     Columns,
-    check_weights_numeric,
     columns_of,
     counts_of,
 )
 from bayesmix.encoding.namespace import unknown_column
 from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Formula
-from bayesmix.frames.frames import Frame, joined, plain_series, row_values
-from bayesmix.frames.values import listed
+from bayesmix.frames.frames import Frame, joined
+from bayesmix.preparation.byrow import ByRow
 
 __all__ = ["KeptRows", "kept_rows"]
 
@@ -37,8 +36,9 @@ class KeptRows:
     Attributes
     ----------
     columns : mapping of str to Series
-        Without the weights.
-    weights : Series or None
+        Without those of `by_row`.
+    by_row : Series or None
+        Weights or standard errors.
     rows : ndarray of int64, shape (n,)
         Their positions in the data.
     index : Index
@@ -48,39 +48,38 @@ class KeptRows:
     """
 
     columns: Columns
-    weights: pd.Series[Any] | None
+    by_row: pd.Series[Any] | None
     rows: npt.NDArray[np.int64]
     index: pd.Index[Any]
     notes: tuple[str, ...]
 
-    def source(self, weights: str | npt.ArrayLike | None) -> pd.DataFrame:
-        """Join the columns as they came, the weights under the name that they were given by."""
-        if self.weights is None:
+    def source(self, by_row: ByRow | None) -> pd.DataFrame:
+        """Join the columns as they came, weights under the name that they were given by."""
+        if self.by_row is None or by_row is None:
             return joined(self.columns)
-        name = weights if isinstance(weights, str) else WEIGHTS_COLUMN
-        return joined({**self.columns, name: self.weights})
+        return joined({**self.columns, by_row.label: self.by_row})
 
 
 def kept_rows(
     formulas: Sequence[Formula],
     sides: Iterable[Side],
     opened: Frame,
-    weights: str | npt.ArrayLike | None,
+    by_row: ByRow | None,
     missing: str,
 ) -> KeptRows:
     """Read the used columns, and drop the rows with a missing value or refuse them."""
-    frame, columns = _used_columns(formulas, sides, opened, weights)
-    if columns.keys() <= {WEIGHTS_COLUMN}:
+    frame, columns = _used_columns(formulas, sides, opened, by_row)
+    if columns.keys() <= {WEIGHTS_COLUMN, SE_COLUMN}:
         raise FormulaError(
             "The formula uses no column of the data. Name the response: y ~ x.", formulas[0].text
         )
     keep, dropped = _complete_rows(columns, len(frame), missing)
     if dropped:
         columns = {name: column[keep] for name, column in columns.items()}
-    weight_column = columns.pop(WEIGHTS_COLUMN, None)
+    numbers = None if by_row is None else columns.pop(f"{by_row.argument}=")
     return KeptRows(
         columns,
-        weight_column,
+        numbers,
         read_only(np.flatnonzero(keep).astype(np.int64, copy=False)),
         frame.index[keep] if dropped else frame.index,
         dropped,
@@ -91,45 +90,23 @@ def _used_columns(
     formulas: Iterable[Formula],
     sides: Iterable[Side],
     opened: Frame,
-    weights: str | npt.ArrayLike | None,
+    by_row: ByRow | None,
 ) -> tuple[Frame, Columns]:
-    """Read the columns that the model uses, the weights among them."""
+    """Read the columns that the model uses, weights or standard errors among them."""
     names = [name for side in sides for name in side.columns(opened.columns)]
     for formula, factor in ((one, bar.factor) for one in formulas for bar in one.bars):
         for name in factor:
             if name not in opened.columns:
                 raise unknown_column(name, opened.header, formula)
             names.append(name)
-    if isinstance(weights, str) and weights not in opened.columns:
-        columns = list(map(str, opened.columns))
-        raise BayesmixError(
-            f"weights='{short(weights)}' is not a column of the data. Columns: {listed(columns)}. "
-            f"{suggest(weights, columns)}".rstrip()
-        )
-    frame = opened.read([*names, weights] if isinstance(weights, str) else names)
+    if by_row is not None:
+        by_row.check_name(opened)
+    column = None if by_row is None else by_row.column
+    frame = opened.read(names if column is None else [*names, column])
     used = columns_of(frame, unique(names))
-    if weights is not None:
-        used[WEIGHTS_COLUMN] = _weight_column(weights, frame)
+    if by_row is not None:
+        used[f"{by_row.argument}="] = by_row.read(frame)
     return frame, used
-
-
-def _weight_column(weights: str | npt.ArrayLike, frame: Frame) -> pd.Series[Any]:
-    values: Any = row_values(weights)
-    if isinstance(weights, str):
-        (column,) = columns_of(frame, (weights,)).values()
-    elif isinstance(weights, pd.Series):
-        if not weights.index.equals(frame.index):
-            raise BayesmixError(
-                "The weights have another index than the data. Align them, or pass "
-                "weights.to_numpy() to take them in order."
-            )
-        column = plain_series(weights)
-    elif isinstance(values, pd.Series) and len(values) == len(frame):
-        column = values.set_axis(frame.index)
-    else:
-        column = pd.Series(_as_array("weights", values, len(frame)), index=frame.index)
-    check_weights_numeric(column)
-    return column
 
 
 def _complete_rows(
@@ -142,7 +119,7 @@ def _complete_rows(
         absent = column.isna().to_numpy()
         counts[name] = int(absent.sum())
         if counts[name] == n_rows:
-            where = "weights" if name == WEIGHTS_COLUMN else f"Column '{name}'"
+            where = name[:-1] if name in (WEIGHTS_COLUMN, SE_COLUMN) else f"Column '{name}'"
             raise BayesmixError(
                 f"{where} has no values: all {n_rows} are missing. Leave it out, or check how the "
                 "data were read or merged."
@@ -160,12 +137,3 @@ def _complete_rows(
         f"{message}, and are dropped. Fill them in to keep these rows; missing='raise' makes this "
         "an error.",
     )
-
-
-def _as_array(name: str, values: npt.ArrayLike, n_rows: int) -> npt.NDArray[Any]:
-    shape = shape_of(values, n_rows)
-    if shape != (n_rows,):
-        raise BayesmixError(
-            f"The {name} have shape {shape}; one per row of the data is needed: ({n_rows},)."
-        )
-    return np.asarray(values)

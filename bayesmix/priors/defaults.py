@@ -77,6 +77,9 @@ def resolve_priors(
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
     over the sum of exp(offset), the rate by exposure; half a count stands for none at all.
+    Where standard errors are known, the weights are their inverse squares and s_y is at least
+    1 / sqrt(mean(weights)), since a few estimates may be closer to each other than any is known; a
+    residual beside them has the prior of an sd.
     sigma is the sd of a row of weight one, so that with the root of the mean weight the unit of
     the weights changes nothing but sigma; weights with mean one leave its prior as it is without
     them.
@@ -124,7 +127,9 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     scale = 1.0
     y = family.on_predictor_scale(design.y)
     if y is not None:
-        scale = sd(y)
+        scale = sd(y[~np.isnan(y)])
+        if family.known_errors:
+            scale = max(scale, 1 / root_mean_weight(design))
         if scale == 0:
             raise BayesmixError(
                 "The sd of the response is 0, so the default priors have no scale. "
@@ -202,7 +207,9 @@ def _location(design: Design, family: Family) -> float:
         return _at_mean(design, family)
     placed = family.on_predictor_scale(y)
     if placed is not None:
-        return mean(placed, design.weights) - (0.0 if offset is None else mean(offset))
+        rows = ~np.isnan(placed)
+        weights = None if design.weights is None else design.weights[rows]
+        return mean(placed[rows], weights) - (0.0 if offset is None else mean(offset[rows]))
     total = float(np.sum(y))
     if family.link == "log":
         # Offsets of a rate are exposures: the events over the sum of these. Without any event the

@@ -50,7 +50,8 @@ def simulate_from(
     data : DataFrame, optional
         Of any library, as in `bayesmix.fit`. Covariates and grouping factors of the study to
         simulate, as many rows and levels as it shall have. By default the rows of the fit.
-        Weights that were given as an array are the column ``"weights="``.
+        Weights that were given as an array are the column ``"weights="``, and
+        standard errors ``"se="``.
     parameters : {"mean", "draw"}
         Posterior means as the truth, or one draw of the posterior, which carries its uncertainty.
         Means of sds and correlations are those of a block with its other columns centred where the

@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import read_only
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.columns import WEIGHTS_COLUMN
+from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
 from bayesmix.families.family import Family
+from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.formula.formula import Formula, parse_formula
 from bayesmix.frames.frames import open_frame
@@ -57,9 +58,10 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
     return {
         "formula": design.formula.text,
         "predictors": {name: own.formula.text for name, own in design.predictors.items()},
-        "family": {"name": spec.family.name, "link": spec.family.link},
+        "family": _plain_family(spec.family),
         "columns": plain_columns(design),
         "weights": encoder.weights or encoder.response.weights or array,
+        "se": encoder.se or (SE_COLUMN if SE_COLUMN in design.source else None),
         "rows": design.rows,
         "index": plain_labels(design.index),
         "names": plain_names(encoder),
@@ -87,15 +89,8 @@ def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpe
     NotGiven
         A function of the user that was not passed, or that gives other values.
     """
-    names = mapping(stored.get("family"), "the family")
     predictors = _restore_predictors(stored.get("predictors"), given)
-    family = with_predictors(
-        get_family(
-            checked(names.get("name"), str, "the family"),
-            checked(names.get("link"), str, "the link"),
-        ),
-        predictors,
-    )
+    family = with_predictors(_restore_family(stored.get("family")), predictors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         design = _restore_design(stored, family, predictors, given)
@@ -124,12 +119,18 @@ def _restore_design(
     require(weights is None or weights in data, "the weights")
     if weights == WEIGHTS_COLUMN:
         weights = data.pop(WEIGHTS_COLUMN)
+    se: Any = checked(stored.get("se"), str | None, "the standard errors")
+    require((se is not None) == family.known_errors, "the standard errors")
+    require(se is None or (se in data and weights is None), "the standard errors")
+    if se == SE_COLUMN:
+        se = data.pop(SE_COLUMN)
     names = stored_names(stored.get("names"), stored.get("remembered"), given)
     design = learn_design(
         parse_formula(checked(stored.get("formula"), str, "the formula"), namespace=given),
         open_frame(data, "the data"),
         family=family,
         weights=weights,
+        se=se,
         missing="raise",
         resolve=names,
         predictors=predictors,
@@ -144,6 +145,21 @@ def _restore_design(
         require(False, "its rows make another design than the one that was fitted")
     notes = checked(stored.get("notes"), tuple[str, ...], "the notes")
     return dataclasses.replace(design, rows=read_only(rows), notes=notes)
+
+
+def _plain_family(family: Family) -> dict[str, Plain]:
+    plain: dict[str, Plain] = {"name": family.name, "link": family.link}
+    return plain | ({"residual": "sigma" in family.others} if family.known_errors else {})
+
+
+def _restore_family(stored: Plain) -> Family:
+    plain = mapping(stored, "the family")
+    family = get_family(
+        checked(plain.get("name"), str, "the family"), checked(plain.get("link"), str, "the link")
+    )
+    if "residual" not in plain:
+        return family
+    return with_known_errors(family, checked(plain["residual"], bool, "the family"))
 
 
 def _plain_priors(priors: PriorSet) -> dict[str, Plain]:

@@ -89,7 +89,7 @@ class Likelihood(NamedTuple):
         if support == POSITIVE:
             return np.asarray(link.near(self.y + 0.5))
         placed = self.family.on_predictor_scale(self.y)
-        return known if placed is None else placed
+        return known if placed is None else np.where(np.isnan(placed), known, placed)
 
     def _share(self) -> FloatArray:
         trials = 1.0 if self.trials is None else self.trials

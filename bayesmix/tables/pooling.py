@@ -62,7 +62,8 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     ``value`` is NaN where the rows of the group do not determine the effect: a slope from rows at
     one place, one category of several that does not occur. Effects of the same group that they do
     determine keep their values. ``se`` has the residual variance of the group's own regression,
-    and is NaN where as many effects as rows leave nothing to estimate it.
+    and is NaN where as many effects as rows leave nothing to estimate it. Where standard errors
+    are known, rows weigh by them (with a residual, by both), and ``se`` is of these alone.
 
     In generalised models the likelihood of a group may have no maximum: counts that are all zero,
     successes only, or successes and failures that a covariate separates. All effects of such a
@@ -208,7 +209,7 @@ def _regressions(
     codes = term.codes[rows]
     n = np.bincount(codes, minlength=term.n_levels)
     y, known = design.y[rows], known[rows]
-    if family.has_residual_sd and family.on_response_scale:
+    if family.has_residual_sd and family.on_response_scale and not family.known_errors:
         root = None if design.weights is None else np.sqrt(design.weights[rows])
         Z = term.Z[rows] if root is None else term.Z[rows] * root[:, np.newaxis]
         left = y - known if root is None else (y - known) * root

@@ -109,6 +109,8 @@ def _facts(fit: Fitted) -> str:
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
     family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
+    if fit.family.known_errors:
+        family += f", known standard errors {design.encoder.se or ''}".rstrip()
     return f"{family}; {event}" + ", ".join([rows, *levels])
 
 

@@ -28,6 +28,7 @@ from toyfamilies import CASES, a_fit
 TRUTHS = {
     "student": {"sigma": 1.3, "nu": 4.5},
     "lognormal": {"sigma": 0.6},
+    "hurdle_lognormal": {"sigma": 0.6, "hu": 0.3},
     "gamma": {"shape": 3.0},
     "weibull": {"shape": 1.7},
     "beta": {"phi": 8.0},
@@ -38,6 +39,7 @@ TRUTHS = {
 PRIORS = {
     "student": {"sigma": "Exponential(scale=2)", "nu": "Gamma(alpha=2, beta=0.1)"},
     "lognormal": {"sigma": "Exponential(scale=2)"},
+    "hurdle_lognormal": {"sigma": "Exponential(scale=2)", "hu": "Beta(alpha=1, beta=1)"},
     "gamma": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "weibull": {"shape": "HalfStudentT(nu=3, sigma=10)"},
     "beta": {"phi": "HalfStudentT(nu=3, sigma=20)"},
@@ -45,7 +47,9 @@ PRIORS = {
     "skew_normal": {"sigma": "Exponential(scale=2)", "alpha": "Normal(mu=0, sigma=4)"},
 }
 # From real numbers to responses.
-INSIDE = dict.fromkeys(("lognormal", "gamma", "weibull"), np.exp) | {"beta": special.expit}
+INSIDE = dict.fromkeys(("lognormal", "hurdle_lognormal", "gamma", "weibull"), np.exp) | {
+    "beta": special.expit
+}
 families = pytest.mark.parametrize("family", TRUTHS)
 
 
@@ -111,6 +115,15 @@ def test_default_priors(family):
         ("lognormal", [2.0, 2.0], "is constant"),
         ("lognormal", [1.0, -2.5], r"above 0 for family 'lognormal'.*example -2.5.*'student'"),
         ("lognormal", [1.5, 0.0], r"\(position 1\), for example 0. For zeros.*I\(y > 0\) with"),
+        ("lognormal", [1.5, 0.0], "use family='hurdle_lognormal'"),
+        ("hurdle_lognormal", [0.0, 1.5, -2.0], r"0 or above for family .*example -2.*'student'"),
+        ("hurdle_lognormal", [0.0, 0.0], "is 0 in every row"),
+        (
+            "hurdle_lognormal",
+            [0.0, 2.5, 2.5],
+            r"2.5 in every row above 0.*I\(y > 0\) with family='bernoulli'",
+        ),
+        ("hurdle_lognormal", [0.0, 2.5, np.nan], "must be finite"),
         ("lognormal", [3.0, 0.0], "For counts use family='poisson'"),
         ("lognormal", [3.0, np.inf], "must be finite"),
         ("gamma", [1.0, -2.5], r"above 0 for family 'gamma'.*example -2.5.*'student'"),
@@ -177,6 +190,62 @@ class TestLognormal:
         data = pd.DataFrame({"y": np.exp(rng.normal(400, 1, 80)), "g": np.arange(80) % 8})
         fit = bm.fit("y ~ 1 + (1 | g)", data, family="lognormal", random_seed=1, progressbar=False)
         assert fit.fixef()["value"].item() == pytest.approx(np.log(data["y"]).mean(), abs=0.1)
+
+
+class TestHurdleLognormal:
+    DATA = pd.DataFrame(
+        {
+            "y": [0, 0, 3.0, 5.0, 0.4, 0, 2.0, 8.0, 0, 1.1, 0.7, 4.0],
+            "x": np.arange(12) % 5 - 2.0,
+            "g": np.repeat(list("abc"), 4),
+        }
+    )
+
+    def test_zeros_say_nothing_of_the_rest(self):
+        """Priors are those of the logarithms above zero; the density is a product of two."""
+        rows = self.DATA["y"] > 0
+        own = bm.prepare("y ~ 1", self.DATA, family="hurdle_lognormal").prior_table()
+        some = bm.prepare("y ~ 1", self.DATA[rows], family="lognormal").prior_table()
+        pd.testing.assert_frame_equal(own[own["parameter"] != "hu"], some)
+        y, rng = self.DATA["y"].to_numpy(), np.random.default_rng(1)
+        eta, auxiliary = rng.normal(0.5, 1, 12), {"sigma": 0.7, "hu": 0.2}
+        density = get_family("hurdle_lognormal").log_density(y, eta, auxiliary)
+        positive = get_family("lognormal").log_density(y[rows], eta[rows], {"sigma": 0.7})
+        assert_allclose(density[rows], np.log(0.8) + positive, rtol=1e-14)
+        assert_allclose(density[~rows], np.log(0.2), rtol=1e-14)
+
+    @pytest.mark.parametrize("hu", [1e-300, 1e-12, 1 - 1e-12])
+    def test_tails(self, hu):
+        y = np.array([0.0, 1e-300, 1e300])
+        found = get_family("hurdle_lognormal").log_density(y, 2.0, {"sigma": 0.7, "hu": hu})
+        positive = stats.norm(2.0, 0.7).logpdf(np.log(y[1:])) - np.log(y[1:])
+        assert_allclose(found, [np.log(hu), *(np.log1p(-hu) + positive)], rtol=1e-12)
+
+    def test_parts_are_those_of_two_fits(self):
+        """Of a lognormal model of the rows above zero, and the conjugate posterior of a share."""
+        rng = np.random.default_rng(3)
+        n = 400
+        data = pd.DataFrame({"x": rng.normal(size=n), "g": np.arange(n) % 20})
+        mu = 1 + 0.5 * data["x"] + 0.6 * rng.normal(size=20)[data["g"]]
+        data["y"] = np.where(rng.random(n) < 0.3, 0.0, np.exp(rng.normal(mu, 0.8)))
+        options = {"random_seed": 1, "progressbar": False, "cores": 1}
+        positive = data[data["y"] > 0]
+        priors = {"beta": bm.Prior("Normal", mu=0, sigma=5)}
+        both = bm.fit("y ~ x + (1 | g)", data, family="hurdle_lognormal", priors=priors, **options)
+        some = bm.fit("np.log(y) ~ x + (1 | g)", positive, priors=priors, **options)
+        off = both.fixef()["value"] - some.fixef()["value"]
+        assert (np.abs(off) < 0.12 * some.fixef()["se"]).all()
+        assert both.varcorr()["sd"][0] == pytest.approx(some.varcorr()["sd"][0], rel=0.03)
+        zeros = n - len(positive)
+        hu = both.posterior["hu"]
+        assert float(hu.mean()) == pytest.approx((zeros + 1) / (n + 2), abs=0.002)
+        assert float(hu.std()) == pytest.approx(stats.beta(zeros + 1, n - zeros + 1).std(), rel=0.1)
+
+    def test_mean(self):
+        found = get_family("hurdle_lognormal").expectation(
+            np.array([0.5]), auxiliary={"sigma": 0.8, "hu": 0.25}
+        )
+        assert_allclose(found, 0.75 * np.exp(0.5 + 0.32))
 
 
 def power_less_exponential(r):

@@ -74,6 +74,7 @@ CASES = [
     Case("hurdle_negbinomial", "log", _COUNTS, {"shape": 1.7, "hu": 0.3}, None),
     Case("student", "identity", _REAL, {"sigma": 1.3, "nu": 4.5}, None),
     Case("lognormal", "identity", _POSITIVE, {"sigma": 0.6}, None),
+    Case("hurdle_lognormal", "identity", (0.0, 0.5, 2.0, 40.0), {"sigma": 0.6, "hu": 0.3}, None),
     Case("gamma", "log", _POSITIVE, {"shape": 2.7}, None),
     Case("weibull", "log", _POSITIVE, {"shape": 1.7}, None),
     Case("exgaussian", "identity", (-1.0, 0.5, 2.0, 9.0), {"sigma": 0.6, "tau": 1.2}, None),
@@ -191,7 +192,15 @@ def shares_of_values(draws, density):
 
 
 def shares_of_intervals(draws, density):
-    """How often half of the draws fall between quantiles of the others, and how probable it is."""
+    """How often half of the draws fall between quantiles of the others, and how probable it is.
+
+    Zeros of a continuous response are of a probability of their own.
+    """
+    zeros = draws == 0
+    if zeros.any():
+        share, p = shares_of_intervals(draws[~zeros][: (~zeros).sum() // 2 * 2], density)
+        some = 1 - zeros.mean()
+        return np.append(share * some, zeros.mean()), np.append(p, density(0.0))
     first, second = np.split(draws, 2)
     edges = np.quantile(first, np.linspace(0.01, 0.99, 25))
     p = [integrate.quad(density, *ends, limit=200)[0] for ends in itertools.pairwise(edges)]

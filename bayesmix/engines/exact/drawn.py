@@ -46,7 +46,9 @@ def values_by_name(
     """
     space, scales = target.space, target.space.theta(x).scale
     sds, frees, sigma = space.split(x)
-    values = {"sigma": sigma, "beta": target.marginal.beta_as_written(drawn.beta)}
+    values = {"beta": target.marginal.beta_as_written(drawn.beta)}
+    if space.sigma_prior is not None:
+        values = {"sigma": sigma, **values}
     for t, term in enumerate(spec.design.groups):
         zeta = None if term.names.u in left_out else drawn.zeta[t]
         values |= group_draws(spec, term, sds[t], frees[t], scales[t], zeta)

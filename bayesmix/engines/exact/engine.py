@@ -11,9 +11,11 @@ from bayesmix.engines.exact.cost import seconds_of
 from bayesmix.engines.exact.learning import NowhereError
 from bayesmix.engines.exact.sampler import LIMITS, Limits, sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
+from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
 from bayesmix.engines.trees import drawn_tree
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.options import SampleOptions, size_of
+from bayesmix.model.row_effects import sigma_of_rows, with_row_effects
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -43,23 +45,35 @@ class Exact:
 
     def obstacle(self, spec: ModelSpec) -> str | None:
         """Say why effects are not all Gaussian."""
-        return effects_obstacle(spec)
+        with_rows = with_row_effects(spec)
+        obstacle = effects_obstacle(with_rows)
+        if obstacle is None and with_rows is not spec:
+            return _rows_obstacle(with_rows)
+        return obstacle
 
     def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
         """Guess how long it takes."""
-        return seconds_of(spec, options)
+        return seconds_of(with_row_effects(spec), options)
 
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         """Draw theta, and all effects given it."""
         return _draw(spec, options, self.limits)
 
 
+def _rows_obstacle(spec: ModelSpec) -> str | None:
+    """Say why the effects of rows, which nobody asked for, cannot be drawn beside the others."""
+    if 4000 * bytes_of_effects(spec) <= KEPT_BYTES:
+        return None
+    return "a residual beside the known standard errors of so many rows would need too much memory"
+
+
 def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
+    model = with_row_effects(spec)
     try:
         with late_progress(options.progressbar, f"Sampling {size_of(options)}") as show:
             drawn = sample_exact(
-                spec,
+                model,
                 draws=options.draws,
                 chains=options.chains,
                 cores=options.cores,
@@ -74,7 +88,7 @@ def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTre
     sampled = drawn.theta
     return drawn_tree(
         spec,
-        drawn.values,
+        drawn.values if model is spec else sigma_of_rows(spec, drawn.values),
         {"lp": sampled.log_density},
         {"acceptance": sampled.acceptance, "steps": sampled.steps},
         drawn.summaries,

@@ -49,8 +49,9 @@ def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
     spec : ModelSpec
         A Gaussian one.
     posterior : Dataset
-        Draws with ``sigma`` and, for each factor, the sds that have a prior
-        (`bayesmix.model.centring.sd_variable`) and, where effects are correlated, ``lkj_``.
+        Draws with ``sigma``, but 1 where standard errors are known, and, for each factor, the sds
+        that have a prior (`bayesmix.model.centring.sd_variable`) and, where effects are correlated,
+        ``lkj_``.
 
     Returns
     -------
@@ -58,7 +59,9 @@ def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
         A batch of all draws, chain after chain.
     """
     scale = tuple(centred_scale(spec, term, posterior) for term in spec.design.groups)
-    return Theta(scale, draws_first(posterior["sigma"]))
+    n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+    known = spec.family.known_errors
+    return Theta(scale, np.ones(n_draws) if known else draws_first(posterior["sigma"]))
 
 
 def row_densities(

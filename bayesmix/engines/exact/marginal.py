@@ -64,7 +64,7 @@ def marginal_of(spec: ModelSpec) -> Marginal:
     -------
     Marginal
     """
-    units = Units.of(spec.design, ORDINARY_TO_EXACT)
+    units = Units.of(spec.design, ORDINARY_TO_EXACT, known_errors=spec.family.known_errors)
     design = units.design(spec.design)
     priors = spec.population_priors
     mean = np.array([prior.parameters["mu"] for prior in priors], dtype=np.float64)

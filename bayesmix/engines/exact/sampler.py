@@ -95,9 +95,6 @@ def sample_exact(
         kept = bytes_of_effects(spec) * draws * chains <= limits.kept_bytes
 
         report("mode", 0.0)
-        learnt = _learn(target, learning, dear)
-        _check_residual(spec, float(np.median(target.space.split(learnt.archive)[2])))
-
         options: dict[str, Any] = {
             "chains": chains,
             "draws": draws,
@@ -105,14 +102,20 @@ def sample_exact(
             "report": lambda share: report("theta", share),
         }
         drawn = None
-        is_good = learnt.efficiency >= limits.good_proposal
-        if step <= limits.dearest_step and not (dear and is_good):
-            sampled = short_chains(target, learnt, **options)
+        learnt = _learn(target, learning, dear) if target.space.size else None
+        if learnt is None:
+            sampled = _nothing_to_sample(target, chains, draws)
         else:
-            sampled, drawn = _long_chains(
-                target, learnt, limits.continuations, effects if kept else None, options
-            )
-        x = sampled.x.reshape(chains * draws, -1)
+            if target.space.sigma_prior is not None:
+                _check_residual(spec, float(np.median(target.space.split(learnt.archive)[2])))
+            is_good = learnt.efficiency >= limits.good_proposal
+            if step <= limits.dearest_step and not (dear and is_good):
+                sampled = short_chains(target, learnt, **options)
+            else:
+                sampled, drawn = _long_chains(
+                    target, learnt, limits.continuations, effects if kept else None, options
+                )
+        x = sampled.x.reshape(chains * draws, target.space.size)
 
         if drawn is None:
             drawn = target.marginal.model.draw(
@@ -142,6 +145,13 @@ def _learn(target: Target, rng: np.random.Generator, dear: bool) -> Learnt:
         rounds=4 if dear else 8,
         good_enough=0.6 if dear else 0.7,
     )
+
+
+def _nothing_to_sample(target: Target, chains: int, draws: int) -> Sampled:
+    """Return draws of a theta without dimensions: known standard errors, and no groups."""
+    x = np.empty((chains, draws, 0))
+    log_density = np.full((chains, draws), target(np.empty((1, 0))))
+    return Sampled(x, log_density, acceptance=1.0, steps=0, settled=True)
 
 
 def _check_residual(spec: ModelSpec, sigma: float) -> None:

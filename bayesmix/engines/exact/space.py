@@ -35,30 +35,31 @@ class ThetaSpace:
         One per grouping factor.
     sd_priors : tuple of tuple of callable
         Log densities of the sds, in the order of factors and effects.
-    sigma_prior : callable
+    sigma_prior : callable or None
+        None where sigma is 1: standard errors are known, and the weights are made of them.
     """
 
     spec: ModelSpec
     correlations: tuple[Correlations, ...]
     sd_priors: tuple[tuple[Callable[[FloatArray], FloatArray], ...], ...]
-    sigma_prior: Callable[[FloatArray], FloatArray]
+    sigma_prior: Callable[[FloatArray], FloatArray] | None
 
     @classmethod
     def of(cls, spec: ModelSpec) -> ThetaSpace:
         """Lay out the theta of a specification."""
-        groups = spec.design.groups
+        groups, sigma = spec.design.groups, spec.priors.auxiliary.get("sigma")
         return cls(
             spec,
             tuple(spec.correlations(term) for term in groups),
             tuple(tuple(map(_log_density, spec.priors.sd[term.factor])) for term in groups),
-            _log_density(spec.priors.auxiliary["sigma"]),
+            None if sigma is None else _log_density(sigma),
         )
 
     @property
     def size(self) -> int:
         """Number of dimensions."""
         sds = sum(term.n_effects for term in self.spec.design.groups)
-        return sds + sum(map(len, self.correlations)) + 1
+        return sds + sum(map(len, self.correlations)) + (self.sigma_prior is not None)
 
     def split(self, x: FloatArray) -> tuple[list[FloatArray], list[FloatArray], FloatArray]:
         """Return sds (..., q) and free numbers (..., k) by factor, and sigma (...)."""
@@ -68,14 +69,15 @@ class ThetaSpace:
             start += term.n_effects
             frees.append(np.tanh(x[..., start : start + len(correlations)]))
             start += len(correlations)
-        return sds, frees, np.exp(x[..., start])
+        known = self.sigma_prior is None
+        return sds, frees, np.ones(x.shape[:-1]) if known else np.exp(x[..., start])
 
     def join(self, sds: list[FloatArray], frees: list[FloatArray], sigma: FloatArray) -> FloatArray:
         """Return x; the inverse of `split`."""
-        parts = []
-        for sd, free in zip(sds, frees, strict=True):
-            parts += [np.log(sd), np.arctanh(np.clip(free, -1 + 1e-12, 1 - 1e-12))]
-        return np.concatenate([*parts, np.log(sigma)[..., None]], axis=-1)
+        parts = [] if self.sigma_prior is None else [np.log(sigma)[..., None]]
+        for sd, free in zip(reversed(sds), reversed(frees), strict=True):
+            parts[:0] = [np.log(sd), np.arctanh(np.clip(free, -1 + 1e-12, 1 - 1e-12))]
+        return np.concatenate([np.empty((*sigma.shape, 0)), *parts], axis=-1)
 
     def theta(self, x: FloatArray) -> Theta:
         """Return the batch of theta for x of shape (B, size)."""
@@ -97,7 +99,9 @@ class ThetaSpace:
     def log_prior(self, x: FloatArray) -> FloatArray:
         """Log prior density of x (B, size), the Jacobian of the change of scale included."""
         sds, frees, sigma = self.split(x)
-        total = self.sigma_prior(sigma) + np.log(sigma)
+        total = np.zeros(sigma.shape)
+        if self.sigma_prior is not None:
+            total = self.sigma_prior(sigma) + np.log(sigma)
         for sd, free, correlations, priors in zip(
             sds, frees, self.correlations, self.sd_priors, strict=True
         ):
@@ -123,7 +127,8 @@ class ThetaSpace:
                 for priors in self._sd_priors
             ]
             frees = [rng.uniform(-0.5, 0.5, size=(n, len(own))) for own in self.correlations]
-            sigma = draw_from(self.spec.priors.auxiliary["sigma"], rng, n)
+            priors = self.spec.priors.auxiliary
+            sigma = draw_from(priors["sigma"], rng, n) if "sigma" in priors else np.ones(n)
             x = self.join(sds, frees, sigma)
         of_data, of_priors = self._centers
         if (np.abs(of_data - of_priors) < FAR).all():
@@ -132,7 +137,8 @@ class ThetaSpace:
             np.repeat([1.0, 0.0], [len(priors), len(correlations)])
             for priors, correlations in zip(self._sd_priors, self.correlations, strict=True)
         ]
-        smaller = np.linspace(0, FAR, 20)[:, None] * np.concatenate([*is_sd, np.ones(1)])
+        of_all = np.concatenate([*is_sd, np.ones(self.sigma_prior is not None)])
+        smaller = np.linspace(0, FAR, 20)[:, None] * of_all
         return np.concatenate([x, of_data - smaller])
 
     @property
@@ -144,17 +150,17 @@ class ThetaSpace:
         """Return x at the scale of the data, which default priors have, and of the priors."""
         defaults = self.spec.priors.defaults
         groups = [defaults.sd[term.factor] for term in self.spec.design.groups]
-        of_data = self._center(groups, defaults.auxiliary["sigma"])
-        of_priors = self._center(self._sd_priors, self.spec.priors.auxiliary["sigma"])
+        of_data = self._center(groups, defaults.auxiliary.get("sigma"))
+        of_priors = self._center(self._sd_priors, self.spec.priors.auxiliary.get("sigma"))
         return of_data, np.where(np.isfinite(of_priors), of_priors, of_data)
 
-    def _center(self, sds: Sequence[Sequence[Prior]], sigma: Prior) -> FloatArray:
+    def _center(self, sds: Sequence[Sequence[Prior]], sigma: Prior | None) -> FloatArray:
         with np.errstate(all="ignore"):
             groups = [
                 np.concatenate([np.log(_typical(priors)), np.zeros(len(correlations))])
                 for priors, correlations in zip(sds, self.correlations, strict=True)
             ]
-            return np.concatenate([*groups, np.log(_typical([sigma]))])
+            return np.concatenate([*groups, np.log(_typical([] if sigma is None else [sigma]))])
 
 
 def _log_density(prior: Prior) -> Callable[[FloatArray], FloatArray]:

@@ -157,7 +157,7 @@ class Layout:
         # Far from the responses the constant would be a difference of large numbers.
         with np.errstate(all="ignore"):
             placed = family.on_predictor_scale(self.y)
-            place = LINKS[family.link].near(self.y.mean()) if placed is None else placed.mean()
+            place = LINKS[family.link].near(self.y.mean()) if placed is None else np.nanmean(placed)
         near = float(place)
         eta = np.full((self.n_rows, 1), near if np.isfinite(near) else 0.0)
         anywhere |= {name: np.zeros_like(eta) for name in self.predictors[1:]}

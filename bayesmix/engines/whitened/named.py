@@ -37,7 +37,7 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     values = _population(layout, flat, units)
     for name, own in layout.auxiliary(flat.T).items():
         has_unit = name in with_unit(spec.family)
-        values[name] = own.T * (units.response * units.root_weight if has_unit else 1.0)
+        values[name] = own.T * (units.residual if has_unit else 1.0)
     for t, factor in enumerate(layout.factors):
         part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
         term = _as_written(part, factor)

@@ -67,7 +67,7 @@ SPECS |= {
     f"{family}, two effects": (f"{response} ~ x + (x | g)", family, None, {})
     for response, families in {
         "y": ("student", "exgaussian", "skew_normal"),
-        "positive": ("lognormal", "gamma", "weibull"),
+        "positive": ("lognormal", "hurdle_lognormal", "gamma", "weibull"),
         "share": ("beta",),
     }.items()
     for family in families
@@ -88,6 +88,15 @@ SPECS["other priors"] = (
         }
     },
 )
+SPECS |= {
+    f"known errors and a residual, {name}": (
+        f"y ~ {SIDES[name]}",
+        "gaussian",
+        "identity",
+        {"se": "w", "residual": True},
+    )
+    for name in ("no groups", "two effects", "crossed with slopes")
+}
 SPECS |= {
     f"gaussian, {name}": (case.formula, "gaussian", "identity", case.options)
     for name, case in GAUSSIAN_CASES.items()
@@ -129,6 +138,7 @@ SOME = (
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
+    "known errors and a residual, two effects",
 )
 
 
