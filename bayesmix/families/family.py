@@ -21,6 +21,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["ENTRIES", "Family"]
@@ -69,6 +70,9 @@ class Family:
         Whether rows may have weights.
     link : str
         The link in use, of the first parameter; by default the first that it knows.
+    threshold : {"", "flexible", "equidistant"}
+        Which thresholds have a prior (`bayesmix.families.thresholds`); empty for a family that
+        has an intercept.
 
     Examples
     --------
@@ -94,6 +98,7 @@ class Family:
     residual: str | None = None
     weights: bool = False
     link: str = ""
+    threshold: str = ""
 
     def __post_init__(self) -> None:
         """Take the default link."""
@@ -102,7 +107,8 @@ class Family:
 
     def __repr__(self) -> str:
         """Return the text that `get_family` reads."""
-        return f"{self.name}({self.link})"
+        asked = f", threshold={self.threshold}" if self.threshold == EQUIDISTANT else ""
+        return f"{self.name}({self.link}{asked})"
 
     @property
     def distribution(self) -> str:
@@ -120,6 +126,11 @@ class Family:
     def auxiliary(self) -> tuple[str, ...]:
         """Names of the parameters without a linear predictor, ``("sigma",)`` for gaussian."""
         return tuple(parameter.name for parameter in self.parameters[1:])
+
+    @property
+    def thresholds(self) -> Parameter | None:
+        """The parameter that takes the place of the intercept."""
+        return next((one for one in self.parameters if one.is_threshold), None)
 
     @property
     def trials(self) -> bool:
