@@ -49,7 +49,7 @@ class Design:
         Name of the response, as formulae writes it.
     y : ndarray of float64, shape (n,)
         The response; the number of successes where there are `trials`; 0 and 1 for two levels;
-        NaN in new data without it.
+        ordered categories counted from 0; NaN in new data without it.
     X : ndarray of float64, shape (n, p)
         Population effects.
     terms : tuple of str, length p
@@ -70,6 +70,9 @@ class Design:
         The used columns of the rows that are kept, as they came; weights that were given as an
         array are the column ``"weights="``. Later changes of the user's frame do not reach it.
         None in designs of new data.
+    means : ndarray of float64, shape (p,), or None
+        Means of the columns of `X` over the rows of the fit, where thresholds take the place of
+        the intercept: their priors are those of the model with the columns there.
     """
 
     formula: Formula
@@ -86,6 +89,7 @@ class Design:
     encoder: Encoder
     notes: tuple[str, ...] = ()
     source: pd.DataFrame | None = None
+    means: FloatArray | None = None
 
     @property
     def n_rows(self) -> int:
@@ -106,6 +110,11 @@ class Design:
     def has_intercept(self) -> bool:
         """Whether the first column of X is the intercept."""
         return self.terms[:1] == ("Intercept",)
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether the level of the linear predictor is free: by an intercept, or by thresholds."""
+        return self.has_intercept or self.means is not None
 
     def at(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Design:
         """Encode new data as the data of the fit were encoded.

@@ -24,6 +24,7 @@ from bayesmix.encoding.responses import (
     Response,
     learn_response,
     read_response,
+    with_categories,
 )
 from bayesmix.encoding.sides import Side, read_side
 from bayesmix.formula.formula import Bar, Formula
@@ -31,6 +32,7 @@ from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.rows import KeptRows, kept_rows
+from bayesmix.preparation.thresholds import with_thresholds
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -53,7 +55,8 @@ class Learnt:
     effects : tuple of Side
         The right side of the formula: the population effects, then those of the bars.
     notes : tuple of str
-        Rows that were dropped, and bars that stand twice.
+        Rows that were dropped, bars that stand twice, an intercept that cannot be left out and
+        categories of the response that do not occur.
     """
 
     design: Design
@@ -72,6 +75,7 @@ def learn_design(
     resolve: Resolver,
 ) -> Learnt:
     """Make the arrays and names of a model; see `make_design` for the arguments."""
+    formula, notes = with_thresholds(formula, family)
     sides = _Sides.of(formula)
     names = resolve(sides.every, opened.header, formula)
     bars, repeated = distinct_bars(formula)
@@ -85,8 +89,15 @@ def learn_design(
 
     response = learn_response(sides.response, table, names, family, trials_name)
     check_right_side(response, formula, sides.right)
+    if family.response.is_ordinal:
+        response, unused = with_categories(response, table, kept.columns, family)
+        notes = (*notes, *unused)
     outcome = _outcome(response, family, table, kept)
     effects = _learn_effects(sides, table, names, kept)
+    means = None
+    if family.thresholds is not None:
+        effects = effects.without_intercept()
+        means = read_only(effects.X.mean(axis=0))
     groups, groupings = _learn_groups(merge_bars(bars, effects.bars), effects, kept)
     _check_names(groups, response.name)
 
@@ -119,8 +130,9 @@ def learn_design(
         trials=outcome.trials,
         encoder=encoder,
         source=kept.source(weights),
+        means=means,
     )
-    return Learnt(design, kept.columns, sides.right, (*kept.notes, *repeated))
+    return Learnt(design, kept.columns, sides.right, (*kept.notes, *repeated, *notes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +197,12 @@ class _LearntEffects:
     X: FloatArray
     bars: dict[str, Effects]
     matrices: dict[str, FloatArray]
+
+    def without_intercept(self) -> _LearntEffects:
+        """Leave the intercept out of the population effects."""
+        common = self.common.without_intercept()
+        X = self.X[:, self.X.shape[1] - len(common.labels) :]
+        return dataclasses.replace(self, common=common, X=X)
 
 
 def _learn_effects(

@@ -139,7 +139,9 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     first = int(design.has_intercept)
     for term, prior in zip(
         design.terms[first:],
-        _population_defaults(design.X[:, first:], location, scale, not design.has_intercept),
+        _population_defaults(
+            design.X[:, first:], location, scale, not (design.has_intercept or family.thresholds)
+        ),
         strict=True,
     ):
         defaults.append((("beta", term), prior))
@@ -149,13 +151,13 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
             size = scale if is_intercept else scale / spread(z)
             defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
     defaults += [(("cor", group.factor), LKJ(1.0)) for group in design.groups if group.correlations]
-    return (
-        *(
-            Leaf(node, p, p, beside.get(":".join(node), ()), support=_SUPPORTS[node[0]])
-            for node, p in defaults
-        ),
-        *_auxiliary_leaves(design, family, scale),
+    of_predictor = (
+        Leaf(node, p, p, beside.get(":".join(node), ()), support=_SUPPORTS[node[0]])
+        for node, p in defaults
     )
+    auxiliary = tuple(_auxiliary_leaves(design, family, scale))
+    thresholds = tuple(leaf for leaf in auxiliary if leaf.at_means)
+    return (*thresholds, *of_predictor, *(leaf for leaf in auxiliary if not leaf.at_means))
 
 
 # Of correlations the prior is known by its type.
@@ -181,6 +183,7 @@ def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[
             default,
             support=parameter.support,
             length=None if parameter.length is None else parameter.length(sizes),
+            at_means=parameter.is_threshold,
         )
 
 

@@ -34,6 +34,8 @@ class Leaf:
     # Where the parameter may lie, and how many elements it has; None for one number.
     support: Support = field(default=REAL, compare=False)
     length: int | None = field(default=None, compare=False)
+    # Whether the prior is that of the model with the population columns at their means.
+    at_means: bool = field(default=False, compare=False)
 
     @property
     def path(self) -> str:
@@ -59,7 +61,7 @@ class PriorSet:
     Notes
     -----
     The prior of the intercept, one that was set included, is that of the intercept with all other
-    population columns at their means over the rows.
+    population columns at their means over the rows; so is that of thresholds in its place.
     """
 
     leaves: tuple[Leaf, ...]
@@ -172,7 +174,8 @@ class PriorSet:
         }
         columns = tuple(":".join(leaf.node[1:]) for leaf in self.leaves if leaf.kind == "beta")
         if columns:
-            where["Intercept"] = f", {_at(columns, is_centred=True)}"
+            own = [leaf.path for leaf in self.leaves if leaf.at_means]
+            where |= dict.fromkeys(["Intercept", *own], f", {_at(columns, is_centred=True)}")
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
@@ -297,6 +300,8 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     if given in ("Intercept", "beta:Intercept"):
         if "Intercept" in kinds:
             return "The intercept has a path of its own, 'Intercept'. "
+        if threshold := next((leaf.path for leaf in leaves if leaf.at_means), None):
+            return f"The thresholds, {threshold!r}, take the place of the intercept. "
         return "The formula has no intercept. "
     if root == "cor":
         if "cor" in kinds:

@@ -83,7 +83,8 @@ class Layout:
     rows : Rows
         Weights and trials.
     X : ndarray, shape (n, p)
-        Centred where the intercept has a prior of its own.
+        Centred where the intercept has a prior of its own; with a last column of ones where
+        thresholds take its place.
     means : ndarray, shape (p,)
         What was taken off.
     factors : tuple of Factor
@@ -140,11 +141,21 @@ class Layout:
 
     def auxiliary(self, values: FloatArray) -> dict[str, FloatArray]:
         """Return the auxiliary parameters (M,), or (K, M), at values of all parameters (d, M)."""
-        lengths = self.spec.priors.lengths
-        return {
-            name: values[rows] if lengths[name] else values[rows.start]
-            for name, rows in self.coordinates.auxiliary.items()
-        }
+        lengths, thresholds = self.spec.priors.lengths, self.coordinates.thresholds
+        found = {}
+        for name, rows in self.coordinates.auxiliary.items():
+            if thresholds is not None and name == thresholds.name:
+                found[name] = thresholds.relative @ values[rows]
+            else:
+                found[name] = values[rows] if lengths[name] else values[rows.start]
+        return found
+
+    def by_rows(self, name: str, by_auxiliary: FloatArray) -> FloatArray:
+        """Take derivatives by an auxiliary parameter to those by its rows of the parameters."""
+        thresholds = self.coordinates.thresholds
+        if thresholds is not None and name == thresholds.name:
+            return thresholds.relative.T @ by_auxiliary
+        return by_auxiliary
 
 
 def layout_of(spec: ModelSpec) -> Layout:
@@ -182,6 +193,9 @@ def layout_of(spec: ModelSpec) -> Layout:
         )
         start += term.n_levels * term.n_effects
     means = spec.population_centre
+    X = design.X[order] - means
+    if coordinates.thresholds is not None:
+        X = np.column_stack([X, np.ones(n)])
     offset = np.zeros(n) if design.offset is None else design.offset[order]
     weights = None if design.weights is None else design.weights[order]
     trials = None if design.trials is None else np.asarray(design.trials, dtype=float)[order]
@@ -192,7 +206,7 @@ def layout_of(spec: ModelSpec) -> Layout:
         y=np.asarray(design.y, dtype=np.float64)[order],
         offset=offset,
         rows=spec.family.rows(weights, trials),
-        X=np.ascontiguousarray(design.X[order] - means),
+        X=np.ascontiguousarray(X),
         means=means,
         factors=tuple(factors),
         Z=_all_effects(n, factors, start),

@@ -10,6 +10,7 @@ from bayesmix.engines.scaling import Units
 from bayesmix.engines.statistics import statistics_of
 from bayesmix.engines.whitened.layout import Factor, Layout
 from bayesmix.engines.whitened.sampler import WhitenedDraws
+from bayesmix.engines.whitened.thresholds import Thresholds
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
 
@@ -31,7 +32,10 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     chains, draws = kept.log_density.shape
     flat = kept.values.reshape(chains * draws, -1)
     values = {"beta": _population(layout, flat) * units.beta}
-    for name, own in layout.auxiliary(flat.T).items():
+    auxiliary = layout.auxiliary(flat.T)
+    if (thresholds := layout.coordinates.thresholds) is not None:
+        auxiliary[thresholds.name] = _thresholds(layout, thresholds, flat)
+    for name, own in auxiliary.items():
         has_unit = name in with_unit(spec.family)
         values[name] = own.T * (units.response * units.root_weight if has_unit else 1.0)
     for t, factor in enumerate(layout.factors):
@@ -104,9 +108,19 @@ def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
 def _population(layout: Layout, flat: FloatArray) -> FloatArray:
     """Return population effects (B, p) of the columns as written."""
     beta = flat[:, layout.coordinates.population].copy()
+    if layout.coordinates.thresholds is not None:
+        return beta[:, :-1]
     if layout.means.any():
         beta[:, 0] -= beta @ layout.means
     return beta
+
+
+def _thresholds(layout: Layout, thresholds: Thresholds, flat: FloatArray) -> FloatArray:
+    """Return thresholds (K - 1, B) of the columns as written."""
+    population = layout.coordinates.population
+    rows = slice(population.stop - 1, layout.coordinates.auxiliary[thresholds.name].stop)
+    beta = flat[:, population][:, :-1]
+    return thresholds.every @ flat[:, rows].T + beta @ layout.means
 
 
 def _scale(factor: Factor, flat: FloatArray) -> FloatArray:
