@@ -12,29 +12,41 @@ from bayesmix.base.arrays import FloatArray
 if TYPE_CHECKING:
     import xarray as xr
 
+    from bayesmix.encoding.categories import Categories
+
 __all__ = ["as_array", "as_frame"]
 
 
-def as_frame(columns: list[str], values: FloatArray, index: pd.Index) -> pd.DataFrame:
+def as_frame(
+    columns: list[str], values: FloatArray, index: pd.Index, categories: Categories | None
+) -> pd.DataFrame:
     """Make a table of (columns, n), or of (columns, n, categories) with a row for each category."""
-    if values.ndim == 2:
+    if categories is None or values.ndim == 2:
         return pd.DataFrame(dict(zip(columns, values, strict=True)), index=index)
     n_rows, n_categories = values.shape[1:]
-    category = {"category": np.tile(np.arange(n_categories), n_rows)}
+    codes = np.tile(np.arange(n_categories, dtype=np.float64), n_rows)
+    category = {"category": categories.column(codes)}
     numbers = dict(zip(columns, values.reshape(len(columns), -1), strict=True))
     return pd.DataFrame(category | numbers, index=index.repeat(n_categories))
 
 
-def as_array(name: str, values: FloatArray, posterior: xr.Dataset, index: pd.Index) -> xr.DataArray:
+def as_array(
+    name: str,
+    values: FloatArray,
+    posterior: xr.Dataset,
+    index: pd.Index,
+    categories: Categories | None,
+) -> xr.DataArray:
     """Label draws (S, n) or (S, n, categories) by chain, draw and row."""
     import xarray as xr
 
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     coords = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
     dims = ["chain", "draw", "obs"]
-    if values.ndim > 2:
+    if categories is not None and values.ndim > 2:
         dims.append("category")
-        coords["category"] = np.arange(values.shape[2])
+        own = categories.values if categories.are_numbers else categories.labels
+        coords["category"] = np.asarray(own)
     array = xr.DataArray(
         values.reshape(chains, draws, *values.shape[1:]), dims=dims, coords=coords, name=name
     )

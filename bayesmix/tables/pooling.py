@@ -193,7 +193,7 @@ def _known(fit: Fitted, term: GroupTerm) -> FloatArray:
     known = np.zeros(design.n_rows) if design.offset is None else design.offset.copy()
     others = [name not in term.effects for name in design.terms]
     if any(others):
-        population = fixef(fit)["value"].to_numpy()
+        population = fixef(fit).set_index("term")["value"].reindex(design.terms).to_numpy()
         known += design.X[:, others] @ population[others]
     return known
 

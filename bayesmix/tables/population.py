@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.base.arrays import FloatArray
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.parameters import beta_draws
+from bayesmix.posterior.parameters import number_of_draws, population_draws
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
 
 __all__ = ["cor_fe", "fixef"]
@@ -30,6 +31,8 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     -------
     pandas.DataFrame
         ``term, value, se, lower_2.5, upper_97.5``, one row for each column of X, in that order.
+        Families of ordered categories have their thresholds first, ``Intercept[1]``,
+        ``Intercept[2]``, ..., with all columns at zero.
 
     Raises
     ------
@@ -49,10 +52,17 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     """
     interval = interval_of(ci_level)
     true_or_false("exponentiate", exponentiate)
-    beta = beta_draws(fit.design, fit.posterior)
+    terms, beta = _population(fit)
     with np.errstate(over="ignore", invalid="ignore"):
         marginals = marginals_of(np.exp(beta) if exponentiate else beta, interval)
-    return pd.DataFrame({"term": text_column(fit.design.terms), **marginals.columns(interval)})
+    return pd.DataFrame({"term": text_column(terms), **marginals.columns(interval)})
+
+
+def _population(fit: Fitted) -> tuple[list[str], FloatArray]:
+    """Return labels and draws (k, S) of the population effects, thresholds first."""
+    draws = population_draws(fit.design, fit.family, fit.posterior)
+    stacked = np.array(list(draws.values()))
+    return list(draws), stacked.reshape(len(draws), number_of_draws(fit.posterior))
 
 
 def cor_fe(fit: Fitted) -> pd.DataFrame:
@@ -65,13 +75,13 @@ def cor_fe(fit: Fitted) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Term x term: correlations of the draws of ``beta``, NaN with a term that does not vary.
+        Term x term: correlations of the draws of ``beta``, and of thresholds, NaN with a term that
+        does not vary.
     """
-    beta = beta_draws(fit.design, fit.posterior)
+    terms, beta = _population(fit)
     centred = beta - beta.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1))
     length[np.ptp(beta, axis=1) == 0] = np.nan
     matrix = centred @ centred.T / np.outer(length, length)
     np.fill_diagonal(matrix, 1.0)
-    terms = list(fit.design.terms)
     return pd.DataFrame(matrix, index=terms, columns=terms)
