@@ -56,7 +56,11 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
     array = WEIGHTS_COLUMN if WEIGHTS_COLUMN in design.source else None
     return {
         "formula": design.formula.text,
-        "family": {"name": spec.family.name, "link": spec.family.link},
+        "family": {
+            "name": spec.family.name,
+            "link": spec.family.link,
+            "threshold": spec.family.threshold,
+        },
         "columns": plain_columns(design),
         "weights": encoder.weights or encoder.response.weights or array,
         "rows": design.rows,
@@ -87,8 +91,11 @@ def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpe
         A function of the user that was not passed, or that gives other values.
     """
     names = mapping(stored.get("family"), "the family")
+    threshold = checked(names.get("threshold", ""), str, "the thresholds")
     family = get_family(
-        checked(names.get("name"), str, "the family"), checked(names.get("link"), str, "the link")
+        checked(names.get("name"), str, "the family"),
+        checked(names.get("link"), str, "the link"),
+        threshold or None,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
