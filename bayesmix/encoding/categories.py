@@ -48,6 +48,11 @@ class Categories:
         return [label_of(value) for value in self.values]
 
     @property
+    def names(self) -> list[str] | list[int]:
+        """The categories as numbers, or as text."""
+        return self.values.tolist() if self.are_numbers else self.labels
+
+    @property
     def first(self) -> int:
         """The number of the first category: its own, or 1."""
         return int(self.values[0]) if self.are_numbers else 1
@@ -185,11 +190,10 @@ def _whole_numbers(name: str, family: str, values: Any) -> IntArray:
 
 
 def _check_consecutive(name: str, family: str, found: IntArray) -> None:
-    absent = [str(one) for one in range(found[0], found[-1]) if one not in set(found)] if (
-        found[-1] - found[0] < 10_000
-    ) else ["..."]
-    if not absent:
+    steps = np.diff(found)
+    if (steps == 1).all():
         return
+    absent = [str(found[k] + 1) for k in np.flatnonzero(steps > 1)]
     numbers = listed([str(one) for one in found], 8)
     raise BayesmixError(
         f"Response '{name}' holds the numbers {numbers}, without {listed(absent, 4)} between them, "

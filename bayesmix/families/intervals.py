@@ -48,7 +48,7 @@ def _log_logistic_density(eta: FloatArray) -> FloatArray:
 
 
 def _log_normal_density(eta: FloatArray) -> FloatArray:
-    return -0.5 * eta**2 - _LOG_SQRT_2PI
+    return np.asarray(-0.5 * eta**2 - _LOG_SQRT_2PI)
 
 
 def _log_gumbel_density(eta: FloatArray) -> FloatArray:
@@ -56,7 +56,7 @@ def _log_gumbel_density(eta: FloatArray) -> FloatArray:
 
 
 def _log_cauchy_density(eta: FloatArray) -> FloatArray:
-    return -np.log(np.pi) - np.log1p(eta**2)
+    return np.asarray(-np.log(np.pi) - np.log1p(eta**2))
 
 
 _DENSITIES: Mapping[str, Callable[[FloatArray], FloatArray]] = MappingProxyType(

@@ -1,4 +1,4 @@
-"""What families of ordered categories share: thresholds on a latent scale, and sums over categories.
+"""What families of ordered categories share: thresholds of a latent scale, sums over categories.
 
 Categories are counted from 0, of K, and have K - 1 thresholds ``cutpoint``. A model says of each
 category what its log probability is, given the distances of the thresholds from the linear

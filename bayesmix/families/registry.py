@@ -57,7 +57,7 @@ _SYNONYMS = MappingProxyType(
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
     | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
     | {"ordered": "cumulative", "ordinal": "cumulative", "clm": "cumulative", "polr": "cumulative"}
-    | {"propodds": "cumulative", "proportional_odds": "cumulative", "ordered_logistic": "cumulative"}
+    | {"propodds": "cumulative", "orderedlogistic": "cumulative", "orderedprobit": "cumulative"}
     | {"stopping": "sratio", "continuation": "cratio", "sequential": "sratio", "adjacent": "acat"}
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )

@@ -249,8 +249,8 @@ def predict(
         if categories is None:
             return y
         if draws:
-            return y + categories.first
-        return (y[..., np.newaxis] == np.arange(len(categories.values))).astype(np.float64)
+            return np.asarray(y + categories.first)
+        return np.equal(y[..., np.newaxis], np.arange(len(categories.values))).astype(np.float64)
 
     return _predicted(
         "predict",

@@ -21,11 +21,11 @@ def as_frame(
     columns: list[str], values: FloatArray, index: pd.Index, categories: Categories | None
 ) -> pd.DataFrame:
     """Make a table of (columns, n), or of (columns, n, categories) with a row for each category."""
-    if categories is None or values.ndim == 2:
+    if values.ndim == 2:
         return pd.DataFrame(dict(zip(columns, values, strict=True)), index=index)
     n_rows, n_categories = values.shape[1:]
     codes = np.tile(np.arange(n_categories, dtype=np.float64), n_rows)
-    category = {"category": categories.column(codes)}
+    category = {"category": codes.astype(int) if categories is None else categories.column(codes)}
     numbers = dict(zip(columns, values.reshape(len(columns), -1), strict=True))
     return pd.DataFrame(category | numbers, index=index.repeat(n_categories))
 
@@ -43,9 +43,9 @@ def as_array(
     chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
     coords = {"chain": posterior["chain"].values, "draw": posterior["draw"].values}
     dims = ["chain", "draw", "obs"]
-    if categories is not None and values.ndim > 2:
+    if values.ndim > 2:
         dims.append("category")
-        own = categories.values if categories.are_numbers else categories.labels
+        own = np.arange(values.shape[2]) if categories is None else categories.names
         coords["category"] = np.asarray(own)
     array = xr.DataArray(
         values.reshape(chains, draws, *values.shape[1:]), dims=dims, coords=coords, name=name

@@ -179,9 +179,10 @@ class Coordinates:
 def bounds_obstacle(spec: ModelSpec) -> str | None:
     """Say which prior has bounds that are not known."""
     for leaf in spec.priors.leaves:
-        if isinstance(leaf.prior, Prior) and bounds_of(leaf.prior) is None:
+        bounds = bounds_of(leaf.prior) if isinstance(leaf.prior, Prior) else (-np.inf, np.inf)
+        if bounds is None:
             return f"where {leaf.prior!r}, the prior of {leaf.path}, ends is known to PyMC alone"
-        if leaf.at_means and np.isfinite(bounds_of(leaf.prior)).any():
+        if leaf.at_means and np.isfinite(bounds).any():
             return f"{leaf.prior!r}, the prior of the thresholds {leaf.path}, has bounds"
     return None
 
