@@ -10,11 +10,10 @@ from bayesmix.engines.scaling import Units
 from bayesmix.engines.statistics import statistics_of
 from bayesmix.engines.whitened.layout import Factor, Layout
 from bayesmix.engines.whitened.sampler import WhitenedDraws
-from bayesmix.engines.whitened.thresholds import Thresholds
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["named_draws", "summaries_of"]
+__all__ = ["as_written", "named_draws", "summaries_of"]
 
 
 def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str, FloatArray]:
@@ -31,13 +30,10 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     kept, layout = drawn.kept, drawn.layout
     chains, draws = kept.log_density.shape
     flat = kept.values.reshape(chains * draws, -1)
-    values = {"beta": _population(layout, flat) * units.beta}
-    auxiliary = layout.auxiliary(flat.T)
-    if (thresholds := layout.coordinates.thresholds) is not None:
-        auxiliary[thresholds.name] = _thresholds(layout, thresholds, flat)
-    for name, own in auxiliary.items():
-        has_unit = name in with_unit(spec.family)
-        values[name] = own.T * (units.response * units.root_weight if has_unit else 1.0)
+    values = as_written(layout, flat)
+    values["beta"] *= units.beta
+    for name in with_unit(spec.family):
+        values[name] = values[name] * (units.response * units.root_weight)
     for t, factor in enumerate(layout.factors):
         term = spec.design.groups[factor.place]
         unit = units.response / units.Z[factor.place]
@@ -105,22 +101,30 @@ def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
     return np.minimum(every[:rooms], draws - 1)
 
 
-def _population(layout: Layout, flat: FloatArray) -> FloatArray:
-    """Return population effects (B, p) of the columns as written."""
-    beta = flat[:, layout.coordinates.population].copy()
-    if layout.coordinates.thresholds is not None:
-        return beta[:, :-1]
-    if layout.means.any():
+def as_written(layout: Layout, flat: FloatArray) -> dict[str, FloatArray]:
+    """Return population effects and auxiliary parameters, of the columns as written.
+
+    Parameters
+    ----------
+    layout : Layout
+    flat : ndarray, shape (B, d)
+        Values of all parameters.
+
+    Returns
+    -------
+    dict of ndarray
+        ``beta`` (B, p), and the auxiliary parameters (B,) or (B, K).
+    """
+    coordinates, thresholds = layout.coordinates, layout.coordinates.thresholds
+    beta = flat[:, coordinates.population].copy()
+    found = {"beta": beta} | {name: own.T for name, own in layout.auxiliary(flat.T).items()}
+    if thresholds is not None:
+        found["beta"] = beta = beta[:, :-1]
+        rows = slice(coordinates.population.stop - 1, coordinates.auxiliary[thresholds.name].stop)
+        found[thresholds.name] = flat[:, rows] @ thresholds.every.T + beta @ layout.means[:, None]
+    elif layout.means.any():
         beta[:, 0] -= beta @ layout.means
-    return beta
-
-
-def _thresholds(layout: Layout, thresholds: Thresholds, flat: FloatArray) -> FloatArray:
-    """Return thresholds (K - 1, B) of the columns as written."""
-    population = layout.coordinates.population
-    rows = slice(population.stop - 1, layout.coordinates.auxiliary[thresholds.name].stop)
-    beta = flat[:, population][:, :-1]
-    return thresholds.every @ flat[:, rows].T + beta @ layout.means
+    return found
 
 
 def _scale(factor: Factor, flat: FloatArray) -> FloatArray:
