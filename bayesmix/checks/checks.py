@@ -143,7 +143,7 @@ def redundant_columns(
         if values[0] == 0:
             facts[label] = f"Column '{label}' is zero in every row, so only its prior speaks."
             constant.add(j)
-        elif design.has_intercept:
+        elif design.has_constant:
             facts[label] = (
                 f"Column '{label}' is constant ({values[0]:g} in every row), so it cannot be told "
                 "from the intercept and only its prior speaks."
@@ -161,7 +161,7 @@ def redundant_columns(
         relation = f"{relation} {names}" if others else "is constant up to rounding, made of zero"
         facts[design.terms[j]] = (
             f"Column '{design.terms[j]}' {relation}"
-            f"{' and the intercept' if design.has_intercept else ''}, so the data cannot tell "
+            f"{' and the intercept' if design.has_constant else ''}, so the data cannot tell "
             "their effects apart and only the priors do."
         )
     if not facts:
@@ -243,11 +243,11 @@ def response_among_columns(design: Design, draft: Draft, candidates: Candidates)
     """Find columns of X that are the response itself, but for a factor and a constant."""
     if design.n_rows <= 2 or (design.trials is not None and (design.trials > 1).any()):
         return [], draft
-    y = _direction(design.y, centre=design.has_intercept)
+    y = _direction(design.y, centre=design.has_constant)
     terms = {k: one.term for one in written_terms(design.encoder.common) for k in one.columns}
     messages = []
     for k, (label, values) in enumerate(zip(design.terms, design.X.T, strict=True)):
-        x = _direction(values, centre=design.has_intercept)
+        x = _direction(values, centre=design.has_constant)
         if label != "Intercept" and x.any() and np.abs(y - (x @ y) * x).max() < 1e-9:
             message = (
                 f"Column '{label}' is the response '{design.response}' again, but for a factor and "

@@ -51,7 +51,7 @@ class Design:
         Name of the response, as formulae writes it.
     y : ndarray of float64, shape (n,)
         The response; the number of successes where there are `trials`; 0 and 1 for two levels;
-        NaN in new data without it.
+        ordered categories counted from 0; NaN in new data without it.
     X : ndarray of float64, shape (n, p)
         Population effects.
     terms : tuple of str, length p
@@ -78,6 +78,9 @@ class Design:
         name of the parameter as its response.
     predictor : str
         That parameter; empty for the predictor of the formula.
+    means : ndarray of float64, shape (p,), or None
+        Means of the columns of `X` over the rows of the fit, where thresholds take the place of
+        the intercept: their priors are those of the model with the columns there.
     """
 
     formula: Formula
@@ -96,6 +99,7 @@ class Design:
     source: pd.DataFrame | None = None
     predictors: Mapping[str, Design] = dataclasses.field(default_factory=dict)
     predictor: str = ""
+    means: FloatArray | None = None
 
     @property
     def parts(self) -> tuple[Design, ...]:
@@ -126,6 +130,11 @@ class Design:
     def has_intercept(self) -> bool:
         """Whether the first column of X is the intercept."""
         return self.terms[:1] == ("Intercept",)
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether the level of the linear predictor is free: by an intercept, or by thresholds."""
+        return self.has_intercept or self.means is not None
 
     def at(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Design:
         """Encode new data as the data of the fit were encoded.

@@ -22,6 +22,7 @@ RESERVED = frozenset(
     {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "X", "y"}
     | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
     | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
+    | {"cutpoint_centred", "cutpoint_end"}
 )
 
 

@@ -21,6 +21,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["ENTRIES", "Family"]
@@ -77,6 +78,9 @@ class Family:
     predicted : tuple of (str, str)
         Further parameters that have a linear predictor of their own, with its link; see
         `with_predictors`.
+    threshold : {"", "flexible", "equidistant"}
+        Which thresholds have a prior (`bayesmix.families.thresholds`); empty for a family that
+        has an intercept.
 
     Examples
     --------
@@ -107,6 +111,7 @@ class Family:
     known_errors: bool = False
     link: str = ""
     predicted: tuple[tuple[str, str], ...] = ()
+    threshold: str = ""
 
     def __post_init__(self) -> None:
         """Take the default link."""
@@ -115,7 +120,8 @@ class Family:
 
     def __repr__(self) -> str:
         """Return the text that `get_family` reads."""
-        return f"{self.name}({self.link})"
+        asked = f", threshold={self.threshold}" if self.threshold == EQUIDISTANT else ""
+        return f"{self.name}({self.link}{asked})"
 
     @property
     def distribution(self) -> str:
@@ -143,6 +149,11 @@ class Family:
     def predictors(self) -> tuple[str, ...]:
         """Names of the parameters with a linear predictor, the first of the family first."""
         return (self.parameters[0].name, *dict(self.predicted))
+
+    @property
+    def thresholds(self) -> Parameter | None:
+        """The parameter that takes the place of the intercept."""
+        return next((one for one in self.parameters if one.is_threshold), None)
 
     @property
     def trials(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
-from bayesmix.families.tails import cauchy, gumbel, log_cauchy, log_gumbel
+from bayesmix.families.tails import cauchy, gumbel, log1mexp, log_cauchy, log_gumbel
 
 __all__ = ["ARRAYS", "LINKS", "Functions", "Link"]
 
@@ -34,6 +34,12 @@ class Functions:
         Distribution function of Cauchy's law and its logarithm.
     gammaln : callable
         Logarithm of the gamma function.
+    log1mexp : callable
+        x above 0 -> log(1 - exp(-x)).
+    where : callable
+        Condition and two alternatives, element by element.
+    cumsum, joined : callable
+        Sums of the elements up to each, and several arrays as one, along the last axis.
     """
 
     exp: Callable[[Any], Any]
@@ -47,6 +53,10 @@ class Functions:
     cauchy: Callable[[Any], Any]
     log_cauchy: Callable[[Any], Any]
     gammaln: Callable[[Any], Any]
+    log1mexp: Callable[[Any], Any]
+    where: Callable[[Any, Any, Any], Any]
+    cumsum: Callable[[Any], Any]
+    joined: Callable[[Sequence[Any]], Any]
 
 
 def _exp(eta: Any) -> Any:
@@ -71,6 +81,10 @@ ARRAYS = Functions(
     cauchy=cauchy,
     log_cauchy=log_cauchy,
     gammaln=gammaln,
+    log1mexp=log1mexp,
+    where=np.where,
+    cumsum=lambda values: np.cumsum(values, axis=-1),
+    joined=lambda parts: np.concatenate(parts, axis=-1),
 )
 
 

@@ -11,10 +11,13 @@ from typing import Any
 
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.families.acat import ACAT
 from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.beta import BETA
 from bayesmix.families.beta_binomial import BETA_BINOMIAL
 from bayesmix.families.binomial import BINOMIAL
+from bayesmix.families.cratio import CRATIO
+from bayesmix.families.cumulative import CUMULATIVE
 from bayesmix.families.exgaussian import EXGAUSSIAN
 from bayesmix.families.family import ENTRIES, Family
 from bayesmix.families.gamma import GAMMA
@@ -27,7 +30,9 @@ from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.negbinomial import NEGBINOMIAL
 from bayesmix.families.poisson import POISSON
 from bayesmix.families.skew_normal import SKEW_NORMAL
+from bayesmix.families.sratio import SRATIO
 from bayesmix.families.student import STUDENT
+from bayesmix.families.thresholds import LAYOUTS
 from bayesmix.families.weibull import WEIBULL
 from bayesmix.families.zero_inflated_negbinomial import ZERO_INFLATED_NEGBINOMIAL
 from bayesmix.families.zero_inflated_poisson import ZERO_INFLATED_POISSON
@@ -39,6 +44,7 @@ _ALL = (
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
     *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
     *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL, HURDLE_LOGNORMAL),
+    *(CUMULATIVE, SRATIO, CRATIO, ACAT),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -53,19 +59,28 @@ _SYNONYMS = MappingProxyType(
     | {"hurdlenegativebinomial": "hurdle_negbinomial", "truncated_poisson": "hurdle_poisson"}
     | {"truncated_nbinom2": "hurdle_negbinomial", "betabinomial": "beta_binomial"}
     | {"hurdlelognormal": "hurdle_lognormal"}
+    | {"ordered": "cumulative", "ordinal": "cumulative", "clm": "cumulative", "polr": "cumulative"}
+    | {"propodds": "cumulative", "orderedlogistic": "cumulative", "orderedprobit": "cumulative"}
+    | {"stopping": "sratio", "continuation": "cratio", "sequential": "sratio", "adjacent": "acat"}
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
 
-def get_family(family: str | tuple[str, str] | Family, link: str | None = None) -> Family:
+def get_family(
+    family: str | tuple[str, str] | Family, link: str | None = None, threshold: str | None = None
+) -> Family:
     """Return a family by name, with its default link or the one asked for.
 
     Parameters
     ----------
     family : str, tuple of (str, str) or Family
-        ``"bernoulli"``, ``"bernoulli(probit)"``, ``("bernoulli", "probit")`` or a family.
+        ``"bernoulli"``, ``"bernoulli(probit)"``, ``("bernoulli", "probit")``,
+        ``"cumulative(probit, threshold=equidistant)"`` or a family.
     link : str, optional
         The link; one of `Family.links`.
+    threshold : {"flexible", "equidistant"}, optional
+        Of families of ordered categories: each threshold on its own, which is the default, or all
+        at equal distances.
 
     Returns
     -------
@@ -74,7 +89,8 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
     Raises
     ------
     BayesmixError
-        The family or the link is unknown, or two different links are asked for.
+        The family, the link or `threshold` is unknown, the family has no thresholds, or two
+        different links are asked for.
 
     Examples
     --------
@@ -82,22 +98,30 @@ def get_family(family: str | tuple[str, str] | Family, link: str | None = None) 
     binomial(logit)
     >>> get_family("bernoulli(probit)") == get_family("bernoulli", link="probit")
     True
+    >>> get_family("cumulative", threshold="equidistant")
+    cumulative(logit, threshold=equidistant)
     """
     if isinstance(family, Family):
-        return family if link is None else _with_link(family, link)
-    name, own_link = _split_name(family)
-    if name not in FAMILIES:
-        hint = suggest(_SYNONYMS.get(name.lower(), name.lower()), FAMILIES)
-        raise BayesmixError(
-            f"Unknown family {shown(name)}. Families: {', '.join(FAMILIES)}. {hint}".strip()
-        )
-    if isinstance(link, str) and own_link is not None and link != own_link:
-        raise BayesmixError(
-            f"Family {shown(family)} has the link {own_link!r}, but link={shown(link)} came with "
-            "it. Give one of them."
-        )
-    asked = own_link if link is None else link
-    return FAMILIES[name] if asked is None else _with_link(FAMILIES[name], asked)
+        own: dict[str, str] = {}
+        named = family
+    else:
+        name, own = _read(family)
+        if name not in FAMILIES:
+            hint = suggest(_SYNONYMS.get(name.lower(), name.lower()), FAMILIES)
+            raise BayesmixError(
+                f"Unknown family {shown(name)}. Families: {', '.join(FAMILIES)}. {hint}".strip()
+            )
+        named = FAMILIES[name]
+    for word, asked in (("link", link), ("threshold", threshold)):
+        if isinstance(asked, str) and own.get(word, asked) != asked:
+            raise BayesmixError(
+                f"Family {shown(family)} has the {word} {own[word]!r}, but {word}={shown(asked)} "
+                "came with it. Give one of them."
+            )
+    link = own.get("link") if link is None else link
+    threshold = own.get("threshold") if threshold is None else threshold
+    named = named if link is None else _with_link(named, link)
+    return named if threshold is None else _with_threshold(named, threshold)
 
 
 def is_known(family: Family) -> bool:
@@ -107,7 +131,8 @@ def is_known(family: Family) -> bool:
         return False
     if family.known_errors:
         named = with_known_errors(named, "sigma" in family.others)
-    return _predicted(replace(named, link=family.link), family.predicted) == family
+    own = replace(named, link=family.link, threshold=family.threshold)
+    return _predicted(own, family.predicted) == family
 
 
 def with_predictors(family: Family, names: Iterable[str]) -> Family:
@@ -165,36 +190,22 @@ def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
         errors = "sigma" in family.others if family.known_errors else None
-        return _named, (family.name, family.link, tuple(dict(family.predicted)), errors)
+        predicted = tuple(dict(family.predicted))
+        return _named, (family.name, family.link, family.threshold, predicted, errors)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
 
 
-def _named(name: str, link: str, predicted: tuple[str, ...], errors: bool | None) -> Family:
-    family = get_family(name, link)
+def _named(
+    name: str, link: str, threshold: str, predicted: tuple[str, ...], errors: bool | None
+) -> Family:
+    family = get_family(name, link, threshold or None)
     if errors is not None:
         family = with_known_errors(family, errors)
     return with_predictors(family, predicted)
 
 
 copyreg.pickle(Family, _reduced)
-
-
-def _split_name(family: object) -> tuple[str, str | None]:
-    """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into name and link."""
-    if isinstance(family, str):
-        matched = re.fullmatch(r"\s*(\w+)\s*\(\s*(\w+)\s*\)\s*", family)
-        return (matched[1], matched[2]) if matched else (family.strip(), None)
-    if (
-        isinstance(family, tuple)
-        and len(family) == 2
-        and all(isinstance(part, str) for part in family)
-    ):
-        return family[0], family[1]
-    raise BayesmixError(
-        f"family must be a name such as 'gaussian' or 'bernoulli(probit)', or a Family; got "
-        f"{shown(family)}. Families: {', '.join(FAMILIES)}."
-    )
 
 
 def _with_link(family: Family, link: str) -> Family:
@@ -204,3 +215,46 @@ def _with_link(family: Family, link: str) -> Family:
             f"Links: {', '.join(family.links)}. {suggest(link, family.links)}".strip()
         )
     return replace(family, link=link)
+
+
+def _with_threshold(family: Family, threshold: str) -> Family:
+    if family.thresholds is None:
+        takers = ", ".join(repr(name) for name, one in FAMILIES.items() if one.thresholds)
+        raise BayesmixError(
+            f"Family {family.name!r} has no thresholds, which those of ordered categories have: "
+            f"{takers}. Leave threshold out."
+        )
+    if not isinstance(threshold, str) or threshold not in LAYOUTS:
+        raise BayesmixError(
+            f"Unknown threshold {shown(threshold)} for family {family.name!r}. "
+            f"Thresholds: {', '.join(LAYOUTS)}. {suggest(threshold, LAYOUTS)}".strip()
+        )
+    return replace(family, threshold=threshold)
+
+
+def _read(family: object) -> tuple[str, dict[str, str]]:
+    """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into the name and the rest."""
+    if isinstance(family, str):
+        matched = re.fullmatch(r"\s*(\w+)\s*\(([\w\s,=\"']*)\)\s*", family)
+        if matched is None:
+            return family.strip(), {}
+        given: dict[str, str] = {}
+        for part in matched[2].split(","):
+            word, equals, value = (one.strip(" \"'") for one in part.partition("="))
+            word, value = (word, value) if equals else ("link", word)
+            if word not in ("link", "threshold") or word in given or not value:
+                break
+            given[word] = value
+        else:
+            return matched[1], given
+    elif (
+        isinstance(family, tuple)
+        and len(family) == 2
+        and all(isinstance(part, str) for part in family)
+    ):
+        return family[0], {"link": family[1]}
+    raise BayesmixError(
+        "family must be a name such as 'gaussian', 'bernoulli(probit)' or 'cumulative(probit, "
+        f"threshold=equidistant)', or a Family; got {shown(family)}. "
+        f"Families: {', '.join(FAMILIES)}."
+    )

@@ -69,7 +69,9 @@ def plot_trends(
     Notes
     -----
     Lines go over the range of the effect in the data, on the scale of the linear predictor; with
-    an identity link the data are dots in the first panel. All other effects and the offset are
+    an identity link the data are dots in the first panel. Of ordered categories this is the latent
+    scale, and their thresholds, at the posterior mean, are dotted lines; for the probability of
+    each category see `epred`. All other effects and the offset are
     held at their mean over the rows. The view holds the data and the mixed model, and cuts own
     regressions that leave it.
 
@@ -119,10 +121,21 @@ def plot_trends(
         axis.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
         if len(places := np.unique(x)) <= 10 and (places == np.round(places)).all():
             axis.set_xticks(places)
+        _draw_thresholds(fit, axis)
         clean(axis)
     axes[0].set_ylabel(scale_of(fit))
     axes[0].legend(fontsize="small", loc="best", framealpha=0.9, edgecolor="none")
     return np.array(axes)
+
+
+def _draw_thresholds(fit: Fitted, axis: Axes) -> None:
+    """Draw the thresholds between categories across the view."""
+    if fit.family.thresholds is None:
+        return
+    own = fixef(fit).set_index("term")["value"].drop(list(fit.design.terms))
+    low, high = axis.get_ylim()
+    inside = own[(low < own) & (own < high)]
+    axis.hlines(inside, *axis.get_xlim(), color=GREY, lw=0.8, ls=":", zorder=0)
 
 
 def _numeric_effect(fit: Fitted, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:

@@ -13,14 +13,19 @@ from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import path_start, population_names
 from bayesmix.families.registry import parameter_names
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import centred_name, centred_thresholds, end_dim
 from bayesmix.priors.prior import Prior, vectorise
 
 __all__ = ["Schema", "Variable", "free_variables", "part_name"]
 
 
-_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials")
+_TAKEN = (
+    *("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials"),
+    *("category", "cutpoint_centred", "cutpoint_end"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +76,7 @@ class Schema:
             Variable(name, "auxiliary", () if length is None else (element_dim(name),), (name,))
             for name, length in spec.priors.lengths.items()
         ]
+        auxiliary += _free_thresholds(spec)
         variables = [
             *(v for design in spec.design.parts for v in _of_predictor(design)),
             *auxiliary,
@@ -80,6 +86,16 @@ class Schema:
     def dims(self, name: str) -> tuple[str, ...]:
         """Return the dims of a variable; none for a free one that stands for a single label."""
         return self.variables[name].dims if name in self.variables else ()
+
+
+def _free_thresholds(spec: ModelSpec) -> list[Variable]:
+    thresholds = spec.family.thresholds
+    if thresholds is None:
+        return []
+    dim = element_dim(thresholds.name)
+    if spec.family.threshold == EQUIDISTANT:
+        dim = end_dim(thresholds.name)
+    return [Variable(centred_name(thresholds.name), "free", (dim,))]
 
 
 def _of_predictor(design: Design) -> list[Variable]:
@@ -128,6 +144,8 @@ def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
     for name, length in spec.priors.lengths.items():
         if length is not None:
             coords[element_dim(name)] = np.arange(1, length + 1)
+            if spec.family.threshold == EQUIDISTANT and spec.family.parameter(name).is_threshold:
+                coords[end_dim(name)] = np.unique([1, length])
     for part in spec.parts:
         design, names = part.design, population_names(part.design.predictor)
         if design.n_terms:
@@ -177,6 +195,11 @@ def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict
         free |= _split(names.slope, design.terms[1:], spec.priors.beta, beta[..., 1:])
     elif design.n_terms:
         free |= _split(names.beta, design.terms, spec.priors.beta, beta)
+    thresholds = spec.family.thresholds
+    if thresholds is not None and not design.predictor:
+        free[centred_name(thresholds.name)] = centred_thresholds(
+            spec, thresholds, draws[thresholds.name], beta
+        )
     for term in design.groups:
         sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])

@@ -69,6 +69,8 @@ class ModelSpec:
     def population_centre(self) -> FloatArray:
         """What these priors take off the columns of X, shape (p,)."""
         centre = np.zeros(self.design.n_terms)
+        if self.design.means is not None:
+            return self.design.means
         if self.design.has_intercept and self.priors.intercept is not None:
             centre[1:] = self.design.X[:, 1:].mean(axis=0)
         return centre

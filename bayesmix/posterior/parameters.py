@@ -26,6 +26,7 @@ __all__ = [
     "flat",
     "number_of_draws",
     "parameter_draws",
+    "population_draws",
 ]
 
 
@@ -86,6 +87,21 @@ def beta_draws(design: Design, posterior: xr.Dataset) -> FloatArray:
         return np.empty((0, number_of_draws(posterior)))
     names = population_names(design.predictor)
     return draws_of(posterior, names.beta, names.dim)
+
+
+def population_draws(
+    design: Design, family: Family, posterior: xr.Dataset
+) -> dict[str, FloatArray]:
+    """Draws (S,) of what tables show as population effects, by term.
+
+    Thresholds, which take the place of the intercept, are ``Intercept[1]``, ``Intercept[2]``, ...,
+    and come first.
+    """
+    found: dict[str, FloatArray] = {}
+    if family.thresholds is not None and not design.predictor:
+        thresholds = _by_element(family.thresholds.name, posterior[family.thresholds.name])
+        found = {f"Intercept[{k}]": one for k, one in enumerate(thresholds.values(), start=1)}
+    return found | dict(zip(design.terms, beta_draws(design, posterior), strict=True))
 
 
 def number_of_draws(posterior: xr.Dataset) -> int:

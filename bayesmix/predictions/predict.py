@@ -154,8 +154,9 @@ def epred(
     pandas.DataFrame or xarray.DataArray
         As `linpred`, on the scale of the response: a mean, a probability for the Bernoulli
         family, an expected count (trials times probability) for the binomial. Of a response of
-        categories the probability of each: one row, or one element of the dim ``category``, for
-        each category.
+        ordered categories the probability of each: one row for each, in the column ``category``
+        its value (a number of the response, or a category of the Categorical), or one element of
+        the dim ``category``.
 
     Raises
     ------
@@ -226,6 +227,12 @@ def predict(
         for the binomial. The interval holds a new response of that row with probability
         `ci_level`.
 
+        Of a response of ordered categories one row for each category: ``category``, and in
+        ``value`` the share of the draws that are in it, which is the probability of that category;
+        the other columns are of being in it or not, 1 or 0. `epred` has the uncertainty of the
+        probability itself. With ``draws=True`` the numbers of the response; those of the
+        categories of a Categorical are 1, 2, ..., in their order.
+
     Raises
     ------
     BayesmixError
@@ -249,9 +256,16 @@ def predict(
     own_seed = _seed(fit, random_seed)
     rng = _generator(own_seed, "response")
 
+    categories = fit.design.encoder.response.categories
+
     def drawn(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         weights, trials = _column(rows.weights), _column(rows.trials)
-        return fit.family.draw(rng, eta, auxiliary, weights, trials)
+        y = fit.family.draw(rng, eta, auxiliary, weights, trials)
+        if categories is None:
+            return y
+        if draws:
+            return np.asarray(y + categories.first)
+        return np.equal(y[..., np.newaxis], np.arange(len(categories.values))).astype(np.float64)
 
     return _predicted(
         "predict",
@@ -301,6 +315,7 @@ def _predicted(
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
+    categories = fit.design.encoder.response.categories
     new = {} if new_levels == "population" else new_levels_of(rows)
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
@@ -309,7 +324,7 @@ def _predicted(
     _check_kept(rows.design, parameters)
     n_draws = len(parameters)
     kept = np.full((n_draws if draws else len(columns), len(rows.index)), np.nan)
-    step = max(1, BLOCK // n_draws)
+    step = max(1, BLOCK // n_draws // (1 if categories is None else len(categories.values)))
     for start in range(0, rows.design.n_rows, step):
         block = slice(start, min(start + step, rows.design.n_rows))
         design = rows.design.take(np.arange(block.start, block.stop))
@@ -326,8 +341,8 @@ def _predicted(
                 np.moveaxis(values, 1, 0) if draws else _summaries(values, ci_level)
             )
     if draws:
-        return as_array(name, kept, posterior, rows.index)
-    return as_frame(columns, kept, rows.index)
+        return as_array(name, kept, posterior, rows.index, categories)
+    return as_frame(columns, kept, rows.index, categories)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:

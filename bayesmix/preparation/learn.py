@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arrays import FloatArray, unique
+from bayesmix.base.arrays import FloatArray, read_only, unique
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.design.columns import Columns, finite, offset_of
 from bayesmix.design.design import Design, Encoder
@@ -26,6 +26,7 @@ from bayesmix.encoding.responses import (
     Response,
     learn_response,
     read_response,
+    with_categories,
 )
 from bayesmix.encoding.sides import Side, read_side
 from bayesmix.formula.formula import Bar, Formula
@@ -34,6 +35,7 @@ from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.rows import KeptRows, kept_rows
+from bayesmix.preparation.thresholds import with_thresholds
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -56,7 +58,8 @@ class Learnt:
     effects : tuple of Side
         The right side of the formula: the population effects, then those of the bars.
     notes : tuple of str
-        Rows that were dropped, and bars that stand twice.
+        Rows that were dropped, bars that stand twice, an intercept that cannot be left out and
+        categories of the response that do not occur.
     """
 
     design: Design
@@ -77,6 +80,7 @@ def learn_design(
     predictors: Mapping[str, Formula] = MappingProxyType({}),
 ) -> Learnt:
     """Make the arrays and names of a model; see `make_design` for the arguments."""
+    formula, notes = with_thresholds(formula, family)
     every = {"": formula, **predictors}
     right = {name: _Right.of(own) for name, own in every.items()}
     left = read_response(formula.response)
@@ -104,6 +108,9 @@ def learn_design(
     response = learn_response(left, table, names, family, trials_name)
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
+    if family.response.is_ordinal:
+        response, unused = with_categories(response, table, kept.columns, family)
+        notes = (*notes, *unused)
     outcome = _outcome(response, family, table, kept, given)
     encoder_of = functools.partial(
         Encoder,
@@ -132,6 +139,10 @@ def learn_design(
         bars, twice = distinct_bars(own)
         repeated += twice
         effects = _learn_effects(right[name], table, names, kept)
+        means = None
+        if family.thresholds is not None and not name:
+            effects = effects.without_intercept()
+            means = read_only(effects.X.mean(axis=0))
         groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
         _check_names(groups, response.name)
         common = effects.common
@@ -150,6 +161,7 @@ def learn_design(
                     predictor=name,
                 ),
                 predictor=name,
+                means=means,
             )
         )
     main, *others = designs
@@ -163,7 +175,7 @@ def learn_design(
         predictors={own.predictor: own for own in others},
     )
     every_side = tuple(side for own in right.values() for side in own.sides)
-    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated))
+    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,6 +233,12 @@ class _LearntEffects:
     X: FloatArray
     bars: dict[str, Effects]
     matrices: dict[str, FloatArray]
+
+    def without_intercept(self) -> _LearntEffects:
+        """Leave the intercept out of the population effects."""
+        common = self.common.without_intercept()
+        X = self.X[:, self.X.shape[1] - len(common.labels) :]
+        return dataclasses.replace(self, common=common, X=X)
 
 
 def _learn_effects(

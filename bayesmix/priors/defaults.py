@@ -142,9 +142,12 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         residual=scale * root_mean_weight(design),
         categories=1 + int(design.y.max(initial=0.0)) if family.discrete else 0,
     )
+    auxiliary = tuple(_auxiliary_leaves(family, sizes))
+    own = predictor_leaves(design, location, scale, has_thresholds=family.thresholds is not None)
     return (
-        *predictor_leaves(design, location, scale),
-        *_auxiliary_leaves(family, sizes),
+        *(leaf for leaf in auxiliary if leaf.at_means),
+        *own,
+        *(leaf for leaf in auxiliary if not leaf.at_means),
         *(
             leaf
             for own in design.predictors.values()
@@ -177,6 +180,7 @@ def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:
             default,
             support=parameter.support,
             length=None if parameter.length is None else parameter.length(sizes),
+            at_means=parameter.is_threshold,
         )
 
 

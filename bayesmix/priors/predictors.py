@@ -23,7 +23,9 @@ __all__ = ["predictor_leaves"]
 _SUPPORTS = {"Intercept": REAL, "beta": REAL, "sd": POSITIVE, "cor": REAL}
 
 
-def predictor_leaves(design: Design, location: float, scale: float) -> tuple[Leaf, ...]:
+def predictor_leaves(
+    design: Design, location: float, scale: float, *, has_thresholds: bool = False
+) -> tuple[Leaf, ...]:
     """Give the effects of one predictor their default priors; see `resolve_priors`.
 
     Parameters
@@ -34,6 +36,8 @@ def predictor_leaves(design: Design, location: float, scale: float) -> tuple[Lea
         Where the intercept is expected.
     scale : float
         Size of differences on the scale of the predictor.
+    has_thresholds : bool
+        Whether thresholds take the place of the intercept.
     """
     defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
     beside = {
@@ -46,7 +50,9 @@ def predictor_leaves(design: Design, location: float, scale: float) -> tuple[Lea
     first = int(design.has_intercept)
     for term, prior in zip(
         design.terms[first:],
-        _population_defaults(design.X[:, first:], location, scale, not design.has_intercept),
+        _population_defaults(
+            design.X[:, first:], location, scale, not (design.has_intercept or has_thresholds)
+        ),
         strict=True,
     ):
         defaults.append((("beta", term), prior))

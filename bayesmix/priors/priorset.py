@@ -34,6 +34,8 @@ class Leaf:
     # Where the parameter may lie, and how many elements it has; None for one number.
     support: Support = field(default=REAL, compare=False)
     length: int | None = field(default=None, compare=False)
+    # Whether the prior is that of the model with the population columns at their means.
+    at_means: bool = field(default=False, compare=False)
     # The parameter whose predictor it belongs to; empty for that of the formula.
     predictor: str = ""
 
@@ -77,7 +79,7 @@ class PriorSet:
     Notes
     -----
     The prior of the intercept, one that was set included, is that of the intercept with all other
-    population columns at their means over the rows.
+    population columns at their means over the rows; so is that of thresholds in its place.
     """
 
     leaves: tuple[Leaf, ...]
@@ -200,7 +202,8 @@ class PriorSet:
                     where[f"{prefix}cor:{leaf.node[1]}"] = where[leaf.path]
             columns = tuple(":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta")
             if columns:
-                where[f"{prefix}Intercept"] = f", {_at(columns, is_centred=True)}"
+                paths = [f"{prefix}Intercept", *(leaf.path for leaf in own if leaf.at_means)]
+                where |= dict.fromkeys(paths, f", {_at(columns, is_centred=True)}")
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
@@ -327,6 +330,8 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     if given in ("Intercept", "beta:Intercept"):
         if "Intercept" in kinds:
             return "The intercept has a path of its own, 'Intercept'. "
+        if threshold := next((leaf.path for leaf in leaves if leaf.at_means), None):
+            return f"The thresholds, {threshold!r}, take the place of the intercept. "
         return "The formula has no intercept. "
     if root == "cor":
         if "cor" in kinds:

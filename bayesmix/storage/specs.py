@@ -148,14 +148,21 @@ def _restore_design(
 
 
 def _plain_family(family: Family) -> dict[str, Plain]:
-    plain: dict[str, Plain] = {"name": family.name, "link": family.link}
+    plain: dict[str, Plain] = {
+        "name": family.name,
+        "link": family.link,
+        "threshold": family.threshold,
+    }
     return plain | ({"residual": "sigma" in family.others} if family.known_errors else {})
 
 
 def _restore_family(stored: Plain) -> Family:
     plain = mapping(stored, "the family")
+    threshold = checked(plain.get("threshold", ""), str, "the thresholds")
     family = get_family(
-        checked(plain.get("name"), str, "the family"), checked(plain.get("link"), str, "the link")
+        checked(plain.get("name"), str, "the family"),
+        checked(plain.get("link"), str, "the link"),
+        threshold or None,
     )
     if "residual" not in plain:
         return family

@@ -177,7 +177,7 @@ def cor_re(
 
 
 def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
-    """Summarise what the family has beside its mean and its residual sd.
+    """Summarise what the family has beside its mean, its residual sd and its thresholds.
 
     Parameters
     ----------
@@ -192,8 +192,10 @@ def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
         that has no further parameter.
     """
     interval = interval_of(ci_level)
+    thresholds = fit.family.thresholds
+    shown = {fit.family.residual, thresholds.name if thresholds else None}
     draws = auxiliary_draws(fit.family, fit.posterior)
-    draws.pop(fit.family.residual or "", None)
+    draws = {label: own for label, own in draws.items() if label.partition(":")[0] not in shown}
     stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
     columns = marginals_of(stacked, interval).columns(interval)
     return pd.DataFrame({"parameter": text_column(list(draws)), **columns})

@@ -195,7 +195,8 @@ def _known(fit: Fitted, term: GroupTerm) -> FloatArray:
     known = np.zeros(design.n_rows) if design.offset is None else design.offset.copy()
     others = [name not in term.effects for name in design.terms]
     if any(others):
-        population = formula_effects(fit, fixef(fit))["value"].to_numpy()
+        table = formula_effects(fit, fixef(fit)).set_index("term")["value"]
+        population = table.reindex(list(design.terms)).to_numpy()
         known += design.X[:, others] @ population[others]
     return known
 

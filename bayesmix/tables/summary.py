@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.base.errors import short
 from bayesmix.base.words import count
 from bayesmix.design.names import path_start
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics, worst_figures
 from bayesmix.posterior.fitted import Fitted
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["sampling_line", "summary"]
+
+_MOST_CATEGORIES = 7
 
 
 def summary(
@@ -111,7 +115,20 @@ def _facts(fit: Fitted) -> str:
     family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
     if fit.family.known_errors:
         family += f", known standard errors {design.encoder.se or ''}".rstrip()
-    return f"{family}; {event}" + ", ".join([rows, *levels])
+    if fit.family.threshold == EQUIDISTANT:
+        family += f", {EQUIDISTANT} thresholds"
+    return f"{family}; {event}{_categories(fit)}" + ", ".join([rows, *levels])
+
+
+def _categories(fit: Fitted) -> str:
+    """Write the categories of a response in their order."""
+    categories = fit.design.encoder.response.categories
+    if categories is None:
+        return ""
+    labels = [short(label) for label in categories.labels]
+    if len(labels) > _MOST_CATEGORIES:
+        labels = [*labels[:2], "...", labels[-1]]
+    return f"{len(categories.labels)} categories, {' < '.join(labels)}; "
 
 
 def _sampling_line(fit: Fitted) -> str:

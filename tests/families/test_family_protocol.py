@@ -36,7 +36,7 @@ from bayesmix.tables.components import family_parameters
 from posteriors import fit_of
 from toyfamilies import (
     CASES,
-    CUMULATIVE,
+    GRADED,
     STUDENT,
     TOYS,
     Case,
@@ -510,7 +510,7 @@ class TestFigures:
 def test_sizes_are_all_that_a_prior_or_a_length_needs():
     sizes = Sizes(scale=2.0, residual=3.0, categories=4)
     assert STUDENT.parameters[1].prior(sizes) == ("Exponential", {"scale": 3.0})
-    assert CUMULATIVE.parameters[1].length(sizes) == 3
+    assert GRADED.parameters[1].length(sizes) == 3
 
 
 def test_a_family_that_has_no_name_here_pickles_by_its_parts():

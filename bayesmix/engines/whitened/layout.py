@@ -99,7 +99,8 @@ class Layout:
     rows : Rows
         Weights and trials.
     X : ndarray, shape (K n, p)
-        Centred where the intercept has a prior of its own.
+        Centred where the intercept has a prior of its own; with a last column of ones where
+        thresholds take its place.
     means : tuple of ndarray, shape (p_k,)
         What was taken off, by predictor.
     factors : tuple of Factor
@@ -167,11 +168,21 @@ class Layout:
 
     def auxiliary(self, values: FloatArray) -> dict[str, FloatArray]:
         """Return the auxiliary parameters (M,), or (K, M), at values of all parameters (d, M)."""
-        lengths = self.spec.priors.lengths
-        return {
-            name: values[rows] if lengths[name] else values[rows.start]
-            for name, rows in self.coordinates.auxiliary.items()
-        }
+        lengths, thresholds = self.spec.priors.lengths, self.coordinates.thresholds
+        found = {}
+        for name, rows in self.coordinates.auxiliary.items():
+            if thresholds is not None and name == thresholds.name:
+                found[name] = thresholds.relative @ values[rows]
+            else:
+                found[name] = values[rows] if lengths[name] else values[rows.start]
+        return found
+
+    def by_rows(self, name: str, by_auxiliary: FloatArray) -> FloatArray:
+        """Take derivatives by an auxiliary parameter to those by its rows of the parameters."""
+        thresholds = self.coordinates.thresholds
+        if thresholds is not None and name == thresholds.name:
+            return thresholds.relative.T @ by_auxiliary
+        return by_auxiliary
 
 
 def layout_of(spec: ModelSpec) -> Layout:
@@ -216,7 +227,7 @@ def layout_of(spec: ModelSpec) -> Layout:
         y=np.asarray(design.y, dtype=np.float64)[order],
         offset=np.concatenate([_offset(part)[order] for part in parts]),
         rows=spec.family.rows(weights, trials),
-        X=_population_effects(parts, order),
+        X=_population_effects(parts, order, coordinates.thresholds is not None),
         means=tuple(part.population_centre for part in parts),
         factors=tuple(factors),
         Z=_all_effects(len(parts), design.n_rows, factors, start),
@@ -228,10 +239,17 @@ def _offset(spec: ModelSpec) -> FloatArray:
     return np.zeros(spec.design.n_rows) if offset is None else offset
 
 
-def _population_effects(parts: Sequence[ModelSpec], order: IntArray) -> FloatArray:
+def _population_effects(
+    parts: Sequence[ModelSpec], order: IntArray, has_thresholds: bool
+) -> FloatArray:
     """Put the columns of all predictors into one matrix, with zeros where they are not theirs."""
     blocks = [part.design.X[order] - part.population_centre for part in parts]
-    return np.ascontiguousarray(linalg.block_diag(*blocks) if len(blocks) > 1 else blocks[0])
+    X = linalg.block_diag(*blocks) if len(blocks) > 1 else blocks[0]
+    if has_thresholds:
+        ones = np.zeros((len(X), 1))
+        ones[: len(order)] = 1.0
+        X = np.column_stack([X, ones])
+    return np.ascontiguousarray(X)
 
 
 def _all_effects(predictors: int, n: int, factors: list[Factor], size: int) -> sparse.csr_array:

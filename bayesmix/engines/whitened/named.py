@@ -17,7 +17,7 @@ from bayesmix.engines.whitened.sampler import WhitenedDraws
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["named_draws", "summaries_of"]
+__all__ = ["as_written", "named_draws", "summaries_of"]
 
 
 def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str, FloatArray]:
@@ -34,10 +34,10 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     kept, layout = drawn.kept, drawn.layout
     chains, draws = kept.log_density.shape
     flat = kept.values.reshape(chains * draws, -1)
-    values = _population(layout, flat, units)
-    for name, own in layout.auxiliary(flat.T).items():
-        has_unit = name in with_unit(spec.family)
-        values[name] = own.T * (units.residual if has_unit else 1.0)
+    values = as_written(layout, flat)
+    values["beta"] *= units.beta
+    for name in with_unit(spec.family):
+        values[name] = values[name] * units.residual
     for t, factor in enumerate(layout.factors):
         part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
         term = _as_written(part, factor)
@@ -105,18 +105,35 @@ def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
     return np.minimum(every[:rooms], draws - 1)
 
 
-def _population(layout: Layout, flat: FloatArray, units: Units) -> dict[str, FloatArray]:
-    """Name population effects (B, p) of the columns as written, of each predictor."""
-    every = flat[:, layout.coordinates.population]
-    named, start = {}, 0
+def as_written(layout: Layout, flat: FloatArray) -> dict[str, FloatArray]:
+    """Return population effects and auxiliary parameters, of the columns as written.
+
+    Parameters
+    ----------
+    layout : Layout
+    flat : ndarray, shape (B, d)
+        Values of all parameters.
+
+    Returns
+    -------
+    dict of ndarray
+        ``beta`` (B, p) of each predictor, and the auxiliary parameters (B,) or (B, K).
+    """
+    coordinates, thresholds = layout.coordinates, layout.coordinates.thresholds
+    every, start = flat[:, coordinates.population], 0
+    found = {name: own.T for name, own in layout.auxiliary(flat.T).items()}
     for design, means in zip(layout.spec.design.parts, layout.means, strict=True):
         beta = every[:, start : start + len(means)].copy()
         start += len(means)
-        if means.any():
+        if thresholds is not None and not design.predictor:
+            last = coordinates.auxiliary[thresholds.name].stop
+            rows = slice(coordinates.population.stop - 1, last)
+            moved = beta @ means[:, None]
+            found[thresholds.name] = flat[:, rows] @ thresholds.every.T + moved
+        elif means.any():
             beta[:, 0] -= beta @ means
-        unit = 1.0 if design.predictor else units.beta
-        named[population_names(design.predictor).beta] = beta * unit
-    return named
+        found[population_names(design.predictor).beta] = beta
+    return found
 
 
 def _unit(spec: ModelSpec, units: Units, factor: Factor) -> FloatArray:

@@ -162,7 +162,7 @@ class _Rounds:
                 scores = family.scores(layout.y, first, known, layout.rows)
                 by_values = np.zeros_like(x)
                 for name, rows in coordinates.auxiliary.items():
-                    by_values[rows] = scores.auxiliary[name]
+                    by_values[rows] = layout.by_rows(name, scores.auxiliary[name])
                 slopes.append(moved.slope + moved.pull(by_values))
             curvature = (slopes[0] - slopes[2]) / 2e-4
             for rows in coordinates.auxiliary.values():

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
-from bayesmix.design.names import population_names
 from bayesmix.engines.whitened.density import Density
 from bayesmix.engines.whitened.layout import layout_of
+from bayesmix.engines.whitened.named import as_written
 from bayesmix.engines.whitened.whitening import Whitening
 from bayesmix.engines.whitened.working import Working, eliminate
 from bayesmix.model.centring import sd_variable
@@ -28,6 +28,7 @@ def counts() -> pd.DataFrame:
     data["n"] = rng.integers(3, 8, len(data))
     data["s"] = np.minimum(data["count"], data["n"])
     data["positive"], data["share"] = rng.gamma(2.0, size=len(data)), rng.uniform(size=len(data))
+    data["rating"] = np.minimum(data["count"], 4) + 1
     return data
 
 
@@ -72,6 +73,21 @@ SPECS |= {
     }.items()
     for family in families
 }
+SPECS |= {
+    f"{family}, {name}": (f"rating ~ {SIDES[name]}", family, None, {})
+    for family in ("cumulative", "sratio(cloglog)", "cratio", "acat")
+    for name in ("two effects", "crossed with slopes", "far from zero", "no groups")
+}
+SPECS |= {
+    f"{family}, thresholds": ("rating ~ 1 + (1 | g)", family, None, {})
+    for family in (
+        "cumulative(probit)",
+        "cumulative(cloglog)",
+        "cumulative(cauchit, threshold=equidistant)",
+        "acat(probit, threshold=equidistant)",
+    )
+}
+SPECS["cumulative, two categories"] = ("yes ~ x + (x | g)", "cumulative", None, {})
 SPECS["other priors"] = (
     "yes ~ x + z + v + (x | g)",
     "bernoulli",
@@ -139,6 +155,8 @@ SOME = (
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
     "known errors and a residual, two effects",
+    "cumulative, far from zero",
+    "acat(probit, threshold=equidistant), thresholds",
 )
 
 
@@ -179,22 +197,19 @@ def test_the_gradient_is_that_of_differences(name):
 
 def free_draws(density: Density, x: np.ndarray) -> dict[str, np.ndarray]:
     """Free variables of the joint model at points (d + m, M)."""
-    layout, coordinates = density.layout, density.coordinates
+    layout = density.layout
     spec = layout.spec
     values, effects = density.effects(x)
-    draws, every = {}, values[coordinates.population].T
-    for design, means in zip(spec.design.parts, layout.means, strict=True):
-        beta, every = every[:, : len(means)].copy(), every[:, len(means) :]
-        if means.any():
-            beta[:, 0] -= beta @ means
-        draws[population_names(design.predictor).beta] = beta
-    draws |= {name: values[rows.start] for name, rows in coordinates.auxiliary.items()}
+    draws = as_written(layout, values.T)
     for factor, solved in zip(layout.factors, effects.solved, strict=True):
         term = factor.term
         draws[sd_variable(spec.parts[factor.predictor], term)] = values[factor.sds].T
         draws[term.names.free] = values[factor.free].T
         draws[term.names.zeta] = np.stack(solved.v, axis=-1)
-    return free_variables(spec, draws)
+    free = free_variables(spec, draws)
+    if spec.family.thresholds is not None:  # made of `cutpoint_centred`
+        del free["cutpoint"]
+    return free
 
 
 def log_jacobian(density: Density, x: np.ndarray) -> float:
