@@ -16,6 +16,7 @@ def parse_predictor(
     name: str,
     right: str,
     *,
+    response: str = "",
     columns: Iterable[str] | None = None,
     namespace: Mapping[str, Any] | None = None,
 ) -> Formula:
@@ -27,6 +28,8 @@ def parse_predictor(
         The parameter.
     right : str
         ``"~ x + (1 | g)"``, or with the name of the parameter before it.
+    response : str
+        That of the model, which no predictor may have.
     columns, namespace
         As in `parse_formula`.
 
@@ -37,7 +40,7 @@ def parse_predictor(
     Raises
     ------
     BayesmixError
-        It is not text with a tilde, or has another response.
+        It is not text with a tilde, has another response, or that of the model among its terms.
 
     Examples
     --------
@@ -59,7 +62,12 @@ def parse_predictor(
             f"parameter has none: write {write}."
         )
     known = None if columns is None else list(columns)
-    response = name
-    while response in (known or ()):
-        response += "_"
-    return parse_formula(f"{response} ~ {terms.strip()}", columns=known, namespace=namespace)
+    label = name
+    while label in (known or ()):
+        label += "_"
+    formula = parse_formula(f"{label} ~ {terms.strip()}", columns=known, namespace=namespace)
+    if response in formula.variables:
+        raise BayesmixError(
+            f"{name}={shown(right)} has the response {response} among its terms. Leave it out."
+        )
+    return formula

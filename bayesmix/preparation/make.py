@@ -138,7 +138,13 @@ def make_checked(
         return resolve_names(sides, header, namespace or {}, formula)
 
     others = {
-        name: parse_predictor(name, right, columns=opened.header.columns, namespace=namespace)
+        name: parse_predictor(
+            name,
+            right,
+            response=formula.response,
+            columns=opened.header.columns,
+            namespace=namespace,
+        )
         for name, right in predictors.items()
     }
     learnt = learn_design(
