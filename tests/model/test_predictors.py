@@ -275,7 +275,7 @@ class TestFit:
 
     def test_comparisons_count_the_parameters_of_all_predictors(self, fit):
         facts = Facts.of(fit)
-        assert facts.K == len(fit.diagnostics())
+        assert len(fit.diagnostics()) == facts.K
         assert facts.n_random_effects == 24 * 3 + 8
         assert facts.formula == f"{FORMULA}; sigma {SIGMA}"
 
