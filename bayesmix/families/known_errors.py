@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
@@ -36,6 +37,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.normal(p["mu"].value, np.sqrt(_variance(p, rows)))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return ndtr((y - p["mu"].value) / np.sqrt(_variance(p, rows)))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -73,6 +78,7 @@ _KNOWN = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     weights=True,
     known_errors=True,
@@ -85,6 +91,7 @@ _WITH_RESIDUAL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     residual="sigma",
     weights=True,

@@ -20,7 +20,7 @@ from bayesmix.families.gamma import GAMMA
 from bayesmix.families.measures import POSITIVE_NUMBERS
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
-from bayesmix.families.tails import LARGEST_EXPONENT
+from bayesmix.families.tails import LARGEST_EXPONENT, gumbel
 from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["WEIBULL"]
@@ -47,6 +47,10 @@ def _scale(p: Values) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     scale = _scale(p)
     return scale * rng.weibull(p["shape"].value, np.shape(scale))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return gumbel(_log_power(np.log(y), p))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -82,6 +86,7 @@ WEIBULL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
 )
