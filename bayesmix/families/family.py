@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.links import ARRAYS, LINKS, Functions
@@ -373,6 +374,7 @@ class Family:
         >>> poisson.cdf([0, 1, 2], 0.0, strict=True).round(3)
         array([0.   , 0.368, 0.736])
         """
+        true_or_false("strict", strict)
         if self.cumulative is None:
             raise BayesmixError(
                 f"Family {self.name!r} has no distribution function. Give it one, cumulative=, a "

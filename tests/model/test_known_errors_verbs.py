@@ -193,3 +193,26 @@ def test_rows_without_a_standard_error_are_dropped():
 def test_what_brms_writes_on_the_left_is_translated():
     with pytest.raises(bm.BayesmixError, match="Pass se='se' to fit"):
         bm.prepare("effect | se(se) ~ 1 + (1 | school)", eight_schools())
+
+
+@pytest.mark.filterwarnings("ignore:Every row has its own level")
+def test_a_factor_may_have_the_name_of_the_effects_of_rows():
+    data = school_calendars().rename(columns={"district": "(rows)"})
+    fit = bm.fit("effect ~ 1 + (1 | `(rows)`)", data, se="se", residual=True, **OPTIONS)
+    assert list(fit.varcorr()["group"]) == ["(rows)", "Residual"]
+    assert np.isfinite(fit.loo().elpd)
+    alone = bm.fit("effect ~ 1 + (1 | `(rows)`)", data, se="se", **OPTIONS)
+    assert np.isfinite(alone.loo().elpd)
+
+
+def test_errors_that_rounding_leaves_nothing_of_are_named():
+    data = eight_schools().assign(se=lambda data: 1e-12 * data["se"])
+    with pytest.raises(bm.BayesmixError, match=r"errors are so small.*unit of the response"):
+        bm.fit(FORMULA, data, se="se", **OPTIONS)
+
+
+def test_errors_of_very_different_sizes_are_fine():
+    data = eight_schools().assign(se=np.logspace(-6, 6, 8))
+    fit = bm.fit(FORMULA, data, se="se", **OPTIONS)
+    coef = fit.coef().set_index("group")["value"]
+    assert coef["A"] == pytest.approx(28.0, abs=1e-4)
