@@ -12,6 +12,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter, Sizes
 from bayesmix.families.responses import Labels, ResponseKind
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.families.values import Rows, Values, value_of_mu
@@ -57,6 +58,21 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return slopes
 
 
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    eta = p["mu"].eta
+    weights = rows.weights[:, np.newaxis]
+    residual = np.subtract(y[:, np.newaxis], eta, out=eta)
+    if "sigma" not in p:
+        score = residual * weights
+        return Scores(-0.5 * np.einsum("nm,nm->m", residual, score), score, {})
+    sigma = p["sigma"].value
+    precision = weights / (1 + weights * sigma**2)
+    score = residual * precision
+    total = 0.5 * (np.log(precision).sum(axis=0) - np.einsum("nm,nm->m", residual, score))
+    by_sigma = sigma * (np.einsum("nm,nm->m", score, score) - precision.sum(axis=0))
+    return Scores(total, score, {"sigma": by_sigma})
+
+
 def _check(
     family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
 ) -> None:
@@ -80,6 +96,7 @@ _KNOWN = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    closed_scores=_scores,
     weights=True,
     known_errors=True,
 )
@@ -93,6 +110,7 @@ _WITH_RESIDUAL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    closed_scores=_scores,
     residual="sigma",
     weights=True,
     known_errors=True,
