@@ -133,6 +133,7 @@ def prepare(
     se: str | npt.ArrayLike | None = None,
     residual: bool = False,
     missing: str = "drop",
+    **parameters: str,
 ) -> Prepared:
     """Do everything but the sampling: read the formula, encode the data, set the priors.
 
@@ -165,6 +166,10 @@ def prepare(
         ``sqrt(se_i**2 + sigma**2)``.
     missing : {"drop", "raise"}
         What to do with rows that have a missing value in a used column.
+    **parameters : str
+        Predictors of further parameters of the family, on the scale of their links:
+        ``sigma="~ x + (1 | g)"`` for the logarithm of the residual sd, ``zi="~ x"`` for the log
+        odds of an additional zero.
 
     Returns
     -------
@@ -188,8 +193,9 @@ def prepare(
     >>> spec.design.terms, spec.design.groups[0].effects
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
+    namespace = _callers_namespace()
     spec = specification(
-        formula, data, family, priors, weights, se, residual, missing, _callers_namespace()
+        formula, data, family, priors, weights, se, residual, missing, namespace, parameters
     )
     return _ready(spec)
 
@@ -213,12 +219,13 @@ def fit(
     se: str | npt.ArrayLike | None = None,
     residual: bool = False,
     missing: str = "drop",
+    **parameters: str,
 ) -> MixedFit:
     """Fit a Bayesian mixed model.
 
     Parameters
     ----------
-    formula, data, family, priors, weights, se, residual, missing
+    formula, data, family, priors, weights, se, residual, missing, **parameters
         As in `prepare`.
     method : {"auto", "exact", "whitened", "nuts"}
         How to sample. ``"exact"`` integrates all effects out exactly, for Gaussian models with
@@ -275,9 +282,10 @@ def fit(
         nuts_sampler=nuts_sampler,
         nuts=nuts,
     )
+    namespace = _callers_namespace()
     spec = _ready(
         specification(
-            formula, data, family, priors, weights, se, residual, missing, _callers_namespace()
+            formula, data, family, priors, weights, se, residual, missing, namespace, parameters
         )
     )
     return MixedFit(spec, sample(spec, options), options)

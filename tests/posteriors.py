@@ -65,10 +65,23 @@ class DesignStandIn:
     groups: tuple[GroupTerm, ...] = ()
     n_rows: int = 0
     event: str = ""
+    predictor: str = ""
 
     @property
     def formula(self) -> Any:
         return SimpleNamespace(text=self.text)
+
+    @property
+    def encoder(self) -> Any:
+        return SimpleNamespace(response=SimpleNamespace(categories=None), se=None)
+
+    @property
+    def parts(self) -> tuple[DesignStandIn, ...]:
+        return (self,)
+
+    @property
+    def every_group(self) -> tuple[GroupTerm, ...]:
+        return self.groups
 
 
 @dataclass(frozen=True)

@@ -155,8 +155,8 @@ def _check_categories(family: str, name: str, y: Any, trials: Any, labels: Any) 
         raise BayesmixError(f"Response {name!r} of family {family!r} must count categories from 0.")
 
 
-CUMULATIVE = Family(
-    name="cumulative",
+GRADED = Family(
+    name="graded",
     parameters=(
         Parameter("mu", REAL, links=("logit", "probit")),
         Parameter(
@@ -192,7 +192,7 @@ GEOMETRIC = Family(
 )
 
 
-TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, CUMULATIVE, GEOMETRIC)
+TOYS = (STUDENT, ZERO_INFLATED, NEGATIVE_BINOMIAL, GRADED, GEOMETRIC)
 
 
 @dataclass(frozen=True)
@@ -226,7 +226,7 @@ CASES = (
     Case("inflated", {"psi": 0.3}, _COUNTS, {"psi": "Beta(alpha=1, beta=1)"}),
     Case("dispersed", {"shape": 1.7}, _COUNTS, {"shape": "Gamma(alpha=0.5, beta=0.1)"}),
     Case(
-        "cumulative",
+        "graded",
         {"cutpoint": np.array([-1.0, 0.2, 1.5])},
         (0.0, 3.0, 1.0, 2.0),
         {"cutpoint": "Normal(mu=0, sigma=2.5)"},
@@ -326,7 +326,7 @@ def expected_mean(case: Case, eta: np.ndarray) -> np.ndarray:
     if case.family in ("lognormal", "hurdle_lognormal"):
         some = 1 - case.auxiliary.get("hu", 0.0)
         return some * np.exp(eta + case.auxiliary["sigma"] ** 2 / 2)
-    if case.family == "cumulative":
+    if case.family == "graded":
         below = special.expit(case.auxiliary["cutpoint"] - eta[..., None])
         ends = np.zeros((*eta.shape, 1)), np.ones((*eta.shape, 1))
         return np.diff(np.concatenate([ends[0], below, ends[1]], axis=-1), axis=-1)

@@ -53,8 +53,8 @@ class Candidates:
     @functools.cached_property
     def gram(self) -> Gram:
         """Cross-products of the population effects without the intercept, over all rows."""
-        has_intercept = self.design.has_intercept
-        return gram_matrix([self.design.X[:, has_intercept:]], has_constant=has_intercept)
+        X = self.design.X[:, self.design.has_intercept :]
+        return gram_matrix([X], has_constant=self.design.has_constant)
 
     @functools.cached_property
     def rows(self) -> IntArray | None:
@@ -90,7 +90,7 @@ class Candidates:
         """Cross-products of `X`."""
         if self.rows is None:
             return self.gram
-        return gram_matrix([self.X], has_constant=self.design.has_intercept)
+        return gram_matrix([self.X], has_constant=self.design.has_constant)
 
     def category(self, name: str) -> str | None:
         """Write a column so that each of its values has an effect; None if it cannot."""

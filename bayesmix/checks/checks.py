@@ -39,7 +39,13 @@ if TYPE_CHECKING:
     from bayesmix.families.family import Family
     from bayesmix.formula.formula import Formula
 
-__all__ = ["Findings", "check_design", "redundant_columns", "response_among_columns"]
+__all__ = [
+    "Findings",
+    "check_design",
+    "check_predictor",
+    "redundant_columns",
+    "response_among_columns",
+]
 
 type Term = tuple[str, ...]
 type Checked = tuple[list[str], Draft]
@@ -103,6 +109,24 @@ def check_design(
     return Findings(messages, draft, shifts)
 
 
+def check_predictor(
+    design: Design,
+    family: Family,
+    columns: Mapping[str, pd.Series[Any]],
+    namespace: Namespace,
+) -> tuple[str, ...]:
+    """Run the checks of columns and groups on the predictor of a further parameter."""
+    candidates = Candidates(design, columns, namespace)
+    shifts = Shifts(candidates)
+    redundant, draft = redundant_columns(design, first_draft(design), candidates, shifts)
+    explained, draft = effects_of_the_population(design, draft, candidates)
+    same, draft = effects_of_the_same_groups(design, draft, candidates)
+    alike, draft = effects_of_the_same_columns(design, draft, candidates, shifts)
+    slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
+    few, _ = few_levels(design, draft, candidates, shifts)
+    return (*redundant, *explained, *same, *alike, *slopes, *few)
+
+
 def redundant_columns(
     design: Design, draft: Draft, candidates: Candidates, shifts: Shifts
 ) -> tuple[list[str], Draft]:
@@ -119,7 +143,7 @@ def redundant_columns(
         if values[0] == 0:
             facts[label] = f"Column '{label}' is zero in every row, so only its prior speaks."
             constant.add(j)
-        elif design.has_intercept:
+        elif design.has_constant:
             facts[label] = (
                 f"Column '{label}' is constant ({values[0]:g} in every row), so it cannot be told "
                 "from the intercept and only its prior speaks."
@@ -137,7 +161,7 @@ def redundant_columns(
         relation = f"{relation} {names}" if others else "is constant up to rounding, made of zero"
         facts[design.terms[j]] = (
             f"Column '{design.terms[j]}' {relation}"
-            f"{' and the intercept' if design.has_intercept else ''}, so the data cannot tell "
+            f"{' and the intercept' if design.has_constant else ''}, so the data cannot tell "
             "their effects apart and only the priors do."
         )
     if not facts:
@@ -219,11 +243,11 @@ def response_among_columns(design: Design, draft: Draft, candidates: Candidates)
     """Find columns of X that are the response itself, but for a factor and a constant."""
     if design.n_rows <= 2 or (design.trials is not None and (design.trials > 1).any()):
         return [], draft
-    y = _direction(design.y, centre=design.has_intercept)
+    y = _direction(design.y, centre=design.has_constant)
     terms = {k: one.term for one in written_terms(design.encoder.common) for k in one.columns}
     messages = []
     for k, (label, values) in enumerate(zip(design.terms, design.X.T, strict=True)):
-        x = _direction(values, centre=design.has_intercept)
+        x = _direction(values, centre=design.has_constant)
         if label != "Intercept" and x.any() and np.abs(y - (x @ y) * x).max() < 1e-9:
             message = (
                 f"Column '{label}' is the response '{design.response}' again, but for a factor and "

@@ -277,7 +277,9 @@ def _group_of(models: Mapping[str, Any]) -> str | None:
 
 def _groups(fits: Mapping[str, Fitted], group: str | None) -> dict[str, Any]:
     """Return what to leave out of each fit: the factor, or its labels where a model has none."""
-    factors = {name: [term.factor for term in fit.spec.design.groups] for name, fit in fits.items()}
+    factors = {
+        name: [term.factor for term in fit.spec.design.every_group] for name, fit in fits.items()
+    }
     every = list(dict.fromkeys(factor for own in factors.values() for factor in own))
     if group is None:
         if len(every) != 1:
@@ -291,7 +293,7 @@ def _groups(fits: Mapping[str, Fitted], group: str | None) -> dict[str, Any]:
             f"{', '.join(every) or 'none'}. {suggest(group, every)}".rstrip()
         )
     owner = next(fit for name, fit in fits.items() if group in factors[name])
-    term = next(term for term in owner.spec.design.groups if term.factor == group)
+    term = next(term for term in owner.spec.design.every_group if term.factor == group)
     labels = pd.Series(pd.Categorical(term.levels[term.codes], list(term.levels)), name=group)
     return {name: group if group in factors[name] else labels for name in fits}
 

@@ -9,6 +9,8 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.base.errors import BayesmixError
+from bayesmix.design.design import Design
+from bayesmix.design.names import population_names
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 
@@ -60,10 +62,26 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
     array([[-4.831, -4.831, -4.905]])
     """
     design = spec.design
+    eta, *others = (_linear_predictor(part, posterior, rows) for part in design.parts)
+    schema = Schema.of(spec)
+    auxiliary = {
+        name: draws_first(posterior[name], *schema.dims(name))[:, None]
+        for name in spec.family.auxiliary
+    }
+    auxiliary |= dict(zip(design.predictors, others, strict=True))
+    weights, trials = (
+        None if values is None else values[rows] for values in (design.weights, design.trials)
+    )
+    return spec.family.log_density(design.y[rows], eta, auxiliary, weights, trials)
+
+
+def _linear_predictor(design: Design, posterior: xr.Dataset, rows: slice) -> FloatArray:
+    """Compute the linear predictor of a parameter, shape (S, rows)."""
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
+    names = population_names(design.predictor)
     eta = np.zeros((S, len(range(*rows.indices(design.n_rows)))))
     if design.n_terms:
-        eta += draws_first(posterior["beta"], "term") @ design.X[rows].T
+        eta += draws_first(posterior[names.beta], names.dim) @ design.X[rows].T
     if design.offset is not None:
         eta += design.offset[rows]
     for term in design.groups:
@@ -77,15 +95,7 @@ def conditional_densities(spec: ModelSpec, posterior: xr.Dataset, rows: slice) -
         u = draws_first(posterior[name], term.dim, term.effect_dim)
         for k in range(term.n_effects):
             eta += u[:, term.codes[rows], k] * term.Z[rows, k]
-    schema = Schema.of(spec)
-    auxiliary = {
-        name: draws_first(posterior[name], *schema.dims(name))[:, None]
-        for name in spec.family.auxiliary
-    }
-    weights, trials = (
-        None if values is None else values[rows] for values in (design.weights, design.trials)
-    )
-    return spec.family.log_density(design.y[rows], eta, auxiliary, weights, trials)
+    return eta
 
 
 def conditional_blocks(

@@ -22,6 +22,7 @@ from bayesmix.criteria.correlations import (
 from bayesmix.criteria.logo import logo
 from bayesmix.criteria.loo import loo
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import path_start
 from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.engines.refits import refitted
 from bayesmix.posterior.fitted import Fitted
@@ -147,7 +148,7 @@ def compare_correlation(
     etas = _etas(eta)
     if logo is not None:
         true_or_false("logo", logo)
-    terms = correlated_terms(fit.spec)
+    terms = [term for _, term in correlated_terms(fit.spec)]
     if not terms:
         raise BayesmixError(
             f"'{fit.spec.design.formula.text}' has no correlated group effects. Fit a model with "
@@ -214,9 +215,10 @@ def _etas(eta: object) -> list[float]:
 def _with_eta(fit: Fitted, eta: float) -> Fitted:
     """Refit with another LKJ prior; the fit itself where it has that prior."""
     terms = correlated_terms(fit.spec)
-    if all(fit.spec.priors.cor[term.factor].eta == eta for term in terms):
+    if all(part.priors.cor[term.factor].eta == eta for part, term in terms):
         return fit
-    priors = fit.spec.priors.replace({f"cor:{term.factor}": LKJ(eta) for term in terms})
+    paths = (f"{path_start(term.predictor)}cor:{term.factor}" for _, term in terms)
+    priors = fit.spec.priors.replace(dict.fromkeys(paths, LKJ(eta)))
     return refitted(fit, dataclasses.replace(fit.spec, priors=priors))
 
 
@@ -231,7 +233,7 @@ def _logos(
             logo(fit, term.factor, reloo=True),
             logo(split, term.factor, reloo=True),
         )
-        for term in terms
+        for term in {term.factor: term for term in terms}.values()
     ]
 
 

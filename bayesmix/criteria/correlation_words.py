@@ -103,7 +103,7 @@ def cautions_of(
 def what_is_compared(spec: ModelSpec) -> tuple[str, ...]:
     """Say of each factor that a covariate is not centred, and what then differs."""
     notes = []
-    for term in correlated_terms(spec):
+    for part, term in correlated_terms(spec):
         beside = term.intercept_block[1:]
         off = {
             term.effects[k]: float(term.Z[:, k].mean())
@@ -117,7 +117,7 @@ def what_is_compared(spec: ModelSpec) -> tuple[str, ...]:
         has = f"is zero (its mean is {means})" if len(off) == 1 else f"are zero (means {means})"
         correlated = (
             "the correlated model is the same wherever that is"
-            if spec.is_centred(term)
+            if part.is_centred(term)
             else "so does the correlated one, by the prior that was set for its intercept"
         )
         notes.append(

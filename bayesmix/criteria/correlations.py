@@ -36,6 +36,8 @@ class Correlation:
     implied : ImpliedPrior or None
         The prior where it is known by draws: that of a correlation with the intercept of a block
         whose other columns are centred.
+    predictor : str
+        The parameter whose predictor has the effects; empty for that of the formula.
     """
 
     factor: str
@@ -44,6 +46,7 @@ class Correlation:
     draws: FloatArray
     concentration: float
     implied: ImpliedPrior | None = None
+    predictor: str = ""
 
     def prior_density(self, r: npt.ArrayLike) -> FloatArray:
         """Compute the prior density of the correlation."""
@@ -81,13 +84,13 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     """
     found = []
     posterior = fit.idata["posterior"].dataset
-    for term in correlated_terms(fit.spec):
+    for part, term in correlated_terms(fit.spec):
         cor = posterior[term.names.cor]
         array = draws_first(cor, term.effect_dim, term.effect_dim_bis)
-        own = fit.spec.correlations(term)
+        own = part.correlations(term)
         implied = {}
-        if fit.spec.is_centred(term) or any(b.structure.concentration is None for b in own.blocks):
-            implied = implied_priors(fit.spec, term)[1]
+        if part.is_centred(term) or any(b.structure.concentration is None for b in own.blocks):
+            implied = implied_priors(part, term)[1]
         for block in own.blocks:
             closed = block.structure.concentration
             found += [
@@ -100,14 +103,15 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
                     implied.get((term.effects[i], term.effects[j]))
                     if closed is None or i == block.effects[0]
                     else None,
+                    term.predictor,
                 )
                 for i, j in block.pairs
             ]
     return tuple(found)
 
 
-def correlated_terms(spec: ModelSpec) -> list[GroupTerm]:
-    return [term for term in spec.design.groups if term.correlations]
+def correlated_terms(spec: ModelSpec) -> list[tuple[ModelSpec, GroupTerm]]:
+    return [(part, term) for part, term in spec.owned_terms if term.correlations]
 
 
 def correlation_table(draws: Iterable[Correlation]) -> pd.DataFrame:

@@ -41,16 +41,16 @@ class Facts:
         """Collect the facts of a fit."""
         spec = fit.spec
         design = spec.design
+        terms = [term for term in design.every_group]
         y = [design.y] if design.trials is None else [design.y, design.trials]
         return cls(
-            formula=design.formula.text,
+            formula="; ".join(part.formula.text for part in design.parts),
             response=design.response,
             n_rows=design.n_rows,
-            K=design.n_terms
-            + sum(term.n_effects for term in design.groups)
-            + sum(len(term.correlations) for term in design.groups)
+            K=sum(part.n_terms for part in design.parts)
+            + sum(term.n_effects + len(term.correlations) for term in terms)
             + sum(length or 1 for length in spec.priors.lengths.values()),
-            n_random_effects=sum(term.n_levels * term.n_effects for term in design.groups),
+            n_random_effects=sum(term.n_levels * term.n_effects for term in terms),
             values=_hash(np.concatenate(y)),
             positions=_hash(design.rows),
             labels=_hash(pd.util.hash_pandas_object(design.index, index=False).to_numpy()),

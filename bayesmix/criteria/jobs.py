@@ -27,12 +27,14 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.base.progress import late_progress
 from bayesmix.criteria.folds import SPLIT_SEED
 from bayesmix.design.design import Design, Encoder
+from bayesmix.design.names import path_start
 from bayesmix.engines.run import chosen, sample
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import LKJ, Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -195,16 +197,24 @@ def _fold_spec(spec: ModelSpec) -> ModelSpec:
     would centre them elsewhere. So the columns are centred here, once and for all, and the
     intercept becomes an ordinary column, with its prior.
     """
-    design, edits = spec.design, {leaf.path: leaf.prior for leaf in spec.priors.leaves}
-    X, terms = design.X, design.terms
+    edits = {leaf.path: leaf.prior for leaf in spec.priors.leaves}
+    main, *others = (_plain(part, edits) for part in spec.design.parts)
+    plain = dataclasses.replace(main, predictors={own.predictor: own for own in others})
+    priors = resolve_priors(plain, spec.family, edits).centred_as(spec.priors)
+    return ModelSpec(plain, spec.family, priors)
+
+
+def _plain(design: Design, edits: dict[str, Prior | LKJ]) -> Design:
+    """Centre the columns of a predictor, and move the prior of its intercept to a column."""
+    X, terms, start = design.X, design.terms, path_start(design.predictor)
     if design.has_intercept:
         label = "Intercept_centred"
         while label in terms:
             label += "_"
         terms = (label, *terms[1:])
         X = X - np.concatenate([[0.0], X[:, 1:].mean(axis=0)])
-        edits[f"beta:{label}"] = edits.pop("Intercept")
-    plain = dataclasses.replace(
+        edits[f"{start}beta:{label}"] = edits.pop(f"{start}Intercept")
+    return dataclasses.replace(
         design,
         X=X,
         terms=terms,
@@ -214,8 +224,6 @@ def _fold_spec(spec: ModelSpec) -> ModelSpec:
         notes=(),
         source=None,
     )
-    priors = resolve_priors(plain, spec.family, edits).centred_as(spec.priors)
-    return ModelSpec(plain, spec.family, priors)
 
 
 def _jobs(

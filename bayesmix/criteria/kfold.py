@@ -187,7 +187,7 @@ def logo_by_refit(
 
     check_run(executor, progressbar)
     design = fit.spec.design
-    term = named_term("group", group, design.groups)
+    term = named_term("group", group, design.every_group)
     if term.n_levels < 2:
         raise BayesmixError(f"'{group}' has one level only, and none would be left to fit.")
     sampling = fold_seeds(random_seed, fit.options)[1]
@@ -212,7 +212,7 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
         return None
     if isinstance(value, str):
         other = "For another column give its values: data['column']."
-        term = named_term(name, value, design.groups, other)
+        term = named_term(name, value, design.every_group, other)
         return term.levels[term.codes]
     column: Any = row_values(value)
     if not isinstance(value, pd.Series) and shape_of(column, design.n_rows) == (design.n_rows,):

@@ -33,7 +33,7 @@ class Units:
     def of(cls, design: Design, group: str | npt.ArrayLike) -> Units:
         """Read the name of a grouping factor, or one label for each row."""
         if isinstance(group, str):
-            term = named_term("group", group, design.groups)
+            term = named_term("group", group, design.every_group)
             units = cls(group, term.dim, term.levels, term.codes, True)
         else:
             labels = _labels(group, design.n_rows)
@@ -67,4 +67,4 @@ def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
 
 def factors_of(design: Design) -> str:
     """List the grouping factors of a design."""
-    return ", ".join(term.factor for term in design.groups)
+    return ", ".join(dict.fromkeys(term.factor for term in design.every_group))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Design:
         Name of the response, as formulae writes it.
     y : ndarray of float64, shape (n,)
         The response; the number of successes where there are `trials`; 0 and 1 for two levels;
-        NaN in new data without it.
+        ordered categories counted from 0; NaN in new data without it.
     X : ndarray of float64, shape (n, p)
         Population effects.
     terms : tuple of str, length p
@@ -72,6 +73,14 @@ class Design:
         The used columns of the rows that are kept, as they came; weights that were given as an
         array are the column ``"weights="``, standard errors ``"se="``. Later changes of the user's
         frame do not reach it. None in designs of new data.
+    predictors : mapping of str to Design
+        By parameter, those of further predictors, of the same rows: a design whose formula has the
+        name of the parameter as its response.
+    predictor : str
+        That parameter; empty for the predictor of the formula.
+    means : ndarray of float64, shape (p,), or None
+        Means of the columns of `X` over the rows of the fit, where thresholds take the place of
+        the intercept: their priors are those of the model with the columns there.
     """
 
     formula: Formula
@@ -88,6 +97,19 @@ class Design:
     encoder: Encoder
     notes: tuple[str, ...] = ()
     source: pd.DataFrame | None = None
+    predictors: Mapping[str, Design] = dataclasses.field(default_factory=dict)
+    predictor: str = ""
+    means: FloatArray | None = None
+
+    @property
+    def parts(self) -> tuple[Design, ...]:
+        """The designs of all predictors, that of the formula first."""
+        return (self, *self.predictors.values())
+
+    @property
+    def every_group(self) -> tuple[GroupTerm, ...]:
+        """The grouping factors of all predictors; one that several have is there as often."""
+        return tuple(term for part in self.parts for term in part.groups)
 
     @property
     def n_rows(self) -> int:
@@ -108,6 +130,11 @@ class Design:
     def has_intercept(self) -> bool:
         """Whether the first column of X is the intercept."""
         return self.terms[:1] == ("Intercept",)
+
+    @property
+    def has_constant(self) -> bool:
+        """Whether the level of the linear predictor is free: by an intercept, or by thresholds."""
+        return self.has_intercept or self.means is not None
 
     def at(self, newdata: Any, *, groups: bool | Collection[str] = True) -> Design:
         """Encode new data as the data of the fit were encoded.
@@ -155,6 +182,7 @@ class Design:
             weights=taken(self.weights, kept),
             trials=taken(self.trials, kept),
             source=None if self.source is None else self.source.iloc[kept],
+            predictors={name: own.take(kept) for name, own in self.predictors.items()},
         )
 
     def uncorrelated(self) -> Design:
@@ -175,20 +203,29 @@ class Design:
             dataclasses.replace(grouping, bars=tuple(map(split, grouping.bars)), means=None)
             for grouping in self.encoder.groupings
         )
+        predictors = {name: own.uncorrelated() for name, own in self.predictors.items()}
+        encoder = dataclasses.replace(
+            self.encoder,
+            formula=formula,
+            groupings=groupings,
+            predictors={name: own.encoder for name, own in predictors.items()},
+        )
         return dataclasses.replace(
             self,
             formula=formula,
             groups=tuple(term.split() for term in self.groups),
-            encoder=dataclasses.replace(self.encoder, formula=formula, groupings=groupings),
+            encoder=encoder,
+            predictors=predictors,
         )
 
     def __repr__(self) -> str:
         """Return the formula, the sizes and the names, not the arrays."""
-        lines = [
-            f"Design: {self.formula.text}",
-            f"{count(self.n_rows, 'row')}; {', '.join(self.terms)}",
-        ]
-        return "\n".join([*lines, *map(repr, self.groups)])
+        lines = [f"Design: {self.formula.text}", count(self.n_rows, "row")]
+        lines[-1] += f"; {', '.join(self.terms)}"
+        lines += map(repr, self.groups)
+        for own in self.predictors.values():
+            lines += [f"{own.formula.text}: {', '.join(own.terms)}", *map(repr, own.groups)]
+        return "\n".join(lines)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -214,6 +251,10 @@ class Encoder:
         Functions and values that the formula uses and that are no columns.
     n_rows : int
         Number of rows that it was learnt from.
+    predictors : mapping of str to Encoder
+        Of the predictors of further parameters.
+    predictor : str
+        The parameter; empty for the predictor of the formula.
     """
 
     formula: Formula
@@ -226,15 +267,28 @@ class Encoder:
     names: Namespace
     n_rows: int
     se: str | None = None
+    predictors: Mapping[str, Encoder] = dataclasses.field(default_factory=dict)
+    predictor: str = ""
+
+    @property
+    def encoders(self) -> tuple[Encoder, ...]:
+        """Those of all predictors, that of the formula first."""
+        return (self, *self.predictors.values())
+
+    @property
+    def every_grouping(self) -> tuple[Grouping, ...]:
+        """The grouping factors of all predictors; one that several have is there as often."""
+        return tuple(grouping for own in self.encoders for grouping in own.groupings)
 
     def selected(self, groups: bool | Collection[str]) -> tuple[Grouping, ...]:
         """Find the grouping factors to encode: all, none, or those named, in the formula's order.
 
-        The columns of a combination may be named in any order.
+        The columns of a combination may be named in any order. A factor of several predictors is
+        there for each of them.
         """
         if isinstance(groups, bool | np.bool_):
-            return self.groupings if groups else ()
-        known = {grouping.factor.name: grouping.factor for grouping in self.groupings}
+            return self.every_grouping if groups else ()
+        known = {grouping.factor.name: grouping.factor for grouping in self.every_grouping}
         chosen = set()
         for name in names_of("groups", groups):
             parts = sorted(name.split(":"))
@@ -246,12 +300,12 @@ class Encoder:
                     f"{listed(known) or 'none'}. {suggest(name, known)}".rstrip()
                 )
             chosen.add(name if name in known else same[0])
-        return tuple(g for g in self.groupings if g.factor.name in chosen)
+        return tuple(g for g in self.every_grouping if g.factor.name in chosen)
 
     def open(self, newdata: Any) -> Frame:
         """Open new data of any library and read the columns that a design can use."""
-        names = self.effect_columns(self.groupings)
-        names += tuple(v for grouping in self.groupings for v in grouping.factor.variables)
+        names = self.effect_columns(self.every_grouping)
+        names += tuple(v for grouping in self.every_grouping for v in grouping.factor.variables)
         names += (*self.response.columns, *self.response.trial_columns)
         by_row = (name for name in (self.weights, self.se) if name is not None)
         return open_frame(newdata, "newdata").read((*names, *by_row))
@@ -273,17 +327,24 @@ class Encoder:
 
     def effect_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
         """List the columns of the population effects and of what varies by these factors."""
-        bars = self._bars(groupings).values()
-        return unique([*self.common.columns, *(c for one in bars for c in one.columns)])
+        every = tuple(groupings)
+        sides = (one for own in self.encoders for one in (own.common, *own.bars_of(every).values()))
+        return unique([column for one in sides for column in one.columns])
 
     @property
     def parts(self) -> tuple[Any, ...]:
         """Formulae's variables and calls of the response, the population effects and the bars."""
-        sides = (self.common, *self.bars.values())
+        sides = (one for own in self.encoders for one in (own.common, *own.bars.values()))
         return (*self.response.parts, *(part for side in sides for part in side.parts))
 
-    def _bars(self, groupings: Iterable[Grouping]) -> dict[str, Effects]:
-        return {bar.effects: self.bars[bar.effects] for one in groupings for bar in one.bars}
+    def bars_of(self, groupings: Iterable[Grouping]) -> dict[str, Effects]:
+        """Return the effects of the bars of those groupings that belong to this predictor."""
+        return {
+            bar.effects: self.bars[bar.effects]
+            for one in groupings
+            if one.predictor == self.predictor
+            for bar in one.bars
+        }
 
     def _unknown_factor(
         self, name: str, grouping: Grouping, wanted: Iterable[Grouping], newdata: Frame
@@ -316,7 +377,6 @@ class Encoder:
         newdata = self.open(newdata)
         columns = self.used_columns(newdata, groups=groups)
         groupings = self.selected(groups)
-        bars = self._bars(groupings)
         effect_columns = {name: columns[name] for name in self.effect_columns(groupings)}
         checked = effect_columns if missing_levels else columns
         missing = {name: int(c.isna().sum()) for name, c in checked.items()}
@@ -326,28 +386,52 @@ class Encoder:
                 f"{newdata.name}.dropna(), or fill them in."
             )
         frame = self._frame(effect_columns, len(newdata), newdata.name)
-        matrices = {
-            text: finite(effects.matrix(frame), effects.labels, newdata.index)
-            for text, effects in bars.items()
-        }
-        notes = _outside((self.common, *bars.values()), frame)
-        return Design(
-            formula=self.formula,
+        sides = (
+            one for own in self.encoders for one in (own.common, *own.bars_of(groupings).values())
+        )
+        notes = _outside(sides, frame)
+        design_of = functools.partial(
+            Design,
             response=self.response.name,
             y=read_only(self._partly(newdata, self.response.columns, self.response.values)),
-            X=finite(self.common.matrix(frame), self.common.labels, newdata.index),
+            rows=read_only(np.arange(len(newdata), dtype=np.int64)),
+            index=newdata.index,
+            weights=self._weights(newdata),
+            trials=self._trials(newdata),
+        )
+        main, *others = (
+            own.predictor_design(design_of, newdata.index, frame, columns, groupings)
+            for own in self.encoders
+        )
+        predictors = {own.predictor: own for own in others}
+        return dataclasses.replace(main, notes=notes, predictors=predictors)
+
+    def predictor_design(
+        self,
+        design_of: Callable[..., Design],
+        index: pd.Index[Any],
+        frame: pd.DataFrame,
+        columns: Columns,
+        groupings: Iterable[Grouping],
+    ) -> Design:
+        """Make the design of this predictor alone."""
+        bars = self.bars_of(groupings)
+        matrices = {
+            text: finite(effects.matrix(frame), effects.labels, index)
+            for text, effects in bars.items()
+        }
+        return design_of(
+            formula=self.formula,
+            X=finite(self.common.matrix(frame), self.common.labels, index),
             terms=self.common.labels,
             groups=tuple(
                 grouping.term(grouping.factor.codes(columns), bars, matrices)
                 for grouping in groupings
+                if grouping.predictor == self.predictor
             ),
-            rows=read_only(np.arange(len(newdata), dtype=np.int64)),
-            index=newdata.index,
-            offset=offset_of(self.common, frame, newdata.index),
-            weights=self._weights(newdata),
-            trials=self._trials(newdata),
+            offset=offset_of(self.common, frame, index),
             encoder=self,
-            notes=notes,
+            predictor=self.predictor,
         )
 
     def _frame(self, columns: Columns, n_rows: int, source: str) -> pd.DataFrame:

@@ -28,11 +28,14 @@ class Grouping:
         Each brings its own effects; the one with the intercept first.
     means : ndarray of float64, shape (q,), or None
         Learnt from the rows of the fit; see `GroupTerm`.
+    predictor : str
+        As that of `GroupTerm`.
     """
 
     factor: Factor
     bars: tuple[Bar, ...]
     means: FloatArray | None = None
+    predictor: str = ""
 
     def learn_means(self, term: GroupTerm) -> Grouping:
         """Return the same grouping with the means of the columns beside an intercept."""
@@ -67,6 +70,7 @@ class Grouping:
             blocks=tuple(blocks),
             structures=tuple(structures),
             means=self.means,
+            predictor=self.predictor,
         )
 
 

@@ -44,6 +44,8 @@ class GroupTerm:
     means : ndarray of float64, shape (q,), or None
         Where a correlated block has an intercept, the means over the rows of the fit of the
         columns beside it, 0 elsewhere. None where the effects do not have such a block.
+    predictor : str
+        The parameter whose predictor has the effects; empty for that of the formula.
     """
 
     factor: str
@@ -55,6 +57,7 @@ class GroupTerm:
     blocks: tuple[tuple[int, ...], ...]
     structures: tuple[str, ...] = ()
     means: FloatArray | None = None
+    predictor: str = ""
 
     @property
     def n_levels(self) -> int:
@@ -69,7 +72,7 @@ class GroupTerm:
     @property
     def names(self) -> TermNames:
         """What the variables and the dims of the factor are called."""
-        return TermNames(self.factor)
+        return TermNames(self.factor, self.predictor)
 
     @property
     def dim(self) -> str:

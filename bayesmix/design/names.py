@@ -6,7 +6,14 @@ import dataclasses
 
 from bayesmix.families.registry import parameter_names
 
-__all__ = ["RESERVED", "TermNames"]
+__all__ = [
+    "RESERVED",
+    "PopulationNames",
+    "TermNames",
+    "path_start",
+    "population_names",
+    "prefix_of",
+]
 
 # Dims and variables of the posterior and of the joint model that a factor's dim must not take,
 # beside the parameters of all families. The last line is of families to come, so that dims of today
@@ -15,7 +22,48 @@ RESERVED = frozenset(
     {"obs", "term", "slope_term", "chain", "draw", "sample", "beta", "slope", "X", "y"}
     | {"Intercept_centred", "offset", "weights", "trials", "statistic"}
     | {"nu", "shape", "phi", "zi", "hu", "disc", "tau", "alpha", "cutpoint", "category"}
+    | {"cutpoint_centred", "cutpoint_end"}
 )
+
+
+def prefix_of(predictor: str) -> str:
+    """Start the names of what belongs to the predictor of a parameter, empty for the formula's."""
+    return f"{predictor}_" if predictor else ""
+
+
+def path_start(predictor: str) -> str:
+    """Start the paths of the priors of what belongs to the predictor of a parameter."""
+    return f"{predictor}:" if predictor else ""
+
+
+@dataclasses.dataclass(frozen=True)
+class PopulationNames:
+    """Names of the population effects of a predictor in the posterior and in the joint model.
+
+    Attributes
+    ----------
+    beta, slope, centred_intercept : str
+        Effects as written, those but the intercept, and the intercept of centred columns.
+    X, offset : str
+        Among the data of the model.
+    dim, slope_dim : str
+        Dims of all effects, and of those but the intercept.
+    """
+
+    beta: str
+    slope: str
+    centred_intercept: str
+    X: str
+    offset: str
+    dim: str
+    slope_dim: str
+
+
+def population_names(predictor: str) -> PopulationNames:
+    """Name the population effects of the predictor of a parameter, empty for the formula's."""
+    start = prefix_of(predictor)
+    names = ("beta", "slope", "Intercept_centred", "X", "offset", "term", "slope_term")
+    return PopulationNames(*(f"{start}{name}" for name in names))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,14 +74,21 @@ class TermNames:
     ----------
     factor : str
         ``"student"``, or ``"g1:g2"`` for combinations.
+    predictor : str
+        The parameter whose predictor has the effects; empty for that of the formula.
     """
 
     factor: str
+    predictor: str = ""
 
     @property
     def _factor(self) -> str:
         """The name of the factor; a data tree would read a slash as a path."""
         return self.factor.replace("/", "\N{DIVISION SLASH}")
+
+    @property
+    def _prefix(self) -> str:
+        return prefix_of(self.predictor)
 
     @property
     def dim(self) -> str:
@@ -44,67 +99,67 @@ class TermNames:
     @property
     def effect_dim(self) -> str:
         """Dim of the effects."""
-        return f"{self.dim}_effect"
+        return f"{self._prefix}{self.dim}_effect"
 
     @property
     def effect_dim_bis(self) -> str:
         """Dim of the columns of the correlation matrix."""
-        return f"{self.dim}_effect_bis"
+        return f"{self.effect_dim}_bis"
 
     @property
     def pair_dim(self) -> str:
         """Dim of the free numbers of the correlations."""
-        return f"{self.dim}_pair"
+        return f"{self._prefix}{self.dim}_pair"
 
     @property
     def u(self) -> str:
         """Effects of the levels, as written."""
-        return f"u_{self._factor}"
+        return f"{self._prefix}u_{self._factor}"
 
     @property
     def coef(self) -> str:
         """Effects of the levels and of the population added, where these are summaries."""
-        return f"coef_{self._factor}"
+        return f"{self._prefix}coef_{self._factor}"
 
     @property
     def sd(self) -> str:
         """Sds of the effects, as written."""
-        return f"sd_{self._factor}"
+        return f"{self._prefix}sd_{self._factor}"
 
     @property
     def centred_sd(self) -> str:
         """Sds of the effects of the centred block."""
-        return f"centred_sd_{self._factor}"
+        return f"{self._prefix}centred_sd_{self._factor}"
 
     @property
     def cor(self) -> str:
         """Correlations of the effects, as written."""
-        return f"cor_{self._factor}"
+        return f"{self._prefix}cor_{self._factor}"
 
     @property
     def zeta(self) -> str:
         """Standard normal numbers that the effects are made of."""
-        return f"zeta_{self._factor}"
+        return f"{self._prefix}zeta_{self._factor}"
 
     @property
     def lkj(self) -> str:
         """Free numbers w of the correlations as (1 + w) / 2."""
-        return f"lkj_{self._factor}"
+        return f"{self._prefix}lkj_{self._factor}"
 
     @property
     def free(self) -> str:
         """Free numbers of the correlations, which are never reported."""
-        return f"free_{self._factor}"
+        return f"{self._prefix}free_{self._factor}"
 
     @property
     def Z(self) -> str:
         """Columns of the effects, among the data of the model."""
-        return f"Z_{self._factor}"
+        return f"{self._prefix}Z_{self._factor}"
 
     @property
     def codes(self) -> str:
         """Levels of the rows, among the data of the model."""
-        return f"codes_{self._factor}"
+        return f"{self._prefix}codes_{self._factor}"
 
     @property
     def besides_the_dim(self) -> tuple[str, ...]:

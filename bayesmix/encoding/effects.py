@@ -65,6 +65,18 @@ class Effects:
                 _fill(matrix, span, term.name, term.eval_new_data(frame))
         return matrix
 
+    def without_intercept(self) -> Effects:
+        """Leave the column of ones out, whose place thresholds take; all others stay as coded."""
+        if self.labels[:1] != ("Intercept",):
+            return self
+        return dataclasses.replace(
+            self,
+            labels=self.labels[1:],
+            names=self.names[1:],
+            spans=tuple(tuple(k - 1 for k in span) for span in self.spans[1:]),
+            _terms=self._terms[1:],
+        )
+
     @property
     def contrasted(self) -> tuple[str, ...]:
         """Columns of categories that stand alone in a term and have contrasts to the first."""

@@ -7,6 +7,7 @@ here once, from the rows that are fitted.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from formulae.terms import Variable
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.encoding.calls import live_columns, nodes
+from bayesmix.encoding.categories import Categories, learn_categories
 from bayesmix.encoding.evaluation import evaluating, learn, not_numeric
 from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.outcomes import (
@@ -40,7 +42,7 @@ from bayesmix.frames.spelling import label_of
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
 
-__all__ = ["TRIALS_IN_ARRAY", "Response", "learn_response", "read_response"]
+__all__ = ["TRIALS_IN_ARRAY", "Response", "learn_response", "read_response", "with_categories"]
 
 
 TRIALS_IN_ARRAY = "weights="
@@ -94,6 +96,8 @@ class Response:
         What a success is, ``"use = 'Y'"``; empty where the name of the response says it.
     weights : str or None
         Column of the trials of a response that is a proportion.
+    categories : Categories or None
+        Those of a response that is ordered; its values are their codes.
     """
 
     name: str
@@ -106,10 +110,13 @@ class Response:
     levels: tuple[str, ...] = ()
     event: str = ""
     weights: str | None = None
+    categories: Categories | None = None
 
     def values(self, frame: pd.DataFrame) -> FloatArray:
         """Compute the response, or the successes, for encoded rows, shape (n,)."""
-        values = self._evaluated(frame)
+        values = self.evaluated(frame)
+        if self.categories is not None:
+            return self.categories.codes(self.name, values)
         if self.level is not None:
             values = equals(values, self.level)
         elif self.levels:
@@ -167,6 +174,9 @@ class Response:
 
         Those of the trials stay as they are. None where the response is calculated from columns.
         """
+        if self.categories is not None:
+            is_column = not hasattr(self._component, "call")
+            return {self.name: self.categories.column(y)} if is_column else None
         if hasattr(self._component, "call"):
             if not _has_trials(self._component):
                 return None
@@ -187,7 +197,7 @@ class Response:
             return {self.name: y / trials}
         return {self.name: y.astype(np.int64) if self.discrete else y}
 
-    def _evaluated(self, frame: pd.DataFrame) -> Any:
+    def evaluated(self, frame: pd.DataFrame) -> Any:
         """Evaluate the response as it stands: numbers, text or categories."""
         if not hasattr(self._component, "call"):
             return frame[self._component.name]
@@ -281,16 +291,50 @@ def learn_response(
         )
     if has_trials:
         return response
+    if family.response.is_ordinal:
+        _check_no_level(response, side, family)
+        return response
     response = _with_levels(response, side, frame, family)
     if family.trials and weights is None and _is_binary(response, frame):
         response = dataclasses.replace(response, has_trials=True)
     return response
 
 
+def _check_no_level(response: Response, side: Side, family: Family) -> None:
+    if response.level is not None:
+        raise BayesmixError(
+            f"Response {side.text} is one category against the others, and family '{family.name}' "
+            f"is for all of them in their order. Write '{response.name}', or use "
+            "family='bernoulli'."
+        )
+
+
+def with_categories(
+    response: Response, frame: pd.DataFrame, columns: Mapping[str, Any], family: Family
+) -> tuple[Response, tuple[str, ...]]:
+    """Learn the categories of a response that is ordered, and what to say of them.
+
+    Parameters
+    ----------
+    response : Response
+    frame : DataFrame
+        Encoded columns.
+    columns : mapping of str to Series
+        The same as they came.
+    family : Family
+    """
+    values = response.evaluated(frame)
+    for node in nodes(response._component):
+        forget_data(getattr(node, "stateful_transform", None))
+    own = {name: columns[name] for name in response.columns}
+    categories, notes = learn_categories(response.name, family.name, values, own)
+    return dataclasses.replace(response, categories=categories), notes
+
+
 def _with_levels(response: Response, side: Side, frame: pd.DataFrame, family: Family) -> Response:
     """Learn what a success is, where the response does not hold numbers."""
     component = response._component
-    values = response._evaluated(frame)
+    values = response.evaluated(frame)
     for node in nodes(component):
         forget_data(getattr(node, "stateful_transform", None))
     level = response.level

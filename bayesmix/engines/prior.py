@@ -13,6 +13,7 @@ from bayesmix.base.quiet import quiet_libraries
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.model.options import MOST_DRAWS
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import centred_name
 from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
@@ -72,11 +73,12 @@ def sample_prior(
 def _rising(spec: ModelSpec, tree: xr.DataTree) -> xr.DataTree:
     """Sort the elements of ordered parameters, as the model does that drew the response."""
     prior = tree["prior"].dataset
-    ordered = {
-        parameter.name: prior[parameter.name].copy(data=np.sort(prior[parameter.name].to_numpy()))
+    names = [
+        centred_name(parameter.name) if parameter.is_threshold else parameter.name
         for parameter in spec.family.parameters[1:]
         if parameter.support.is_ordered and parameter.length is not None
-    }
+    ]
+    ordered = {name: prior[name].copy(data=np.sort(prior[name].to_numpy())) for name in names}
     if ordered:
         tree["prior"] = tree["prior"].assign(ordered)
     return tree

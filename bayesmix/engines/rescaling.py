@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.base.errors import BayesmixError
-from bayesmix.engines.scaling import Units
+from bayesmix.design.names import population_names
+from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from bayesmix.families.family import Family
 
-__all__ = ["rescaled", "with_numbers_of", "with_unit"]
+__all__ = ["rescaled", "units_of", "with_numbers_of", "with_unit"]
 
 # Power of the unit by which each parameter of a distribution is divided, 0 for those not named.
 _POWERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
@@ -54,6 +55,20 @@ _POWERS: Mapping[str, Mapping[str, int]] = MappingProxyType(
         "HalfFlat": {},
     }
 )
+
+
+def units_of(spec: ModelSpec) -> Units:
+    """Choose units in which a specification is sampled.
+
+    The response has none of its own where a parameter with its unit has a predictor: the
+    logarithm of an sd is not divided by a unit.
+    """
+    family = spec.family
+    predicted = any(family.parameter(name).has_unit for name, _ in family.predicted)
+    has_unit = family.on_response_scale and not predicted
+    return Units.of(
+        spec.design, ORDINARY_TO_NUTS, response=has_unit, known_errors=family.known_errors
+    )
 
 
 def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
@@ -91,16 +106,15 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
         )
         for leaf in spec.priors.leaves
     )
-    return ModelSpec(
-        units.design(design), spec.family, dataclasses.replace(spec.priors, leaves=leaves)
-    )
+    priors = dataclasses.replace(spec.priors, leaves=leaves)
+    return ModelSpec(units.design(design), spec.family, priors)
 
 
 def with_unit(family: Family) -> tuple[str, ...]:
     """Name the parameters that have the unit of the response."""
     if not family.on_response_scale:
         return ()
-    return tuple(parameter.name for parameter in family.parameters[1:] if parameter.has_unit)
+    return tuple(name for name in family.auxiliary if family.parameter(name).has_unit)
 
 
 def _in_unit(path: str, prior: Prior, unit: float) -> Prior:
@@ -156,6 +170,8 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
         if spec.correlations(term):
             draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
+    for part in spec.parts[1:]:
+        draws |= _as_they_are(part, posterior)
     values = draws | free_variables(spec, draws)
     numbers = {
         name: posterior[name].copy(data=values[name]) for name in posterior if name in values
@@ -170,6 +186,20 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         changed[group] = _with(idata[group].dataset, own)
     groups = {name: idata[name].dataset for name in idata.children}
     return idata.from_dict(groups | changed)
+
+
+def _as_they_are(spec: ModelSpec, posterior: xr.Dataset) -> dict[str, np.ndarray]:
+    """Read the draws of the predictor of a further parameter, whose units are one."""
+    names = population_names(spec.design.predictor)
+    shape = (posterior.sizes["chain"], posterior.sizes["draw"], 0)
+    beta = posterior[names.beta].to_numpy() if spec.design.n_terms else np.zeros(shape)
+    draws = {names.beta: beta}
+    for term in spec.design.groups:
+        own = (term.names.sd, sd_variable(spec, term), term.names.u, term.names.zeta)
+        draws |= {name: posterior[name].to_numpy() for name in own}
+        if spec.correlations(term):
+            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
+    return draws
 
 
 def _with(data: xr.Dataset, values: Mapping[str, Any]) -> xr.Dataset:

@@ -100,6 +100,7 @@ class Units:
             design,
             y=design.y / self.response,
             X=design.X / self.X,
+            means=None if design.means is None else design.means / self.X,
             groups=tuple(
                 dataclasses.replace(
                     term,

@@ -19,7 +19,7 @@ STATISTICS = ("mean", "sd", *(f"{p:g}" for p in PROBABILITIES))
 
 def bytes_of_effects(spec: ModelSpec) -> int:
     """Bytes of one draw of all u and zeta."""
-    return 16 * sum(term.n_levels * term.n_effects for term in spec.design.groups)
+    return 16 * sum(term.n_levels * term.n_effects for term in spec.design.every_group)
 
 
 def statistics_of(draws: FloatArray) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.design.names import population_names
 from bayesmix.engines.statistics import STATISTICS
 from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
@@ -55,9 +56,10 @@ def drawn_tree(
 
     schema = Schema.of(spec)
     every = {**values, **free_variables(spec, values)}
-    unreported = {term.names.free for term in spec.design.groups}
-    if not spec.design.n_terms:
-        unreported.add("beta")
+    unreported = {term.names.free for term in spec.design.every_group}
+    unreported |= {
+        population_names(part.predictor).beta for part in spec.design.parts if not part.n_terms
+    }
     posterior = {}
     for name, own in every.items():
         if name not in unreported:
@@ -94,7 +96,7 @@ def _kept_summaries(spec: ModelSpec, summaries: Mapping[str, FloatArray]) -> dic
 
     coords = Schema.of(spec).coords
     kept = {}
-    for term in spec.design.groups:
+    for term in spec.design.every_group:
         for name in (term.names.u, term.names.coef):
             if name in summaries:
                 kept[name] = xr.DataArray(
@@ -110,16 +112,20 @@ def constant_data(spec: ModelSpec, obs: xr.DataArray) -> xr.Dataset:
     """Make the group of the design; it shares the labels of the rows, which may be millions."""
     import xarray as xr
 
-    design = spec.design
-    values: dict[str, Any] = {"X": (("obs", "term"), design.X)} if design.n_terms else {}
-    for term in design.groups:
-        values[term.names.Z] = (("obs", term.effect_dim), term.Z)
-        values[term.names.codes] = ("obs", term.codes.astype(np.int32))
-    for name, row in (("offset", design.offset), ("weights", design.weights)):
-        if row is not None:
-            values[name] = ("obs", row)
+    values: dict[str, Any] = {}
+    for design in spec.design.parts:
+        names = population_names(design.predictor)
+        if design.n_terms:
+            values[names.X] = (("obs", names.dim), design.X)
+        for term in design.groups:
+            values[term.names.Z] = (("obs", term.effect_dim), term.Z)
+            values[term.names.codes] = ("obs", term.codes.astype(np.int32))
+        if design.offset is not None:
+            values[names.offset] = ("obs", design.offset)
+    if spec.design.weights is not None:
+        values["weights"] = ("obs", spec.design.weights)
     coords = {**Schema.of(spec).coords, "obs": obs}
-    dims = {"obs", "term", *(term.effect_dim for term in design.groups)}
+    dims = {"obs", *(dim for own, _ in values.values() for dim in np.atleast_1d(own))}
     return xr.Dataset(values, coords={dim: coords[dim] for dim in dims if dim in coords})
 
 

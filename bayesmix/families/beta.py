@@ -34,7 +34,7 @@ from bayesmix.families.stirling import (
 )
 from bayesmix.families.supports import POSITIVE, UNIT
 from bayesmix.families.trials import SIDES
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["BETA"]
 
@@ -97,6 +97,17 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(score, information)}
 
 
+def _phi_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    phi = np.asarray(p["phi"].value, dtype=np.float64)
+    score = digamma(phi)
+    for log_y, share in ((np.log(y), p["mu"]), (np.log1p(-y), p["mu"].complement)):
+        shape = np.maximum(share.value * phi, _SMALLEST)
+        _, own = log_gamma_above_one(shape)
+        # The derivative of the logarithm of the gamma function, times the share.
+        score = score + share.value * (log_y - own) + 1 / phi
+    return slope_by_value(p["phi"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     eta, phi = p["mu"].eta, p["phi"].value
     log_phi, center = np.log(phi), digamma(phi)
@@ -142,5 +153,6 @@ BETA = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"phi": _phi_slope},
     closed_scores=_scores,
 )

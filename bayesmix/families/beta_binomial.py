@@ -30,7 +30,7 @@ from bayesmix.families.rising import log_rising, rising, rising_curvature, risin
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.trials import SIDES
-from bayesmix.families.values import Rows, Value, Values
+from bayesmix.families.values import Rows, Value, Values, slope_by_value
 
 __all__ = ["BETA_BINOMIAL"]
 
@@ -113,6 +113,18 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(score, information)}
 
 
+def _phi_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    log_phi = p["phi"].log
+    trials = np.asarray(rows.trials, dtype=np.float64)
+    score = -rising(trials, np.asarray(log_phi, dtype=np.float64))[1]
+    for counts, probability in _parts(y, p, rows):
+        some = np.asarray(counts, dtype=np.float64) > 0
+        effective = rising(np.maximum(counts, 1.0), probability.log + log_phi)[1]
+        score = score + np.where(some, effective, 0.0)
+    score = score / p["phi"].value
+    return slope_by_value(p["phi"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     """Sum and differentiate: as a binomial's of fewer successes and failures, which count less."""
     eta, phi = p["mu"].eta, p["phi"].value
@@ -143,5 +155,6 @@ BETA_BINOMIAL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"phi": _phi_slope},
     closed_scores=_scores,
 )

@@ -28,7 +28,7 @@ from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, short_blocks, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["EXGAUSSIAN"]
 
@@ -97,6 +97,20 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(score, np.broadcast_to(information, score.shape))}
 
 
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    mu, sigma, tau = (p[name].value for name in ("mu", "sigma", "tau"))
+    _, ratio, excess, mills = _parts(y, mu, sigma, tau)
+    score = (ratio**2 - mills * (excess + 2 * ratio)) / sigma
+    return slope_by_value(p["sigma"], score, score**2)
+
+
+def _tau_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    mu, sigma, tau = (p[name].value for name in ("mu", "sigma", "tau"))
+    _, ratio, excess, mills = _parts(y, mu, sigma, tau)
+    score = (ratio * (mills + excess) - 1) / tau - (ratio - mills) / sigma
+    return slope_by_value(p["tau"], score, score**2)
+
+
 def _expected_information(ratio: Any) -> Any:
     """Integrate the squared score over the rows: ratio E(mills(x)) - ratio^2, x ~ N(-ratio, 1)."""
     points, weights = np.polynomial.hermite_e.hermegauss(40)
@@ -144,5 +158,6 @@ EXGAUSSIAN = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope, "tau": _tau_slope},
     closed_scores=_scores,
 )

@@ -8,7 +8,7 @@ module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["ENTRIES", "Family"]
@@ -59,6 +60,9 @@ class Family:
     closed_slopes : callable, optional
         As `slopes`, for the parameters whose derivatives are known in closed form; the expected
         information where the observed one may be negative.
+    further_slopes : mapping of str to callable
+        By further parameter the same of that alone, where it is known in closed form; the square
+        of the score may stand for its expected information.
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.
@@ -76,6 +80,12 @@ class Family:
         Whether the weights are ``1 / se^2`` of standard errors that are known.
     link : str
         The link in use, of the first parameter; by default the first that it knows.
+    predicted : tuple of (str, str)
+        Further parameters that have a linear predictor of their own, with its link; see
+        `with_predictors`.
+    threshold : {"", "flexible", "equidistant"}
+        Which thresholds have a prior (`bayesmix.families.thresholds`); empty for a family that
+        has an intercept.
 
     Examples
     --------
@@ -96,6 +106,9 @@ class Family:
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
     cumulative: Callable[[Any, Values, Rows], Any] | None = None
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
+    further_slopes: Mapping[str, Callable[[Any, Values, Rows], Slope]] = field(
+        default_factory=dict, hash=False
+    )
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
@@ -103,6 +116,8 @@ class Family:
     weights: bool = False
     known_errors: bool = False
     link: str = ""
+    predicted: tuple[tuple[str, str], ...] = ()
+    threshold: str = ""
 
     def __post_init__(self) -> None:
         """Take the default link."""
@@ -111,13 +126,14 @@ class Family:
 
     def __repr__(self) -> str:
         """Return the text that `get_family` reads."""
-        return f"{self.name}({self.link})"
+        asked = f", threshold={self.threshold}" if self.threshold == EQUIDISTANT else ""
+        return f"{self.name}({self.link}{asked})"
 
     @property
     def distribution(self) -> str:
         """PyMC's name of the distribution."""
         nothing = np.full(1, np.nan)
-        p = self.values(nothing, dict.fromkeys(self.auxiliary, nothing))
+        p = self.values(nothing, dict.fromkeys(self.others, nothing))
         return self.pymc(p, Rows(weights=nothing if self.weights else None, trials=nothing))[0]
 
     @property
@@ -128,7 +144,22 @@ class Family:
     @property
     def auxiliary(self) -> tuple[str, ...]:
         """Names of the parameters without a linear predictor, ``("sigma",)`` for gaussian."""
+        return tuple(name for name in self.others if name not in dict(self.predicted))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Names of all parameters but the first."""
         return tuple(parameter.name for parameter in self.parameters[1:])
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the parameters with a linear predictor, the first of the family first."""
+        return (self.parameters[0].name, *dict(self.predicted))
+
+    @property
+    def thresholds(self) -> Parameter | None:
+        """The parameter that takes the place of the intercept."""
+        return next((one for one in self.parameters if one.is_threshold), None)
 
     @property
     def trials(self) -> bool:
@@ -182,7 +213,8 @@ class Family:
             Linear predictor.
         auxiliary : mapping of str to ndarray or tensor, optional
             Auxiliary parameters on their own scale. They broadcast against `eta`, draws as
-            (..., 1); one with a length has its elements on one more axis, the last.
+            (..., 1); one with a length has its elements on one more axis, the last. Of a
+            parameter with a predictor its linear predictor, shape (..., n).
         functions : Functions
             Those of tensors, where these are given.
 
@@ -195,11 +227,14 @@ class Family:
         BayesmixError
             An auxiliary parameter is missing.
         """
-        given = {} if auxiliary is None else auxiliary
-        for name in self.auxiliary:
+        given, links = {} if auxiliary is None else auxiliary, dict(self.predicted)
+        for name in self.others:
             if name not in given:
                 raise BayesmixError(f"Family {self.name!r} needs the auxiliary parameter {name!r}.")
-        own = {name: Value(given[name], LINKS["identity"], functions) for name in self.auxiliary}
+        own = {
+            name: Value(given[name], LINKS[links.get(name, "identity")], functions)
+            for name in self.others
+        }
         return {self.parameters[0].name: Value(eta, LINKS[self.link], functions), **own}
 
     def rows(self, weights: Any = None, trials: Any = None) -> Rows:
@@ -235,18 +270,23 @@ class Family:
         """
         closed = self.closed_slopes(y, p, rows) if self.closed_slopes else {}
         numbers = (parameter.name for parameter in self.parameters if parameter.length is None)
-        return {
-            name: closed[name] if name in closed else self._difference(y, p, rows, name)
-            for name in names or numbers
-        }
+        found: dict[str, Slope] = {}
+        for name in names or numbers:
+            if name in closed:
+                found[name] = closed[name]
+            elif name in self.further_slopes:
+                found[name] = self.further_slopes[name](y, p, rows)
+            else:
+                found[name] = self._difference(y, p, rows, name)
+        return found
 
     def _difference(self, y: Any, p: Values, rows: Rows, name: str) -> Slope:
         def log_density(eta: FloatArray) -> FloatArray:
             return np.asarray(self.density(y, {**p, name: replace(p[name], eta=eta)}, rows))
 
         at = p[name].eta
-        is_first, support = name == self.parameters[0].name, self.parameter(name).support
-        return difference(log_density, at, None if is_first else support.scale(at))
+        scale = None if name in self.predictors else self.parameter(name).support.scale(at)
+        return difference(log_density, at, scale)
 
     def scores(
         self, y: FloatArray, eta: FloatArray, auxiliary: Auxiliary | None, rows: Rows
@@ -259,7 +299,8 @@ class Family:
         eta : ndarray, shape (n, M)
             Linear predictor, chains last; it may be overwritten.
         auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
-            Auxiliary parameters on their own scale; K elements of one with a length.
+            Auxiliary parameters on their own scale; K elements of one with a length. Linear
+            predictors (n, M) of parameters that have one.
         rows : Rows
 
         Returns
@@ -267,14 +308,22 @@ class Family:
         Scores
             In closed form where the family has one, otherwise of `density` and `slopes`.
         """
-        if self.closed_scores is not None:
+        if self.closed_scores is not None and not self.predicted:
             return self.closed_scores(y, self.values(eta, auxiliary), rows)
-        p = self.values(np.ascontiguousarray(eta.T), chains_first(auxiliary or {}))
+        p = self.chains_first(eta, auxiliary or {})
 
-        def slope(name: str) -> Slope:
-            return self.slopes(y, p, rows, name)[name]
+        slopes = self.slopes(y, p, rows)
+        return scores_of_slopes(self.density, slopes, self.parameters, self.predictors, y, p, rows)
 
-        return scores_of_slopes(self.density, slope, self.parameters, y, p, rows)
+    def chains_first(self, eta: FloatArray, auxiliary: Auxiliary) -> dict[str, Value]:
+        """Put parameters together of linear predictors (n, M) and others (M,) or (K, M)."""
+        rows_last = {
+            name: np.ascontiguousarray(own.T)
+            for name, own in auxiliary.items()
+            if name in self.predictors
+        }
+        others = {name: own for name, own in auxiliary.items() if name not in rows_last}
+        return self.values(np.ascontiguousarray(eta.T), {**chains_first(others), **rows_last})
 
     def inverse_link(self, eta: npt.ArrayLike) -> FloatArray:
         """Compute the first parameter: a mean, or the probability of a success.
@@ -415,7 +464,7 @@ class Family:
         -------
         ndarray, shape (..., n) or (..., n, categories)
         """
-        known = dict.fromkeys(self.auxiliary, np.nan) if auxiliary is None else auxiliary
+        known = dict.fromkeys(self.others, np.nan) if auxiliary is None else auxiliary
         p, rows = self.values(_floats(eta), known), self.rows(weights, trials)
         return np.array(self.mean(p, rows), dtype=np.float64)
 

@@ -23,7 +23,7 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import log_power_over_gamma, log_power_over_gamma_slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["GAMMA"]
 
@@ -56,6 +56,14 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(shape * np.expm1(ratio), shape * np.exp(ratio))}
 
 
+def _shape_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    shape = np.asarray(p["shape"].value, dtype=np.float64)
+    ratio = np.log(y) - p["mu"].log
+    excess = np.expm1(np.minimum(ratio, LARGEST_EXPONENT)) - ratio
+    score = log_power_over_gamma_slope(shape) - excess
+    return slope_by_value(p["shape"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     shape, eta = p["shape"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
@@ -86,5 +94,6 @@ GAMMA = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
 )

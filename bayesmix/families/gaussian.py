@@ -13,7 +13,7 @@ from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["GAUSSIAN"]
 
@@ -44,6 +44,12 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     precision = 1 / np.asarray(_residual_sd(p, rows), dtype=np.float64) ** 2
     score = (y - p["mu"].value) * precision
     return {"mu": Slope(score, np.broadcast_to(precision, score.shape))}
+
+
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    sigma = np.asarray(p["sigma"].value, dtype=np.float64)
+    square = ((y - p["mu"].value) / _residual_sd(p, rows)) ** 2
+    return slope_by_value(p["sigma"], (square - 1) / sigma, 2 / sigma**2)
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
@@ -79,6 +85,7 @@ GAUSSIAN = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,
     residual="sigma",
     weights=True,

@@ -15,7 +15,7 @@ from bayesmix.families.responses import Labels, ResponseKind
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["with_known_errors"]
 
@@ -50,12 +50,14 @@ def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
 
 def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     residual, variance = y - p["mu"].value, np.asarray(_variance(p, rows))
-    slopes = {"mu": Slope(residual / variance, np.broadcast_to(1 / variance, residual.shape))}
-    if "sigma" in p:
-        share = p["sigma"].value / variance
-        score = share * (residual**2 / variance - 1)
-        slopes["sigma"] = Slope(score, np.broadcast_to(2 * share**2, score.shape))
-    return slopes
+    return {"mu": Slope(residual / variance, np.broadcast_to(1 / variance, residual.shape))}
+
+
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    residual, variance = y - p["mu"].value, np.asarray(_variance(p, rows))
+    share = p["sigma"].value / variance
+    score = share * (residual**2 / variance - 1)
+    return slope_by_value(p["sigma"], score, 2 * share**2)
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
@@ -110,6 +112,7 @@ _WITH_RESIDUAL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,
     residual="sigma",
     weights=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
 
-from bayesmix.families.tails import cauchy, gumbel, log_cauchy, log_gumbel
+from bayesmix.families.tails import cauchy, gumbel, log1mexp, log_cauchy, log_gumbel
 
 __all__ = ["ARRAYS", "LINKS", "Functions", "Link"]
 
@@ -34,6 +34,12 @@ class Functions:
         Distribution function of Cauchy's law and its logarithm.
     gammaln : callable
         Logarithm of the gamma function.
+    log1mexp : callable
+        x above 0 -> log(1 - exp(-x)).
+    where : callable
+        Condition and two alternatives, element by element.
+    cumsum, joined : callable
+        Sums of the elements up to each, and several arrays as one, along the last axis.
     """
 
     exp: Callable[[Any], Any]
@@ -47,6 +53,10 @@ class Functions:
     cauchy: Callable[[Any], Any]
     log_cauchy: Callable[[Any], Any]
     gammaln: Callable[[Any], Any]
+    log1mexp: Callable[[Any], Any]
+    where: Callable[[Any, Any, Any], Any]
+    cumsum: Callable[[Any], Any]
+    joined: Callable[[Sequence[Any]], Any]
 
 
 def _exp(eta: Any) -> Any:
@@ -71,6 +81,10 @@ ARRAYS = Functions(
     cauchy=cauchy,
     log_cauchy=log_cauchy,
     gammaln=gammaln,
+    log1mexp=log1mexp,
+    where=np.where,
+    cumsum=lambda values: np.cumsum(values, axis=-1),
+    joined=lambda parts: np.concatenate(parts, axis=-1),
 )
 
 
@@ -93,6 +107,8 @@ class Link:
         and minus the linear predictor.
     rough : callable, optional
         As `function`, where somewhere near is good enough to start from.
+    derivative : callable, optional
+        Value -> its derivative by the linear predictor, of the links of further parameters.
     """
 
     name: str
@@ -101,6 +117,7 @@ class Link:
     log_inverse: Callable[[Any, Functions], Any]
     complement: tuple[str, Callable[[Any, Functions], Any]] | None = None
     rough: Callable[[Any], Any] | None = None
+    derivative: Callable[[Any], Any] | None = None
 
     def near(self, value: Any) -> Any:
         """Compute a linear predictor near that of a value."""
@@ -129,8 +146,20 @@ LINKS: Mapping[str, Link] = MappingProxyType(
     {
         link.name: link
         for link in (
-            Link("identity", np.positive, lambda eta, of: eta, lambda eta, of: of.log(eta)),
-            Link("log", np.log, lambda eta, of: of.exp(eta), lambda eta, of: eta),
+            Link(
+                "identity",
+                np.positive,
+                lambda eta, of: eta,
+                lambda eta, of: of.log(eta),
+                derivative=np.ones_like,
+            ),
+            Link(
+                "log",
+                np.log,
+                lambda eta, of: of.exp(eta),
+                lambda eta, of: eta,
+                derivative=np.positive,
+            ),
             Link(
                 "logit",
                 logit,
@@ -138,6 +167,7 @@ LINKS: Mapping[str, Link] = MappingProxyType(
                 lambda eta, of: of.log_expit(eta),
                 complement=("logit", _minus),
                 rough=_log_odds,
+                derivative=lambda probability: probability * (1 - probability),
             ),
             Link(
                 "probit",

@@ -51,6 +51,10 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return dict(GAUSSIAN.slopes(np.log(y), p, rows, "mu"))
 
 
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    return GAUSSIAN.slopes(np.log(y), p, rows, "sigma")["sigma"]
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     assert GAUSSIAN.closed_scores is not None
     return GAUSSIAN.closed_scores(np.log(y), p, rows)
@@ -66,6 +70,7 @@ LOGNORMAL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,
     response_link="log",
 )

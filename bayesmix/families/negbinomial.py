@@ -29,7 +29,7 @@ from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["NEGBINOMIAL", "negbinomial_above"]
 
@@ -85,6 +85,16 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(y * complement - shape * share, (y + shape) * share * complement)}
 
 
+def _shape_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    shape, log_shape = p["shape"].value, p["shape"].log
+    far = p["mu"].log - log_shape
+    # Of the ways by log(shape), less y; a count of zero has one way.
+    _, ways = rising(np.maximum(y, 1.0), np.asarray(log_shape, dtype=np.float64))
+    score = np.where(np.asarray(y) > 0, ways - y, 0.0) + (y + shape) * expit(far)
+    score = score / shape - np.logaddexp(0.0, far)
+    return slope_by_value(p["shape"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     eta, shape = p["mu"].eta, p["shape"].value
     counts, times = np.unique(y[y > 0], return_counts=True)
@@ -128,5 +138,6 @@ NEGBINOMIAL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
 )

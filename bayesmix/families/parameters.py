@@ -51,6 +51,10 @@ class Parameter:
         `Sizes` -> number of elements, which stand on the last axis; None for one number.
     has_unit : bool
         Whether it has the unit of the response where the link of the family is the identity.
+    is_threshold : bool
+        Whether its elements are places on the scale of the linear predictor, which take the place
+        of the intercept: population effects then have none, and the prior of the thresholds is
+        that of the model with the columns of these at their means.
     """
 
     name: str
@@ -59,3 +63,9 @@ class Parameter:
     prior: Callable[[Sizes], tuple[str, dict[str, float]]] | None = None
     length: Callable[[Sizes], int] | None = None
     has_unit: bool = False
+    is_threshold: bool = False
+
+    @property
+    def is_predictable(self) -> bool:
+        """Whether it may have a linear predictor: one number, with a link that holds it inside."""
+        return self.length is None and (self.links != ("identity",) or not self.support.has_bounds)

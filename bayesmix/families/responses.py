@@ -48,6 +48,8 @@ class ResponseKind:
         Whether a trial either succeeds or fails, so that a response of two levels has a meaning.
     has_trials : bool
         Whether each row has a number of trials.
+    is_ordinal : bool
+        Whether it is one of ordered categories, which are counted from 0.
     lower, upper : float
         Where densities of it end.
     """
@@ -56,6 +58,7 @@ class ResponseKind:
     is_discrete: bool = False
     is_binary: bool = False
     has_trials: bool = False
+    is_ordinal: bool = False
     lower: float = -math.inf
     upper: float = math.inf
 

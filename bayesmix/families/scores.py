@@ -30,7 +30,8 @@ class Scores(NamedTuple):
     score : ndarray, shape (n, M)
         Its derivative by the linear predictor of each row.
     auxiliary : mapping of str to ndarray, shape (M,) or (K, M)
-        Its derivative by each auxiliary parameter, on the scale of the parameter.
+        Its derivative by each auxiliary parameter, on the scale of the parameter; (n, M), by the
+        linear predictor of each row, of those that have one.
     """
 
     total: FloatArray
@@ -60,8 +61,9 @@ def _chains_first(value: FloatArray) -> FloatArray:
 
 def scores_of_slopes(
     density: Density,
-    slope: Callable[[str], Slope],
+    slopes: Mapping[str, Slope],
     parameters: Sequence[Parameter],
+    predictors: Sequence[str],
     y: FloatArray,
     p: Values,
     rows: Rows,
@@ -72,10 +74,11 @@ def scores_of_slopes(
     ----------
     density : callable
         As that of a family.
-    slope : callable
-        Name of a parameter that is one number -> its `Slope`, chains first.
+    slopes : mapping of str to Slope
+        By parameter that is one number, chains first.
     parameters : sequence of Parameter
-        The one with the linear predictor first.
+    predictors : sequence of str
+        Names of those that have a linear predictor, the first of `parameters` among them.
     y : ndarray, shape (n,)
     p : mapping of str to Value
         Chains first.
@@ -85,15 +88,18 @@ def scores_of_slopes(
     -------
     Scores
     """
-    first, *others = parameters
     total = np.asarray(density(y, p, rows), dtype=np.float64).sum(axis=-1)
-    auxiliary = {
-        other.name: slope(other.name).score.sum(axis=-1)
-        if other.length is None
-        else _of_elements(density, other, y, p, rows)
-        for other in others
-    }
-    return Scores(total, np.ascontiguousarray(slope(first.name).score.T), auxiliary)
+
+    def own(parameter: Parameter) -> FloatArray:
+        if parameter.name in predictors:
+            score = np.broadcast_to(slopes[parameter.name].score, (len(total), len(y)))
+            return np.ascontiguousarray(score.T)
+        if parameter.length is None:
+            return slopes[parameter.name].score.sum(axis=-1)
+        return _of_elements(density, parameter, y, p, rows)
+
+    first, *others = parameters
+    return Scores(total, own(first), {other.name: own(other) for other in others})
 
 
 def _of_elements(

@@ -32,7 +32,7 @@ from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["STUDENT"]
 
@@ -80,6 +80,28 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(score, np.broadcast_to(information, score.shape))}
 
 
+def _tail(y: Any, p: Values) -> tuple[Any, Any]:
+    """Compute squared distances in scales over ``nu``, and their share of themselves and one."""
+    sigma, nu = (np.asarray(p[name].value, dtype=np.float64) for name in ("sigma", "nu"))
+    square = np.minimum(np.abs(y - p["mu"].value) / (sigma * np.sqrt(nu)), _LARGEST) ** 2
+    return square, square / (1 + square)
+
+
+def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    sigma, nu = (np.asarray(p[name].value, dtype=np.float64) for name in ("sigma", "nu"))
+    _, share = _tail(y, p)
+    information = 2 * nu / (nu + 3) / sigma**2
+    return slope_by_value(p["sigma"], ((nu + 1) * share - 1) / sigma, information)
+
+
+def _nu_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    nu = np.asarray(p["nu"].value, dtype=np.float64)
+    square, share = _tail(y, p)
+    score = digamma((nu + 1) / 2) - digamma(nu / 2) - 1 / nu
+    score = 0.5 * (score + (nu + 1) / nu * share - np.log1p(square))
+    return slope_by_value(p["nu"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     sigma, nu, eta = p["sigma"].value, p["nu"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
@@ -118,5 +140,6 @@ STUDENT = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"sigma": _sigma_slope, "nu": _nu_slope},
     closed_scores=_scores,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import exprel
 
-__all__ = ["LARGEST_EXPONENT", "cauchy", "gumbel", "log_cauchy", "log_gumbel"]
+__all__ = ["LARGEST_EXPONENT", "cauchy", "gumbel", "log1mexp", "log_cauchy", "log_gumbel"]
 
 # Far beyond any odds or rate that data can tell apart; sums and squares of its exponential are
 # finite.
@@ -37,3 +37,10 @@ def log_cauchy(eta: Any) -> Any:
     below = np.log(cauchy(eta))
     above = np.log1p(-cauchy(-np.maximum(eta, 0.0)))
     return np.where(np.less(eta, 0.0), below, above)
+
+
+def log1mexp(x: Any) -> Any:
+    """Compute log(1 - exp(-x)) of x above 0; minus infinity at 0."""
+    with np.errstate(divide="ignore"):
+        near = np.log(-np.expm1(-np.minimum(x, 1.0)))
+    return np.where(np.less(x, 0.7), near, np.log1p(-np.exp(-np.maximum(x, 0.5))))

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bayesmix.families.links import ARRAYS, LINKS, Functions, Link
+import numpy as np
 
-__all__ = ["Rows", "Value", "Values", "value_of_mu"]
+from bayesmix.families.links import ARRAYS, LINKS, Functions, Link
+from bayesmix.families.slopes import Slope
+
+__all__ = ["Rows", "Value", "Values", "slope_by_value", "value_of_mu"]
 
 type Values = Mapping[str, Value]
 
@@ -47,6 +50,14 @@ class Value:
             return replace(self, eta=1 - self.value, link=LINKS["identity"])
         link, eta = self.link.complement
         return replace(self, eta=eta(self.eta, self.functions), link=LINKS[link])
+
+
+def slope_by_value(value: Value, score: Any, information: Any) -> Slope:
+    """Turn derivatives by a parameter into those by its linear predictor."""
+    if value.link.derivative is None:
+        raise AssertionError(f"the link {value.link.name} is none of further parameters")
+    step = value.link.derivative(np.asarray(value.value, dtype=np.float64))
+    return Slope(np.asarray(score * step), np.asarray(information * step**2))
 
 
 @dataclass(frozen=True, eq=False)

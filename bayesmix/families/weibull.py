@@ -21,7 +21,7 @@ from bayesmix.families.measures import POSITIVE_NUMBERS
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.tails import LARGEST_EXPONENT, gumbel
-from bayesmix.families.values import Rows, Values, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["WEIBULL"]
 
@@ -63,6 +63,14 @@ def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     return {"mu": Slope(shape * np.expm1(power), shape**2 * np.exp(power))}
 
 
+def _shape_slope(y: Any, p: Values, rows: Rows) -> Slope:
+    shape = np.asarray(p["shape"].value, dtype=np.float64)
+    power = np.minimum(_log_power(np.log(y), p), LARGEST_EXPONENT)
+    excess = np.expm1(power)
+    score = (1 - excess * power + digamma(1 + 1 / shape) * excess) / shape
+    return slope_by_value(p["shape"], score, score**2)
+
+
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     shape, eta = p["shape"].value, p["mu"].eta
     n, ones = len(y), np.ones(len(y))
@@ -88,5 +96,6 @@ WEIBULL = Family(
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,9 +16,11 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Values, slope_by_value
 
 __all__ = ["hurdle", "zero_inflated"]
+
+_SMALLEST = np.finfo(float).tiny
 
 
 def zero_inflated(name: str, counts: Clusters) -> Family:
@@ -32,10 +35,11 @@ def hurdle(name: str, counts: Clusters) -> Family:
 
 def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> Family:
     def pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
-        own, arguments = counts.family.pymc(p, rows)
+        distribution, arguments = counts.family.pymc(p, rows)
         # PyMC has the probability of the counts.
-        return prefix + own, {"psi": p[zero].complement.value, **arguments}
+        return prefix + distribution, {"psi": p[zero].complement.value, **arguments}
 
+    own = counts.family.auxiliary
     return Family(
         name=name,
         parameters=(
@@ -54,6 +58,10 @@ def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> F
         pymc=pymc,
         cumulative=law.cumulative,
         closed_slopes=law.slopes,
+        further_slopes={
+            zero: law.zero_slope,
+            **{name: functools.partial(law.slope_of_counts, name) for name in own},
+        },
         closed_scores=law.scores,
     )
 
@@ -88,6 +96,23 @@ class _Inflated:
         score = np.where(y == 0, -expected.slope * odds / (1 + odds), self._of_counts(y, p, rows))
         lost = np.exp(-expected.number) * expected.slope / (1 + odds)
         return {"mu": Slope(score, of_counts * expected.slope * (1 - lost))}
+
+    def zero_slope(self, y: Any, p: Values, rows: Rows) -> Slope:
+        zi = p["zi"].value
+        odds = _odds_of_counts(self.counts.expected(p), p)
+        other = np.where(y == 0, 1 / (1 + odds), 0.0)
+        # The probability of the other kind given the count, less that without it.
+        score = (other - zi) / np.maximum(zi * p["zi"].complement.value, _SMALLEST)
+        return slope_by_value(p["zi"], score, score**2)
+
+    def slope_of_counts(self, name: str, y: Any, p: Values, rows: Rows) -> Slope:
+        """Differentiate by another parameter of the counts."""
+        expected = self.counts.expected(p)
+        odds = _odds_of_counts(expected, p)
+        positive = self.counts.family.slopes(y, p, rows, name)[name].score
+        none = slope_by_value(p[name], expected.auxiliary[name], 0.0).score
+        score = np.where(y == 0, -none * odds / (1 + odds), positive)
+        return Slope(score, score**2)
 
     def _of_counts(self, y: Any, p: Values, rows: Rows) -> Any:
         return self.counts.family.slopes(y, p, rows, "mu")["mu"].score
@@ -151,6 +176,19 @@ class _Hurdle:
         information = expected.slope * (1 - given_some) * (1 + expected.odds_of_none)
         some = np.asarray(y) > 0
         return {"mu": Slope(np.where(some, score, 0.0), np.where(some, information, 0.0))}
+
+    def zero_slope(self, y: Any, p: Values, rows: Rows) -> Slope:
+        hu, some = (np.maximum(one.value, _SMALLEST) for one in (p["hu"], p["hu"].complement))
+        return slope_by_value(p["hu"], np.where(y == 0, 1 / hu, -1 / some), 1 / (hu * some))
+
+    def slope_of_counts(self, name: str, y: Any, p: Values, rows: Rows) -> Slope:
+        """Differentiate by another parameter of the counts."""
+        expected = self.counts.expected(p)
+        positive = self.counts.family.slopes(y, p, rows, name)[name].score
+        given_some = slope_by_value(p[name], expected.auxiliary[name], 0.0).score
+        some = positive - expected.odds_of_none * given_some
+        score = np.where(np.asarray(y) > 0, some, 0.0)
+        return Slope(score, score**2)
 
     def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         eta, hu, some = p["mu"].eta, p["hu"].value, y > 0

@@ -118,10 +118,13 @@ def plot_varcorr(
     >>> fit.plot_varcorr()  # doctest: +SKIP
     """
     is_fit("plot_varcorr", fit)
+    thresholds = fit.family.thresholds
+    elsewhere = {"beta", thresholds.name if thresholds else ""}
     draws = {
         label: values.ravel()
         for label, values in parameter_draws(fit.design, fit.family, fit.posterior).items()
-        if not label.startswith("beta:")
+        if label.removeprefix(f"{label.partition(':')[0]}:").partition(":")[0] != "beta"
+        and label.partition(":")[0] not in elsewhere
     }
     if not draws:
         raise BayesmixError(

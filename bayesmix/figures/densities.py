@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.criteria.correlations import correlations
+from bayesmix.design.names import path_start
 from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.engines.exact.space import draw_from
 from bayesmix.posterior.fitted import Fitted
@@ -29,14 +30,16 @@ def prior_densities(fit: Fitted) -> dict[str, Density]:
     """Map the label of each sd, correlation and auxiliary parameter to its prior density."""
     priors = fit.spec.priors
     found: dict[str, Density] = {}
-    for term in fit.design.groups:
-        for effect, prior in zip(term.effects, priors.sd[term.factor], strict=True):
-            found[f"sd:{term.factor}:{effect}"] = functools.partial(prior_density, prior)
-        if fit.spec.is_centred(term):
-            sds, _ = implied_priors(fit.spec, term)
-            found[f"sd:{term.factor}:Intercept"] = sds["Intercept"].density
+    for part, term in fit.spec.owned_terms:
+        start = path_start(term.predictor)
+        for effect, prior in zip(term.effects, part.priors.sd[term.factor], strict=True):
+            found[f"{start}sd:{term.factor}:{effect}"] = functools.partial(prior_density, prior)
+        if part.is_centred(term):
+            sds, _ = implied_priors(part, term)
+            found[f"{start}sd:{term.factor}:Intercept"] = sds["Intercept"].density
     for one in correlations(fit):
-        found[f"cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
+        start = path_start(one.predictor)
+        found[f"{start}cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
     for name, prior in priors.auxiliary.items():
         length = priors.lengths[name]
         if length is None:
@@ -80,19 +83,22 @@ def view_of(fit: Fitted, label: str, values: FloatArray) -> tuple[float, float]:
 
 def component_label(fit: Fitted, label: str) -> str:
     """Say what an sd or a correlation is of."""
-    for term in fit.design.groups:
+    for term in fit.design.every_group:
+        start = path_start(term.predictor)
+        of = f" ({term.predictor})" if start else ""
         for i, effect in enumerate(term.effects):
-            if label == f"sd:{term.factor}:{effect}":
-                return f"Sd of {effect}\nby {term.factor}"
+            if label == f"{start}sd:{term.factor}:{effect}":
+                return f"Sd of {effect}{of}\nby {term.factor}"
             for other in term.effects[i + 1 :]:
-                if label == f"cor:{term.factor}:{effect}:{other}":
-                    return f"Correlation of {effect}\nand {other} by {term.factor}"
+                if label == f"{start}cor:{term.factor}:{effect}:{other}":
+                    return f"Correlation of {effect}\nand {other} by {term.factor}{of}"
     return f"Residual sd\nof {fit.design.response}" if label == fit.family.residual else label
 
 
 def bounds_of(fit: Fitted, label: str) -> tuple[float, float]:
     """Return the bounds of a parameter, so that its density does not leak out."""
-    match label.partition(":")[0]:
+    kind, _, rest = label.partition(":")
+    match rest.partition(":")[0] if kind in fit.design.predictors else kind:
         case "beta":
             return -np.inf, np.inf
         case "cor":

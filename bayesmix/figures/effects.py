@@ -23,6 +23,7 @@ from bayesmix.figures.panels import (
 )
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import ranef, selected
+from bayesmix.tables.parameters import formula_effects
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -80,7 +81,7 @@ def plot_ranef(
     known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
     chosen = choose("effects", effects, known)
     panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
-    table = ranef(fit, re=re, ci_level=ci_level)
+    table = formula_effects(fit, ranef(fit, re=re, ci_level=ci_level))
     lower, upper = table.columns[-2:]
     most = max(term.n_levels for term, _ in panels)
     height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5

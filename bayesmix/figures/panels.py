@@ -226,6 +226,8 @@ def scale_of(fit: Fitted) -> str:
     """Name the scale of the linear predictor."""
     family = fit.spec.family
     response = fit.design.response
+    if family.response.is_ordinal:
+        return f"latent {response} ({family.link})"
     link = family.response_link if family.link == "identity" else family.link
     return response if family.on_response_scale else f"{link} of {response}"
 

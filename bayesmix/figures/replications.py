@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.base.arguments import generator, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.base.errors import BayesmixError
+from bayesmix.base.errors import BayesmixError, short
 from bayesmix.base.words import count
 from bayesmix.figures.panels import (
     BLUE,
@@ -26,6 +26,7 @@ from bayesmix.predictions.predict import predict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmix.encoding.categories import Categories
     from bayesmix.families.responses import ResponseKind
 
 __all__ = ["plot_ppc"]
@@ -35,6 +36,8 @@ __all__ = ["plot_ppc"]
 MOST_BARS = 40
 # Ranges of the data beyond the smallest and the largest within which replications are drawn.
 _BEYOND = 0.5
+# Of the names of categories beside each other.
+_MOST_CHARACTERS = 60
 
 
 def plot_ppc(
@@ -60,7 +63,8 @@ def plot_ppc(
     -------
     Axes
         Densities; of a discrete response with up to 40 values, the number of rows with each value,
-        in the data as dots and over the replications as the bar from 2.5 to 97.5 %.
+        in the data as dots and over the replications as the bar from 2.5 to 97.5 %. So, too, of
+        ordered categories, each of them in their order.
 
     Raises
     ------
@@ -76,7 +80,7 @@ def plot_ppc(
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
     draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
-    for term in fit.design.groups:
+    for term in fit.design.every_group:
         name = term.names.u
         if name not in posterior or "draw" not in posterior[name].dims:
             raise BayesmixError(
@@ -85,11 +89,16 @@ def plot_ppc(
             )
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
+    categories = fit.design.encoder.response.categories
+    if categories is not None:
+        replicated = replicated - categories.first
     highest = max(float(y.max()), float(replicated.max()))
     if fit.spec.family.discrete and highest < MOST_BARS:
         _draw_counts(axes, y, replicated, np.arange(int(highest) + 1))
     else:
         _draw_densities(axes, y, replicated, fit.family.response)
+    if categories is not None and highest < MOST_BARS:
+        _name_categories(axes, categories)
     axes.set_ylim(bottom=0)
     axes.set_xlabel(fit.design.response)
     clean(axes)
@@ -109,6 +118,18 @@ def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntA
     axes.plot(values, observed, "o", color="black", ms=5, label="data", zorder=3, clip_on=False)
     axes.set_ylabel("Number of rows")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def _name_categories(axes: Axes, categories: Categories) -> None:
+    """Write the categories below their bars, upright where they would not fit."""
+    labels = categories.labels
+    is_wide = sum(map(len, labels)) > _MOST_CHARACTERS
+    axes.set_xticks(np.arange(len(labels)), [short(label) for label in labels])
+    axes.set_xlim(-0.6, len(labels) - 0.4)
+    if is_wide:
+        axes.tick_params("x", rotation=45)
+        for text in axes.get_xticklabels():
+            text.set_horizontalalignment("right")
 
 
 def _draw_densities(axes: Axes, y: FloatArray, replicated: FloatArray, kind: ResponseKind) -> None:

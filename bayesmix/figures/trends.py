@@ -22,6 +22,7 @@ from bayesmix.figures.panels import (
 )
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, selected
+from bayesmix.tables.parameters import formula_effects
 from bayesmix.tables.pooling import no_pooling
 from bayesmix.tables.population import fixef
 
@@ -68,7 +69,9 @@ def plot_trends(
     Notes
     -----
     Lines go over the range of the effect in the data, on the scale of the linear predictor; with
-    an identity link the data are dots in the first panel. All other effects and the offset are
+    an identity link the data are dots in the first panel. Of ordered categories this is the latent
+    scale, and their thresholds, at the posterior mean, are dotted lines; for the probability of
+    each category see `epred`. All other effects and the offset are
     held at their mean over the rows. The view holds the data and the mixed model, and cuts own
     regressions that leave it.
 
@@ -80,10 +83,10 @@ def plot_trends(
     has_groups("plot_trends", fit)
     term, effect = _numeric_effect(fit, effect, re)
     own = no_pooling(fit, re=term.factor)
-    mixed = coef(fit, re=term.factor)
+    mixed = formula_effects(fit, coef(fit, re=term.factor))
     shape = (term.n_effects, term.n_levels)
     x = term.Z[:, term.effects.index(effect)]
-    population = fixef(fit).set_index("term")["value"]
+    population = formula_effects(fit, fixef(fit)).set_index("term")["value"]
     twins = np.array([[population.get(name, 0.0)] for name in term.effects])
     base = 0.0 if fit.design.offset is None else float(fit.design.offset.mean())
     for name, column in zip(fit.design.terms, fit.design.X.T, strict=True):
@@ -118,10 +121,21 @@ def plot_trends(
         axis.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
         if len(places := np.unique(x)) <= 10 and (places == np.round(places)).all():
             axis.set_xticks(places)
+        _draw_thresholds(fit, axis)
         clean(axis)
     axes[0].set_ylabel(scale_of(fit))
     axes[0].legend(fontsize="small", loc="best", framealpha=0.9, edgecolor="none")
     return np.array(axes)
+
+
+def _draw_thresholds(fit: Fitted, axis: Axes) -> None:
+    """Draw the thresholds between categories across the view."""
+    if fit.family.thresholds is None:
+        return
+    own = fixef(fit).set_index("term")["value"].drop(list(fit.design.terms))
+    low, high = axis.get_ylim()
+    inside = own[(low < own) & (own < high)]
+    axis.hlines(inside, *axis.get_xlim(), color=GREY, lw=0.8, ls=":", zorder=0)
 
 
 def _numeric_effect(fit: Fitted, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:

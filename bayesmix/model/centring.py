@@ -95,6 +95,11 @@ def centred_design(spec: ModelSpec, design: Design | None = None) -> Design:
         The same object where nothing is centred.
     """
     design = spec.design if design is None else design
+    predictors = {
+        name: centred_design(spec.predictor(name), own) for name, own in design.predictors.items()
+    }
+    if any(own is not design.predictors[name] for name, own in predictors.items()):
+        design = dataclasses.replace(design, predictors=predictors)
     if not any(spec.centre(term).any() for term in design.groups):
         return design
     groups = (

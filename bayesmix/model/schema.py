@@ -11,15 +11,21 @@ import numpy.typing as npt
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import path_start, population_names
 from bayesmix.families.registry import parameter_names
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import centred_name, centred_thresholds, end_dim
 from bayesmix.priors.prior import Prior, vectorise
 
 __all__ = ["Schema", "Variable", "free_variables", "part_name"]
 
 
-_TAKEN = ("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials")
+_TAKEN = (
+    *("X", "y", "beta", "Intercept_centred", "slope", "offset", "weights", "trials"),
+    *("category", "cutpoint_centred", "cutpoint_end"),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,14 +72,13 @@ class Schema:
     @classmethod
     def of(cls, spec: ModelSpec) -> Schema:
         """Lay out the posterior of a specification."""
-        terms = spec.design.groups
         auxiliary = [
             Variable(name, "auxiliary", () if length is None else (element_dim(name),), (name,))
             for name, length in spec.priors.lengths.items()
         ]
+        auxiliary += _free_thresholds(spec)
         variables = [
-            *_population(spec.design),
-            *(v for t in terms for v in _of_term(t)),
+            *(v for design in spec.design.parts for v in _of_predictor(design)),
             *auxiliary,
         ]
         return cls({one.name: one for one in variables}, _coords(spec), _observed(spec.design))
@@ -83,25 +88,40 @@ class Schema:
         return self.variables[name].dims if name in self.variables else ()
 
 
-def _population(design: Design) -> list[Variable]:
-    paths = tuple(f"beta:{term}" for term in design.terms)
-    slope = Variable("slope", "free", ("slope_term",))
-    return [Variable("beta", "population", ("term",), paths), slope]
+def _free_thresholds(spec: ModelSpec) -> list[Variable]:
+    thresholds = spec.family.thresholds
+    if thresholds is None:
+        return []
+    dim = element_dim(thresholds.name)
+    if spec.family.threshold == EQUIDISTANT:
+        dim = end_dim(thresholds.name)
+    return [Variable(centred_name(thresholds.name), "free", (dim,))]
 
 
-def _of_term(term: GroupTerm) -> list[Variable]:
+def _of_predictor(design: Design) -> list[Variable]:
+    names, start = population_names(design.predictor), path_start(design.predictor)
+    paths = tuple(f"{start}beta:{term}" for term in design.terms)
+    slope = Variable(names.slope, "free", (names.slope_dim,))
+    population = [Variable(names.beta, "population", (names.dim,), paths), slope]
+    return [*population, *(v for term in design.groups for v in _of_term(term, start))]
+
+
+def _of_term(term: GroupTerm, start: str) -> list[Variable]:
     names, effects = term.names, (term.effect_dim,)
     pairs = [(term.effects[i], term.effects[j]) for i, j in term.correlations.pairs]
     return [
         Variable(
-            names.sd, "sd", effects, tuple(f"sd:{term.factor}:{effect}" for effect in term.effects)
+            names.sd,
+            "sd",
+            effects,
+            tuple(f"{start}sd:{term.factor}:{effect}" for effect in term.effects),
         ),
         Variable(names.centred_sd, "free", effects),
         Variable(
             names.cor,
             "cor",
             (term.effect_dim, term.effect_dim_bis),
-            tuple(f"cor:{term.factor}:{one}:{other}" for one, other in pairs),
+            tuple(f"{start}cor:{term.factor}:{one}:{other}" for one, other in pairs),
         ),
         Variable(names.lkj, "free", (names.pair_dim,)),
         Variable(names.zeta, "free", (term.dim, term.effect_dim)),
@@ -120,22 +140,25 @@ def _observed(design: Design) -> str:
 
 
 def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
-    design = spec.design
-    coords: dict[str, Any] = {"obs": design.rows}
-    if design.n_terms:
-        coords["term"] = design.terms
-    if design.has_intercept and design.n_terms > 1:
-        coords["slope_term"] = design.terms[1:]
+    coords: dict[str, Any] = {"obs": spec.design.rows}
     for name, length in spec.priors.lengths.items():
         if length is not None:
             coords[element_dim(name)] = np.arange(1, length + 1)
-    for term in design.groups:
-        coords[term.dim] = term.levels
-        coords[term.effect_dim] = term.effects
-        correlations = spec.correlations(term)
-        if correlations:
-            coords[term.effect_dim_bis] = term.effects
-            coords[term.names.pair_dim] = correlations.labels
+            if spec.family.threshold == EQUIDISTANT and spec.family.parameter(name).is_threshold:
+                coords[end_dim(name)] = np.unique([1, length])
+    for part in spec.parts:
+        design, names = part.design, population_names(part.design.predictor)
+        if design.n_terms:
+            coords[names.dim] = design.terms
+        if design.has_intercept and design.n_terms > 1:
+            coords[names.slope_dim] = design.terms[1:]
+        for term in design.groups:
+            coords[term.dim] = term.levels
+            coords[term.effect_dim] = term.effects
+            correlations = part.correlations(term)
+            if correlations:
+                coords[term.effect_dim_bis] = term.effects
+                coords[term.names.pair_dim] = correlations.labels
     return {dim: np.asarray(labels) for dim, labels in coords.items()}
 
 
@@ -148,10 +171,9 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     ----------
     spec : ModelSpec
     draws : mapping
-        ``beta`` (..., p), the auxiliaries (...), and for each factor ``sd_<factor>`` or
-        ``centred_sd_<factor>`` (..., q),
-        ``zeta_<factor>`` (..., J, q) and, where there are correlations, ``free_<factor>``
-        (..., k), the free numbers of these.
+        By predictor ``beta`` (..., p), the auxiliaries (...), and for each factor
+        ``sd_<factor>`` or ``centred_sd_<factor>`` (..., q), ``zeta_<factor>`` (..., J, q) and,
+        where there are correlations, ``free_<factor>`` (..., k), the free numbers of these.
 
     Returns
     -------
@@ -159,13 +181,25 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
         By the names of `build_model`.
     """
     free: dict[str, np.ndarray] = {name: draws[name] for name in spec.family.auxiliary}
-    design = spec.design
-    beta = draws["beta"]
+    for part in spec.parts:
+        free |= _free_of_predictor(part, draws)
+    return free
+
+
+def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    design, names = spec.design, population_names(spec.design.predictor)
+    free: dict[str, np.ndarray] = {}
+    beta = draws[names.beta]
     if design.has_intercept:
-        free["Intercept_centred"] = beta[..., 0] + beta[..., 1:] @ design.X[:, 1:].mean(axis=0)
-        free |= _split("slope", design.terms[1:], spec.priors.beta, beta[..., 1:])
+        free[names.centred_intercept] = beta[..., 0] + beta[..., 1:] @ design.X[:, 1:].mean(axis=0)
+        free |= _split(names.slope, design.terms[1:], spec.priors.beta, beta[..., 1:])
     elif design.n_terms:
-        free |= _split("beta", design.terms, spec.priors.beta, beta)
+        free |= _split(names.beta, design.terms, spec.priors.beta, beta)
+    thresholds = spec.family.thresholds
+    if thresholds is not None and not design.predictor:
+        free[centred_name(thresholds.name)] = centred_thresholds(
+            spec, thresholds, draws[thresholds.name], beta
+        )
     for term in design.groups:
         sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])

@@ -44,6 +44,20 @@ class ModelSpec:
     priors: PriorSet
 
     @property
+    def parts(self) -> tuple[ModelSpec, ...]:
+        """The model of each predictor by itself, that of the formula first."""
+        return (self, *(self.predictor(name) for name in self.design.predictors))
+
+    @property
+    def owned_terms(self) -> tuple[tuple[ModelSpec, GroupTerm], ...]:
+        """The grouping factors of all predictors, each with the model of its predictor."""
+        return tuple((part, term) for part in self.parts for term in part.design.groups)
+
+    def predictor(self, name: str) -> ModelSpec:
+        """Return what is the model of the predictor of a further parameter."""
+        return ModelSpec(self.design.predictors[name], self.family, self.priors.of(name))
+
+    @property
     def population_priors(self) -> tuple[Prior, ...]:
         """Priors of the population effects, one per column of X."""
         slopes, intercept = self.priors.beta, self.priors.intercept
@@ -55,6 +69,8 @@ class ModelSpec:
     def population_centre(self) -> FloatArray:
         """What these priors take off the columns of X, shape (p,)."""
         centre = np.zeros(self.design.n_terms)
+        if self.design.means is not None:
+            return self.design.means
         if self.design.has_intercept and self.priors.intercept is not None:
             centre[1:] = self.design.X[:, 1:].mean(axis=0)
         return centre
@@ -104,9 +120,10 @@ class ModelSpec:
     def __repr__(self) -> str:
         """Return the formula, the sizes and the priors as text."""
         design = self.design
-        groups = ", ".join(f"{term.factor} ({term.n_levels})" for term in design.groups)
+        sizes = {term.factor: term.n_levels for term in design.every_group}
+        groups = ", ".join(f"{factor} ({n})" for factor, n in sizes.items())
         lines = [
-            f"ModelSpec: {design.formula.text}",
+            f"ModelSpec: {'; '.join(part.formula.text for part in design.parts)}",
             f"{self.family.name} ({self.family.link}), "
             + (f"probability of {design.event}, " if design.event else "")
             + count(design.n_rows, "row")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
+from bayesmix.design.names import population_names
 from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
@@ -18,7 +19,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["BATCH", "Draws", "linear_predictor"]
+__all__ = ["BATCH", "Draws", "linear_predictor", "mean_predicted"]
 
 
 # Numbers in the largest array of one batch of draws; fixed, so that results do not depend on the
@@ -40,6 +41,8 @@ class Draws:
         By factor; lacks a factor whose draws were not kept.
     batch : int
         Numbers in the largest array of one batch of draws.
+    predictors : dict of str to Draws
+        By parameter, those of the predictors of further ones.
     """
 
     beta: FloatArray
@@ -47,6 +50,7 @@ class Draws:
     scale: dict[str, FloatArray]
     u: dict[str, FloatArray]
     batch: int = BATCH
+    predictors: dict[str, Draws] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset, batch: int = BATCH) -> Draws:
@@ -55,9 +59,26 @@ class Draws:
         auxiliary = {
             name: draws_first(posterior[name], *schema.dims(name)) for name in spec.family.auxiliary
         }
+        predictors = {
+            name: cls.of_predictor(spec.predictor(name), posterior, {}, batch)
+            for name in spec.design.predictors
+        }
+        main = cls.of_predictor(spec, posterior, auxiliary, batch)
+        return dataclasses.replace(main, predictors=predictors)
+
+    @classmethod
+    def of_predictor(
+        cls,
+        spec: ModelSpec,
+        posterior: xr.Dataset,
+        auxiliary: dict[str, FloatArray],
+        batch: int = BATCH,
+    ) -> Draws:
+        """Read those of one predictor."""
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
+        names = population_names(spec.design.predictor)
         beta = (
-            draws_first(posterior["beta"], "term")
+            draws_first(posterior[names.beta], names.dim)
             if spec.design.n_terms
             else np.zeros((n_draws, 0))
         )
@@ -70,6 +91,11 @@ class Draws:
                 u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u, batch)
 
+    @property
+    def parts(self) -> tuple[Draws, ...]:
+        """The draws of all predictors, that of the formula first."""
+        return (self, *self.predictors.values())
+
     def centred(self, spec: ModelSpec) -> Draws:
         """Return the draws of effects of the columns of `centring.centred_design`."""
         centres = {term.factor: spec.centre(term) for term in spec.design.groups}
@@ -80,6 +106,9 @@ class Draws:
                 for factor, scale in self.scale.items()
             },
             u={factor: centred_effects(centres[factor], u) for factor, u in self.u.items()},
+            predictors={
+                name: own.centred(spec.predictor(name)) for name, own in self.predictors.items()
+            },
         )
 
     def auxiliary_beside(self, n_axes: int) -> dict[str, FloatArray]:
@@ -99,6 +128,7 @@ class Draws:
             {name: values[some] for name, values in self.scale.items()},
             {name: values[some] for name, values in self.u.items()},
             self.batch,
+            {name: own[some] for name, own in self.predictors.items()},
         )
 
     def batches(self, size: int) -> Iterator[Draws]:
@@ -106,6 +136,15 @@ class Draws:
         step = max(1, self.batch // max(size, 1))
         for start in range(0, len(self), step):
             yield self[start : start + step]
+
+
+def mean_predicted(design: Design, draws: Draws) -> dict[str, FloatArray]:
+    """Average the linear predictors (n,) of further parameters over the draws."""
+    totals = {name: np.zeros(design.n_rows) for name in design.predictors}
+    for batch in draws.batches(design.n_rows):
+        for name, own in design.predictors.items():
+            totals[name] += linear_predictor(own, batch.predictors[name], {}).sum(axis=0)
+    return {name: total / len(draws) for name, total in totals.items()}
 
 
 def linear_predictor(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.design.names import path_start, population_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +26,7 @@ __all__ = [
     "flat",
     "number_of_draws",
     "parameter_draws",
+    "population_draws",
 ]
 
 
@@ -43,19 +45,28 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
         Labelled like the paths of the priors: ``beta:Days``, ``sd:Subject:Days``,
         ``cor:Subject:Intercept:Days``, ``sigma``; population effects first, then for each
         grouping factor its sds and correlations, then the auxiliary parameters; of one with a
-        length each element, ``cutpoint:1``.
+        length each element, ``cutpoint:1``; then the same of the predictors of further parameters,
+        ``sigma:beta:Days``.
     """
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    draws = dict(
-        zip((f"beta:{term}" for term in design.terms), beta_draws(design, posterior), strict=True)
-    )
+    main, *others = (_of_predictor(own, posterior) for own in design.parts)
+    draws = main | auxiliary_draws(family, posterior)
+    for own in others:
+        draws |= own
+    return {label: values.reshape(shape) for label, values in draws.items()}
+
+
+def _of_predictor(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray]:
+    start = path_start(design.predictor)
+    paths = (f"{start}beta:{term}" for term in design.terms)
+    draws = dict(zip(paths, beta_draws(design, posterior), strict=True))
     for term in design.groups:
         sd = draws_of(posterior, term.names.sd, term.effect_dim)
-        draws |= {f"sd:{term.factor}:{e}": x for e, x in zip(term.effects, sd, strict=True)}
+        paths = (f"{start}sd:{term.factor}:{effect}" for effect in term.effects)
+        draws |= dict(zip(paths, sd, strict=True))
         for i, j, values in correlation_draws(term, posterior):
-            draws[f"cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
-    draws |= auxiliary_draws(family, posterior)
-    return {label: values.reshape(shape) for label, values in draws.items()}
+            draws[f"{start}cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
+    return draws
 
 
 def flat(values: xr.DataArray, *dims: str) -> FloatArray:
@@ -74,7 +85,23 @@ def beta_draws(design: Design, posterior: xr.Dataset) -> FloatArray:
     """Draws of the population effects (p, S); a model may have none."""
     if not len(design.terms):
         return np.empty((0, number_of_draws(posterior)))
-    return draws_of(posterior, "beta", "term")
+    names = population_names(design.predictor)
+    return draws_of(posterior, names.beta, names.dim)
+
+
+def population_draws(
+    design: Design, family: Family, posterior: xr.Dataset
+) -> dict[str, FloatArray]:
+    """Draws (S,) of what tables show as population effects, by term.
+
+    Thresholds, which take the place of the intercept, are ``Intercept[1]``, ``Intercept[2]``, ...,
+    and come first.
+    """
+    found: dict[str, FloatArray] = {}
+    if family.thresholds is not None and not design.predictor:
+        thresholds = _by_element(family.thresholds.name, posterior[family.thresholds.name])
+        found = {f"Intercept[{k}]": one for k, one in enumerate(thresholds.values(), start=1)}
+    return found | dict(zip(design.terms, beta_draws(design, posterior), strict=True))
 
 
 def number_of_draws(posterior: xr.Dataset) -> int:

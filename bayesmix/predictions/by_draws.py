@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import logsumexp, ndtri
 
 from bayesmix.base.arrays import FloatArray
@@ -49,30 +50,67 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
     new = np.zeros(held_out.n_rows, dtype=np.bool_)
     for rows in unseen.values():
         new |= rows
-    shifts = (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws)
+    shifts = [
+        (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws) for _ in held_out.parts
+    ]
     done = 0
     for batch in draws.batches(held_out.n_rows + int(new.sum()) * POINTS):
-        eta = linear_predictor(held_out, batch, unseen)
-        result = np.empty(eta.shape)
-        result[:, ~new] = _log_density(spec, held_out.take(~new), eta[:, ~new], batch)
+        etas = _linear_predictors(held_out, batch, unseen)
+        result = np.empty(etas[0].shape)
+        known = [eta[:, ~new] for eta in etas]
+        result[:, ~new] = _log_density(spec, held_out.take(~new), known, batch)
         if new.any():
-            variance = np.zeros(eta.shape)
-            for term in held_out.groups:
-                Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
-                root = Z @ batch.scale[term.factor]
-                variance += (root**2).sum(axis=-1)
-            shift = shifts[done : done + len(batch), None]
-            t = ndtri((np.arange(POINTS) + shift) / POINTS)
-            sd = np.sqrt(variance[:, new])
-            points = eta[:, None, new] + t[..., None] * sd[:, None]
+            own = zip(held_out.parts, batch.parts, etas, shifts, _ratios(len(etas)), strict=True)
+            points = []
+            for part, drawn, eta, shift, ratio in own:
+                # The first of them is a grid with one point between any two quantiles.
+                first = shift[done : done + len(batch), None] * (1 if ratio == 1 else POINTS)
+                t = ndtri((np.arange(POINTS) * ratio + first) % POINTS / POINTS)
+                sd = np.sqrt(_variance_of_unseen(part, drawn, unseen))[:, new]
+                points.append(eta[:, None, new] + t[..., None] * sd[:, None])
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
         done += len(batch)
         yield result
 
 
-def _log_density(spec: ModelSpec, design: Design, eta: FloatArray, draws: Draws) -> FloatArray:
+def _ratios(n: int) -> FloatArray:
+    """Return the steps of a lattice that fills a cube: one, and powers of an irrational root.
+
+    The root solves x^n = x + 1, as the golden ratio does for two.
+    """
+    root = 2.0
+    for _ in range(64):
+        root = (1 + root) ** (1 / n)
+    return np.array([1.0, *(POINTS * root ** -np.arange(1.0, n))])
+
+
+def _variance_of_unseen(
+    design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
+) -> FloatArray:
+    """Compute the variance (B, m) of what unseen levels add to a linear predictor."""
+    variance = np.zeros((len(draws), design.n_rows))
+    for term in design.groups:
+        Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
+        root = Z @ draws.scale[term.factor]
+        variance += (root**2).sum(axis=-1)
+    return variance
+
+
+def _linear_predictors(
+    design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
+) -> list[FloatArray]:
+    parts = zip(design.parts, draws.parts, strict=True)
+    return [linear_predictor(part, own, unseen) for part, own in parts]
+
+
+def _log_density(
+    spec: ModelSpec, design: Design, etas: Sequence[FloatArray], draws: Draws
+) -> FloatArray:
+    """Compute log densities at the linear predictors of all parameters that have one."""
+    eta, *others = etas
     auxiliary = draws.auxiliary_beside(eta.ndim - 1)
+    auxiliary |= dict(zip(design.predictors, others, strict=True))
     return spec.family.log_density(design.y, eta, auxiliary, design.weights, design.trials)
 
 
@@ -80,26 +118,30 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
     """Integrate over the standardised effects t of the unseen levels by importance sampling."""
     spec, held_out, draws, unseen = split.spec, split.held_out, split.draws, split.unseen
     new = [
-        (term, np.where(rows & (term.codes == code), 1.0, 0.0))
-        for term in held_out.groups
+        (k, term, np.where(rows & (term.codes == code), 1.0, 0.0))
+        for k, part in enumerate(held_out.parts)
+        for term in part.groups
         for rows in (unseen[term.factor],)
         for code in np.unique(term.codes[rows])
     ]
-    D = sum(term.n_effects for term, _ in new)
+    D = sum(term.n_effects for _, term, _ in new)
 
     def log_likelihood(t: FloatArray) -> FloatArray:
         """Log densities (S, m) of all rows together, for t (S, m, D)."""
         parts, done = [], 0
         for batch in draws.batches(held_out.n_rows * t.shape[1]):
             own = t[done : done + len(batch)]
-            eta = np.repeat(linear_predictor(held_out, batch, unseen)[:, None], t.shape[1], axis=1)
+            etas = [
+                np.repeat(eta[:, None], t.shape[1], axis=1)
+                for eta in _linear_predictors(held_out, batch, unseen)
+            ]
             start = 0
-            for term, rows in new:
+            for k, term, rows in new:
                 place = slice(start, start + term.n_effects)
-                u = own[..., place] @ np.swapaxes(batch.scale[term.factor], 1, 2)
-                eta += u @ (term.Z * rows[:, None]).T
+                u = own[..., place] @ np.swapaxes(batch.parts[k].scale[term.factor], 1, 2)
+                etas[k] += u @ (term.Z * rows[:, None]).T
                 start = place.stop
-            parts.append(_log_density(spec, held_out, eta, batch).sum(axis=-1))
+            parts.append(_log_density(spec, held_out, etas, batch).sum(axis=-1))
             done += len(batch)
         return np.concatenate(parts)
 

@@ -51,10 +51,10 @@ class NewLevels:
 
 def new_levels_of(rows: Rows) -> dict[str, NewLevels]:
     """List the levels that the fit did not have, by factor."""
-    found = {}
-    for term in rows.design.groups:
+    found: dict[str, NewLevels] = {}
+    for term in rows.design.every_group:
         new = term.codes < 0
-        if new.any():
+        if new.any() and term.factor not in found:
             columns = {name: rows.columns[name][new] for name in term.variables}
             codes = np.full(len(new), -1, dtype=np.int64)
             codes[new], labels = distinct_levels(term.variables, columns)
@@ -64,7 +64,7 @@ def new_levels_of(rows: Rows) -> dict[str, NewLevels]:
 
 def unknown_levels(design: Design, new: Mapping[str, NewLevels]) -> BayesmixError:
     """Make the error for new levels whose effects were not asked for."""
-    terms = {term.factor: term for term in design.groups}
+    terms = {term.factor: term for term in design.every_group}
     parts = []
     for factor, levels in new.items():
         labels = [":".join(label) for label in levels.labels]

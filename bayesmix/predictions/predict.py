@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import seed, true_or_false
+from bayesmix.base.arguments import one_of, seed, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
+from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import summarised
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["epred", "linpred", "predict"]
 
 
+type Auxiliary = Mapping[str, FloatArray]
 type Seed = int | np.random.Generator | None
 # Numbers in the largest array of one block of rows.
 BLOCK = 1 << 21
@@ -45,6 +47,7 @@ def linpred(
     ci_level: float = 0.95,
     draws: bool = False,
     random_seed: Seed = None,
+    parameter: str | None = None,
 ) -> pd.DataFrame | xr.DataArray:
     """Predict the linear predictor: ``x'beta``, plus the offset, plus ``z'u`` of each factor.
 
@@ -76,6 +79,9 @@ def linpred(
     random_seed : int, Generator or None
         The same seed gives the same numbers. By default the seed of the fit, so that a call
         repeats its numbers, and a new level has the same effects in every call.
+    parameter : str, optional
+        A further parameter that has a predictor, such as ``"sigma"`` after
+        ``bm.fit(..., sigma="~ x")``; by default that of the formula.
 
     Returns
     -------
@@ -109,9 +115,10 @@ def linpred(
     >>> nested = bm.fit("y ~ x + (1 | school/class)", pupils)  # doctest: +SKIP
     >>> nested.linpred(new_classes, groups=["school"])  # doctest: +SKIP
     """
+    name = _own_name(fit, parameter)
     return _predicted(
         "linpred",
-        lambda rows, parameters, eta: eta,
+        lambda rows, auxiliary, eta: eta if name is None else auxiliary[name],
         rows_of(fit.spec, newdata, groups, new_levels),
         fit,
         new_levels=new_levels,
@@ -130,6 +137,7 @@ def epred(
     ci_level: float = 0.95,
     draws: bool = False,
     random_seed: Seed = None,
+    parameter: str | None = None,
 ) -> pd.DataFrame | xr.DataArray:
     """Predict the expected response: the mean that the family has given its parameters.
 
@@ -137,14 +145,18 @@ def epred(
     ----------
     fit, newdata, groups, new_levels, ci_level, draws, random_seed
         As in `linpred`. For the binomial family `newdata` needs the number of trials.
+    parameter : str, optional
+        A further parameter that has a predictor, on its own scale, in place of the response: the
+        residual sd of each row after ``bm.fit(..., sigma="~ x")``.
 
     Returns
     -------
     pandas.DataFrame or xarray.DataArray
         As `linpred`, on the scale of the response: a mean, a probability for the Bernoulli
         family, an expected count (trials times probability) for the binomial. Of a response of
-        categories the probability of each: one row, or one element of the dim ``category``, for
-        each category.
+        ordered categories the probability of each: one row for each, in the column ``category``
+        its value (a number of the response, or a category of the Categorical), or one element of
+        the dim ``category``.
 
     Raises
     ------
@@ -168,16 +180,20 @@ def epred(
     --------
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
+    name = _own_name(fit, parameter)
 
-    def expected(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
+    def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         family = fit.family
+        values = family.values(eta, auxiliary)
+        if name is not None:
+            return np.asarray(values[name].value)
         known = family.rows(_column(rows.weights), _column(rows.trials))
-        return np.asarray(family.mean(family.values(eta, parameters.auxiliary), known))
+        return np.asarray(family.mean(values, known))
 
     return _predicted(
         "epred",
         expected,
-        rows_of(fit.spec, newdata, groups, new_levels, trials=True),
+        rows_of(fit.spec, newdata, groups, new_levels, trials=name is None),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -211,6 +227,12 @@ def predict(
         for the binomial. The interval holds a new response of that row with probability
         `ci_level`.
 
+        Of a response of ordered categories one row for each category: ``category``, and in
+        ``value`` the share of the draws that are in it, which is the probability of that category;
+        the other columns are of being in it or not, 1 or 0. `epred` has the uncertainty of the
+        probability itself. With ``draws=True`` the numbers of the response; those of the
+        categories of a Categorical are 1, 2, ..., in their order.
+
     Raises
     ------
     BayesmixError
@@ -234,9 +256,16 @@ def predict(
     own_seed = _seed(fit, random_seed)
     rng = _generator(own_seed, "response")
 
-    def drawn(rows: Design, parameters: Draws, eta: FloatArray) -> FloatArray:
+    categories = fit.design.encoder.response.categories
+
+    def drawn(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         weights, trials = _column(rows.weights), _column(rows.trials)
-        return fit.family.draw(rng, eta, parameters.auxiliary, weights, trials)
+        y = fit.family.draw(rng, eta, auxiliary, weights, trials)
+        if categories is None:
+            return y
+        if draws:
+            return np.asarray(y + categories.first)
+        return np.equal(y[..., np.newaxis], np.arange(len(categories.values))).astype(np.float64)
 
     return _predicted(
         "predict",
@@ -254,13 +283,22 @@ def _seed(fit: Fitted, random_seed: Seed) -> int:
     return seed(fit.options.random_seed if random_seed is None else random_seed)
 
 
+def _own_name(fit: Fitted, parameter: str | None) -> str | None:
+    """Return the further parameter that was asked for; None for that of the formula."""
+    if parameter is None:
+        return None
+    main, *others = fit.family.predictors
+    one_of("parameter", parameter, [main, *others])
+    return None if parameter == main else parameter
+
+
 def _column(values: FloatArray | None) -> FloatArray | None:
     return None if values is None else values[:, np.newaxis]
 
 
 def _predicted(
     name: str,
-    quantity: Callable[[Design, Draws, FloatArray], FloatArray],
+    quantity: Callable[[Design, Auxiliary, FloatArray], FloatArray],
     rows: Rows,
     fit: Fitted,
     *,
@@ -271,12 +309,13 @@ def _predicted(
 ) -> pd.DataFrame | xr.DataArray:
     """Compute a quantity of each row and draw, block by block, and summarise or keep it.
 
-    `quantity` makes an array (b, S), or (b, S, categories), of a block of rows, all draws, and
-    their linear predictor. Rows come first, so that random numbers come in the same order
-    whatever the blocks.
+    `quantity` makes an array (b, S), or (b, S, categories), of a block of rows, the draws of all
+    parameters of the family but the first, and the linear predictor of that. Rows come first, so
+    that random numbers come in the same order whatever the blocks.
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
+    categories = fit.design.encoder.response.categories
     new = {} if new_levels == "population" else new_levels_of(rows)
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
@@ -285,21 +324,25 @@ def _predicted(
     _check_kept(rows.design, parameters)
     n_draws = len(parameters)
     kept = np.full((n_draws if draws else len(columns), len(rows.index)), np.nan)
-    step = max(1, BLOCK // n_draws)
+    step = max(1, BLOCK // n_draws // (1 if categories is None else len(categories.values)))
     for start in range(0, rows.design.n_rows, step):
         block = slice(start, min(start + step, rows.design.n_rows))
         design = rows.design.take(np.arange(block.start, block.stop))
         own = {factor: levels[block] for factor, levels in new.items()}
         with np.errstate(over="ignore", invalid="ignore"):
-            values = quantity(design, parameters, _eta(design, parameters, own, seed))
+            auxiliary = parameters.auxiliary | {
+                part.predictor: _eta(part, parameters.predictors[part.predictor], own, seed)
+                for part in design.parts[1:]
+            }
+            values = quantity(design, auxiliary, _eta(design, parameters, own, seed))
             if start == 0 and values.ndim > 2:
                 kept = np.full((*kept.shape, *values.shape[2:]), np.nan)
             kept[:, rows.place[block]] = (
                 np.moveaxis(values, 1, 0) if draws else _summaries(values, ci_level)
             )
     if draws:
-        return as_array(name, kept, posterior, rows.index)
-    return as_frame(columns, kept, rows.index)
+        return as_array(name, kept, posterior, rows.index, categories)
+    return as_frame(columns, kept, rows.index, categories)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
@@ -317,7 +360,7 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
     for term in design.groups:
         scale = parameters.scale[term.factor]
         for label, rows in new[term.factor].rows() if term.factor in new else ():
-            rng = _generator(seed, "level", term.factor, *label)
+            rng = _generator(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
             standard = rng.standard_normal((len(scale), term.n_effects))
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
     return eta
@@ -331,8 +374,9 @@ def _generator(seed: int, *names: str) -> np.random.Generator:
 
 
 def _check_kept(design: Design, parameters: Draws) -> None:
-    for term in design.groups:
-        if term.factor not in parameters.u and (term.codes >= 0).any():
+    owned = zip(design.parts, parameters.parts, strict=True)
+    for term, own in ((term, own) for part, own in owned for term in part.groups):
+        if term.factor not in own.u and (term.codes >= 0).any():
             raise BayesmixError(
                 f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
                 f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "

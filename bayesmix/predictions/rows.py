@@ -60,8 +60,7 @@ def rows_of(
     encoder = spec.design.encoder
     groupings = encoder.selected(_factors(spec.design, groups))
     factors = tuple(grouping.factor.name for grouping in groupings)
-    chosen = tuple(term for term in spec.design.groups if term.factor in factors)
-    design = dataclasses.replace(spec.design, groups=chosen)
+    design = _with_groups(spec.design, factors)
     if newdata is None:
         return Rows(design, np.arange(design.n_rows), design.index, {})
     frame = encoder.open(newdata)
@@ -82,7 +81,7 @@ def rows_of(
         design = encoder.encode(present, groups=factors, missing_levels=missing_levels)
     else:
         design = design.take([])
-    variables = {name for term in design.groups for name in term.variables}
+    variables = {name for term in design.every_group for name in term.variables}
     columns = {name: present[name] for name in variables}
     return Rows(design, np.flatnonzero(complete), frame.index, columns)
 
@@ -93,8 +92,16 @@ def _factors(design: Design, groups: str | Collection[str]) -> bool | tuple[str,
         return names_of("groups", groups)
     if groups in GROUPS:
         return groups == "conditional" or ()
-    one_of("groups", groups, [*GROUPS, *(term.factor for term in design.groups)])
+    known = dict.fromkeys(term.factor for term in design.every_group)
+    one_of("groups", groups, [*GROUPS, *known])
     return (groups,)
+
+
+def _with_groups(design: Design, factors: Collection[str]) -> Design:
+    """Leave out the grouping factors that are not named."""
+    chosen = tuple(term for term in design.groups if term.factor in factors)
+    predictors = {name: _with_groups(own, factors) for name, own in design.predictors.items()}
+    return dataclasses.replace(design, groups=chosen, predictors=predictors)
 
 
 def _complete(needed: pd.DataFrame) -> pd.Series:

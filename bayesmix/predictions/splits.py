@@ -51,6 +51,7 @@ class Split:
         draws = Draws.of(spec, posterior, batch).centred(spec)
         unseen = {
             new.factor: np.bincount(old.codes, minlength=old.n_levels)[new.codes] == 0
-            for old, new in zip(train.groups, rows.groups, strict=True)
+            for before, after in zip(train.parts, rows.parts, strict=True)
+            for old, new in zip(before.groups, after.groups, strict=True)
         }
         return cls(dataclasses.replace(spec, design=train), rows, draws, unseen)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+import functools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arrays import FloatArray, unique
+from bayesmix.base.arrays import FloatArray, read_only, unique
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.design.columns import Columns, finite, offset_of
 from bayesmix.design.design import Design, Encoder
@@ -24,6 +26,7 @@ from bayesmix.encoding.responses import (
     Response,
     learn_response,
     read_response,
+    with_categories,
 )
 from bayesmix.encoding.sides import Side, read_side
 from bayesmix.formula.formula import Bar, Formula
@@ -32,6 +35,7 @@ from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.rows import KeptRows, kept_rows
+from bayesmix.preparation.thresholds import with_thresholds
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -54,7 +58,8 @@ class Learnt:
     effects : tuple of Side
         The right side of the formula: the population effects, then those of the bars.
     notes : tuple of str
-        Rows that were dropped, and bars that stand twice.
+        Rows that were dropped, bars that stand twice, an intercept that cannot be left out and
+        categories of the response that do not occur.
     """
 
     design: Design
@@ -72,34 +77,44 @@ def learn_design(
     se: str | npt.ArrayLike | None = None,
     missing: str,
     resolve: Resolver,
+    predictors: Mapping[str, Formula] = MappingProxyType({}),
 ) -> Learnt:
     """Make the arrays and names of a model; see `make_design` for the arguments."""
-    sides = _Sides.of(formula)
-    names = resolve(sides.every, opened.header, formula)
-    bars, repeated = distinct_bars(formula)
-
+    formula, notes = with_thresholds(formula, family)
+    every = {"": formula, **predictors}
+    right = {name: _Right.of(own) for name, own in every.items()}
+    left = read_response(formula.response)
+    sides = {name: (own.sides if name else (left, *own.sides)) for name, own in right.items()}
+    names = Namespace()
+    for name, own in every.items():
+        names |= resolve(sides[name], opened.header, own)
     given = by_row(weights, se)
-    kept = kept_rows(formula, sides.every, opened, given, missing)
+    kept = kept_rows(
+        tuple(every.values()),
+        [side for own in sides.values() for side in own],
+        opened,
+        given,
+        missing,
+    )
     trials_name = None
     if given is not None and family.trials:
         trials_name = given.column or TRIALS_IN_ARRAY
-    encoded = _encoded(sides.columns(opened), kept, trials_name)
+    columns = unique(
+        column for own in sides.values() for side in own for column in side.columns(opened.columns)
+    )
+    encoded = _encoded(columns, kept, trials_name)
     table = pd.DataFrame(encoded, index=pd.RangeIndex(len(kept.rows)), copy=False)
 
-    response = learn_response(sides.response, table, names, family, trials_name)
-    check_right_side(response, formula, sides.right)
+    response = learn_response(left, table, names, family, trials_name)
+    for name, own in every.items():
+        check_right_side(response, own, right[name].sides)
+    if family.response.is_ordinal:
+        response, unused = with_categories(response, table, kept.columns, family)
+        notes = (*notes, *unused)
     outcome = _outcome(response, family, table, kept, given)
-    effects = _learn_effects(sides, table, names, kept)
-    groups, groupings = _learn_groups(merge_bars(bars, effects.bars), effects, kept)
-    _check_names(groups, response.name)
-
-    common = effects.common
-    encoder = Encoder(
-        formula=formula,
+    encoder_of = functools.partial(
+        Encoder,
         response=response,
-        common=common,
-        bars=effects.bars,
-        groupings=groupings,
         categories={
             name: column.categories if isinstance(column, pd.Categorical) else None
             for name, column in encoded.items()
@@ -109,47 +124,75 @@ def learn_design(
         names=names,
         n_rows=len(kept.rows),
     )
-    design = Design(
-        formula=formula,
+    design_of = functools.partial(
+        Design,
         response=response.name,
         y=outcome.y,
-        X=finite(effects.X, common.labels, kept.index),
-        terms=common.labels,
-        groups=groups,
         rows=kept.rows,
         index=kept.index,
-        offset=offset_of(common, table, kept.index),
         weights=outcome.weights,
         trials=outcome.trials,
+    )
+    designs = []
+    repeated: tuple[str, ...] = ()
+    for name, own in every.items():
+        bars, twice = distinct_bars(own)
+        repeated += twice
+        effects = _learn_effects(right[name], table, names, kept)
+        means = None
+        if family.thresholds is not None and not name:
+            effects = effects.without_intercept()
+            means = read_only(effects.X.mean(axis=0))
+        groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
+        _check_names(groups, response.name)
+        common = effects.common
+        designs.append(
+            design_of(
+                formula=own,
+                X=finite(effects.X, common.labels, kept.index),
+                terms=common.labels,
+                groups=groups,
+                offset=offset_of(common, table, kept.index),
+                encoder=encoder_of(
+                    formula=own,
+                    common=common,
+                    bars=effects.bars,
+                    groupings=groupings,
+                    predictor=name,
+                ),
+                predictor=name,
+                means=means,
+            )
+        )
+    main, *others = designs
+    encoder = dataclasses.replace(
+        main.encoder, predictors={own.predictor: own.encoder for own in others}
+    )
+    design = dataclasses.replace(
+        main,
         encoder=encoder,
         source=kept.source(given),
+        predictors={own.predictor: own for own in others},
     )
-    return Learnt(design, kept.columns, sides.right, (*kept.notes, *repeated))
+    every_side = tuple(side for own in right.values() for side in own.sides)
+    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes))
 
 
 @dataclasses.dataclass(frozen=True)
-class _Sides:
-    """What formulae reads of a formula: the response, the population effects, those of the bars."""
+class _Right:
+    """What formulae reads of the right of a formula: population effects, and those of the bars."""
 
-    response: Side
     common: Side
     bars: dict[str, Side]
 
     @classmethod
-    def of(cls, formula: Formula) -> _Sides:
-        response, common = read_response(formula.response), read_side(formula.common)
-        return cls(response, common, {bar.effects: read_side(bar.effects) for bar in formula.bars})
+    def of(cls, formula: Formula) -> _Right:
+        bars = {bar.effects: read_side(bar.effects) for bar in formula.bars}
+        return cls(read_side(formula.common), bars)
 
     @property
-    def right(self) -> tuple[Side, ...]:
+    def sides(self) -> tuple[Side, ...]:
         return (self.common, *self.bars.values())
-
-    @property
-    def every(self) -> tuple[Side, ...]:
-        return (self.response, *self.right)
-
-    def columns(self, opened: Frame) -> tuple[str, ...]:
-        return unique(name for side in self.every for name in side.columns(opened.columns))
 
 
 def _encoded(names: Iterable[str], kept: KeptRows, trials_name: str | None) -> dict[str, Any]:
@@ -191,9 +234,15 @@ class _LearntEffects:
     bars: dict[str, Effects]
     matrices: dict[str, FloatArray]
 
+    def without_intercept(self) -> _LearntEffects:
+        """Leave the intercept out of the population effects."""
+        common = self.common.without_intercept()
+        X = self.X[:, self.X.shape[1] - len(common.labels) :]
+        return dataclasses.replace(self, common=common, X=X)
+
 
 def _learn_effects(
-    sides: _Sides, table: pd.DataFrame, names: Namespace, kept: KeptRows
+    sides: _Right, table: pd.DataFrame, names: Namespace, kept: KeptRows
 ) -> _LearntEffects:
     common, X = learn_effects(sides.common, table, names)
     effects: dict[str, Effects] = {}
@@ -209,14 +258,15 @@ def _learn_effects(
 
 
 def _learn_groups(
-    bars: Iterable[tuple[Bar, ...]], effects: _LearntEffects, kept: KeptRows
+    predictor: str, bars: Iterable[tuple[Bar, ...]], effects: _LearntEffects, kept: KeptRows
 ) -> tuple[tuple[GroupTerm, ...], tuple[Grouping, ...]]:
     """Learn levels and codes of each grouping factor, and lay out the effects of all its bars."""
     groups, groupings = [], []
     for merged in bars:
         factor, codes = learn_factor(merged[0].factor, kept.columns)
-        term = Grouping(factor, merged).term(codes, effects.bars, effects.matrices)
-        groupings.append(Grouping(factor, merged).learn_means(term))
+        grouping = Grouping(factor, merged, predictor=predictor)
+        term = grouping.term(codes, effects.bars, effects.matrices)
+        groupings.append(grouping.learn_means(term))
         groups.append(dataclasses.replace(term, means=groupings[-1].means))
     return tuple(groups), tuple(groupings)
 

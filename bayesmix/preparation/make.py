@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import pandas as pd
 from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
-from bayesmix.checks.checks import Findings, check_design
+from bayesmix.checks.checks import Findings, check_design, check_predictor
 from bayesmix.design.columns import Columns
 from bayesmix.design.design import Design
 from bayesmix.encoding.contrasts import ordered_note
@@ -21,6 +22,7 @@ from bayesmix.encoding.namespace import Namespace, resolve_names
 from bayesmix.encoding.responsechecks import check_cbind, response_among_terms
 from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Formula, check_text, names_in, parse_formula
+from bayesmix.formula.predictor import parse_predictor
 from bayesmix.frames.frames import open_frame
 from bayesmix.frames.textnumbers import numbers_as_text
 from bayesmix.frames.values import listed
@@ -41,6 +43,7 @@ def make_design(
     se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
+    predictors: Mapping[str, str] = MappingProxyType({}),
 ) -> Design:
     """Make the arrays and names of a model from its formula and data.
 
@@ -66,6 +69,8 @@ def make_design(
     namespace : mapping, optional
         Functions and values that the formula may use beside formulae's own, ``np`` and ``pd``;
         only those that it does use are kept.
+    predictors : mapping of str to str
+        Right sides of the predictors of further parameters, ``{"sigma": "~ x"}``.
 
     Returns
     -------
@@ -97,7 +102,14 @@ def make_design(
     array([0, 0, 0])
     """
     design, _ = make_checked(
-        formula, data, family=family, weights=weights, se=se, missing=missing, namespace=namespace
+        formula,
+        data,
+        family=family,
+        weights=weights,
+        se=se,
+        missing=missing,
+        namespace=namespace,
+        predictors=predictors,
     )
     return design
 
@@ -111,6 +123,7 @@ def make_checked(
     se: str | npt.ArrayLike | None = None,
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
+    predictors: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Design, Findings]:
     """Make a design and return what its checks have found, too; see `make_design`."""
     if not isinstance(formula, Formula):
@@ -124,14 +137,31 @@ def make_checked(
     def resolve(sides: Sequence[Side], header: pd.DataFrame, formula: Formula) -> Namespace:
         return resolve_names(sides, header, namespace or {}, formula)
 
+    others = {
+        name: parse_predictor(name, right, columns=opened.header.columns, namespace=namespace)
+        for name, right in predictors.items()
+    }
     learnt = learn_design(
-        formula, opened, family=family, weights=weights, se=se, missing=missing, resolve=resolve
+        formula,
+        opened,
+        family=family,
+        weights=weights,
+        se=se,
+        missing=missing,
+        resolve=resolve,
+        predictors=others,
     )
     design, columns = learnt.design, learnt.columns
     encoder = design.encoder
-    ordered = _default_contrasts((encoder.common, *encoder.bars.values()), columns)
+    every = (one for own in encoder.encoders for one in (own.common, *own.bars.values()))
+    ordered = _default_contrasts(tuple(every), columns)
     mistaken = _text_notes(learnt.effects, encoder.categories)
     checked = check_design(design, family, columns, encoder.names)
+    of_others = [
+        message
+        for own in design.predictors.values()
+        for message in check_predictor(own, family, columns, encoder.names)
+    ]
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
         encoder.response,
@@ -139,7 +169,10 @@ def make_checked(
         [one for one in checked.messages if " is the response " in one],
     )
     notes = tuple(
-        map(readable, (*learnt.notes, *absent, *ordered, *itself, *checked.messages, *mistaken))
+        map(
+            readable,
+            (*learnt.notes, *absent, *ordered, *itself, *checked.messages, *of_others, *mistaken),
+        )
     )
     for note in notes:
         warn(note, DesignWarning)

@@ -11,7 +11,7 @@ from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.known_errors import with_known_errors
-from bayesmix.families.registry import get_family
+from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
 from bayesmix.preparation.zeros import warn_of_zeros
@@ -34,11 +34,20 @@ def specification(
     residual: bool,
     missing: str,
     namespace: Mapping[str, Any],
+    predictors: Mapping[str, str],
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
-    resolved = _with_errors(get_family(family), se is not None, residual)
+    own = _with_errors(get_family(family), se is not None, residual)
+    resolved = with_predictors(own, predictors)
     design, findings = make_checked(
-        formula, data, family=resolved, weights=weights, se=se, missing=missing, namespace=namespace
+        formula,
+        data,
+        family=resolved,
+        weights=weights,
+        se=se,
+        missing=missing,
+        namespace=namespace,
+        predictors=predictors,
     )
     prior_set = resolve_priors(design, resolved, priors)
     return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,17 +61,17 @@ class KeptRows:
 
 
 def kept_rows(
-    formula: Formula,
+    formulas: Sequence[Formula],
     sides: Iterable[Side],
     opened: Frame,
     by_row: ByRow | None,
     missing: str,
 ) -> KeptRows:
     """Read the used columns, and drop the rows with a missing value or refuse them."""
-    frame, columns = _used_columns(formula, sides, opened, by_row)
+    frame, columns = _used_columns(formulas, sides, opened, by_row)
     if columns.keys() <= {WEIGHTS_COLUMN, SE_COLUMN}:
         raise FormulaError(
-            "The formula uses no column of the data. Name the response: y ~ x.", formula.text
+            "The formula uses no column of the data. Name the response: y ~ x.", formulas[0].text
         )
     keep, dropped = _complete_rows(columns, len(frame), missing)
     if dropped:
@@ -87,15 +87,15 @@ def kept_rows(
 
 
 def _used_columns(
-    formula: Formula,
+    formulas: Iterable[Formula],
     sides: Iterable[Side],
     opened: Frame,
     by_row: ByRow | None,
 ) -> tuple[Frame, Columns]:
     """Read the columns that the model uses, weights or standard errors among them."""
     names = [name for side in sides for name in side.columns(opened.columns)]
-    for bar in formula.bars:
-        for name in bar.factor:
+    for formula, factor in ((one, bar.factor) for one in formulas for bar in one.bars):
+        for name in factor:
             if name not in opened.columns:
                 raise unknown_column(name, opened.header, formula)
             names.append(name)

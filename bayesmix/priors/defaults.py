@@ -13,20 +13,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
-from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd, spread
+from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd
 from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
-from bayesmix.families.parameters import Sizes
+from bayesmix.families.parameters import Parameter, Sizes
 from bayesmix.families.registry import parameter_names
-from bayesmix.families.supports import POSITIVE, REAL
+from bayesmix.priors.predictors import predictor_leaves
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import Leaf, PriorSet, edited, read_edits
 
 if TYPE_CHECKING:
     from bayesmix.design.design import Design
-    from bayesmix.design.groupterm import GroupTerm
 
 __all__ = ["resolve_priors"]
 
@@ -73,6 +71,9 @@ def resolve_priors(
     other auxiliaries               what the family says of its `Parameter`
     ==============================  ==================================================
 
+    Of the predictor of a further parameter, ``sigma="~ x"``, the scale is that of its link: s_y is
+    1, and m_y the link of the median of the prior that the parameter has without a predictor.
+
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
     over the sum of exp(offset), the rate by exposure; half a count stands for none at all.
@@ -106,6 +107,8 @@ def resolve_priors(
     ...     has_intercept=True,
     ...     offset=None,
     ...     weights=None,
+    ...     predictor="",
+    ...     predictors={},
     ... )
     >>> from bayesmix.families.registry import get_family
     >>> resolve_priors(design, get_family("gaussian"), {"x": Prior("Normal", sigma=0.5)})
@@ -133,59 +136,51 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
                 "Check that the response varies."
             )
     check_sizes(design, scale, location)
-    defaults: list[tuple[tuple[str, ...], Prior | LKJ]] = []
-    beside = {
-        f"sd:{group.factor}:Intercept": tuple(group.effects[k] for k in group.intercept_block[1:])
-        for group in design.groups
-        if group.means is not None
-    }
-    if design.has_intercept:
-        defaults.append((("Intercept",), Prior("Normal", mu=location, sigma=2.5 * scale)))
-    first = int(design.has_intercept)
-    for term, prior in zip(
-        design.terms[first:],
-        _population_defaults(design.X[:, first:], location, scale, not design.has_intercept),
-        strict=True,
-    ):
-        defaults.append((("beta", term), prior))
-    for group in design.groups:
-        intercepts = _intercept_like(group)
-        for effect, z, is_intercept in zip(group.effects, group.Z.T, intercepts, strict=True):
-            size = scale if is_intercept else scale / spread(z)
-            defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
-    defaults += [(("cor", group.factor), LKJ(1.0)) for group in design.groups if group.correlations]
-    return (
-        *(
-            Leaf(node, p, p, beside.get(":".join(node), ()), support=_SUPPORTS[node[0]])
-            for node, p in defaults
-        ),
-        *_auxiliary_leaves(design, family, scale),
-    )
-
-
-# Of correlations the prior is known by its type.
-_SUPPORTS = {"Intercept": REAL, "beta": REAL, "sd": POSITIVE, "cor": REAL}
-
-
-def _auxiliary_leaves(design: Design, family: Family, scale: float) -> Iterator[Leaf]:
-    """Yield the parameters that the family has beside the linear predictor."""
     _check_names(design, family)
     sizes = Sizes(
         scale=scale,
         residual=scale * root_mean_weight(design),
         categories=1 + int(design.y.max(initial=0.0)) if family.discrete else 0,
     )
-    for parameter in family.parameters[1:]:
-        if parameter.prior is None:
-            raise AssertionError(f"the parameter {parameter.name!r} has no default prior")
-        distribution, numbers = parameter.prior(sizes)
-        default = Prior(distribution, **numbers)
+    auxiliary = tuple(_auxiliary_leaves(family, sizes))
+    own = predictor_leaves(design, location, scale, has_thresholds=family.thresholds is not None)
+    return (
+        *(leaf for leaf in auxiliary if leaf.at_means),
+        *own,
+        *(leaf for leaf in auxiliary if not leaf.at_means),
+        *(
+            leaf
+            for own in design.predictors.values()
+            for leaf in predictor_leaves(own, _default_location(family, own, sizes), 1.0)
+        ),
+    )
+
+
+def _default(parameter: Parameter, sizes: Sizes) -> Prior:
+    if parameter.prior is None:
+        raise AssertionError(f"the parameter {parameter.name!r} has no default prior")
+    distribution, numbers = parameter.prior(sizes)
+    return Prior(distribution, **numbers)
+
+
+def _default_location(family: Family, own: Design, sizes: Sizes) -> float:
+    """Find where a parameter with a predictor is expected: at the median that it has without."""
+    median = _default(family.parameter(own.predictor), sizes).median
+    location = float(LINKS[dict(family.predicted)[own.predictor]].function(median))
+    return location - (0.0 if own.offset is None else mean(own.offset))
+
+
+def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:
+    """Yield the parameters of the family that have no linear predictor."""
+    for parameter in map(family.parameter, family.auxiliary):
+        default = _default(parameter, sizes)
         yield Leaf(
             (parameter.name,),
             default,
             default,
             support=parameter.support,
             length=None if parameter.length is None else parameter.length(sizes),
+            at_means=parameter.is_threshold,
         )
 
 
@@ -257,42 +252,3 @@ def _no_location(family: Family, average: float) -> BayesmixError:
         f"of_mean, a function from the mean response to '{first}': for a probability of success "
         "in counts of failures, of_mean=lambda mean: 1 / (1 + mean)."
     )
-
-
-def _population_defaults(X: FloatArray, location: float, scale: float, cells: bool) -> list[Prior]:
-    """Priors of the columns except the intercept; `cells` looks for one intercept per cell."""
-    spreads = np.array([spread(column) for column in X.T])
-    is_cell = np.zeros(X.shape[1], dtype=bool)
-    if cells:
-        is_cell[_cell_columns(X)] = True
-    uncentred = math.sqrt(1 + ((X.mean(axis=0) / spreads)[~is_cell] ** 2).sum())
-    return [
-        Prior("Normal", mu=location, sigma=2.5 * scale * uncentred)
-        if cell
-        else Prior("Normal", mu=0.0, sigma=2.5 * scale / size)
-        for cell, size in zip(is_cell, spreads, strict=True)
-    ]
-
-
-def _intercept_like(group: GroupTerm) -> list[bool]:
-    """Which effects of a grouping factor are intercepts: `Intercept`, or one per cell."""
-    found = [effect == "Intercept" for effect in group.effects]
-    for block in group.blocks:
-        columns = [effect for effect in block if not found[effect]]
-        for position in _cell_columns(group.Z[:, columns]):
-            found[columns[position]] = True
-    return found
-
-
-def _cell_columns(X: FloatArray) -> list[int]:
-    """Find the first run of neighbouring 0/1 columns that sum to one in every row."""
-    binary = ((X == 0) | (X == 1)).all(axis=0)
-    for start in range(X.shape[1]):
-        total = np.zeros(X.shape[0])
-        for stop in range(start, X.shape[1]):
-            total = total + X[:, stop]
-            if not binary[stop] or (total > 1).any():
-                break
-            if (total == 1).all():
-                return list(range(start, stop + 1))
-    return []

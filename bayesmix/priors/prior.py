@@ -158,6 +158,13 @@ class Prior:
         drawn = np.asarray(law.rvs(size=size, random_state=rng), dtype=np.float64)
         return np.abs(drawn) if form.folded else drawn
 
+    @property
+    def median(self) -> float:
+        """The median of one of the common distributions that are proper."""
+        form, law = self._law()
+        # What is folded is symmetric about zero.
+        return float(law.ppf(0.75 if form.folded else 0.5))
+
     def _law(self) -> tuple[Form, Any]:
         if not self.has_log_density:
             raise NotImplementedError(

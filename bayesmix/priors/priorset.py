@@ -34,14 +34,32 @@ class Leaf:
     # Where the parameter may lie, and how many elements it has; None for one number.
     support: Support = field(default=REAL, compare=False)
     length: int | None = field(default=None, compare=False)
+    # Whether the prior is that of the model with the population columns at their means.
+    at_means: bool = field(default=False, compare=False)
+    # The parameter whose predictor it belongs to; empty for that of the formula.
+    predictor: str = ""
 
     @property
     def path(self) -> str:
-        return ":".join(self.node)
+        return ":".join(self.place)
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        return (self.predictor, *self.node) if self.predictor else self.node
 
     @property
     def kind(self) -> str:
         return self.node[0]
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths that it is under, from its root to its own."""
+        return [":".join(place) for place in self.places]
+
+    @property
+    def places(self) -> list[tuple[str, ...]]:
+        first = len(self.place) - len(self.node) + 1
+        return [self.place[:depth] for depth in range(first, len(self.place) + 1)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -54,16 +72,27 @@ class PriorSet:
     Attributes
     ----------
     leaves : tuple
-        The parameters with their paths, defaults and priors.
+        The parameters with their paths, defaults and priors, those of all predictors.
+    predictor : str
+        The parameter whose predictor is asked for in what follows; empty for that of the formula.
 
     Notes
     -----
     The prior of the intercept, one that was set included, is that of the intercept with all other
-    population columns at their means over the rows.
+    population columns at their means over the rows; so is that of thresholds in its place.
     """
 
     leaves: tuple[Leaf, ...]
     _edits: tuple[tuple[str, Prior | LKJ], ...] = field(default=(), compare=False)
+    predictor: str = ""
+
+    def of(self, predictor: str) -> PriorSet:
+        """Return the same priors, to ask for those of the predictor of a parameter."""
+        return replace(self, predictor=predictor)
+
+    @property
+    def _own(self) -> tuple[Leaf, ...]:
+        return tuple(leaf for leaf in self.leaves if leaf.predictor == self.predictor)
 
     @property
     def intercept(self) -> Prior | None:
@@ -79,7 +108,7 @@ class PriorSet:
     @property
     def sd(self) -> dict[str, tuple[Prior, ...]]:
         """Grouping factor -> priors of its sds, one per effect."""
-        factors = dict.fromkeys(leaf.node[1] for leaf in self.leaves if leaf.kind == "sd")
+        factors = dict.fromkeys(leaf.node[1] for leaf in self._own if leaf.kind == "sd")
         return {factor: self._priors("sd", factor) for factor in factors}
 
     @property
@@ -87,7 +116,7 @@ class PriorSet:
         """Grouping factor -> prior of its correlations, where a block has more than one effect."""
         return {
             leaf.node[1]: leaf.prior
-            for leaf in self.leaves
+            for leaf in self._own
             if leaf.kind == "cor" and isinstance(leaf.prior, LKJ)
         }
 
@@ -98,21 +127,21 @@ class PriorSet:
         It is so for the default prior of the intercept of a correlated block. A prior that was set
         for the sd of that intercept is for the effect as written.
         """
-        return frozenset(leaf.node[1] for leaf in self.leaves if leaf.is_centred)
+        return frozenset(leaf.node[1] for leaf in self._own if leaf.is_centred)
 
     @property
     def auxiliary(self) -> dict[str, Prior]:
         """Auxiliary parameter of the family -> prior."""
         return {
             leaf.kind: leaf.prior
-            for leaf in self.leaves
+            for leaf in self._own
             if leaf.kind not in _ROOTS and isinstance(leaf.prior, Prior)
         }
 
     @property
     def lengths(self) -> dict[str, int | None]:
         """Auxiliary parameter of the family -> number of its elements; None for one number."""
-        return {leaf.kind: leaf.length for leaf in self.leaves if leaf.kind not in _ROOTS}
+        return {leaf.kind: leaf.length for leaf in self._own if leaf.kind not in _ROOTS}
 
     @property
     def defaults(self) -> PriorSet:
@@ -145,9 +174,9 @@ class PriorSet:
 
     def centred_as(self, other: PriorSet) -> PriorSet:
         """Return a set in which the blocks of the same factors are centred as in another set."""
-        centred = other.centred
+        centred = {leaf.path for leaf in other.leaves if leaf.is_centred}
         leaves = (
-            replace(leaf, is_centred=bool(leaf.beside) and leaf.node[1] in centred)
+            replace(leaf, is_centred=bool(leaf.beside) and leaf.path in centred)
             for leaf in self.leaves
         )
         return replace(self, leaves=tuple(leaves))
@@ -164,15 +193,17 @@ class PriorSet:
         """
         import pandas as pd
 
-        where = {
-            path: f", {_at(leaf.beside, leaf.is_centred)}"
-            for leaf in self.leaves
-            if leaf.beside
-            for path in (leaf.path, f"cor:{leaf.node[1]}")
-        }
-        columns = tuple(":".join(leaf.node[1:]) for leaf in self.leaves if leaf.kind == "beta")
-        if columns:
-            where["Intercept"] = f", {_at(columns, is_centred=True)}"
+        where = {}
+        for predictor in dict.fromkeys(leaf.predictor for leaf in self.leaves):
+            own, prefix = self.of(predictor)._own, f"{predictor}:" if predictor else ""
+            for leaf in own:
+                if leaf.beside:
+                    where[leaf.path] = f", {_at(leaf.beside, leaf.is_centred)}"
+                    where[f"{prefix}cor:{leaf.node[1]}"] = where[leaf.path]
+            columns = tuple(":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta")
+            if columns:
+                paths = [f"{prefix}Intercept", *(leaf.path for leaf in own if leaf.at_means)]
+                where |= dict.fromkeys(paths, f", {_at(columns, is_centred=True)}")
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
@@ -187,7 +218,7 @@ class PriorSet:
     def _priors(self, *node: str) -> tuple[Prior, ...]:
         return tuple(
             leaf.prior
-            for leaf in self.leaves
+            for leaf in self._own
             if leaf.node[: len(node)] == node and isinstance(leaf.prior, Prior)
         )
 
@@ -225,7 +256,7 @@ def edited(leaves: Iterable[Leaf], edits: Mapping[str, Prior | LKJ]) -> PriorSet
     """Give each leaf the edit of its own path, else of the closest path above, else its default."""
     resolved = []
     for leaf in leaves:
-        paths = [":".join(leaf.node[:depth]) for depth in range(len(leaf.node), 0, -1)]
+        paths = list(reversed(leaf.paths))
         edit = next((edits[path] for path in paths if path in edits), None)
         prior, is_centred = (leaf.default, bool(leaf.beside)) if edit is None else (edit, False)
         resolved.append(replace(leaf, prior=prior, is_centred=is_centred))
@@ -257,9 +288,8 @@ def _nodes(leaves: Iterable[Leaf]) -> dict[str, set[tuple[str, ...]]]:
     """Path as text -> the places of the tree that it may mean; factors have colons of their own."""
     nodes: dict[str, set[tuple[str, ...]]] = {}
     for leaf in leaves:
-        for depth in range(1, len(leaf.node) + 1):
-            node = leaf.node[:depth]
-            nodes.setdefault(":".join(node), set()).add(node)
+        for place in leaf.places:
+            nodes.setdefault(":".join(place), set()).add(place)
     return nodes
 
 
@@ -267,7 +297,9 @@ def _full_path(
     given: object, leaves: Sequence[Leaf], nodes: Mapping[str, set[tuple[str, ...]]]
 ) -> str:
     if isinstance(given, str):
-        for path in (given,) if given in _ROOTS else (given, f"beta:{given}"):
+        predictor, _, rest = given.partition(":")
+        short_of = f"{predictor}:beta:{rest}"
+        for path in (given,) if given in _ROOTS else (given, f"beta:{given}", short_of):
             if len(nodes.get(path, ())) > 1:
                 meanings = " and ".join(map(str, sorted(nodes[path])))
                 raise BayesmixError(
@@ -284,8 +316,7 @@ def _full_path(
 
 def _support(path: str, leaves: Iterable[Leaf]) -> Support:
     """Find where the parameters of a path may lie; those of one root lie in the same numbers."""
-    root = path.partition(":")[0]
-    return next(leaf.support for leaf in leaves if leaf.kind == root)
+    return next(leaf.support for leaf in leaves if path in leaf.paths)
 
 
 def _explain(given: object, leaves: Sequence[Leaf]) -> str:
@@ -293,10 +324,14 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     if not isinstance(given, str):
         return "A path is text. "
     root = given.partition(":")[0]
-    kinds = {leaf.kind for leaf in leaves}
+    kinds = {leaf.kind for leaf in leaves if not leaf.predictor}
+    if root in {leaf.predictor for leaf in leaves}:
+        return f"'{root}' has a predictor, whose parameters have paths of their own. "
     if given in ("Intercept", "beta:Intercept"):
         if "Intercept" in kinds:
             return "The intercept has a path of its own, 'Intercept'. "
+        if threshold := next((leaf.path for leaf in leaves if leaf.at_means), None):
+            return f"The thresholds, {threshold!r}, take the place of the intercept. "
         return "The formula has no intercept. "
     if root == "cor":
         if "cor" in kinds:

@@ -12,7 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import generator, one_of
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.frames.columns import learn_factor
 from bayesmix.frames.frames import open_frame
 from bayesmix.model.centring import (
@@ -21,8 +21,9 @@ from bayesmix.model.centring import (
     scale_as_written,
     sd_and_cor,
 )
+from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.simulation.truth import Simulation
+from bayesmix.simulation.truth import Predictor, Simulation
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -88,7 +89,7 @@ def simulate_from(
     one_of("parameters", parameters, ("mean", "draw"))
     rng = generator(random_seed)
     spec, family = fit.spec, fit.spec.family
-    design, terms, columns = _study(fit, data)
+    study, columns = _study(fit, data)
     posterior = fit.idata["posterior"].dataset
     draws = posterior.stack(sample=("chain", "draw"), create_index=False)
     one = rng.integers(draws.sizes["sample"])
@@ -97,53 +98,60 @@ def simulate_from(
         values = draws[name].transpose("sample", ...)
         return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
 
-    beta = value("beta") if design.n_terms else np.zeros(0)
-    eta = design.X @ beta
-    if design.offset is not None:
-        eta = eta + design.offset
-    sds: dict[str, dict[str, float]] = {}
-    correlations, u = {}, {}
-    for own, term in zip(fit.design.groups, terms, strict=True):
-        centre, scales = spec.centre(own), centred_scale(spec, own, posterior)
-        scale = _mean_scale(scales) if parameters == "mean" else scales[one]
-        sd, R = sd_and_cor(scale_as_written(centre, scale))
-        if term.names.cor in posterior:
-            correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
-        standard = rng.standard_normal((term.n_levels, len(sd)))
-        values = effects_as_written(centre, standard @ scale.T)
-        eta = eta + term.dot(values)
-        sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
-        u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+    def drawn(spec: ModelSpec, design: Design) -> Predictor:
+        names = population_names(design.predictor)
+        beta = value(names.beta) if design.n_terms else np.zeros(0)
+        eta = design.X @ beta
+        if design.offset is not None:
+            eta = eta + design.offset
+        sds: dict[str, dict[str, float]] = {}
+        correlations, u = {}, {}
+        for own, term in zip(spec.design.groups, design.groups, strict=True):
+            centre, scales = spec.centre(own), centred_scale(spec, own, posterior)
+            scale = _mean_scale(scales) if parameters == "mean" else scales[one]
+            sd, R = sd_and_cor(scale_as_written(centre, scale))
+            if term.names.cor in posterior:
+                correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
+            standard = rng.standard_normal((term.n_levels, len(sd)))
+            values = effects_as_written(centre, standard @ scale.T)
+            eta = eta + term.dot(values)
+            sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
+            u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+        effects = dict(zip(design.terms, beta.tolist(), strict=True))
+        return Predictor(design.formula.text, effects, sds, correlations, u, eta)
+
+    main, *others = (drawn(*one) for one in zip(spec.parts, study.parts, strict=True))
+    predictors = dict(zip(study.predictors, others, strict=True))
     auxiliary = {name: value(name)[()] for name in family.auxiliary}
-    y = family.draw(rng, eta, auxiliary, design.weights, design.trials)
+    etas = {name: own.eta for name, own in predictors.items()}
+    y = family.draw(rng, main.eta, auxiliary | etas, study.weights, study.trials)
     return Simulation(
-        data=pd.DataFrame(columns | _response_columns(design, y), index=design.index),
-        formula=fit.design.formula.text,
+        data=pd.DataFrame(columns | _response_columns(study, y), index=study.index),
         family=family,
-        beta=dict(zip(design.terms, beta.tolist(), strict=True)),
-        sd=sds,
-        cor=correlations,
-        u=u,
         auxiliary={name: x if np.ndim(x) else float(x) for name, x in auxiliary.items()},
-        eta=eta,
+        predictors=predictors,
+        **{field.name: getattr(main, field.name) for field in dataclasses.fields(main)},
     )
 
 
-def _study(
-    fit: Fitted, data: IntoFrame | None
-) -> tuple[Design, tuple[GroupTerm, ...], dict[str, Any]]:
-    """Return the design of the study, its grouping factors with its own levels, and its columns."""
+def _study(fit: Fitted, data: IntoFrame | None) -> tuple[Design, dict[str, Any]]:
+    """Return the design of the study, whose grouping factors have its own levels, and columns."""
     if data is None:
-        return fit.design, fit.design.groups, _columns_of(fit.design)
+        return fit.design, _columns_of(fit.design)
     opened = open_frame(data, "data")
     study = opened.read(opened.columns)
     design = fit.design.at(study)
     columns = {str(name): study[name] for name in study.columns}
+    main, *others = (_with_own_levels(part, columns) for part in design.parts)
+    return dataclasses.replace(main, predictors={own.predictor: own for own in others}), columns
+
+
+def _with_own_levels(design: Design, columns: dict[str, Any]) -> Design:
     terms = []
-    for term, grouping in zip(design.groups, fit.design.encoder.groupings, strict=True):
-        factor, codes = learn_factor(grouping.factor.variables, columns)
+    for term in design.groups:
+        factor, codes = learn_factor(term.variables, columns)
         terms.append(dataclasses.replace(term, levels=factor.levels, codes=codes))
-    return design, tuple(terms), columns
+    return dataclasses.replace(design, groups=tuple(terms))
 
 
 def _mean_scale(scales: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

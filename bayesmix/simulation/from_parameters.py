@@ -87,7 +87,9 @@ def simulate(
     random_seed : int, Generator or None
         The same seed gives the same data.
     **parameters : float or sequence of float
-        The other parameters of the family by name, such as ``nu``; all that it has.
+        The other parameters of the family by name, such as ``nu``; all that it has. Those with
+        thresholds, ``cutpoint=[-1, 0, 1]``, have one category more than these and no intercept;
+        categories are whole numbers from 1.
 
     Returns
     -------
@@ -141,6 +143,11 @@ def simulate(
     family = get_family(family)
     levels = read_levels(n_groups)
     beta = intercept_first(read_numbers("beta", beta))
+    if family.thresholds is not None and INTERCEPT in beta:
+        raise BayesmixError(
+            f"Family {family.name!r} has thresholds in the place of an intercept. Leave "
+            f"'{INTERCEPT}' out of beta and give {family.thresholds.name}=[...]."
+        )
     sds = read_sds(sd, levels)
     correlations = read_correlations(cor, sds)
     sds = {factor: intercept_first(effects) for factor, effects in sds.items()}
@@ -169,6 +176,8 @@ def simulate(
     columns |= {name: x for name, x in covariates.items() if name not in {INTERCEPT, TIME}}
     if counts is not None:
         columns[TRIALS] = counts
+    if family.response.is_ordinal:
+        response = response + 1
     columns[RESPONSE] = _whole(response, family) if family.discrete else response
     return Simulation(
         data=pd.DataFrame(columns),

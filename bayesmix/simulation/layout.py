@@ -89,7 +89,8 @@ def formula_of(
         f"({_side(effects)} {'|' if factor in correlated or len(effects) == 1 else '||'} {factor})"
         for factor, effects in sds.items()
     ]
-    return f"{response} ~ {' + '.join([_side(beta), *bars])}"
+    constant = {INTERCEPT: 0.0} if family.thresholds is not None else {}
+    return f"{response} ~ {' + '.join([_side({**constant, **beta}), *bars])}"
 
 
 def _side(names: Mapping[str, float]) -> str:

@@ -12,7 +12,27 @@ import pandas as pd
 from bayesmix.base.words import count
 from bayesmix.families.family import Family
 
-__all__ = ["Simulation"]
+__all__ = ["Predictor", "Simulation"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictor:
+    """The truth of the predictor of a parameter.
+
+    Attributes
+    ----------
+    formula : str
+        ``"sigma ~ x"``.
+    beta, sd, cor, u, eta
+        As those of `Simulation`.
+    """
+
+    formula: str
+    beta: dict[str, float]
+    sd: dict[str, dict[str, float]]
+    cor: dict[str, pd.DataFrame]
+    u: dict[str, pd.DataFrame]
+    eta: npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +61,8 @@ class Simulation:
         The other parameters of the family: ``sigma``, ``nu``, ...
     eta : ndarray, shape (n,)
         Linear predictor of each row of `data`.
+    predictors : dict of str to Predictor
+        The truth of the predictors of further parameters.
     """
 
     data: pd.DataFrame
@@ -52,6 +74,12 @@ class Simulation:
     u: dict[str, pd.DataFrame]
     auxiliary: dict[str, float | npt.NDArray[np.float64]]
     eta: npt.NDArray[np.float64]
+    predictors: dict[str, Predictor] = dataclasses.field(default_factory=dict)
+
+    @property
+    def formulas(self) -> dict[str, str]:
+        """Formulas of further parameters, to fit the data: ``bm.fit(..., **formulas)``."""
+        return {name: own.formula for name, own in self.predictors.items()}
 
     @property
     def sigma(self) -> float | None:
@@ -65,13 +93,9 @@ class Simulation:
 
         ``"beta:time"``, ``"sd:group:Intercept"``, ``"cor:group:Intercept:time"``, ``"sigma"``.
         """
-        values = {f"beta:{name}": value for name, value in self.beta.items()}
-        for factor, sds in self.sd.items():
-            values |= {f"sd:{factor}:{effect}": value for effect, value in sds.items()}
-        for factor, matrix in self.cor.items():
-            R = matrix.to_numpy()
-            for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
-                values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
+        values = _of_predictor(self)
+        for name, own in self.predictors.items():
+            values |= {f"{name}:{label}": x for label, x in _of_predictor(own).items()}
         for name, value in self.auxiliary.items():
             if np.ndim(value):
                 values |= {f"{name}:{k}": float(x) for k, x in enumerate(np.ravel(value), start=1)}
@@ -88,3 +112,14 @@ class Simulation:
             f"{self.family}, {count(len(self.data), 'row')}, groups: {sizes}\n"
             f"{truth}"
         )
+
+
+def _of_predictor(truth: Simulation | Predictor) -> dict[str, float]:
+    values = {f"beta:{name}": value for name, value in truth.beta.items()}
+    for factor, sds in truth.sd.items():
+        values |= {f"sd:{factor}:{effect}": value for effect, value in sds.items()}
+    for factor, matrix in truth.cor.items():
+        R = matrix.to_numpy()
+        for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
+            values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
+    return values

@@ -32,7 +32,7 @@ def plain_columns(design: Design) -> dict[str, Plain]:
     source = design.source
     assert source is not None
     encoder = design.encoder
-    factors = {name for one in encoder.groupings for name in one.factor.variables}
+    factors = {name for one in encoder.every_grouping for name in one.factor.variables}
     plain = {}
     for name, column in source.items():
         stored = _plain_column(column)

@@ -29,14 +29,18 @@ _TOLERANCE = 1e-9
 
 def digest_of(design: Design) -> dict[str, Plain]:
     """Return the digest of a design."""
-    names: list[Any] = [design.response, design.event, design.terms]
+    names: list[Any] = [design.response, design.event]
     whole = hashlib.blake2b(digest_size=32)
-    columns: list[tuple[str, FloatArray | None]] = [("y", design.y), ("X", design.X)]
-    columns += [("offset", design.offset), ("weights", design.weights), ("trials", design.trials)]
-    for term in design.groups:
-        names += [term.factor, term.variables, term.levels.tolist(), term.effects, term.blocks]
-        whole.update(np.ascontiguousarray(term.codes).data)
-        columns.append((term.factor, term.Z))
+    columns: list[tuple[str, FloatArray | None]] = [("y", design.y)]
+    for part in design.parts:
+        names.append(part.terms)
+        columns += [("X", part.X), ("offset", part.offset)]
+        if not part.predictor:
+            columns += [("weights", design.weights), ("trials", design.trials)]
+        for term in part.groups:
+            names += [term.factor, term.variables, term.levels.tolist(), term.effects, term.blocks]
+            whole.update(np.ascontiguousarray(term.codes).data)
+            columns.append((term.factor, term.Z))
     given = [(name, values) for name, values in columns if values is not None]
     names += [(name, values.shape) for name, values in given]
     whole.update(json.dumps(names).encode())

@@ -16,8 +16,8 @@ from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
 from bayesmix.families.family import Family
 from bayesmix.families.known_errors import with_known_errors
-from bayesmix.families.registry import get_family
-from bayesmix.formula.formula import parse_formula
+from bayesmix.families.registry import get_family, with_predictors
+from bayesmix.formula.formula import Formula, parse_formula
 from bayesmix.frames.frames import open_frame
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.learn import learn_design
@@ -57,6 +57,7 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
     array = WEIGHTS_COLUMN if WEIGHTS_COLUMN in design.source else None
     return {
         "formula": design.formula.text,
+        "predictors": {name: own.formula.text for name, own in design.predictors.items()},
         "family": _plain_family(spec.family),
         "columns": plain_columns(design),
         "weights": encoder.weights or encoder.response.weights or array,
@@ -88,14 +89,26 @@ def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpe
     NotGiven
         A function of the user that was not passed, or that gives other values.
     """
-    family = _restore_family(stored.get("family"))
+    predictors = _restore_predictors(stored.get("predictors"), given)
+    family = with_predictors(_restore_family(stored.get("family")), predictors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        design = _restore_design(stored, family, given)
+        design = _restore_design(stored, family, predictors, given)
         return ModelSpec(design, family, _restore_priors(stored.get("priors"), design, family))
 
 
-def _restore_design(stored: dict[str, Plain], family: Family, given: Mapping[str, Any]) -> Design:
+def _restore_predictors(stored: Plain, given: Mapping[str, Any]) -> dict[str, Formula]:
+    # Files of earlier versions have none.
+    texts = checked({} if stored is None else stored, dict[str, str], "the predictors")
+    return {name: parse_formula(text, namespace=given) for name, text in texts.items()}
+
+
+def _restore_design(
+    stored: dict[str, Plain],
+    family: Family,
+    predictors: Mapping[str, Formula],
+    given: Mapping[str, Any],
+) -> Design:
     rows = checked(stored.get("rows"), npt.NDArray[np.int64], "the rows")
     require(rows.ndim == 1 and len(rows) and (np.diff(rows) > 0).all(), "the rows")
     require(rows[0] >= 0, "the rows")
@@ -120,6 +133,7 @@ def _restore_design(stored: dict[str, Plain], family: Family, given: Mapping[str
         se=se,
         missing="raise",
         resolve=names,
+        predictors=predictors,
     ).design
     if not is_same(design, stored.get("digest")):
         used = [name for name in design.encoder.names if name in given]
@@ -134,14 +148,21 @@ def _restore_design(stored: dict[str, Plain], family: Family, given: Mapping[str
 
 
 def _plain_family(family: Family) -> dict[str, Plain]:
-    plain: dict[str, Plain] = {"name": family.name, "link": family.link}
-    return plain | ({"residual": family.has_residual_sd} if family.known_errors else {})
+    plain: dict[str, Plain] = {
+        "name": family.name,
+        "link": family.link,
+        "threshold": family.threshold,
+    }
+    return plain | ({"residual": "sigma" in family.others} if family.known_errors else {})
 
 
 def _restore_family(stored: Plain) -> Family:
     plain = mapping(stored, "the family")
+    threshold = checked(plain.get("threshold", ""), str, "the thresholds")
     family = get_family(
-        checked(plain.get("name"), str, "the family"), checked(plain.get("link"), str, "the link")
+        checked(plain.get("name"), str, "the family"),
+        checked(plain.get("link"), str, "the link"),
+        threshold or None,
     )
     if "residual" not in plain:
         return family
@@ -155,7 +176,7 @@ def _plain_priors(priors: PriorSet) -> dict[str, Plain]:
         "edits": {path: _plain_prior(prior) for path, prior in priors.edits.items()},
         "leaves": [
             {
-                "node": leaf.node,
+                "node": leaf.place,
                 "default": _plain_prior(leaf.default),
                 "prior": _plain_prior(leaf.prior),
                 "is_centred": leaf.is_centred,
@@ -176,7 +197,7 @@ def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
         mapping(leaf, "a prior") for leaf in checked(stored.get("leaves"), list[Any], "the priors")
     ]
     nodes = [leaf.get("node") for leaf in leaves]
-    require(nodes == [leaf.node for leaf in priors.leaves], "the priors are of another model")
+    require(nodes == [leaf.place for leaf in priors.leaves], "the priors are of another model")
     restored = []
     for leaf, one in zip(priors.leaves, leaves, strict=True):
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))

@@ -26,6 +26,7 @@ from bayesmix.base.arguments import shown, true_or_false
 from bayesmix.base.errors import BayesmixError, DesignWarning, warn
 from bayesmix.base.version import __version__
 from bayesmix.design.design import Design
+from bayesmix.design.names import prefix_of
 from bayesmix.families.registry import FAMILIES, is_known
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.storage.archive import METADATA, Archive, require, write_json
@@ -211,11 +212,14 @@ def _versions() -> dict[str, str]:
 
 def _known_arrays(design: Design) -> dict[str, npt.NDArray[Any]]:
     """Arrays that the draws repeat as constant data, and that need not be in the file."""
-    one = {"y": design.y, "X": design.X, "offset": design.offset, "weights": design.weights}
+    one = {"y": design.y, "weights": design.weights}
+    for part in design.parts:
+        start = prefix_of(part.predictor)
+        one |= {f"{start}X": part.X, f"{start}offset": part.offset}
     known: dict[str, npt.NDArray[Any]] = {
         name: values for name, values in one.items() if values is not None
     }
-    for i, term in enumerate(design.groups):
+    for i, term in enumerate(design.every_group):
         known |= {f"Z {i}": term.Z, f"levels {i}": term.levels}
         known[f"codes {i}"] = term.codes.astype(np.int32)
     return known

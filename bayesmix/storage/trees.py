@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bayesmix.design.names import population_names
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.model.schema import Schema
@@ -127,14 +128,15 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     schema = Schema.of(spec)
     dims = {name: one.dims for name, one in schema.variables.items()}
     labels: dict[str, Any] = dict(schema.coords)
-    labels |= {term.effect_dim_bis: term.effects for term in spec.design.groups}
+    labels |= {term.effect_dim_bis: term.effects for term in spec.design.every_group}
     needed: dict[str, tuple[str, ...]] = {name: dims[name] for name in spec.family.auxiliary}
-    if spec.design.n_terms:
-        needed |= {"beta": dims["beta"]}
-    for term in spec.design.groups:
+    for design in spec.design.parts:
+        beta = population_names(design.predictor).beta
+        needed |= {beta: dims[beta]} if design.n_terms else {}
+    for part, term in spec.owned_terms:
         needed |= {term.names.sd: dims[term.names.sd]}
-        needed |= {sd_variable(spec, term): dims[sd_variable(spec, term)]}
-        if spec.correlations(term):
+        needed |= {sd_variable(part, term): dims[sd_variable(part, term)]}
+        if part.correlations(term):
             needed |= {name: dims[name] for name in (term.names.cor, term.names.lkj)}
         summaries = tree.children.get("group_effects")
         u = term.names.u
@@ -149,10 +151,10 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
             _check_draws(posterior[name], name, {**n_draws, **dict.fromkeys(own)}, labels)
     ranges = {
         getattr(term.names, kind): limits
-        for term in spec.design.groups
+        for term in spec.design.every_group
         for kind, limits in _RANGES.items()
     }
-    for parameter in spec.family.parameters[1:]:
+    for parameter in map(spec.family.parameter, spec.family.auxiliary):
         draws = posterior[parameter.name]
         values = draws.transpose("chain", "draw", *dims[parameter.name]).to_numpy()
         inside = parameter.support.may_hold(values)

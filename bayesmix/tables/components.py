@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import one_of, true_or_false
 from bayesmix.base.arrays import FloatArray
+from bayesmix.design.names import path_start
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import (
     auxiliary_draws,
@@ -17,6 +19,7 @@ from bayesmix.posterior.parameters import (
     number_of_draws,
 )
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+from bayesmix.tables.parameters import by_parameter
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,7 +58,8 @@ def varcorr(
         for ``ci_scale="var"``, and ``var_prop_2.5, var_prop_97.5`` besides for
         ``estimator="posterior"``. One row for each group effect, in the order of factor and
         effect; last a row ``Residual`` with an empty effect, where the family has a residual sd.
-        ``sd`` is the posterior mean of the sd.
+        ``sd`` is the posterior mean of the sd. Where further parameters have predictors, the group
+        effects of each in turn, after a first column ``parameter``, on the scale of its link.
 
     Raises
     ------
@@ -65,36 +69,43 @@ def varcorr(
     Notes
     -----
     ``var_prop`` adds up the variances of all effects, whatever the scale of their covariates, and
-    leaves covariances out; it depends on where a covariate has its zero. Without a residual sd
+    leaves covariances out; it depends on where a covariate has its zero. The effects of each
+    parameter are added up for themselves. Without a residual sd
     the shares are those of the group effects alone. With weights, the residual variance is that
     of a row with weight 1.
     """
     interval = interval_of(ci_level)
     one_of("ci_scale", ci_scale, ("sd", "var"))
     one_of("estimator", estimator, ("mean", "posterior"))
-    design, posterior = fit.design, fit.posterior
-    groups, effects, draws = [], [], []
-    for term in design.groups:
-        groups += [term.factor] * len(term.effects)
-        effects += list(term.effects)
-        draws.append(draws_of(posterior, term.names.sd, term.effect_dim))
-    if fit.family.residual is not None:
-        groups.append("Residual")
-        effects.append("")
-        draws.append(draws_of(posterior, fit.family.residual)[np.newaxis])
+    posterior, residual = fit.posterior, fit.family.residual
+    groups: list[str] = []
+    effects: list[str] = []
+    draws, rows = [], []
+    for part in fit.design.parts:
+        start = len(groups)
+        for term in part.groups:
+            groups += [term.factor] * len(term.effects)
+            effects += list(term.effects)
+            draws.append(draws_of(posterior, term.names.sd, term.effect_dim))
+        if residual is not None and not part.predictor:
+            groups.append("Residual")
+            effects.append("")
+            draws.append(draws_of(posterior, residual)[np.newaxis])
+        rows.append(len(groups) - start)
     sd = np.concatenate(draws) if draws else np.empty((0, number_of_draws(posterior)))
     variances = sd**2
     marginals = marginals_of(sd, interval)
     share = None
     if estimator == "posterior":
-        share = marginals_of(_proportions(variances), interval)
+        share = marginals_of(_proportions(variances, rows), interval)
         variance, var_prop = variances.mean(axis=1), share.mean
     else:
         variance = marginals.mean**2
-        var_prop = _proportions(variance)
+        var_prop = _proportions(variance, rows)
     power = 2 if ci_scale == "var" else 1
     lower, upper = interval.names(ci_scale, ci_scale)
     table = {
+        **by_parameter(fit, rows),
         "group": text_column(groups),
         "effect": text_column(effects),
         "variance": variance,
@@ -128,7 +139,9 @@ def cor_re(
         Grouping factor -> effect x effect matrix of posterior means, for every grouping factor;
         effects of different blocks are independent in the model and have a zero. Long:
         ``group_var, effect_1, effect_2, value, se, lower_2.5, upper_97.5``, one row for each
-        correlation that the model estimates, none for the zeros between blocks.
+        correlation that the model estimates, none for the zeros between blocks. Where further
+        parameters have predictors, there is a first column ``parameter``, and the matrix of the
+        effects on one of them is that of ``"sigma:Subject"``.
 
     Raises
     ------
@@ -140,16 +153,21 @@ def cor_re(
     design, posterior = fit.design, fit.posterior
     if not long:
         return correlation_matrices(design, posterior)
-    factors, first, second, draws = [], [], [], []
-    for term in design.groups:
-        for i, j, values in correlation_draws(term, posterior):
-            factors.append(term.factor)
-            first.append(term.effects[i])
-            second.append(term.effects[j])
-            draws.append(values)
+    factors: list[str] = []
+    first, second, draws, rows = [], [], [], []
+    for part in design.parts:
+        start = len(factors)
+        for term in part.groups:
+            for i, j, values in correlation_draws(term, posterior):
+                factors.append(term.factor)
+                first.append(term.effects[i])
+                second.append(term.effects[j])
+                draws.append(values)
+        rows.append(len(factors) - start)
     stacked = np.array(draws) if draws else np.empty((0, number_of_draws(posterior)))
     return pd.DataFrame(
         {
+            **by_parameter(fit, rows),
             "group_var": text_column(factors),
             "effect_1": text_column(first),
             "effect_2": text_column(second),
@@ -159,7 +177,7 @@ def cor_re(
 
 
 def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
-    """Summarise what the family has beside its mean and its residual sd.
+    """Summarise what the family has beside its mean, its residual sd and its thresholds.
 
     Parameters
     ----------
@@ -174,8 +192,10 @@ def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
         that has no further parameter.
     """
     interval = interval_of(ci_level)
+    thresholds = fit.family.thresholds
+    shown = {fit.family.residual, thresholds.name if thresholds else None}
     draws = auxiliary_draws(fit.family, fit.posterior)
-    draws.pop(fit.family.residual or "", None)
+    draws = {label: own for label, own in draws.items() if label.partition(":")[0] not in shown}
     stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
     columns = marginals_of(stacked, interval).columns(interval)
     return pd.DataFrame({"parameter": text_column(list(draws)), **columns})
@@ -195,16 +215,19 @@ def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.
         Grouping factor -> effect x effect, for every grouping factor.
     """
     matrices = {}
-    for term in design.groups:
+    for term in design.every_group:
         matrix = np.eye(len(term.effects))
         for i, j, values in correlation_draws(term, posterior):
             matrix[i, j] = matrix[j, i] = values.mean()
         effects = list(term.effects)
-        matrices[term.factor] = pd.DataFrame(matrix, index=effects, columns=effects)
+        matrices[f"{path_start(term.predictor)}{term.factor}"] = pd.DataFrame(
+            matrix, index=effects, columns=effects
+        )
     return matrices
 
 
-def _proportions(variances: FloatArray) -> FloatArray:
+def _proportions(variances: FloatArray, rows: Sequence[int]) -> FloatArray:
+    """Divide the variances of each predictor by their sum."""
+    parts = np.split(variances, np.cumsum(rows)[:-1])
     with np.errstate(divide="ignore", invalid="ignore"):
-        shares: FloatArray = variances / variances.sum(axis=0)
-    return shares
+        return np.concatenate([part / part.sum(axis=0) for part in parts])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from bayesmix.design.groupterm import GroupTerm, named_term
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
 from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
+from bayesmix.tables.parameters import by_parameter
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,7 +54,8 @@ def ranef(
     -------
     pandas.DataFrame
         ``group_var, effect, group, value, se, lower_2.5, upper_97.5`` and ``n`` if asked for, in
-        the order of factor, effect, level.
+        the order of factor, effect, level. Where further parameters have predictors, the effects
+        on each in turn, after a first column ``parameter``.
 
     Raises
     ------
@@ -60,9 +63,7 @@ def ranef(
         If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
     """
     true_or_false("add_group_N", add_group_N)
-    return _group_table(
-        fit.design, fit.posterior, re, ci_level, add_population=False, add_n=add_group_N
-    )
+    return _group_tables(fit, re, ci_level, add_population=False, add_n=add_group_N)
 
 
 def coef(fit: Fitted, re: str | None = None, *, ci_level: float = 0.95) -> pd.DataFrame:
@@ -81,7 +82,8 @@ def coef(fit: Fitted, re: str | None = None, *, ci_level: float = 0.95) -> pd.Da
     pandas.DataFrame
         ``group_var, effect, group, value, se, lower_2.5, upper_97.5``, in the order of factor,
         effect, level. The draws are added before they are summarised, so that ``se`` and the
-        interval count how the two depend on each other.
+        interval count how the two depend on each other. Where further parameters have predictors,
+        there is a first column ``parameter``, as in `ranef`.
 
     Raises
     ------
@@ -94,7 +96,7 @@ def coef(fit: Fitted, re: str | None = None, *, ci_level: float = 0.95) -> pd.Da
     population counts 0. With several grouping factors each one is added to the population on its
     own, as in lme4's ``coef``: a row describes a level that is average in all other factors.
     """
-    return _group_table(fit.design, fit.posterior, re, ci_level, add_population=True, add_n=False)
+    return _group_tables(fit, re, ci_level, add_population=True, add_n=False)
 
 
 def find_typical(
@@ -132,7 +134,8 @@ def find_typical(
     probabilities = None if probs is None else _probabilities(probs)
     table = ranef(fit, re, ci_level=ci_level)
     rows, labels = [], []
-    for _, block in table.groupby(["group_var", "effect"], sort=False):
+    own = [name for name in ("parameter", "group_var", "effect") if name in table]
+    for _, block in table.groupby(own, sort=False):
         values = block["value"].to_numpy()
         targets = [0.0] if probabilities is None else np.quantile(values, probabilities).tolist()
         rows += [block.index[_closest(values, target)] for target in targets]
@@ -240,6 +243,29 @@ def _closest(values: FloatArray, target: float) -> int:
 def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
     """Return the grouping factor that was asked for, or all of them for None."""
     return design.groups if re is None else [named_term("re", re, design.groups)]
+
+
+def _group_tables(
+    fit: Fitted, re: str | None, ci_level: float, *, add_population: bool, add_n: bool
+) -> pd.DataFrame:
+    """Make the table of the effects on each parameter that has a predictor."""
+    if re is not None:
+        named_term("re", re, [term for term in fit.design.every_group])
+    tables = []
+    for part in fit.design.parts:
+        factor = re if re in [term.factor for term in part.groups] else None
+        own = part if re is None or factor else dataclasses.replace(part, groups=())
+        tables.append(
+            _group_table(
+                own, fit.posterior, factor, ci_level, add_population=add_population, add_n=add_n
+            )
+        )
+    of = by_parameter(fit, [len(table) for table in tables])
+    if not of:
+        return tables[0]
+    every = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    every.insert(0, "parameter", of["parameter"])
+    return every
 
 
 def _probabilities(probs: Any) -> list[float]:

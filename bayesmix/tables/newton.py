@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.base.arrays import BoolArray, FloatArray, IntArray
 from bayesmix.families.links import LINKS
 from bayesmix.families.supports import POSITIVE, UNIT
+from bayesmix.posterior.draws import Draws, mean_predicted
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.regressions import Basis, sums
 
@@ -33,7 +34,7 @@ _SMALLEST_INFORMATION = 1e-13
 class Likelihood(NamedTuple):
     """What rows say of their linear predictor, whatever the family.
 
-    `auxiliary` has one value for all rows.
+    `auxiliary` has one value for all rows, or the linear predictor of each.
     """
 
     family: Family
@@ -50,6 +51,8 @@ class Likelihood(NamedTuple):
             name: posterior[name].mean(("chain", "draw")).to_numpy()
             for name in fit.family.auxiliary
         }
+        if design.predictors:
+            auxiliary |= mean_predicted(design, Draws.of(fit.spec, posterior))
         return cls(fit.family, design.y, auxiliary, design.weights, design.trials).take(rows)
 
     def take(self, rows: IntArray | BoolArray) -> Likelihood:
@@ -57,7 +60,11 @@ class Likelihood(NamedTuple):
         weights, trials = (
             None if values is None else values[rows] for values in (self.weights, self.trials)
         )
-        return self._replace(y=self.y[rows], weights=weights, trials=trials)
+        auxiliary = {
+            name: values[rows] if name in self.family.predictors else values
+            for name, values in self.auxiliary.items()
+        }
+        return self._replace(y=self.y[rows], auxiliary=auxiliary, weights=weights, trials=trials)
 
     def log_density(self, eta: FloatArray) -> FloatArray:
         """Compute the log density of each row."""

@@ -18,6 +18,7 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, ranef, selected
 from bayesmix.tables.newton import Likelihood, maximum_likelihood
+from bayesmix.tables.parameters import formula_effects
 from bayesmix.tables.population import fixef
 from bayesmix.tables.regressions import least_squares, orthogonalise
 
@@ -34,8 +35,8 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     ----------
     fit : Fitted
         Gaussian: weighted least squares. Other families: maximum likelihood, with auxiliary
-        parameters at their posterior means. Draws of ``beta`` are read only where a population
-        term does not vary by the group.
+        parameters at their posterior means, and so with those that have predictors of their own.
+        Draws of ``beta`` are read only where a population term does not vary by the group.
     re : str, optional
         One grouping factor; all of them by default.
 
@@ -111,7 +112,7 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
         ]
     if parts:
         return pd.concat(parts, ignore_index=True)
-    empty = ranef(fit, add_group_N=True)
+    empty = ranef(fit, add_group_N=True).iloc[:0]
     return empty[["group_var", "effect", "group", "value", "se", "n"]]
 
 
@@ -168,8 +169,8 @@ def shrinkage(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     >>> fit.shrinkage().groupby("effect")["shrinkage"].median()  # doctest: +SKIP
     """
     own = no_pooling(fit, re)
-    partial = coef(fit, re)["value"].to_numpy()
-    fixed = fixef(fit).set_index("term")["value"]
+    partial = formula_effects(fit, coef(fit, re))["value"].to_numpy()
+    fixed = formula_effects(fit, fixef(fit)).set_index("term")["value"]
     population = own["effect"].map(fixed).fillna(0.0).to_numpy(dtype=np.float64)
     value = own["value"].to_numpy()
     way = value - population
@@ -194,7 +195,8 @@ def _known(fit: Fitted, term: GroupTerm) -> FloatArray:
     known = np.zeros(design.n_rows) if design.offset is None else design.offset.copy()
     others = [name not in term.effects for name in design.terms]
     if any(others):
-        population = fixef(fit)["value"].to_numpy()
+        table = formula_effects(fit, fixef(fit)).set_index("term")["value"]
+        population = table.reindex(list(design.terms)).to_numpy()
         known += design.X[:, others] @ population[others]
     return known
 

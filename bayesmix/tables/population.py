@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.base.arrays import FloatArray
+from bayesmix.design.names import path_start
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.parameters import beta_draws
+from bayesmix.posterior.parameters import number_of_draws, population_draws
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+from bayesmix.tables.parameters import by_parameter
+
+if TYPE_CHECKING:
+    from bayesmix.design.design import Design
 
 __all__ = ["cor_fe", "fixef"]
 
@@ -30,6 +38,9 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     -------
     pandas.DataFrame
         ``term, value, se, lower_2.5, upper_97.5``, one row for each column of X, in that order.
+        Families of ordered categories have their thresholds first, ``Intercept[1]``,
+        ``Intercept[2]``, ..., with all columns at zero. Where further parameters have predictors,
+        those of each in turn, after a first column ``parameter``.
 
     Raises
     ------
@@ -49,10 +60,20 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
     """
     interval = interval_of(ci_level)
     true_or_false("exponentiate", exponentiate)
-    beta = beta_draws(fit.design, fit.posterior)
+    populations = [_population(fit, part) for part in fit.design.parts]
+    beta = np.concatenate([draws for _, draws in populations])
     with np.errstate(over="ignore", invalid="ignore"):
         marginals = marginals_of(np.exp(beta) if exponentiate else beta, interval)
-    return pd.DataFrame({"term": text_column(fit.design.terms), **marginals.columns(interval)})
+    terms = [term for own, _ in populations for term in own]
+    of = by_parameter(fit, [len(own) for own, _ in populations])
+    return pd.DataFrame({**of, "term": text_column(terms), **marginals.columns(interval)})
+
+
+def _population(fit: Fitted, design: Design) -> tuple[list[str], FloatArray]:
+    """Return labels and draws (k, S) of the population effects, thresholds first."""
+    draws = population_draws(design, fit.family, fit.posterior)
+    stacked = np.array(list(draws.values()))
+    return list(draws), stacked.reshape(len(draws), number_of_draws(fit.posterior))
 
 
 def cor_fe(fit: Fitted) -> pd.DataFrame:
@@ -65,13 +86,21 @@ def cor_fe(fit: Fitted) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Term x term: correlations of the draws of ``beta``, NaN with a term that does not vary.
+        Term x term: correlations of the draws of ``beta``, and of thresholds, NaN with a term that
+        does not vary. Terms of the predictors of further parameters come after those of the
+        formula, as ``sigma:Days``.
     """
-    beta = beta_draws(fit.design, fit.posterior)
+    parts = fit.design.parts
+    populations = [_population(fit, part) for part in parts]
+    beta = np.concatenate([draws for _, draws in populations])
     centred = beta - beta.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1))
     length[np.ptp(beta, axis=1) == 0] = np.nan
     matrix = centred @ centred.T / np.outer(length, length)
     np.fill_diagonal(matrix, 1.0)
-    terms = list(fit.design.terms)
+    terms = [
+        f"{path_start(part.predictor)}{term}"
+        for part, (own, _) in zip(parts, populations, strict=True)
+        for term in own
+    ]
     return pd.DataFrame(matrix, index=terms, columns=terms)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from bayesmix.base.arguments import true_or_false
+from bayesmix.base.errors import short
 from bayesmix.base.words import count
+from bayesmix.design.names import path_start
+from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics, worst_figures
 from bayesmix.posterior.fitted import Fitted
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 __all__ = ["sampling_line", "summary"]
+
+_MOST_CATEGORIES = 7
 
 
 def summary(
@@ -58,9 +63,9 @@ def summary(
         true_or_false(name, value)
     components, population, others = varcorr(fit), fixef(fit), family_parameters(fit)
     if not ci:
-        components = components[["group", "effect", "variance", "sd", "var_prop"]]
-        population = population[["term", "value", "se"]]
-        others = others[["parameter", "value", "se"]]
+        components = _without_limits(components)
+        population = _without_limits(population)
+        others = _without_limits(others)
     sections = []
     if len(components):
         sections.append(("Variance Components", components))
@@ -73,7 +78,7 @@ def summary(
     if len(others):
         sections.append(("Family Parameters", others))
     return Summary(
-        header=(fit.design.formula.text, _facts(fit)),
+        header=(*(part.formula.text for part in fit.design.parts), _facts(fit)),
         sections=tuple(sections),
         footer=(_sampling_line(fit), *_summarised_effects(fit)),
         warnings=fit.notes,
@@ -81,26 +86,49 @@ def summary(
     )
 
 
+def _without_limits(table: pd.DataFrame) -> pd.DataFrame:
+    limits = [name for name in table if str(name).startswith(("sd_", "lower_", "upper_"))]
+    return table.drop(columns=limits)
+
+
 def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
     title = "Correlation of Random Effects"
     matrices = correlation_matrices(fit.design, fit.posterior)
-    correlated = [term.factor for term in fit.design.groups if term.correlations]
+    terms = [term for term in fit.design.every_group]
+    correlated = [
+        f"{path_start(term.predictor)}{term.factor}" for term in terms if term.correlations
+    ]
     if not correlated:
         return [(title, pd.DataFrame())]
-    if len(fit.design.groups) == 1:
+    if len(terms) == 1:
         return [(title, matrices[correlated[0]])]
     return [(f"{title}, {factor}", matrices[factor]) for factor in correlated]
 
 
 def _facts(fit: Fitted) -> str:
     design = fit.design
-    levels = [count(len(term.levels), "level") + f" of {term.factor}" for term in design.groups]
+    sizes = {term.factor: len(term.levels) for term in design.every_group}
+    levels = [count(size, "level") + f" of {factor}" for factor, size in sizes.items()]
     rows = count(design.n_rows, "row")
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
+    family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
     if fit.family.known_errors:
         family += f", known standard errors {design.encoder.se or ''}".rstrip()
-    return f"{family}; {event}" + ", ".join([rows, *levels])
+    if fit.family.threshold == EQUIDISTANT:
+        family += f", {EQUIDISTANT} thresholds"
+    return f"{family}; {event}{_categories(fit)}" + ", ".join([rows, *levels])
+
+
+def _categories(fit: Fitted) -> str:
+    """Write the categories of a response in their order."""
+    categories = fit.design.encoder.response.categories
+    if categories is None:
+        return ""
+    labels = [short(label) for label in categories.labels]
+    if len(labels) > _MOST_CATEGORIES:
+        labels = [*labels[:2], "...", labels[-1]]
+    return f"{len(categories.labels)} categories, {' < '.join(labels)}; "
 
 
 def _sampling_line(fit: Fitted) -> str:
@@ -158,7 +186,7 @@ def sampling_line(
 def _summarised_effects(fit: Fitted) -> Iterator[str]:
     """Say of which factors the draws are not kept, and what they would take."""
     n_draws = number_of_draws(fit.posterior)
-    for term in fit.design.groups:
+    for term in fit.design.every_group:
         if term.names.u not in fit.idata["posterior"]:
             size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
             yield (

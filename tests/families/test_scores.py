@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
@@ -11,11 +12,13 @@ from numpy.testing import assert_allclose
 from scipy.special import log_ndtr
 
 from bayesmix.families.family import Family
+from bayesmix.families.links import LINKS
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.registry import FAMILIES, get_family
+from bayesmix.families.registry import FAMILIES, get_family, with_predictors
 from bayesmix.families.scores import chains_first
+from bayesmix.families.slopes import difference
 from bayesmix.families.values import Rows
-from toyfamilies import CASES, CUMULATIVE, TOYS
+from toyfamilies import CASES, GRADED, TOYS
 
 N, CHAINS = 40, 5
 OURS = [get_family(family, link) for family in FAMILIES.values() for link in family.links]
@@ -130,7 +133,7 @@ def test_scores_are_derivatives_of_the_total(family):
 @ours
 def test_scores_are_the_closed_slopes(family):
     y, eta, auxiliary, rows = point(family, spread=3.0)
-    p = family.values(eta.T, {name: value[:, None] for name, value in auxiliary.items()})
+    p = family.values(eta.T, chains_first(auxiliary))
     expected = family.slopes(y, p, rows, "mu")["mu"].score.T
     score = family.scores(y, eta.copy(), auxiliary, rows).score
     assert_allclose(score, expected, rtol=1e-11, atol=1e-13)
@@ -150,7 +153,8 @@ def test_the_closed_form_is_the_general_one(family):
         assert_allclose(np.diff(closed.total), np.diff(ours.total), rtol=1e-10)
         assert closed.auxiliary.keys() == ours.auxiliary.keys()
         for name, value in closed.auxiliary.items():
-            assert_allclose(value, ours.auxiliary[name], rtol=1e-8)
+            # Differences of a sum that cancels have the error of its parts.
+            assert_allclose(value, ours.auxiliary[name], rtol=1e-8, atol=1e-10)
         without = replace(general, closed_slopes=None).scores(y, eta, auxiliary, own)
         assert_allclose(closed.score, without.score, rtol=1e-7, atol=1e-8)
 
@@ -166,7 +170,7 @@ def test_differences_stay_inside_of_the_support():
     scores = inflated.scores(np.array([2.0]), np.zeros((1, 1)), {"psi": [1 - 1e-6]}, Rows())
     assert_allclose(scores.auxiliary["psi"], -1e6, rtol=1e-6)
     near = np.array([[0.0], [1e-7]])
-    scores = CUMULATIVE.scores(np.array([1.0]), np.zeros((1, 1)), {"cutpoint": near}, Rows())
+    scores = GRADED.scores(np.array([1.0]), np.zeros((1, 1)), {"cutpoint": near}, Rows())
     assert_allclose(scores.auxiliary["cutpoint"], [[-1e7], [1e7]], rtol=1e-5)
 
 
@@ -303,3 +307,68 @@ def test_information_of_rare_successes_has_its_digits(link):
         ]
         expected = -(score[1] - score[0]) / (2 * step)
     assert_allclose(found, expected, rtol=1e-12 if link == "cloglog" else 1e-7)
+
+
+PREDICTED = [
+    with_predictors(family, names)
+    for family in FAMILIES.values()
+    if (names := [one.name for one in family.parameters[1:] if one.is_predictable])
+]
+predicted = pytest.mark.parametrize("family", PREDICTED, ids=lambda family: family.name)
+
+
+def predicted_point(family: Family, spread: float):
+    """As `point`, with linear predictors (n, M) of all further parameters, about their values."""
+    y, eta, auxiliary, rows = point(family)
+    rng = np.random.default_rng(3)
+    for name, link in family.predicted:
+        center = LINKS[link].function(auxiliary[name][..., 0])
+        auxiliary[name] = center + rng.normal(0.0, spread, eta.shape)
+    return y, eta, auxiliary, rows
+
+
+class TestPredictedParameters:
+    @predicted
+    def test_slopes_are_those_of_differences(self, family):
+        y, eta, auxiliary, rows = predicted_point(family, 0.7)
+        p = family.chains_first(eta, auxiliary)
+        slopes = family.slopes(y, p, rows)
+        for name in family.predictors:
+
+            def log_density(at, name=name):
+                return family.density(y, {**p, name: replace(p[name], eta=at)}, rows)
+
+            score = difference(log_density, p[name].eta).score
+            assert_allclose(slopes[name].score, score, rtol=1e-6, atol=1e-6)
+            if name in family.further_slopes:
+                assert (slopes[name].information >= 0).all()
+
+    @predicted
+    def test_scores_are_sums_over_rows_and_derivatives_of_each(self, family):
+        y, eta, auxiliary, rows = predicted_point(family, 0.7)
+        p = family.chains_first(eta, auxiliary)
+        scores = family.scores(y, eta.copy(), auxiliary, rows)
+        assert_allclose(scores.total, family.density(y, p, rows).sum(axis=1), rtol=1e-12)
+        slopes = family.slopes(y, p, rows)
+        assert_allclose(scores.score, slopes[family.predictors[0]].score.T)
+        for name, _ in family.predicted:
+            assert_allclose(scores.auxiliary[name], slopes[name].score.T)
+
+    @predicted
+    def test_far_linear_predictors_have_finite_scores_where_the_density_is(self, family):
+        y, eta, auxiliary, rows = point(family)
+        for name, _ in family.predicted:
+            auxiliary[name] = np.broadcast_to([-40.0, -10.0, 0.0, 5.0, 10.0], eta.shape).copy()
+        with np.errstate(all="ignore"):
+            p = family.chains_first(eta, auxiliary)
+            is_finite = np.isfinite(family.density(y, p, rows))
+            for name, slope in family.slopes(y, p, rows).items():
+                assert np.isfinite(np.broadcast_to(slope.score, eta.T.shape)[is_finite]).all(), name
+
+    @predicted
+    def test_a_family_with_predictors_pickles(self, family):
+        assert pickle.loads(pickle.dumps(family)) == family
+
+    def test_a_residual_with_a_predictor_is_no_variance_component(self):
+        assert get_family("gaussian").residual == "sigma"
+        assert with_predictors(get_family("gaussian"), ["sigma"]).residual is None

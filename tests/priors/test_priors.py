@@ -4,8 +4,10 @@ import copy
 import pickle
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, replace
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,8 +18,9 @@ from scipy import stats
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.registry import get_family
-from bayesmix.priors.defaults import _cell_columns, resolve_priors
+from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.forms import FORMS, form_of
+from bayesmix.priors.predictors import _cell_columns
 from bayesmix.priors.prior import LKJ, Prior, vectorise
 from bayesmix.priors.priorset import PriorSet, without_correlations
 from bayesmix.priors.support import bounds_of, mass_of
@@ -284,6 +287,8 @@ class FakeDesign:
     weights: np.ndarray | None = None
     trials: np.ndarray | None = None
     response: str = "y"
+    predictor: str = ""
+    predictors: Mapping[str, object] = MappingProxyType({})
 
     @property
     def has_intercept(self):

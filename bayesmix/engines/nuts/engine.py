@@ -14,8 +14,7 @@ from bayesmix.base.progress import bars, say, signs_of_life
 from bayesmix.base.quiet import quiet_libraries
 from bayesmix.engines.nuts.failures import options_refused, refuse_unknown_options, sampler_failures
 from bayesmix.engines.nuts.joint import build_model
-from bayesmix.engines.rescaling import rescaled, with_numbers_of
-from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
+from bayesmix.engines.rescaling import rescaled, units_of, with_numbers_of
 from bayesmix.engines.trees import complete_draws, one_schema
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
@@ -60,12 +59,7 @@ def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     cores = min(
         options.chains, options.cores or getattr(os, "process_cpu_count", os.cpu_count)() or 1
     )
-    units = Units.of(
-        spec.design,
-        ORDINARY_TO_NUTS,
-        response=spec.family.on_response_scale,
-        known_errors=spec.family.known_errors,
-    )
+    units = units_of(spec)
     model = build_model(rescaled(spec, units))
     with (
         contextlib.ExitStack() as stack,

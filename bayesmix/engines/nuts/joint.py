@@ -9,10 +9,13 @@ import numpy as np
 
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
+from bayesmix.families.supports import Support
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, element_dim, part_name
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import centred_name, weights_of
 from bayesmix.priors.prior import Prior, vectorise
 
 if TYPE_CHECKING:
@@ -36,11 +39,13 @@ def build_model(spec: ModelSpec) -> pm.Model:
         ``<factor>_effect``. Free variables: ``Intercept_centred`` (the intercept of the model with
         centred columns) and ``slope``, or ``beta`` for a model without intercept;
         ``sd_<factor>``; ``lkj_<factor>``, each (1 + w) / 2 for a free number w of the correlations;
-        ``zeta_<factor>``, standard normal; the family's auxiliaries. Deterministic: ``beta``,
+        ``zeta_<factor>``, standard normal; the family's auxiliaries, thresholds as
+        ``cutpoint_centred``, those of the model with centred columns. Deterministic: ``beta``,
         ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
-        effects as written, is deterministic. Where the priors of one factor differ in distribution,
-        ``sd_<factor>`` is put together from one free variable per effect.
+        effects as written, is deterministic. What belongs to the predictor of a further parameter
+        has its name before it, ``sigma_beta``. Where the priors of one factor differ in
+        distribution, ``sd_<factor>`` is put together from one free variable per effect.
 
     References
     ----------
@@ -57,20 +62,20 @@ def build_model(spec: ModelSpec) -> pm.Model:
     """
     import_whole("pymc")
     import pymc as pm
-    import pytensor.tensor as pt
 
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        eta = pt.zeros(design.n_rows)
-        if design.n_terms:
-            X = pm.Data("X", design.X, dims=("obs", "term"))
-            eta = eta + pt.dot(X, _population_effects(spec))
-        if design.offset is not None:
-            eta = eta + pm.Data("offset", design.offset, dims="obs")
-        for term in design.groups:
-            eta = eta + _group_contribution(spec, term)
-        auxiliary = {name: _auxiliary(spec, name) for name in family.auxiliary}
+        eta, beta = _linear_predictor(spec)
+        auxiliary = {
+            name: _thresholds(spec, name, beta)
+            if family.parameter(name).is_threshold
+            else _auxiliary(spec, name)
+            for name in family.auxiliary
+        }
+        auxiliary |= {
+            name: _linear_predictor(spec.predictor(name))[0] for name in design.predictors
+        }
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
             for name, values in (("weights", design.weights), ("trials", design.trials))
@@ -84,23 +89,41 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
+def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
+    """Make the linear predictor of a parameter, and its population effects; None without."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    design, names = spec.design, population_names(spec.design.predictor)
+    eta, beta = pt.zeros(design.n_rows), None
+    if design.n_terms:
+        X = pm.Data(names.X, design.X, dims=("obs", names.dim))
+        beta = _population_effects(spec)
+        eta = eta + pt.dot(X, beta)
+    if design.offset is not None:
+        eta = eta + pm.Data(names.offset, design.offset, dims="obs")
+    for term in design.groups:
+        eta = eta + _group_contribution(spec, term)
+    return eta, beta
+
+
 def _population_effects(spec: ModelSpec) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    design, priors = spec.design, spec.priors
+    design, priors, names = spec.design, spec.priors, population_names(spec.design.predictor)
     if not design.has_intercept:
-        return _vector("beta", design.terms, priors.beta, "term")
+        return _vector(names.beta, design.terms, priors.beta, names.dim)
     if priors.intercept is None:
         raise AssertionError("a design with an intercept has a prior for it")
-    centred = _variable("Intercept_centred", priors.intercept)
+    centred = _variable(names.centred_intercept, priors.intercept)
     if design.n_terms == 1:
         beta = pt.stack([centred])
     else:
-        slope = _vector("slope", design.terms[1:], priors.beta, "slope_term")
+        slope = _vector(names.slope, design.terms[1:], priors.beta, names.slope_dim)
         intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
         beta = pt.concatenate([pt.stack([intercept]), slope])
-    return pm.Deterministic("beta", beta, dims="term")
+    return pm.Deterministic(names.beta, beta, dims=names.dim)
 
 
 def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
@@ -174,19 +197,37 @@ def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str)
 
 
 def _auxiliary(spec: ModelSpec, name: str) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
     prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
     if length is None:
         return _variable(name, prior)
-    dim = element_dim(name)
-    if not spec.family.parameter(name).support.is_ordered:
+    return _elements(name, prior, length, element_dim(name), spec.family.parameter(name).support)
+
+
+def _elements(name: str, prior: Prior, length: int, dim: str, support: Support) -> Any:
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    if not support.is_ordered:
         return _variable(name, prior, dims=dim)
     transform, start = pm.distributions.transforms.ordered, np.arange(length) - (length - 1) / 2
     free = _variable(name, prior, dims=dim, transform=transform, initval=start)
     # Draws from the prior do not pass through the transform, and rise only when they are sorted.
     return pt.sort(free)
+
+
+def _thresholds(spec: ModelSpec, name: str, beta: Any) -> Any:
+    """Report the thresholds of the columns as written; those of the centred ones have the prior."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    parameter = spec.family.parameter(name)
+    free, weights = centred_name(name), weights_of(spec, parameter)
+    prior, (dim,) = spec.priors.auxiliary[name], Schema.of(spec).dims(free)
+    own = _elements(free, prior, weights.shape[1], dim, parameter.support)
+    every = own if len(weights) == weights.shape[1] else pt.dot(weights, own)
+    if beta is not None:
+        every = every + pt.dot(spec.population_centre, beta)
+    return pm.Deterministic(name, every, dims=element_dim(name))
 
 
 def _observed(spec: ModelSpec) -> np.ndarray:

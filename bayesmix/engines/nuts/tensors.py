@@ -42,6 +42,10 @@ def tensor_functions() -> Functions:
         cauchy=_cauchy,
         log_cauchy=_log_cauchy,
         gammaln=pt.gammaln,
+        log1mexp=_log1mexp,
+        where=pt.switch,
+        cumsum=lambda values: pt.cumsum(values, axis=-1),
+        joined=lambda parts: pt.concatenate(parts, axis=-1),
     )
 
 
@@ -95,3 +99,10 @@ def _log_cauchy(eta: Any) -> Any:
     below = pt.log(pt.arctan2(1.0, -eta) / half_turn)
     above = pt.log1p(-pt.arctan2(1.0, pt.maximum(eta, -1.0)) / half_turn)
     return pt.switch(eta < 0, below, above)
+
+
+def _log1mexp(x: Any) -> Any:
+    import pytensor.tensor as pt
+
+    near = pt.log(-pt.expm1(-pt.minimum(x, 1.0)))
+    return pt.switch(x < 0.7, near, pt.log1p(-pt.exp(-pt.maximum(x, 0.5))))

@@ -10,8 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.engines.whitened.thresholds import Gaps, Thresholds, thresholds_of
 from bayesmix.engines.whitened.transforms import (
     Correlation,
+    Identity,
     Rising,
     Scale,
     Transform,
@@ -64,6 +66,8 @@ class Part:
 class Coordinates:
     """The parameters beside the effects: (population effects, sds, correlations, others).
 
+    Each kind has those of all predictors, one after another.
+
     Attributes
     ----------
     parts : tuple of Part
@@ -73,6 +77,8 @@ class Coordinates:
     auxiliary : dict of str to slice
         Rows of each auxiliary parameter.
     size : int
+    thresholds : Thresholds or None
+        Their intercept is the last of the population effects, and their distances follow.
     """
 
     parts: tuple[Part, ...]
@@ -81,6 +87,7 @@ class Coordinates:
     free: slice
     auxiliary: dict[str, slice]
     size: int
+    thresholds: Thresholds | None = None
 
     def evaluate(self, x: FloatArray) -> Evaluated:
         """Return the parameters at real numbers (d, M), with prior and derivatives."""
@@ -174,27 +181,38 @@ class Coordinates:
 def bounds_obstacle(spec: ModelSpec) -> str | None:
     """Say which prior has bounds that are not known."""
     for leaf in spec.priors.leaves:
-        if isinstance(leaf.prior, Prior) and bounds_of(leaf.prior) is None:
+        bounds = bounds_of(leaf.prior) if isinstance(leaf.prior, Prior) else (-np.inf, np.inf)
+        if bounds is None:
             return f"where {leaf.prior!r}, the prior of {leaf.path}, ends is known to PyMC alone"
+        if leaf.at_means and np.isfinite(bounds).any():
+            return f"{leaf.prior!r}, the prior of the thresholds {leaf.path}, has bounds"
     return None
 
 
 def coordinates_of(spec: ModelSpec) -> Coordinates:
     """Lay out the parameters of a specification, with sds of size one."""
-    groups = spec.design.groups
+    parts = spec.parts
+    terms = spec.owned_terms
     builder = _Builder()
-    priors = spec.priors
-    rows_population = builder.add(spec.population_priors)
+    rows_population = builder.add([prior for part in parts for prior in part.population_priors])
+    thresholds, auxiliary = thresholds_of(spec), {}
+    if thresholds is not None:
+        own = builder.add_thresholds(thresholds, spec.priors.auxiliary[thresholds.name])
+        rows_population = slice(0, own.start + 1)
+        auxiliary[thresholds.name] = slice(own.start + 1, own.stop)
     rows_sds = builder.add(
-        [prior for term in groups for prior in priors.sd[term.factor]], scales=True
+        [prior for part, term in terms for prior in part.priors.sd[term.factor]], scales=True
     )
-    shapes = [np.empty((0, 2)), *(spec.correlations(term).shapes for term in groups)]
+    shapes = [np.empty((0, 2)), *(part.correlations(term).shapes for part, term in terms)]
     rows_free = builder.add_correlations(np.concatenate(shapes))
-    auxiliary = {
-        name: builder.add_auxiliary(spec, name, prior) for name, prior in priors.auxiliary.items()
+    auxiliary |= {
+        name: builder.add_auxiliary(spec, name, prior)
+        for name, prior in spec.priors.auxiliary.items()
+        if name not in auxiliary
     }
+    sizes = builder.size, thresholds
     return Coordinates(
-        tuple(builder.parts), rows_population, rows_sds, rows_free, auxiliary, builder.size
+        tuple(builder.parts), rows_population, rows_sds, rows_free, auxiliary, *sizes
     )
 
 
@@ -225,6 +243,18 @@ class _Builder:
         start = self.size
         if len(shapes):
             self._append(len(shapes), Correlation(shapes), _uniform)
+        return slice(start, self.size)
+
+    def add_thresholds(self, thresholds: Thresholds, prior: Prior) -> slice:
+        """Add an intercept and distances, which have the prior of the thresholds that they make."""
+        start, free = self.size, thresholds.free
+        ((_, law),) = densities_and_slopes([prior] * len(free))
+
+        def law_of_both(values: FloatArray) -> tuple[FloatArray, FloatArray]:
+            log, slope = law(free @ values)
+            return log, free.T @ slope
+
+        self._append(len(free), Gaps() if thresholds.are_ordered else Identity(), law_of_both)
         return slice(start, self.size)
 
     def add_auxiliary(self, spec: ModelSpec, name: str, prior: Prior) -> slice:

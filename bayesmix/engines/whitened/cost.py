@@ -24,12 +24,13 @@ GRADIENTS = 4.0  # of an iteration
 def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
     """Guess the seconds of CPU time of a fit."""
     design = spec.design
-    sizes = sorted((term.n_levels * term.n_effects for term in design.groups), reverse=True)
+    terms = [term for term in design.every_group]
+    sizes = sorted((term.n_levels * term.n_effects for term in terms), reverse=True)
     n_effects = sum(sizes)
     chains = chains_side_by_side(design.n_rows + n_effects, options.chains)
-    width = design.n_terms + 2 * sum(term.n_effects for term in design.groups)
-    gradient = CALL + chains * design.n_rows * (ROW + ENTRY * width)
-    for term in design.groups:
+    width = sum(part.n_terms for part in design.parts) + 2 * sum(term.n_effects for term in terms)
+    gradient = CALL + chains * design.n_rows * (len(design.parts) * ROW + ENTRY * width)
+    for term in terms:
         q = term.n_effects
         level = LEVEL.get(q, LEVEL_OF_MANY * q**2)
         gradient += CALL_OF_FACTOR + chains * term.n_levels * level

@@ -78,7 +78,7 @@ class Density:
         log_density = self.constant + parameters.log_prior + effects.log_density + rows.total
         by_zeta, by_values = self.whitening.pull(effects, rows.by_effects, rows.by_population)
         for name, place in self.coordinates.auxiliary.items():
-            by_values[place] += rows.by_auxiliary[name]
+            by_values[place] += self.layout.by_rows(name, rows.by_auxiliary[name])
         gradient = np.empty_like(x)
         gradient[:d] = self.root.T @ (parameters.slope + parameters.pull(by_values))
         gradient[d:] = by_zeta

@@ -9,8 +9,8 @@ import numpy as np
 
 from bayesmix.base.arguments import seed
 from bayesmix.base.progress import late_progress
-from bayesmix.engines.rescaling import rescaled
-from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
+from bayesmix.engines.rescaling import rescaled, units_of
+from bayesmix.engines.scaling import Units
 from bayesmix.engines.trees import drawn_tree
 from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.cost import seconds_of
@@ -47,12 +47,7 @@ class Whitened:
 
     def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
         """Draw all parameters and effects together; None where the chains do not agree."""
-        units = Units.of(
-            spec.design,
-            ORDINARY_TO_NUTS,
-            response=spec.family.on_response_scale,
-            known_errors=spec.family.known_errors,
-        )
+        units = units_of(spec)
         with (
             contextlib.suppress(LostError, np.linalg.LinAlgError),
             late_progress(options.progressbar, f"Sampling {size_of(options)}") as report,
@@ -82,5 +77,5 @@ def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:
         "stages": drawn.stages,
         "thin": drawn.thin,
     }
-    summaries = summaries_of(spec, units, drawn, values["beta"])
+    summaries = summaries_of(spec, units, drawn, values)
     return drawn_tree(spec, values, {"lp": kept.log_density}, attributes, summaries)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
+from scipy import linalg, sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.covariance.correlations import Correlations
+from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.whitened.coordinates import Coordinates, coordinates_of
 from bayesmix.families.links import LINKS
-from bayesmix.families.scores import chains_first
 from bayesmix.families.values import Rows
 from bayesmix.model.centring import centred_design
 from bayesmix.model.spec import ModelSpec
@@ -26,12 +27,14 @@ class Factor:
 
     Attributes
     ----------
-    place : int
-        Among the groups of the design.
-    n_levels, n_effects : int
-    codes : ndarray of int64, shape (n,)
-        Level of each row.
-    Z : ndarray, shape (q, n)
+    predictor : int
+        Its predictor, among those of the specification.
+    term : GroupTerm
+        As written.
+    codes : ndarray of int64, shape (K n,)
+        Level of each row, for each predictor.
+    Z : ndarray, shape (q, K n)
+        Zero in the rows of other predictors.
     correlations : Correlations
     sds, free : slice
         Its parameters among the coordinates.
@@ -39,15 +42,24 @@ class Factor:
         Its effects among those of all factors, level by level.
     """
 
-    place: int
-    n_levels: int
-    n_effects: int
+    predictor: int
+    term: GroupTerm
     codes: IntArray
     Z: FloatArray
     correlations: Correlations
     sds: slice
     free: slice
     rows: slice
+
+    @functools.cached_property
+    def n_levels(self) -> int:
+        """Number of levels J."""
+        return self.term.n_levels
+
+    @functools.cached_property
+    def n_effects(self) -> int:
+        """Number of effects q."""
+        return self.term.n_effects
 
     @functools.cached_property
     def pattern(self) -> frozenset[tuple[int, int]]:
@@ -72,6 +84,9 @@ class Factor:
 class Layout:
     """Rows sorted by the factor with most effects, and the factors, the largest first.
 
+    Of several predictors K what has a linear predictor is there K times, one predictor after
+    another: the linear predictors of all are one product with K n rows.
+
     Attributes
     ----------
     spec : ModelSpec
@@ -79,15 +94,17 @@ class Layout:
         Of the parameters beside the effects.
     order : ndarray of int64, shape (n,)
         The rows of the design.
-    y, offset : ndarray, shape (n,)
+    y : ndarray, shape (n,)
+    offset : ndarray, shape (K n,)
     rows : Rows
         Weights and trials.
-    X : ndarray, shape (n, p)
-        Centred where the intercept has a prior of its own.
-    means : ndarray, shape (p,)
-        What was taken off.
+    X : ndarray, shape (K n, p)
+        Centred where the intercept has a prior of its own; with a last column of ones where
+        thresholds take its place.
+    means : tuple of ndarray, shape (p_k,)
+        What was taken off, by predictor.
     factors : tuple of Factor
-    Z : csr_array, shape (n, m)
+    Z : csr_array, shape (K n, m)
         All effects of all factors.
     """
 
@@ -98,7 +115,7 @@ class Layout:
     offset: FloatArray
     rows: Rows
     X: FloatArray
-    means: FloatArray
+    means: tuple[FloatArray, ...]
     factors: tuple[Factor, ...]
     Z: sparse.csr_array
 
@@ -107,10 +124,20 @@ class Layout:
         """Number of rows n."""
         return len(self.y)
 
-    @property
+    @functools.cached_property
+    def predictors(self) -> tuple[str, ...]:
+        """Parameters that have a predictor, in order."""
+        return self.spec.family.predictors
+
+    @functools.cached_property
     def has_offset(self) -> bool:
         """Whether there is an offset."""
-        return self.spec.design.offset is not None
+        return any(part.offset is not None for part in self.spec.design.parts)
+
+    def by_predictor(self, stacked: FloatArray) -> list[FloatArray]:
+        """Cut what is there for each predictor, (K n, ...), into arrays (n, ...)."""
+        n = len(stacked) // len(self.predictors)
+        return [stacked[k * n : (k + 1) * n] for k in range(len(self.predictors))]
 
     @property
     def n_effects(self) -> int:
@@ -134,46 +161,56 @@ class Layout:
             place = LINKS[family.link].near(self.y.mean()) if placed is None else np.nanmean(placed)
         near = float(place)
         eta = np.full((self.n_rows, 1), near if np.isfinite(near) else 0.0)
-        p = family.values(eta.T, chains_first(anywhere))
+        anywhere |= {name: np.zeros_like(eta) for name in self.predictors[1:]}
+        p = family.chains_first(eta, anywhere)
         density = float(np.sum(family.density(self.y, p, self.rows)))
         return density - float(family.scores(self.y, eta, anywhere, self.rows).total[0])
 
     def auxiliary(self, values: FloatArray) -> dict[str, FloatArray]:
         """Return the auxiliary parameters (M,), or (K, M), at values of all parameters (d, M)."""
-        lengths = self.spec.priors.lengths
-        return {
-            name: values[rows] if lengths[name] else values[rows.start]
-            for name, rows in self.coordinates.auxiliary.items()
-        }
+        lengths, thresholds = self.spec.priors.lengths, self.coordinates.thresholds
+        found = {}
+        for name, rows in self.coordinates.auxiliary.items():
+            if thresholds is not None and name == thresholds.name:
+                found[name] = thresholds.relative @ values[rows]
+            else:
+                found[name] = values[rows] if lengths[name] else values[rows.start]
+        return found
+
+    def by_rows(self, name: str, by_auxiliary: FloatArray) -> FloatArray:
+        """Take derivatives by an auxiliary parameter to those by its rows of the parameters."""
+        thresholds = self.coordinates.thresholds
+        if thresholds is not None and name == thresholds.name:
+            return thresholds.relative.T @ by_auxiliary
+        return by_auxiliary
 
 
 def layout_of(spec: ModelSpec) -> Layout:
     """Lay out a specification."""
-    design = centred_design(spec)
-    coordinates = coordinates_of(spec)
-    places = sorted(
-        range(len(design.groups)),
-        key=lambda t: -design.groups[t].n_levels * design.groups[t].n_effects,
-    )
-    n = design.n_rows
-    order = np.arange(n)
+    coordinates, parts = coordinates_of(spec), spec.parts
+    owned = [(k, term) for k, part in enumerate(parts) for term in part.design.groups]
+    centred = [term for part in parts for term in centred_design(part).groups]
+    places = sorted(range(len(owned)), key=lambda t: -owned[t][1].n_levels * owned[t][1].n_effects)
+    design = spec.design
+    order = np.arange(design.n_rows)
     if places:
-        order = np.argsort(design.groups[places[0]].codes, kind="stable")
-    sd_starts = np.cumsum([0, *(term.n_effects for term in design.groups)])
-    correlations = [spec.correlations(term) for term in spec.design.groups]
+        order = np.argsort(owned[places[0]][1].codes, kind="stable")
+    sd_starts = np.cumsum([0, *(term.n_effects for _, term in owned)])
+    correlations = [parts[k].correlations(term) for k, term in owned]
     free_starts = np.cumsum([0, *map(len, correlations)])
     factors = []
     start = 0
     for t in places:
-        term = design.groups[t]
+        k, term = owned[t]
         sds, free = coordinates.sds.start, coordinates.free.start
+        Z = np.zeros((term.n_effects, len(parts), design.n_rows))
+        Z[:, k] = centred[t].Z[order].T
         factors.append(
             Factor(
-                place=t,
-                n_levels=term.n_levels,
-                n_effects=term.n_effects,
-                codes=term.codes[order],
-                Z=np.ascontiguousarray(term.Z[order].T),
+                predictor=k,
+                term=term,
+                codes=np.tile(term.codes[order], len(parts)),
+                Z=Z.reshape(term.n_effects, -1),
                 correlations=correlations[t],
                 sds=slice(sds + sd_starts[t], sds + sd_starts[t + 1]),
                 free=slice(free + free_starts[t], free + free_starts[t + 1]),
@@ -181,8 +218,6 @@ def layout_of(spec: ModelSpec) -> Layout:
             )
         )
         start += term.n_levels * term.n_effects
-    means = spec.population_centre
-    offset = np.zeros(n) if design.offset is None else design.offset[order]
     weights = None if design.weights is None else design.weights[order]
     trials = None if design.trials is None else np.asarray(design.trials, dtype=float)[order]
     return Layout(
@@ -190,25 +225,53 @@ def layout_of(spec: ModelSpec) -> Layout:
         coordinates=coordinates,
         order=order,
         y=np.asarray(design.y, dtype=np.float64)[order],
-        offset=offset,
+        offset=np.concatenate([_offset(part)[order] for part in parts]),
         rows=spec.family.rows(weights, trials),
-        X=np.ascontiguousarray(design.X[order] - means),
-        means=means,
+        X=_population_effects(parts, order, coordinates.thresholds is not None),
+        means=tuple(part.population_centre for part in parts),
         factors=tuple(factors),
-        Z=_all_effects(n, factors, start),
+        Z=_all_effects(len(parts), design.n_rows, factors, start),
     )
 
 
-def _all_effects(n: int, factors: list[Factor], size: int) -> sparse.csr_array:
+def _offset(spec: ModelSpec) -> FloatArray:
+    offset = spec.design.offset
+    return np.zeros(spec.design.n_rows) if offset is None else offset
+
+
+def _population_effects(
+    parts: Sequence[ModelSpec], order: IntArray, has_thresholds: bool
+) -> FloatArray:
+    """Put the columns of all predictors into one matrix, with zeros where they are not theirs."""
+    blocks = [part.design.X[order] - part.population_centre for part in parts]
+    X = linalg.block_diag(*blocks) if len(blocks) > 1 else blocks[0]
+    if has_thresholds:
+        ones = np.zeros((len(X), 1))
+        ones[: len(order)] = 1.0
+        X = np.column_stack([X, ones])
+    return np.ascontiguousarray(X)
+
+
+def _all_effects(predictors: int, n: int, factors: list[Factor], size: int) -> sparse.csr_array:
     """Put the columns of all effects into one matrix, a row's entries factor after factor."""
-    width = sum(factor.n_effects for factor in factors)
-    columns = np.empty((n, width), dtype=np.int32)
-    values = np.empty((n, width))
-    place = 0
-    for factor in factors:
-        for a in range(factor.n_effects):
-            columns[:, place] = factor.rows.start + factor.codes * factor.n_effects + a
-            values[:, place] = factor.Z[a]
-            place += 1
-    starts = np.arange(n + 1, dtype=np.int32 if n * width < 2**31 else np.int64) * width
-    return sparse.csr_array((values.ravel(), columns.ravel(), starts), shape=(n, size))
+    widths = [
+        sum(own.n_effects for own in factors if own.predictor == k) for k in range(predictors)
+    ]
+    columns, values = [], []
+    for k, width in enumerate(widths):
+        own_columns, own_values = np.empty((n, width), dtype=np.int32), np.empty((n, width))
+        rows, place = slice(k * n, (k + 1) * n), 0
+        for factor in (own for own in factors if own.predictor == k):
+            for a in range(factor.n_effects):
+                own_columns[:, place] = (
+                    factor.rows.start + factor.codes[rows] * factor.n_effects + a
+                )
+                own_values[:, place] = factor.Z[a, rows]
+                place += 1
+        columns.append(own_columns.ravel())
+        values.append(own_values.ravel())
+    total = n * sum(widths)
+    starts = np.zeros(predictors * n + 1, dtype=np.int32 if total < 2**31 else np.int64)
+    np.cumsum(np.repeat(widths, n), out=starts[1:])
+    entries = (np.concatenate(values), np.concatenate(columns), starts)
+    return sparse.csr_array(entries, shape=(predictors * n, size))

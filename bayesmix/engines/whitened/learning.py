@@ -11,11 +11,10 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.coordinates import Coordinates
 from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.layout import Layout
-from bayesmix.engines.whitened.passes import predictor, row_blocks, rows_between
+from bayesmix.engines.whitened.passes import predictors, row_blocks, rows_between
 from bayesmix.engines.whitened.start import Start, working_weights
 from bayesmix.engines.whitened.whitening import Whitening
 from bayesmix.engines.whitened.working import Working, eliminate
-from bayesmix.families.scores import chains_first
 
 __all__ = ["Lesson", "LostError", "first_density", "look_at", "taught"]
 
@@ -33,7 +32,7 @@ class Lesson(NamedTuple):
         Parameters of each chain.
     rows : ndarray, shape (4, n)
         Sums over chains of the linear predictor without offset, of the score, of its square and of
-        the information.
+        the information; K n rows of K predictors.
     """
 
     values: FloatArray
@@ -45,23 +44,24 @@ def look_at(density: Density, point: Point) -> Lesson:
     layout = density.layout
     values, effects = density.effects(point.x)
     beta = values[layout.coordinates.population]
-    auxiliary = chains_first(layout.auxiliary(values))
+    auxiliary = layout.auxiliary(values)
     family = layout.spec.family
-    main = family.parameters[0].name
-    rows = np.empty((4, layout.n_rows))
+    rows = np.empty((4, len(layout.predictors), layout.n_rows))
     for start, stop in row_blocks(layout.n_rows, values.shape[1]):
-        eta = predictor(layout, beta, effects.u, start, stop)
-        score, information = family.slopes(
-            layout.y[start:stop],
-            family.values(np.ascontiguousarray(eta.T), auxiliary),
-            rows_between(layout.rows, start, stop),
-            main,
-        )[main]
-        rows[0, start:stop] = eta.sum(axis=1) - layout.offset[start:stop] * eta.shape[1]
-        rows[1, start:stop] = score.sum(axis=0)
-        rows[2, start:stop] = np.einsum("mn,mn->n", score, score)
-        rows[3, start:stop] = np.broadcast_to(information, score.shape).sum(axis=0)
-    return Lesson(values, rows)
+        eta, others = predictors(layout, beta, effects.u, start, stop)
+        p = family.chains_first(eta, {**auxiliary, **others})
+        known = rows_between(layout.rows, start, stop)
+        slopes = family.slopes(layout.y[start:stop], p, known, *layout.predictors)
+        for k, name in enumerate(layout.predictors):
+            own, score, information = rows[:, k, start:stop], *slopes[name]
+            own[0] = p[name].eta.sum(axis=0)
+            score = np.broadcast_to(score, p[name].eta.shape)
+            own[1] = score.sum(axis=0)
+            own[2] = np.einsum("mn,mn->n", score, score)
+            own[3] = np.broadcast_to(information, score.shape).sum(axis=0)
+    stacked = rows.reshape(4, -1)
+    stacked[0] -= layout.offset * values.shape[1]
+    return Lesson(values, stacked)
 
 
 def taught(density: Density, lessons: list[Lesson]) -> Density:

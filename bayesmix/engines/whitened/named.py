@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.engines.rescaling import with_unit
 from bayesmix.engines.scaling import Units
 from bayesmix.engines.statistics import statistics_of
@@ -13,7 +17,7 @@ from bayesmix.engines.whitened.sampler import WhitenedDraws
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["named_draws", "summaries_of"]
+__all__ = ["as_written", "named_draws", "summaries_of"]
 
 
 def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str, FloatArray]:
@@ -30,16 +34,16 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     kept, layout = drawn.kept, drawn.layout
     chains, draws = kept.log_density.shape
     flat = kept.values.reshape(chains * draws, -1)
-    values = {"beta": _population(layout, flat) * units.beta}
-    for name, own in layout.auxiliary(flat.T).items():
-        has_unit = name in with_unit(spec.family)
-        values[name] = own.T * (units.residual if has_unit else 1.0)
+    values = as_written(layout, flat)
+    values["beta"] *= units.beta
+    for name in with_unit(spec.family):
+        values[name] = values[name] * units.residual
     for t, factor in enumerate(layout.factors):
-        term = spec.design.groups[factor.place]
-        unit = units.response / units.Z[factor.place]
+        part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
+        term = _as_written(part, factor)
         zeta = None if t == 0 and drawn.sparse > 1 else kept.zeta[t]
         values |= group_draws(
-            spec,
+            part,
             term,
             flat[:, factor.sds] * unit,
             flat[:, factor.free],
@@ -50,14 +54,14 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
 
 
 def summaries_of(
-    spec: ModelSpec, units: Units, drawn: WhitenedDraws, beta: FloatArray
+    spec: ModelSpec, units: Units, drawn: WhitenedDraws, values: Mapping[str, FloatArray]
 ) -> dict[str, FloatArray]:
     """Summarise the effects of the largest factor, and with their population effects (coef).
 
     Parameters
     ----------
-    beta : ndarray, shape (chains, draws, p)
-        As written.
+    values : mapping of str to ndarray, shape (chains, draws, ...)
+        From `named_draws`.
 
     Returns
     -------
@@ -67,22 +71,22 @@ def summaries_of(
     if drawn.sparse == 1:
         return {}
     factor = drawn.layout.factors[0]
-    term, zeta = spec.design.groups[factor.place], drawn.kept.zeta[0]
-    places = _kept_places(drawn)
-    unit = units.response / units.Z[factor.place]
+    part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
+    term, zeta = _as_written(part, factor), drawn.kept.zeta[0]
+    places, terms = _kept_places(drawn), part.design.terms
+    beta = values[population_names(part.design.predictor).beta]
     flat = drawn.kept.values[:, places].reshape(zeta.shape[0] * zeta.shape[1], -1)
     scale = _scale(factor, flat) * unit[:, None]
     zeta = zeta.reshape(len(flat), *zeta.shape[2:])
     some = beta[:, places].reshape(len(flat), -1)
     twins = [
-        some[:, spec.design.terms.index(effect)] if effect in spec.design.terms else np.zeros(1)
-        for effect in term.effects
+        some[:, terms.index(effect)] if effect in terms else np.zeros(1) for effect in term.effects
     ]
     found: dict[str, list[FloatArray]] = {term.names.u: [], term.names.coef: []}
     step = max(1, 4_000_000 // (len(flat) * factor.n_effects))
     for start in range(0, factor.n_levels, step):
         levels = zeta[:, start : start + step] @ np.swapaxes(scale, 1, 2)
-        u = np.moveaxis(effects_as_written(spec.centre(term), levels), 0, -1)
+        u = np.moveaxis(effects_as_written(part.centre(term), levels), 0, -1)
         u = np.ascontiguousarray(np.moveaxis(u, 1, 0))
         found[term.names.coef].append(
             statistics_of(np.stack([one + twin for one, twin in zip(u, twins, strict=True)]))
@@ -101,12 +105,48 @@ def _kept_places(drawn: WhitenedDraws) -> np.ndarray:
     return np.minimum(every[:rooms], draws - 1)
 
 
-def _population(layout: Layout, flat: FloatArray) -> FloatArray:
-    """Return population effects (B, p) of the columns as written."""
-    beta = flat[:, layout.coordinates.population].copy()
-    if layout.means.any():
-        beta[:, 0] -= beta @ layout.means
-    return beta
+def as_written(layout: Layout, flat: FloatArray) -> dict[str, FloatArray]:
+    """Return population effects and auxiliary parameters, of the columns as written.
+
+    Parameters
+    ----------
+    layout : Layout
+    flat : ndarray, shape (B, d)
+        Values of all parameters.
+
+    Returns
+    -------
+    dict of ndarray
+        ``beta`` (B, p) of each predictor, and the auxiliary parameters (B,) or (B, K).
+    """
+    coordinates, thresholds = layout.coordinates, layout.coordinates.thresholds
+    every, start = flat[:, coordinates.population], 0
+    found = {name: own.T for name, own in layout.auxiliary(flat.T).items()}
+    for design, means in zip(layout.spec.design.parts, layout.means, strict=True):
+        beta = every[:, start : start + len(means)].copy()
+        start += len(means)
+        if thresholds is not None and not design.predictor:
+            last = coordinates.auxiliary[thresholds.name].stop
+            rows = slice(coordinates.population.stop - 1, last)
+            moved = beta @ means[:, None]
+            found[thresholds.name] = flat[:, rows] @ thresholds.every.T + moved
+        elif means.any():
+            beta[:, 0] -= beta @ means
+        found[population_names(design.predictor).beta] = beta
+    return found
+
+
+def _unit(spec: ModelSpec, units: Units, factor: Factor) -> FloatArray:
+    """Return the units of the effects of a factor; those of further predictors are one."""
+    if factor.predictor:
+        return np.ones(factor.n_effects)
+    place = [term.factor for term in spec.design.groups].index(factor.term.factor)
+    return np.asarray(units.response / units.Z[place])
+
+
+def _as_written(part: ModelSpec, factor: Factor) -> GroupTerm:
+    """Return the term of a factor in the numbers of the user."""
+    return next(term for term in part.design.groups if term.factor == factor.term.factor)
 
 
 def _scale(factor: Factor, flat: FloatArray) -> FloatArray:

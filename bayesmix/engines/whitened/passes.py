@@ -22,7 +22,7 @@ except ImportError:  # a SciPy that has them elsewhere
 else:
     csr_matvecs, csc_matvecs = _sparsetools.csr_matvecs, _sparsetools.csc_matvecs
 
-__all__ = ["Likelihood", "add_product", "add_transposed_product", "likelihood", "predictor"]
+__all__ = ["Likelihood", "add_product", "add_transposed_product", "likelihood", "predictors"]
 
 # Rows times chains that are worked on at a time, and from which on more: threads that call NumPy
 # for less wait for one another.
@@ -89,7 +89,7 @@ def _call(
 
 
 def predictor(layout: Layout, beta: FloatArray, u: FloatArray, start: int, stop: int) -> FloatArray:
-    """Compute the linear predictor of some rows, shape (stop - start, M)."""
+    """Compute the linear predictor of some of the K n rows, shape (stop - start, M)."""
     if layout.X.shape[1]:
         eta = layout.X[start:stop] @ beta
     else:
@@ -99,6 +99,17 @@ def predictor(layout: Layout, beta: FloatArray, u: FloatArray, start: int, stop:
     if layout.n_effects:
         add_product(layout.Z, u, eta, start, stop)
     return eta
+
+
+def predictors(
+    layout: Layout, beta: FloatArray, u: FloatArray, start: int, stop: int
+) -> tuple[FloatArray, dict[str, FloatArray]]:
+    """Compute the linear predictors of some of the n rows: that of the formula, and others."""
+    every = {
+        name: predictor(layout, beta, u, k * layout.n_rows + start, k * layout.n_rows + stop)
+        for k, name in enumerate(layout.predictors)
+    }
+    return every.pop(layout.predictors[0]), every
 
 
 def likelihood(
@@ -123,17 +134,23 @@ def likelihood(
     by_population = np.zeros((layout.X.shape[1], chains))
     by_auxiliary = {name: np.zeros_like(values) for name, values in auxiliary.items()}
     for start, stop in row_blocks(layout.n_rows, chains):
-        eta = predictor(layout, beta, u, start, stop)
+        eta, others = predictors(layout, beta, u, start, stop)
         scores = family.scores(
-            layout.y[start:stop], eta, auxiliary, rows_between(layout.rows, start, stop)
+            layout.y[start:stop],
+            eta,
+            {**auxiliary, **others},
+            rows_between(layout.rows, start, stop),
         )
         total += scores.total
-        for name, slope in scores.auxiliary.items():
-            by_auxiliary[name] += slope
-        if layout.n_effects:
-            add_transposed_product(layout.Z, scores.score, by_effects, start, stop)
-        if layout.X.shape[1]:
-            by_population += layout.X[start:stop].T @ scores.score
+        for name in auxiliary:
+            by_auxiliary[name] += scores.auxiliary[name]
+        by_predictor = (scores.score, *(scores.auxiliary[name] for name in others))
+        for k, score in enumerate(by_predictor):
+            first = k * layout.n_rows
+            if layout.n_effects:
+                add_transposed_product(layout.Z, score, by_effects, first + start, first + stop)
+            if layout.X.shape[1]:
+                by_population += layout.X[first + start : first + stop].T @ score
     return Likelihood(total, by_effects, by_population, by_auxiliary)
 
 

@@ -9,7 +9,6 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.whitened.layout import Factor, Layout
 from bayesmix.engines.whitened.working import Working, level_products
-from bayesmix.families.scores import chains_first
 
 __all__ = ["Start", "start_of", "working_weights"]
 
@@ -52,13 +51,13 @@ class _Rounds:
         self.layout = layout
         self.values = layout.coordinates.values(np.zeros((layout.coordinates.size, 1)))[:, 0]
         self.beta = np.zeros(layout.X.shape[1])
-        self.shares = [np.zeros(layout.n_rows) for _ in layout.factors]
+        self.shares = [np.zeros_like(layout.offset) for _ in layout.factors]
         self.covariances: list[FloatArray] = []
 
     def fit(self) -> Start:
         layout = self.layout
         eta = layout.offset + self._row_by_row()
-        w = z = np.zeros(layout.n_rows)
+        w = z = np.zeros_like(eta)
         for _ in range(ROUNDS):
             before = eta
             self._auxiliary(eta)
@@ -78,13 +77,16 @@ class _Rounds:
 
     def _slope(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
         layout = self.layout
-        family = layout.spec.family
-        auxiliary = chains_first(layout.auxiliary(self.values[:, None]))
-        p = family.values(eta[None], auxiliary)
-        main = family.parameters[0].name
-        slope = family.slopes(layout.y, p, layout.rows, main)[main]
-        score, information = np.ravel(slope.score), np.ravel(slope.information)
-        information = np.broadcast_to(information, score.shape)
+        family, names = layout.spec.family, layout.predictors
+        first, *others = layout.by_predictor(eta[:, None])
+        auxiliary = layout.auxiliary(self.values[:, None])
+        auxiliary |= dict(zip(names[1:], others, strict=True))
+        p = family.chains_first(first, auxiliary)
+        slopes = family.slopes(layout.y, p, layout.rows, *names)
+        every = [np.broadcast_arrays(*slopes[name], layout.y)[:2] for name in names]
+        score, information = (
+            np.concatenate(list(map(np.ravel, own))) for own in zip(*every, strict=True)
+        )
         return score, working_weights(information, 1e-3 * score**2)
 
     def _row_by_row(self) -> FloatArray:
@@ -92,11 +94,16 @@ class _Rounds:
         eta = -self.layout.offset
         for _ in range(ROUNDS):
             score, w = self._slope(eta + self.layout.offset)
-            eta += np.clip(score.sum() / w.sum(), -LONGEST, LONGEST)
+            for rows, by, weights in zip(
+                *map(self.layout.by_predictor, (eta, score, w)), strict=True
+            ):
+                rows += np.clip(by.sum() / weights.sum(), -LONGEST, LONGEST)
         middle = eta.copy()
         for _ in range(10):
             score, w = self._slope(eta + self.layout.offset)
-            typical = w.mean()
+            typical = np.concatenate(
+                [np.full(len(own), own.mean()) for own in self.layout.by_predictor(w)]
+            )
             eta += np.clip((score - typical * (eta - middle)) / (w + typical), -1.0, 1.0)
         return 0.5 * (eta + middle)
 
@@ -107,11 +114,11 @@ class _Rounds:
     def _population(self, w: FloatArray, z: FloatArray) -> FloatArray:
         layout = self.layout
         if not len(self.beta):
-            return np.zeros(layout.n_rows)
+            return np.zeros_like(w)
         slope, curvature = layout.coordinates.population_prior(self.beta)
         matrix = (layout.X * w[:, None]).T @ layout.X + np.diag(curvature)
         matrix += np.diag(1e-9 * np.diag(matrix) + 1e-300)
-        rest = z - sum(self.shares, np.zeros(layout.n_rows))
+        rest = z - sum(self.shares, np.zeros_like(z))
         right = layout.X.T @ (w * rest) + curvature * self.beta + slope
         size = np.sqrt(np.diag(matrix))
         scaled = matrix / size / size[:, None]
@@ -126,7 +133,7 @@ class _Rounds:
         right = np.empty((J, q))
         for a in range(q):
             right[:, a] = np.bincount(factor.codes, w * factor.Z[a] * rest, minlength=J)
-        informed = np.einsum("n,qn->q", w, factor.Z**2) / len(w)
+        informed = np.einsum("n,qn->q", w, factor.Z**2) / self.layout.n_rows
         # A column of zeros says nothing of an sd, which its prior then moves to where it may be.
         size = 0.075 / np.maximum(np.where(informed > 0, informed, 1.0), 1e-300)
         if t == len(self.covariances):
@@ -149,12 +156,13 @@ class _Rounds:
             slopes = []
             for step in (-1e-4, 0.0, 1e-4):
                 moved = coordinates.evaluate(x + step)
-                scores = family.scores(
-                    layout.y, eta[:, None].copy(), layout.auxiliary(moved.values), layout.rows
-                )
+                first, *others = layout.by_predictor(eta[:, None].copy())
+                known = layout.auxiliary(moved.values)
+                known |= dict(zip(layout.predictors[1:], others, strict=True))
+                scores = family.scores(layout.y, first, known, layout.rows)
                 by_values = np.zeros_like(x)
                 for name, rows in coordinates.auxiliary.items():
-                    by_values[rows] = scores.auxiliary[name]
+                    by_values[rows] = layout.by_rows(name, scores.auxiliary[name])
                 slopes.append(moved.slope + moved.pull(by_values))
             curvature = (slopes[0] - slopes[2]) / 2e-4
             for rows in coordinates.auxiliary.values():

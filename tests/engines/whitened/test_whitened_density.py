@@ -9,6 +9,7 @@ import pytest
 import bayesmix as bm
 from bayesmix.engines.whitened.density import Density
 from bayesmix.engines.whitened.layout import layout_of
+from bayesmix.engines.whitened.named import as_written
 from bayesmix.engines.whitened.whitening import Whitening
 from bayesmix.engines.whitened.working import Working, eliminate
 from bayesmix.model.centring import sd_variable
@@ -27,6 +28,7 @@ def counts() -> pd.DataFrame:
     data["n"] = rng.integers(3, 8, len(data))
     data["s"] = np.minimum(data["count"], data["n"])
     data["positive"], data["share"] = rng.gamma(2.0, size=len(data)), rng.uniform(size=len(data))
+    data["rating"] = np.minimum(data["count"], 4) + 1
     return data
 
 
@@ -71,6 +73,21 @@ SPECS |= {
     }.items()
     for family in families
 }
+SPECS |= {
+    f"{family}, {name}": (f"rating ~ {SIDES[name]}", family, None, {})
+    for family in ("cumulative", "sratio(cloglog)", "cratio", "acat")
+    for name in ("two effects", "crossed with slopes", "far from zero", "no groups")
+}
+SPECS |= {
+    f"{family}, thresholds": ("rating ~ 1 + (1 | g)", family, None, {})
+    for family in (
+        "cumulative(probit)",
+        "cumulative(cloglog)",
+        "cumulative(cauchit, threshold=equidistant)",
+        "acat(probit, threshold=equidistant)",
+    )
+}
+SPECS["cumulative, two categories"] = ("yes ~ x + (x | g)", "cumulative", None, {})
 SPECS["other priors"] = (
     "yes ~ x + z + v + (x | g)",
     "bernoulli",
@@ -101,11 +118,45 @@ SPECS |= {
     for name, case in GAUSSIAN_CASES.items()
     if name != "own priors"
 }
+OTHERS = {
+    "gaussian, sigma by level": ("y ~ x + (x | g)", "gaussian", {"sigma": "~ x + (x | g)"}),
+    "gaussian, sigma far from zero": (
+        "y ~ year + (year | g)",
+        "gaussian",
+        {"sigma": "~ year + (year | g) + (1 | h)", "weights": "w"},
+    ),
+    "gaussian, sigma without intercept": (
+        "y ~ x + offset(known)",
+        "gaussian",
+        {"sigma": "~ 0 + z + offset(known) + (1 | h)"},
+    ),
+    "gaussian, sigma alone by level": ("y ~ x", "gaussian", {"sigma": "~ 0 + (1 | g/h)"}),
+    "student, sigma and nu": ("y ~ x + (1 | g)", "student", {"sigma": "~ x", "nu": "~ (1 | h)"}),
+    "exgaussian, tau": ("y ~ x + (1 | g)", "exgaussian", {"tau": "~ x + (1 | g)"}),
+    "skew_normal, alpha": ("y ~ x + (1 | g)", "skew_normal", {"alpha": "~ z"}),
+    "lognormal, sigma": ("positive ~ x + (1 | g)", "lognormal", {"sigma": "~ (1 | g)"}),
+    "gamma, shape": ("positive ~ x + (1 | g)", "gamma", {"shape": "~ x"}),
+    "weibull, shape": ("positive ~ x + (1 | g)", "weibull", {"shape": "~ x"}),
+    "beta, phi": ("share ~ x + (1 | g)", "beta", {"phi": "~ x + (1 | h)"}),
+    "negbinomial, shape": ("count ~ x + (1 | g)", "negbinomial", {"shape": "~ x + (1 | g)"}),
+    "beta_binomial, phi": ("p(s, n) ~ x + (1 | g)", "beta_binomial", {"phi": "~ x"}),
+    "zero inflation": (
+        "count ~ x + (1 | g)",
+        "zero_inflated_negbinomial",
+        {"zi": "~ z + (1 | g)", "shape": "~ x"},
+    ),
+    "hurdle": ("count ~ x + (1 | g)", "hurdle_poisson", {"hu": "~ x + (x | h)"}),
+}
+SPECS |= {name: (formula, family, None, given) for name, (formula, family, given) in OTHERS.items()}
 SOME = (
+    "gaussian, sigma far from zero",
+    "zero inflation",
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
     "known errors and a residual, two effects",
+    "cumulative, far from zero",
+    "acat(probit, threshold=equidistant), thresholds",
 )
 
 
@@ -120,7 +171,7 @@ def density_of(spec, rng) -> Density:
     d, k = layout.coordinates.size, layout.coordinates.sds
     coordinates = layout.coordinates.with_units(rng.uniform(0.3, 1, k.stop - k.start))
     values = coordinates.values(0.3 * rng.standard_normal((d, 1)))[:, 0]
-    n = layout.n_rows
+    n = len(layout.offset)
     working = Working(rng.uniform(0.2, 1, n), rng.standard_normal(n), values)
     eliminated, _ = eliminate(layout, working)
     root = np.tril(0.1 * rng.standard_normal((d, d))) + 0.5 * np.eye(d)
@@ -146,20 +197,19 @@ def test_the_gradient_is_that_of_differences(name):
 
 def free_draws(density: Density, x: np.ndarray) -> dict[str, np.ndarray]:
     """Free variables of the joint model at points (d + m, M)."""
-    layout, coordinates = density.layout, density.coordinates
+    layout = density.layout
     spec = layout.spec
     values, effects = density.effects(x)
-    beta = values[coordinates.population].T.copy()
-    if layout.means.any():
-        beta[:, 0] -= beta @ layout.means
-    draws = {"beta": beta}
-    draws |= {name: values[rows.start] for name, rows in coordinates.auxiliary.items()}
+    draws = as_written(layout, values.T)
     for factor, solved in zip(layout.factors, effects.solved, strict=True):
-        term = spec.design.groups[factor.place]
-        draws[sd_variable(spec, term)] = values[factor.sds].T
+        term = factor.term
+        draws[sd_variable(spec.parts[factor.predictor], term)] = values[factor.sds].T
         draws[term.names.free] = values[factor.free].T
         draws[term.names.zeta] = np.stack(solved.v, axis=-1)
-    return free_variables(spec, draws)
+    free = free_variables(spec, draws)
+    if spec.family.thresholds is not None:  # made of `cutpoint_centred`
+        del free["cutpoint"]
+    return free
 
 
 def log_jacobian(density: Density, x: np.ndarray) -> float:

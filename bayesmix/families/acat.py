@@ -1,0 +1,100 @@
+"""Ordered categories, each compared with the next one: the adjacent category model.
+
+``P(y = k + 1 | y is k or k + 1) = F(mu - cutpoint[k])``, F being the inverse of the link. With
+logit the odds of a category over the one before are ``exp(mu - cutpoint[k])``: the partial credit
+model of item response theory [1]_ [2]_. With other links the probabilities are brms's, which are
+proportional to the product of F over the thresholds below and of 1 - F over those above, and
+adjacent categories then have these odds, too. A positive effect makes higher categories more
+likely.
+
+References
+----------
+.. [1] Masters, G. N. (1982). A Rasch model for partial credit scoring. Psychometrika 47, 149-174.
+   https://doi.org/10.1007/BF02296272
+.. [2] Bürkner, P.-C. & Vuorre, M. (2019). Ordinal regression models in psychology: a tutorial.
+   Advances in Methods and Practices in Psychological Science 2, 77-101.
+   https://doi.org/10.1177/2515245918823199
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.supports import REAL
+from bayesmix.families.trials import SIDES
+from bayesmix.families.values import Value
+
+__all__ = ["ACAT"]
+
+
+def _odds(distances: Value) -> Any:
+    """Compute the log odds of the category above each threshold over the one below."""
+    up = replace(distances, eta=-distances.eta)
+    return up.eta if distances.link.name == "logit" else up.log - up.complement.log
+
+
+def _odds_slope(eta: FloatArray, link: str) -> FloatArray:
+    """Differentiate the log odds by the linear predictor."""
+    if link == "logit":
+        return np.ones_like(eta)
+    success, failure = SIDES[link]
+    return success(eta)[1] - failure(eta)[1]
+
+
+def _logs(distances: Value) -> Any:
+    of = distances.functions
+    odds = _odds(distances)
+    heights = of.joined([0 * odds[..., :1], of.cumsum(odds)])
+    top = heights.max(axis=-1)[..., np.newaxis]
+    return heights - top - of.log(of.exp(heights - top).sum(axis=-1))[..., np.newaxis]
+
+
+def _slopes(distances: Value) -> FloatArray:
+    steps = _odds_slope(-distances.eta, distances.link.name)
+    heights = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
+    expected = (np.exp(_logs(distances)) * heights).sum(axis=-1, keepdims=True)
+    return np.asarray(heights - expected)
+
+
+def _scores(
+    rows: Sorted, thresholds: FloatArray, link: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    eta, starts = rows.eta, rows.starts
+    heights = np.zeros((len(thresholds) + 1, *eta.shape))
+    steps = []
+    for k, threshold in enumerate(thresholds):
+        up = eta - threshold
+        odds = up
+        if link != "logit":
+            (log, slope), (log_other, slope_other) = (side(up) for side in SIDES[link])
+            odds = log - log_other
+            steps.append(slope - slope_other)
+        np.add(heights[k], odds, out=heights[k + 1])
+    total = np.zeros(eta.shape[1])
+    for k, own in rows.categories():
+        total += heights[k, own].sum(axis=0)
+    top = heights.max(axis=0)
+    heights -= top
+    np.exp(heights, out=heights)
+    sums = heights.sum(axis=0)
+    total -= (top + np.log(sums)).sum(axis=0)
+    score, by_thresholds = np.zeros_like(eta), np.empty_like(thresholds)
+    above = np.zeros_like(eta)
+    for k in reversed(range(len(thresholds))):
+        above += heights[k + 1]
+        # Whether a row is above the threshold, less the probability of that.
+        own = np.divide(above, -sums)
+        own[starts[k + 1] :] += 1
+        if steps:
+            own *= steps[k]
+        by_thresholds[k] = -own.sum(axis=0)
+        score += own
+    return total, score, by_thresholds
+
+
+ACAT = Ordinal("acat", REAL, _logs, _slopes, _scores).family

@@ -1,0 +1,89 @@
+"""Ordered categories as intervals of a latent scale, between thresholds.
+
+``P(y <= k) = F(cutpoint[k] - mu)``, F being the inverse of the link: with logit the proportional
+odds model, with probit a latent normal variable, with cloglog proportional hazards [1]_ [2]_. A
+positive effect makes higher categories more likely. R: ``ordinal::clm``, brms's ``cumulative``.
+
+References
+----------
+.. [1] McCullagh, P. (1980). Regression models for ordinal data. Journal of the Royal Statistical
+   Society B 42, 109-142. https://doi.org/10.1111/j.2517-6161.1980.tb01109.x
+.. [2] Bürkner, P.-C. & Vuorre, M. (2019). Ordinal regression models in psychology: a tutorial.
+   Advances in Methods and Practices in Psychological Science 2, 77-101.
+   https://doi.org/10.1177/2515245918823199
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.intervals import interval_and_slopes, log_interval
+from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.supports import ORDERED
+from bayesmix.families.tails import LARGEST_EXPONENT, log1mexp
+from bayesmix.families.trials import SIDES
+from bayesmix.families.values import Value
+
+__all__ = ["CUMULATIVE"]
+
+
+def _logs(distances: Value) -> Any:
+    eta = distances.eta
+    first, last = (replace(distances, eta=eta[..., one]) for one in (slice(1), slice(-1, None)))
+    of = distances.functions
+    between = log_interval(eta[..., :-1], eta[..., 1:], distances.link.name, of)
+    return of.joined([first.log, between, last.complement.log])
+
+
+def _slopes(distances: Value) -> FloatArray:
+    eta, link = distances.eta, distances.link.name
+    below, above = SIDES[link]
+    _, by_lower, by_upper = interval_and_slopes(eta[..., :-1], eta[..., 1:], link)
+    between = -(by_lower + by_upper)
+    return np.concatenate([-below(eta[..., :1])[1], between, -above(eta[..., -1:])[1]], axis=-1)
+
+
+def _scores(
+    rows: Sorted, thresholds: FloatArray, link: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    below, above = SIDES[link]
+    total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
+    score = np.empty_like(rows.eta)
+    for k, own in rows.categories():
+        eta = rows.eta[own]
+        if 0 < k < len(thresholds):
+            edges = thresholds[k - 1], thresholds[k]
+            log, by_lower, by_upper = _between(eta, *edges, link)
+            by_thresholds[k - 1] += by_lower.sum(axis=0)
+            by_thresholds[k] += by_upper.sum(axis=0)
+            np.negative(by_lower + by_upper, out=score[own])
+        else:
+            edge = min(k, len(thresholds) - 1)
+            log, slope = (below if k == 0 else above)(thresholds[edge] - eta)
+            by_thresholds[edge] += slope.sum(axis=0)
+            np.negative(slope, out=score[own])
+        total += log.sum(axis=0)
+    return total, score, by_thresholds
+
+
+def _between(
+    eta: FloatArray, lower: FloatArray, upper: FloatArray, link: str
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    if link != "logit":
+        return interval_and_slopes(lower - eta, upper - eta, link)
+    # What the width of the interval gives is the same in all rows of a chain.
+    below, above = SIDES[link]
+    log_upper, by_upper = below(upper - eta)
+    log_lower, by_lower = above(lower - eta)
+    width = upper - lower
+    by_width = 1 / np.expm1(np.minimum(width, LARGEST_EXPONENT))
+    log_upper += log_lower
+    log_upper += log1mexp(width)
+    return log_upper, by_lower - by_width, by_upper + by_width
+
+
+CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _slopes, _scores).family

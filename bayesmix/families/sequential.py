@@ -1,0 +1,82 @@
+"""Ordered categories that are reached one after the other: a binary outcome at each threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.supports import REAL
+from bayesmix.families.trials import SIDES
+from bayesmix.families.values import Value
+
+__all__ = ["sequential"]
+
+
+def sequential(name: str, *, stops_below: bool) -> Ordinal:
+    """Return the model in which a row stops at a threshold, or goes on.
+
+    Parameters
+    ----------
+    name : str
+    stops_below : bool
+        Whether the link is that of the probability to stop, or else of that to go on.
+    """
+
+    def outcomes(distances: Value) -> tuple[Value, Value]:
+        """To stop, and to go on."""
+        if stops_below:
+            return distances, distances.complement
+        onwards = replace(distances, eta=-distances.eta)
+        return onwards.complement, onwards
+
+    def logs(distances: Value) -> Any:
+        stop, onwards = outcomes(distances)
+        of, passed = distances.functions, distances.functions.cumsum(onwards.log)
+        after = stop.log[..., 1:] + passed[..., :-1]
+        return of.joined([stop.log[..., :1], after, passed[..., -1:]])
+
+    def by_eta(link: str) -> tuple[Side, Side]:
+        """Log probability to stop and to go on at distances, and derivatives by these."""
+        success, failure = SIDES[link]
+        return (success, failure) if stops_below else (_turned(failure), _turned(success))
+
+    def slopes(distances: Value) -> FloatArray:
+        stop, onwards = (-side(distances.eta)[1] for side in by_eta(distances.link.name))
+        passed = np.cumsum(onwards, axis=-1)
+        after = stop[..., 1:] + passed[..., :-1]
+        return np.concatenate([stop[..., :1], after, passed[..., -1:]], axis=-1)
+
+    def scores(
+        rows: Sorted, thresholds: FloatArray, link: str
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
+        score = np.zeros_like(rows.eta)
+        stop, onwards = by_eta(link)
+        for k, threshold in enumerate(thresholds):
+            here, after = rows.starts[k], rows.starts[k + 1]
+            for side, own in ((stop, slice(here, after)), (onwards, slice(after, None))):
+                log, slope = side(threshold - rows.eta[own])
+                total += log.sum(axis=0)
+                by_thresholds[k] += slope.sum(axis=0)
+                score[own] -= slope
+        return total, score, by_thresholds
+
+    return Ordinal(name, REAL, logs, slopes, scores)
+
+
+type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+
+def _turned(side: Side) -> Side:
+    """Take minus the distance."""
+
+    def turned(distance: FloatArray) -> tuple[FloatArray, FloatArray]:
+        log, slope = side(-distance)
+        return log, -slope
+
+    return turned
