@@ -13,7 +13,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.registry import FAMILIES, get_family
-from toyfamilies import CASES, CUMULATIVE
+from toyfamilies import CASES, GEOMETRIC
 
 AUXILIARY = {name: value for case in CASES for name, value in case.auxiliary.items()}
 EVERY = [
@@ -54,13 +54,16 @@ def test_probabilities_of_draws_are_uniform(family):
 
 @discrete
 def test_steps_are_the_probabilities_of_the_density(family):
-    counts = np.arange(2.0 if family.response.has_trials is False and family.binary else 21.0)
-    counts = counts[:, np.newaxis] + np.zeros(4)
+    categories = 2 if family.binary and not family.trials else 21
+    if "cutpoint" in family.auxiliary:
+        categories = len(AUXILIARY["cutpoint"]) + 1
+    counts = np.arange(float(categories))[:, np.newaxis] + np.zeros(4)
     if family.trials:
         counts = np.minimum(counts, TRIALS)
+    eta = np.broadcast_to(ETA, counts.shape)
     step = family.cdf(counts, ETA, **known(family))
     step -= family.cdf(counts, ETA, **known(family), strict=True)
-    assert_allclose(step, np.exp(family.log_density(counts, ETA, **known(family))), atol=1e-14)
+    assert_allclose(step, np.exp(family.log_density(counts, eta, **known(family))), atol=1e-14)
 
 
 @continuous
@@ -119,7 +122,10 @@ def test_draws_of_parameters_broadcast(family):
     own = known(family)
     y = family.draw(np.random.default_rng(3), ETA, **own)
     eta, factor = np.stack([ETA, ETA + 0.5, ETA - 0.5]), np.array([1.0, 1.02, 1.1])
-    auxiliary = {name: (factor * value)[:, np.newaxis] for name, value in own["auxiliary"].items()}
+    auxiliary = {
+        name: np.multiply.outer(factor, np.asarray(value)).reshape(3, 1, *np.shape(value))
+        for name, value in own["auxiliary"].items()
+    }
     together = family.cdf(y, eta, **own | {"auxiliary": auxiliary})
     alone = [
         family.cdf(y, row, **own | {"auxiliary": {k: v[i] for k, v in auxiliary.items()}})
@@ -129,8 +135,8 @@ def test_draws_of_parameters_broadcast(family):
 
 
 def test_a_family_without_one_says_so():
-    with pytest.raises(BayesmixError, match="'cumulative' has no distribution function"):
-        CUMULATIVE.cdf(0.0, ETA, {"cutpoint": np.array([-1.0, 0.2, 1.5])})
+    with pytest.raises(BayesmixError, match="'geometric' has no distribution function"):
+        GEOMETRIC.cdf(0.0, ETA)
 
 
 # --- against SciPy, over parameters that are extreme ------------------------------------------

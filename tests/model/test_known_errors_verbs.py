@@ -155,6 +155,7 @@ def test_correlations_and_refits_keep_them():
         ({"se": "se", "residual": "yes"}, "residual"),
         ({"se": "se", "residual": 2}, "residual"),
         ({"se": "se", "priors": {"sigma": bm.Prior("HalfNormal", sigma=1)}}, "no sigma"),
+        ({"se": "se", "sigma": "~ 1"}, "no sigma that could have a formula.*residual=True"),
         ({"se": [1, 2, 3, 4, 5, 6, 7, 1j]}, "must be numbers"),
         ({"se": [True] * 8, "weights": [1.0] * 8}, "weights and se both"),
         ({"se": {"a": 1}}, "standard errors have shape"),
@@ -216,3 +217,25 @@ def test_errors_of_very_different_sizes_are_fine():
     fit = bm.fit(FORMULA, data, se="se", **OPTIONS)
     coef = fit.coef().set_index("group")["value"]
     assert coef["A"] == pytest.approx(28.0, abs=1e-4)
+
+
+def test_the_residual_beside_known_errors_may_have_a_predictor():
+    data = school_calendars().assign(small=lambda data: data["se"] < 0.1)
+    options = {**OPTIONS, "draws": 500}
+    fit = bm.fit(
+        "effect ~ 1 + (1 | district)", data, se="se", residual=True, sigma="~ small", **options
+    )
+    assert fit.idata.attrs["method"] == "whitened"
+    assert list(fit.fixef()["parameter"]) == ["mu", "sigma", "sigma"]
+    assert list(fit.varcorr()["group"]) == ["district"]
+    assert np.isfinite(fit.predict(data.head(3))["se"]).all()
+    with pytest.raises(bm.BayesmixError, match="sigma has a predictor of its own"):
+        bm.fit(
+            "effect ~ 1 + (1 | district)",
+            data,
+            se="se",
+            residual=True,
+            sigma="~ small",
+            method="exact",
+            **options,
+        )
