@@ -137,6 +137,7 @@ class Ordinal:
             mean=self._mean,
             random=self._random,
             pymc=self._pymc,
+            cumulative=self._cumulative,
             closed_slopes=self._closed_slopes,
             closed_scores=self._closed_scores,
             threshold=FLEXIBLE,
@@ -156,6 +157,15 @@ class Ordinal:
 
     def _pymc(self, p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         return "Categorical", {"logit_p": self.logs(_distances(p))}
+
+    def _cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
+        reached = np.cumsum(self._mean(p, rows), axis=-1)
+        last = reached.shape[-1] - 1
+        shape = np.broadcast_shapes(np.shape(y), reached.shape[:-1])
+        place = np.broadcast_to(np.minimum(y, last), shape).astype(np.int64)[..., np.newaxis]
+        reached = np.broadcast_to(reached, (*shape, last + 1))
+        below = np.take_along_axis(reached, place, axis=-1)[..., 0]
+        return np.where(np.less(y, last), below, 1.0)
 
     def _closed_slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate, with the expected information of each row."""
