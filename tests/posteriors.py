@@ -65,6 +65,7 @@ class DesignStandIn:
     groups: tuple[GroupTerm, ...] = ()
     n_rows: int = 0
     event: str = ""
+    categories: Any = None
 
     @property
     def formula(self) -> Any:

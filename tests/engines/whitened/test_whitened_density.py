@@ -155,7 +155,7 @@ def test_the_gradient_is_that_of_differences(name):
 
 def free_draws(density: Density, x: np.ndarray) -> dict[str, np.ndarray]:
     """Free variables of the joint model at points (d + m, M)."""
-    layout, coordinates = density.layout, density.coordinates
+    layout = density.layout
     spec = layout.spec
     values, effects = density.effects(x)
     draws = as_written(layout, values.T)
