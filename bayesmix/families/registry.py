@@ -64,7 +64,10 @@ _SYNONYMS = MappingProxyType(
 
 
 def get_family(
-    family: str | tuple[str, str] | Family, link: str | None = None, threshold: str | None = None
+    family: str | tuple[str, str] | Family,
+    link: str | None = None,
+    *,
+    threshold: str | None = None,
 ) -> Family:
     """Return a family by name, with its default link or the one asked for.
 
@@ -137,9 +140,13 @@ def parameter_names() -> frozenset[str]:
 def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
-        return get_family, (family.name, family.link, family.threshold or None)
+        return _unpickled, (family.name, family.link, family.threshold)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
+
+
+def _unpickled(name: str, link: str, threshold: str) -> Family:
+    return get_family(name, link, threshold=threshold or None)
 
 
 copyreg.pickle(Family, _reduced)
@@ -173,7 +180,7 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into the name and the rest."""
     if isinstance(family, str):
         matched = re.fullmatch(r"\s*(\w+)\s*\(([\w\s,=\"']*)\)\s*", family)
-        if matched is None:
+        if matched is None or not matched[2].strip():
             return family.strip(), {}
         given: dict[str, str] = {}
         for part in matched[2].split(","):
@@ -191,7 +198,6 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     ):
         return family[0], {"link": family[1]}
     raise BayesmixError(
-        "family must be a name such as 'gaussian', 'bernoulli(probit)' or 'cumulative(probit, "
-        f"threshold=equidistant)', or a Family; got {shown(family)}. "
-        f"Families: {', '.join(FAMILIES)}."
+        "family must be a name such as 'gaussian' or 'cumulative(probit, threshold=equidistant)', "
+        f"or a Family; got {shown(family)}. Families: {', '.join(FAMILIES)}."
     )

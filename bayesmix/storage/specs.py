@@ -95,7 +95,7 @@ def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpe
     family = get_family(
         checked(names.get("name"), str, "the family"),
         checked(names.get("link"), str, "the link"),
-        threshold or None,
+        threshold=threshold or None,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
