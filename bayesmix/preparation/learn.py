@@ -89,15 +89,11 @@ def learn_design(
 
     response = learn_response(sides.response, table, names, family, trials_name)
     check_right_side(response, formula, sides.right)
-    if family.response.is_ordinal:
-        response, unused = with_categories(response, table, kept.columns, family)
-        notes = (*notes, *unused)
+    response, unused = with_categories(response, table, kept.columns, family)
     outcome = _outcome(response, family, table, kept)
     effects = _learn_effects(sides, table, names, kept)
-    means = None
     if family.thresholds is not None:
         effects = effects.without_intercept()
-        means = read_only(effects.X.mean(axis=0))
     groups, groupings = _learn_groups(merge_bars(bars, effects.bars), effects, kept)
     _check_names(groups, response.name)
 
@@ -130,9 +126,10 @@ def learn_design(
         trials=outcome.trials,
         encoder=encoder,
         source=kept.source(weights),
-        means=means,
+        means=None if family.thresholds is None else read_only(effects.X.mean(axis=0)),
     )
-    return Learnt(design, kept.columns, sides.right, (*kept.notes, *repeated, *notes))
+    notes = (*kept.notes, *repeated, *notes, *unused)
+    return Learnt(design, kept.columns, sides.right, notes)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -182,6 +182,9 @@ def test_equidistant_thresholds():
     drawn = fit.posterior["cutpoint"].values
     assert_allclose(np.diff(drawn, n=2, axis=-1), 0.0, atol=1e-10)
     assert fit.posterior["cutpoint_centred"].dims == ("chain", "draw", "cutpoint_end")
+    fits = {"even": fit, "free": fitted(wine(), "cumulative")}
+    # Two effects and an sd beside two thresholds, and beside four.
+    assert bm.compare(fits)["K"].to_dict() == {"even": 5, "free": 7}
     assert "equidistant thresholds" in repr(fit).replace("\n  ", " ")
     # clm(rating ~ temp + contact, data = wine, threshold = "equidistant"): spacing 2.123.
     assert np.diff(drawn, axis=-1).mean() == pytest.approx(2.4, abs=0.35)
