@@ -148,3 +148,21 @@ def test_a_prior_with_bounds_is_left_to_nuts():
         "y ~ x", ratings(), family="acat", priors={"cutpoint": bm.Prior("HalfNormal", sigma=1)}
     )
     assert "the prior of the thresholds cutpoint, has bounds" in bounds_obstacle(spec)
+
+
+def test_the_unit_of_a_covariate_changes_its_effect_and_nothing_else():
+    data = ratings(far=3.0)
+    one, other = (
+        bm.fit(
+            "y ~ x + (1 | g)",
+            data.assign(x=data["x"] * unit),
+            family="cumulative",
+            random_seed=1,
+            progressbar=False,
+        )
+        for unit in (1.0, 2.0**40)
+    )
+    np.testing.assert_allclose(one.epred()["value"], other.epred()["value"], rtol=1e-9)
+    np.testing.assert_allclose(
+        one.posterior["cutpoint"], other.posterior["cutpoint"], rtol=1e-7, atol=1e-9
+    )
