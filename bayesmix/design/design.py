@@ -23,9 +23,9 @@ from bayesmix.design.columns import (
     finite,
     offset_of,
 )
-from bayesmix.design.errors import weights_of_errors
 from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.known_errors import weights_of_errors
 from bayesmix.encoding.categories import Categories
 from bayesmix.encoding.effects import Effects
 from bayesmix.encoding.namespace import Namespace, unknown_column

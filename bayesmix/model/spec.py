@@ -125,6 +125,7 @@ class ModelSpec:
         lines = [
             f"ModelSpec: {'; '.join(part.formula.text for part in design.parts)}",
             f"{self.family.name} ({self.family.link}), "
+            + ("known standard errors, " if self.family.known_errors else "")
             + (f"probability of {design.event}, " if design.event else "")
             + count(design.n_rows, "row")
             + (f", groups: {groups}" if groups else ""),

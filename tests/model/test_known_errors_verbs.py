@@ -33,6 +33,7 @@ def test_the_known_part_is_no_component(schools, both):
     assert list(both.varcorr()["group"]) == ["district", "Residual"]
     assert "sigma" not in list(schools.spec.prior_table()["parameter"])
     assert "known standard errors se" in repr(schools)
+    assert "gaussian (identity), known standard errors, 8 rows" in repr(schools.spec)
 
 
 def test_new_estimates_have_their_own_standard_errors(schools, both):
