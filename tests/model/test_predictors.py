@@ -279,6 +279,21 @@ class TestFit:
         assert facts.n_random_effects == 24 * 3 + 8
         assert facts.formula == f"{FORMULA}; sigma {SIGMA}"
 
+    def test_figures_show_the_effects_of_all_parameters(self, fit):
+        axes = np.ravel(fit.plot_ranef())
+        labels = [axis.get_xlabel().partition("\n")[0] for axis in axes]
+        assert labels == [
+            "Intercept by g",
+            "x by g",
+            "Intercept of sigma by g",
+            "Intercept of sigma by h",
+        ]
+        (axis,) = np.ravel(fit.plot_ranef("h"))
+        (dots,) = (line for line in axis.lines if len(line.get_xdata()) == 8)
+        effects = fit.ranef("h")
+        assert_allclose(np.sort(dots.get_xdata()), np.sort(effects["value"]))
+        assert len(np.ravel(fit.plot_varcorr())) == 5
+
     @pytest.mark.slow
     def test_new_responses_are_those_of_pymc(self, fit):
         import pymc as pm
