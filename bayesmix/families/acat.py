@@ -25,6 +25,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import REAL
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
@@ -54,11 +55,12 @@ def _logs(distances: Value) -> Any:
     return heights - top - of.log(of.exp(heights - top).sum(axis=-1))[..., np.newaxis]
 
 
-def _slopes(distances: Value) -> FloatArray:
-    steps = _odds_slope(-distances.eta, distances.link.name)
-    heights = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
-    expected = (np.exp(_logs(distances)) * heights).sum(axis=-1, keepdims=True)
-    return np.asarray(heights - expected)
+def _partials(distances: Value) -> Partials:
+    step = _odds_slope(-distances.eta, distances.link.name)
+    probabilities = np.exp(_logs(distances))
+    up = step * np.cumsum(probabilities[..., ::-1], axis=-1)[..., -2::-1]
+    down = -step * np.cumsum(probabilities, axis=-1)[..., :-1]
+    return Partials(below=up, above=down, lower=up, higher=down)
 
 
 def _scores(
@@ -97,4 +99,4 @@ def _scores(
     return total, score, by_thresholds
 
 
-ACAT = Ordinal("acat", REAL, _logs, _slopes, _scores).family
+ACAT = Ordinal("acat", REAL, _logs, _partials, _scores).family

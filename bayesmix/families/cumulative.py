@@ -23,6 +23,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.intervals import interval_and_slopes, log_interval
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import ORDERED
 from bayesmix.families.tails import LARGEST_EXPONENT, log1mexp
 from bayesmix.families.trials import SIDES
@@ -39,12 +40,17 @@ def _logs(distances: Value) -> Any:
     return of.joined([first.log, between, last.complement.log])
 
 
-def _slopes(distances: Value) -> FloatArray:
+def _partials(distances: Value) -> Partials:
     eta, link = distances.eta, distances.link.name
     below, above = SIDES[link]
     _, by_lower, by_upper = interval_and_slopes(eta[..., :-1], eta[..., 1:], link)
-    between = -(by_lower + by_upper)
-    return np.concatenate([-below(eta[..., :1])[1], between, -above(eta[..., -1:])[1]], axis=-1)
+    nothing = np.zeros_like(eta)
+    return Partials(
+        below=np.concatenate([below(eta[..., :1])[1], by_upper], axis=-1),
+        above=np.concatenate([by_lower, above(eta[..., -1:])[1]], axis=-1),
+        lower=nothing,
+        higher=nothing,
+    )
 
 
 def _scores(
@@ -86,4 +92,4 @@ def _between(
     return log_upper, by_lower - by_width, by_upper + by_width
 
 
-CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _slopes, _scores).family
+CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _partials, _scores).family

@@ -61,6 +61,8 @@ class Family:
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.
+    scores_predictors : bool
+        Whether `closed_scores` knows linear predictors of further parameters, (n, M).
     of_mean : callable, optional
         Mean response -> the first parameter, where this is not the mean itself: so the default
         prior finds where the intercept is.
@@ -104,6 +106,7 @@ class Family:
         default_factory=dict, hash=False
     )
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
+    scores_predictors: bool = False
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
     residual: str | None = None
@@ -142,8 +145,11 @@ class Family:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Names of all parameters but the first."""
-        return tuple(parameter.name for parameter in self.parameters[1:])
+        """Names of all parameters but the first, without those that are fixed."""
+        predicted = dict(self.predicted)
+        return tuple(
+            one.name for one in self.parameters[1:] if one.fixed is None or one.name in predicted
+        )
 
     @property
     def predictors(self) -> tuple[str, ...]:
@@ -263,7 +269,7 @@ class Family:
             it is known, otherwise by differences.
         """
         closed = self.closed_slopes(y, p, rows) if self.closed_slopes else {}
-        numbers = (parameter.name for parameter in self.parameters if parameter.length is None)
+        numbers = (name for name in p if self.parameter(name).length is None)
         found: dict[str, Slope] = {}
         for name in names or numbers:
             if name in closed:
@@ -302,12 +308,12 @@ class Family:
         Scores
             In closed form where the family has one, otherwise of `density` and `slopes`.
         """
-        if self.closed_scores is not None and not self.predicted:
+        if self.closed_scores is not None and (self.scores_predictors or not self.predicted):
             return self.closed_scores(y, self.values(eta, auxiliary), rows)
         p = self.chains_first(eta, auxiliary or {})
 
-        slopes = self.slopes(y, p, rows)
-        return scores_of_slopes(self.density, slopes, self.parameters, self.predictors, y, p, rows)
+        slopes, own = self.slopes(y, p, rows), [self.parameter(name) for name in p]
+        return scores_of_slopes(self.density, slopes, own, self.predictors, y, p, rows)
 
     def chains_first(self, eta: FloatArray, auxiliary: Auxiliary) -> dict[str, Value]:
         """Put parameters together of linear predictors (n, M) and others (M,) or (K, M)."""

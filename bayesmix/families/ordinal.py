@@ -28,16 +28,17 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
+from bayesmix.families.partials import Partials
 from bayesmix.families.responses import Labels, ResponseKind, check_counts
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import REAL, Support
+from bayesmix.families.supports import POSITIVE, REAL, Support
 from bayesmix.families.thresholds import FLEXIBLE
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["ORDERED_CATEGORIES", "Ordinal", "Sorted", "sorted_rows"]
 
-THRESHOLDS = "cutpoint"
+THRESHOLDS, DISCRIMINATION = "cutpoint", "disc"
 
 
 def _check_categories(
@@ -103,17 +104,18 @@ class Ordinal:
     logs : callable
         Distances of the thresholds from the linear predictor (..., K - 1), with their link -> log
         probabilities (..., K); of arrays and of tensors.
-    slopes : callable
-        The same -> derivatives of these by the linear predictor, of arrays.
+    partials : callable
+        The same -> derivatives of these by each distance, of arrays.
     scores : callable
-        Rows that are sorted, thresholds (K - 1, M), the link -> as `Scores`, the rows sorted.
+        Rows that are sorted, thresholds (K - 1, M), the link -> as `Scores`, the rows sorted;
+        without ``disc``.
     links : tuple of str
     """
 
     name: str
     support: Support
     logs: Callable[[Value], Any]
-    slopes: Callable[[Value], FloatArray]
+    partials: Callable[[Value], Partials]
     scores: Callable[[Sorted, FloatArray, str], tuple[FloatArray, FloatArray, FloatArray]]
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
@@ -131,6 +133,7 @@ class Ordinal:
                     length=lambda sizes: sizes.categories - 1,
                     is_threshold=True,
                 ),
+                Parameter(DISCRIMINATION, POSITIVE, links=("log",), fixed=1.0, step=0.4),
             ),
             response=ORDERED_CATEGORIES,
             density=self._density,
@@ -139,6 +142,7 @@ class Ordinal:
             pymc=self._pymc,
             closed_slopes=self._closed_slopes,
             closed_scores=self._closed_scores,
+            scores_predictors=True,
             threshold=FLEXIBLE,
         )
 
@@ -160,25 +164,48 @@ class Ordinal:
     def _closed_slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate, with the expected information of each row."""
         distances = _distances(p)
-        by_category = self.slopes(distances)
-        information = (np.exp(self.logs(distances)) * by_category**2).sum(axis=-1)
-        place = np.broadcast_to(y, information.shape).astype(np.int64)[..., np.newaxis]
-        score = np.take_along_axis(by_category, place, axis=-1)[..., 0]
-        return {"mu": Slope(score, information)}
+        partials, probabilities = self.partials(distances), np.exp(self.logs(distances))
+        place = np.broadcast_to(y, probabilities.shape[:-1]).astype(np.int64)[..., np.newaxis]
+
+        def along(direction: Any) -> Slope:
+            by_category = partials.along(direction)
+            score = np.take_along_axis(by_category, place, axis=-1)[..., 0]
+            return Slope(score, (probabilities * by_category**2).sum(axis=-1))
+
+        if DISCRIMINATION not in p:
+            return {"mu": along(np.float64(-1.0))}
+        by_mu = along(-p[DISCRIMINATION].value[..., np.newaxis])
+        return {"mu": by_mu, DISCRIMINATION: along(distances.eta)}
 
     def _closed_scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         thresholds = np.asarray(p[THRESHOLDS].value)
+        if DISCRIMINATION in p:
+            return self._scores_with_disc(y, p, thresholds)
         ordered = sorted_rows(y, p["mu"].eta, len(thresholds))
         total, score, by_thresholds = self.scores(ordered, thresholds, p["mu"].link.name)
         return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
+
+    def _scores_with_disc(self, y: FloatArray, p: Values, thresholds: FloatArray) -> Scores:
+        last = np.ascontiguousarray(thresholds.T)
+        distances = _distances({**p, THRESHOLDS: replace(p[THRESHOLDS], eta=last)})
+        codes = np.broadcast_to(y.astype(np.int64)[:, np.newaxis], p["mu"].eta.shape)
+        logs = np.take_along_axis(self.logs(distances), codes[..., np.newaxis], axis=-1)
+        by_distances = self.partials(distances).of(codes)
+        disc = p[DISCRIMINATION].value
+        score = -disc * by_distances.sum(axis=-1)
+        by_thresholds = np.einsum("nmk,nm->km", by_distances, disc)
+        by_disc = (by_distances * distances.eta).sum(axis=-1)
+        return Scores(
+            logs.sum(axis=(0, 2)), score, {THRESHOLDS: by_thresholds, DISCRIMINATION: by_disc}
+        )
 
 
 def _distances(p: Values) -> Value:
     """Return the distances of the thresholds from the linear predictor, in sds of the latent scale.
 
-    ``disc`` is one over that sd, where a family has it.
+    ``disc`` is one over that sd, where it has a predictor, and 1 otherwise.
     """
     distances = p[THRESHOLDS].value - p["mu"].eta[..., np.newaxis]
-    if "disc" in p:
-        distances = distances * p["disc"].value[..., np.newaxis]
+    if DISCRIMINATION in p:
+        distances = distances * p[DISCRIMINATION].value[..., np.newaxis]
     return replace(p["mu"], eta=distances)

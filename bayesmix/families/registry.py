@@ -151,12 +151,12 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
                 f"{name}= is the predictor of the formula itself. Write its terms there; "
                 f"{_predictable(family)}."
             )
-        if name not in family.others:
-            others = [one.name for one in FAMILIES.values() if name in one.others]
+        if name not in _names(family):
+            others = [one.name for one in FAMILIES.values() if name in _names(one)]
             has = f" Families with {name}: {', '.join(others)}." if others else ""
             raise BayesmixError(
                 f"{name}= is none of the arguments, and family {family.name!r} has no parameter "
-                f"{name!r}: {_predictable(family)}.{has} {suggest(name, family.others)}".rstrip()
+                f"{name!r}: {_predictable(family)}.{has} {suggest(name, _names(family))}".rstrip()
             )
         parameter = family.parameter(name)
         if not parameter.is_predictable:
@@ -166,6 +166,11 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
             )
         predicted.append((name, parameter.links[0]))
     return _predicted(family, tuple(predicted))
+
+
+def _names(family: Family) -> list[str]:
+    """List the parameters after the first, those included that need a predictor to be there."""
+    return [one.name for one in family.parameters[1:]]
 
 
 def _predicted(family: Family, predicted: tuple[tuple[str, str], ...]) -> Family:

@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import REAL
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
@@ -45,11 +46,9 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
         success, failure = SIDES[link]
         return (success, failure) if stops_below else (_turned(failure), _turned(success))
 
-    def slopes(distances: Value) -> FloatArray:
-        stop, onwards = (-side(distances.eta)[1] for side in by_eta(distances.link.name))
-        passed = np.cumsum(onwards, axis=-1)
-        after = stop[..., 1:] + passed[..., :-1]
-        return np.concatenate([stop[..., :1], after, passed[..., -1:]], axis=-1)
+    def partials(distances: Value) -> Partials:
+        stop, onwards = (side(distances.eta)[1] for side in by_eta(distances.link.name))
+        return Partials(below=stop, above=onwards, lower=np.zeros_like(stop), higher=onwards)
 
     def scores(
         rows: Sorted, thresholds: FloatArray, link: str
@@ -66,7 +65,7 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
                 score[own] -= slope
         return total, score, by_thresholds
 
-    return Ordinal(name, REAL, logs, slopes, scores)
+    return Ordinal(name, REAL, logs, partials, scores)
 
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]

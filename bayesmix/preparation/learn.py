@@ -34,6 +34,7 @@ from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.byrow import ByRow, by_row
+from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
 from bayesmix.preparation.rows import KeptRows, kept_rows
 from bayesmix.preparation.thresholds import with_thresholds
 
@@ -82,7 +83,11 @@ def learn_design(
     """Make the arrays and names of a model; see `make_design` for the arguments."""
     formula, notes = with_thresholds(formula, family)
     every = {"": formula, **predictors}
-    right = {name: _Right.of(own) for name, own in every.items()}
+    beside = {name for name, own in every.items() if is_beside_fixed(name, own, family)}
+    right = {
+        name: _Right.of(with_intercept(own) if name in beside else own)
+        for name, own in every.items()
+    }
     left = read_response(formula.response)
     sides = {name: (own.sides if name else (left, *own.sides)) for name, own in right.items()}
     names = Namespace()
@@ -143,6 +148,8 @@ def learn_design(
         if family.thresholds is not None and not name:
             effects = effects.without_intercept()
             means = read_only(effects.X.mean(axis=0))
+        elif name in beside:
+            effects = effects.without_intercept()
         groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
         _check_names(groups, response.name)
         common = effects.common

@@ -146,11 +146,21 @@ OTHERS = {
         {"zi": "~ z + (1 | g)", "shape": "~ x"},
     ),
     "hurdle": ("count ~ x + (1 | g)", "hurdle_poisson", {"hu": "~ x + (x | h)"}),
+    "cumulative, disc": ("rating ~ x + (x | g)", "cumulative", {"disc": "~ 0 + x + (1 | h)"}),
+    "sratio, disc": ("rating ~ x + (1 | g)", "sratio(cloglog)", {"disc": "~ 0 + f"}),
+    "cratio, disc": ("rating ~ x", "cratio", {"disc": "~ 0 + z + (1 | g)"}),
+    "acat, disc": ("rating ~ x + (1 | g)", "acat(probit)", {"disc": "~ z"}),
+    "equidistant, disc": (
+        "rating ~ year + (1 | g)",
+        "cumulative(probit, threshold=equidistant)",
+        {"disc": "~ 0 + x"},
+    ),
 }
 SPECS |= {name: (formula, family, None, given) for name, (formula, family, given) in OTHERS.items()}
 SOME = (
     "gaussian, sigma far from zero",
     "zero inflation",
+    "cumulative, disc",
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
