@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.families.categories import log_softmax
 from bayesmix.families.ordinal import Ordinal, Sorted
 from bayesmix.families.partials import Partials
 from bayesmix.families.supports import REAL
@@ -50,9 +51,7 @@ def _odds_slope(eta: FloatArray, link: str) -> FloatArray:
 def _logs(distances: Value) -> Any:
     of = distances.functions
     odds = _odds(distances)
-    heights = of.joined([0 * odds[..., :1], of.cumsum(odds)])
-    top = heights.max(axis=-1)[..., np.newaxis]
-    return heights - top - of.log(of.exp(heights - top).sum(axis=-1))[..., np.newaxis]
+    return log_softmax(of.joined([0 * odds[..., :1], of.cumsum(odds)]), of)
 
 
 def _partials(distances: Value) -> Partials:

@@ -63,6 +63,14 @@ class Family:
         overwrite the linear predictor.
     scores_predictors : bool
         Whether `closed_scores` knows linear predictors of further parameters, (n, M).
+    of_categories : callable, optional
+        Categories of the response, the first being the reference -> parameters, all of which
+        have predictors: of a family that is complete with these; see `completed`.
+    categories : tuple of str
+        Those that completed it.
+    intercepts : callable, optional
+        Response and number of predictors -> where their intercepts are, where these are known
+        from shares of the response.
     of_mean : callable, optional
         Mean response -> the first parameter, where this is not the mean itself: so the default
         prior finds where the intercept is.
@@ -107,6 +115,9 @@ class Family:
     )
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
     scores_predictors: bool = False
+    of_categories: Callable[[tuple[str, ...]], tuple[Parameter, ...]] | None = None
+    categories: tuple[str, ...] = ()
+    intercepts: Callable[[FloatArray, int], FloatArray] | None = None
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
     residual: str | None = None
@@ -125,6 +136,14 @@ class Family:
         """Return the text that `get_family` reads."""
         asked = f", threshold={self.threshold}" if self.threshold == EQUIDISTANT else ""
         return f"{self.name}({self.link}{asked})"
+
+    def completed(self, categories: tuple[str, ...]) -> Family:
+        """Return the family of a response with these categories; itself, if it needs none."""
+        if self.of_categories is None:
+            return self
+        own = self.of_categories(categories)
+        predicted = tuple((parameter.name, parameter.links[0]) for parameter in own[1:])
+        return replace(self, categories=categories, parameters=own, predicted=predicted)
 
     @property
     def distribution(self) -> str:

@@ -1,4 +1,4 @@
-"""What families of ordered categories share: thresholds of a latent scale, sums over categories.
+"""What families of ordered categories share: thresholds of a latent scale, sums over rows.
 
 Categories are counted from 0, of K, and have K - 1 thresholds ``cutpoint``. A model says of each
 category what its log probability is, given the distances of the thresholds from the linear
@@ -25,34 +25,19 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError
+from bayesmix.families.categories import ORDERED_CATEGORIES, drawn_categories, of_categories
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.partials import Partials
-from bayesmix.families.responses import Labels, ResponseKind, check_counts
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL, Support
 from bayesmix.families.thresholds import FLEXIBLE
 from bayesmix.families.values import Rows, Value, Values
 
-__all__ = ["ORDERED_CATEGORIES", "Ordinal", "Sorted", "sorted_rows"]
+__all__ = ["Ordinal", "Sorted", "sorted_rows"]
 
 THRESHOLDS, DISCRIMINATION = "cutpoint", "disc"
-
-
-def _check_categories(
-    family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
-) -> None:
-    check_counts(f"Response {name!r} of family {family!r}", y, labels)
-    if np.ptp(y) == 0:
-        raise BayesmixError(
-            f"Response {name!r} has the same category in every row, so there is nothing to "
-            "explain. Check the column and the rows that are kept."
-        )
-
-
-ORDERED_CATEGORIES = ResponseKind(_check_categories, is_discrete=True, lower=0.0, is_ordinal=True)
 
 
 class Sorted(NamedTuple):
@@ -147,16 +132,13 @@ class Ordinal:
         )
 
     def _density(self, y: Any, p: Values, rows: Rows) -> Any:
-        logs = self.logs(_distances(p))
-        place = np.broadcast_to(y, logs.shape[:-1]).astype(np.int64)[..., np.newaxis]
-        return np.take_along_axis(logs, place, axis=-1)[..., 0]
+        return of_categories(y, self.logs(_distances(p)))
 
     def _mean(self, p: Values, rows: Rows) -> Any:
         return np.exp(self.logs(_distances(p)))
 
     def _random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
-        reached = np.cumsum(self._mean(p, rows), axis=-1)[..., :-1]
-        return (rng.random((*reached.shape[:-1], 1)) > reached).sum(axis=-1)
+        return drawn_categories(rng, self._mean(p, rows))
 
     def _pymc(self, p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         return "Categorical", {"logit_p": self.logs(_distances(p))}
@@ -165,12 +147,11 @@ class Ordinal:
         """Differentiate, with the expected information of each row."""
         distances = _distances(p)
         partials, probabilities = self.partials(distances), np.exp(self.logs(distances))
-        place = np.broadcast_to(y, probabilities.shape[:-1]).astype(np.int64)[..., np.newaxis]
 
         def along(direction: Any) -> Slope:
             by_category = partials.along(direction)
-            score = np.take_along_axis(by_category, place, axis=-1)[..., 0]
-            return Slope(score, (probabilities * by_category**2).sum(axis=-1))
+            information = (probabilities * by_category**2).sum(axis=-1)
+            return Slope(of_categories(y, by_category), information)
 
         if DISCRIMINATION not in p:
             return {"mu": along(np.float64(-1.0))}
@@ -189,14 +170,14 @@ class Ordinal:
         last = np.ascontiguousarray(thresholds.T)
         distances = _distances({**p, THRESHOLDS: replace(p[THRESHOLDS], eta=last)})
         codes = np.broadcast_to(y.astype(np.int64)[:, np.newaxis], p["mu"].eta.shape)
-        logs = np.take_along_axis(self.logs(distances), codes[..., np.newaxis], axis=-1)
+        logs = of_categories(codes, self.logs(distances))
         by_distances = self.partials(distances).of(codes)
         disc = p[DISCRIMINATION].value
         score = -disc * by_distances.sum(axis=-1)
         by_thresholds = np.einsum("nmk,nm->km", by_distances, disc)
         by_disc = (by_distances * distances.eta).sum(axis=-1)
         return Scores(
-            logs.sum(axis=(0, 2)), score, {THRESHOLDS: by_thresholds, DISCRIMINATION: by_disc}
+            logs.sum(axis=0), score, {THRESHOLDS: by_thresholds, DISCRIMINATION: by_disc}
         )
 
 

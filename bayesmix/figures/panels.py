@@ -228,6 +228,8 @@ def scale_of(fit: Fitted) -> str:
     response = fit.design.response
     if family.response.is_ordinal:
         return f"latent {response} ({family.link})"
+    if family.response.is_nominal:
+        return f"log odds over {response} = {family.categories[0]}"
     link = family.response_link if family.link == "identity" else family.link
     return response if family.on_response_scale else f"{link} of {response}"
 

@@ -181,6 +181,8 @@ def epred(
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
     name = _own_name(fit, parameter)
+    if fit.family.categories:  # none of the predictors is that of the response itself
+        name = parameter
 
     def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         family = fit.family
@@ -264,7 +266,7 @@ def predict(
         if categories is None:
             return y
         if draws:
-            return np.asarray(y + categories.first)
+            return np.asarray(categories.numbers[y.astype(np.int64)], dtype=np.float64)
         return np.equal(y[..., np.newaxis], np.arange(len(categories.values))).astype(np.float64)
 
     return _predicted(

@@ -15,9 +15,8 @@ __all__ = ["is_beside_fixed", "with_intercept"]
 
 def is_beside_fixed(predictor: str, formula: Formula, family: Family) -> bool:
     """Tell whether the number of a parameter stays where its predictor has no intercept."""
-    if not predictor or family.parameter(predictor).fixed is None:
-        return False
-    return formula.common.startswith("0")
+    names = {parameter.name for parameter in family.parameters if parameter.fixed is not None}
+    return predictor in names and formula.common.startswith("0")
 
 
 def with_intercept(formula: Formula) -> Formula:

@@ -33,6 +33,7 @@ from bayesmix.formula.formula import Bar, Formula
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
+from bayesmix.preparation.bycategory import formulas_by_category
 from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
 from bayesmix.preparation.rows import KeptRows, kept_rows
@@ -54,6 +55,8 @@ class Learnt:
     Attributes
     ----------
     design : Design
+    family : Family
+        With the categories of the response, where it has to know them.
     columns : mapping of str to Series
         The used columns of the rows that are kept, without weights and standard errors.
     effects : tuple of Side
@@ -64,6 +67,7 @@ class Learnt:
     """
 
     design: Design
+    family: Family
     columns: Columns
     effects: tuple[Side, ...]
     notes: tuple[str, ...]
@@ -113,9 +117,14 @@ def learn_design(
     response = learn_response(left, table, names, family, trials_name)
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
-    if family.response.is_ordinal:
+    if family.response.has_categories:
         response, unused = with_categories(response, table, kept.columns, family)
         notes = (*notes, *unused)
+    if family.of_categories is not None and response.categories is not None:
+        family = family.completed(tuple(response.categories.labels))
+        every = formulas_by_category(family, formula, predictors, kept.columns.keys())
+        first = family.predictors[0]
+        right = {name: right.get(name or first, right[""]) for name in every}
     outcome = _outcome(response, family, table, kept, given)
     encoder_of = functools.partial(
         Encoder,
@@ -140,10 +149,14 @@ def learn_design(
     )
     designs = []
     repeated: tuple[str, ...] = ()
+    learnt: dict[int, _LearntEffects] = {}
     for name, own in every.items():
         bars, twice = distinct_bars(own)
         repeated += twice
-        effects = _learn_effects(right[name], table, names, kept)
+        place = id(right[name])  # categories have the formula in common
+        if place not in learnt:
+            learnt[place] = _learn_effects(right[name], table, names, kept)
+        effects = learnt[place]
         means = None
         if family.thresholds is not None and not name:
             effects = effects.without_intercept()
@@ -181,8 +194,11 @@ def learn_design(
         source=kept.source(given),
         predictors={own.predictor: own for own in others},
     )
-    every_side = tuple(side for own in right.values() for side in own.sides)
-    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes))
+    distinct = {id(own): own for own in right.values()}
+    every_side = tuple(side for own in distinct.values() for side in own.sides)
+    return Learnt(
+        design, family, kept.columns, every_side, unique((*kept.notes, *repeated, *notes))
+    )
 
 
 @dataclasses.dataclass(frozen=True)

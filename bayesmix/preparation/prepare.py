@@ -39,7 +39,7 @@ def specification(
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
     own = _with_errors(get_family(family), se is not None, residual)
     resolved = with_predictors(own, predictors)
-    design, findings = make_checked(
+    design, resolved, findings = make_checked(
         formula,
         data,
         family=resolved,

@@ -73,7 +73,8 @@ def resolve_priors(
 
     Of the predictor of a further parameter, ``sigma="~ x"``, the scale is that of its link: s_y is
     1, and m_y the link of the median of the prior that the parameter has without a predictor.
-    For ``disc`` s_y is 0.4, so that beta of a column x has Normal(0, 1 / sd(x)), and m_y is 0.
+    Of the predictors of categories s_y is 1, and m_y the log ratio of the frequency of the category
+    to that of the first. For ``disc`` s_y is 0.4, so that beta of a column x has Normal(0, 1 / sd(x)), and m_y is 0.
 
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
@@ -167,8 +168,12 @@ def _default(parameter: Parameter, sizes: Sizes) -> Prior:
 def _further_leaves(family: Family, own: Design, sizes: Sizes) -> tuple[Leaf, ...]:
     """Expect a parameter with a predictor where it is without: at its number, or its median."""
     parameter = family.parameter(own.predictor)
-    value = _default(parameter, sizes).median if parameter.fixed is None else parameter.fixed
-    location = float(LINKS[dict(family.predicted)[own.predictor]].function(value))
+    if family.intercepts is not None:
+        names = family.predictors
+        location = float(family.intercepts(own.y, len(names))[names.index(own.predictor)])
+    else:
+        value = _default(parameter, sizes).median if parameter.fixed is None else parameter.fixed
+        location = float(LINKS[dict(family.predicted)[own.predictor]].function(value))
     location -= 0.0 if own.offset is None else mean(own.offset)
     return predictor_leaves(own, location, parameter.step)
 
@@ -210,6 +215,9 @@ def _check_names(design: Design, family: Family) -> None:
 def _location(design: Design, family: Family) -> float:
     """Find where the intercept would be without other effects: the link of the mean response."""
     y, offset = design.y, design.offset
+    if family.intercepts is not None:
+        own = float(family.intercepts(y, len(family.predictors))[0])
+        return own - (0.0 if offset is None else mean(offset))
     if family.of_mean is not None:
         return _at_mean(design, family)
     placed = family.on_predictor_scale(y)
