@@ -129,7 +129,11 @@ def learn_categories(
     if is_text(values):
         column = next(iter(columns.values())) if len(columns) == 1 else None
         has_own_order = isinstance(values, CategoricalBox) and values.levels is not None
-        if is_ordered and not has_own_order and not getattr(getattr(column, "dtype", None), "ordered", False):
+        if (
+            is_ordered
+            and not has_own_order
+            and not getattr(getattr(column, "dtype", None), "ordered", False)
+        ):
             raise _no_order(name, family, values, columns)
         _, used = coded(values)
         if column is not None and is_categorical(column):

@@ -62,14 +62,12 @@ def _partials(distances: Value) -> Partials:
     return Partials(below=up, above=down, lower=up, higher=down)
 
 
-def _scores(
-    rows: Sorted, thresholds: FloatArray, link: str
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    eta, starts = rows.eta, rows.starts
-    heights = np.zeros((len(thresholds) + 1, *eta.shape))
+def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
+    eta, starts, every = rows.eta, rows.starts, slice(None)
+    heights = np.zeros((len(rows.thresholds) + 1, *eta.shape))
     steps = []
-    for k, threshold in enumerate(thresholds):
-        up = eta - threshold
+    for k in range(len(rows.thresholds)):
+        up = eta - rows.threshold(k, every)
         odds = up
         if link != "logit":
             (log, slope), (log_other, slope_other) = (side(up) for side in SIDES[link])
@@ -84,18 +82,17 @@ def _scores(
     np.exp(heights, out=heights)
     sums = heights.sum(axis=0)
     total -= (top + np.log(sums)).sum(axis=0)
-    score, by_thresholds = np.zeros_like(eta), np.empty_like(thresholds)
-    above = np.zeros_like(eta)
-    for k in reversed(range(len(thresholds))):
+    score, above = np.zeros_like(eta), np.zeros_like(eta)
+    for k in reversed(range(len(rows.thresholds))):
         above += heights[k + 1]
         # Whether a row is above the threshold, less the probability of that.
         own = np.divide(above, -sums)
         own[starts[k + 1] :] += 1
         if steps:
             own *= steps[k]
-        by_thresholds[k] = -own.sum(axis=0)
+        rows.add(k, every, -own)
         score += own
-    return total, score, by_thresholds
+    return total, score
 
 
 ACAT = Ordinal("acat", REAL, _logs, _partials, _scores).family

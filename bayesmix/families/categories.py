@@ -1,4 +1,4 @@
-"""Responses that are one of several categories, which are counted from 0, and probabilities of each.
+"""Responses that are one of several categories, counted from 0, and probabilities of each.
 
 The categories are on the last axis.
 """

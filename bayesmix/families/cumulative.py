@@ -53,33 +53,30 @@ def _partials(distances: Value) -> Partials:
     )
 
 
-def _scores(
-    rows: Sorted, thresholds: FloatArray, link: str
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     below, above = SIDES[link]
-    total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
-    score = np.empty_like(rows.eta)
+    total, score = np.zeros(rows.eta.shape[1]), np.empty_like(rows.eta)
     for k, own in rows.categories():
         eta = rows.eta[own]
-        if 0 < k < len(thresholds):
-            edges = thresholds[k - 1], thresholds[k]
+        if 0 < k < len(rows.thresholds):
+            edges = rows.threshold(k - 1, own), rows.threshold(k, own)
             log, by_lower, by_upper = _between(eta, *edges, link)
-            by_thresholds[k - 1] += by_lower.sum(axis=0)
-            by_thresholds[k] += by_upper.sum(axis=0)
+            rows.add(k - 1, own, by_lower)
+            rows.add(k, own, by_upper)
             np.negative(by_lower + by_upper, out=score[own])
         else:
-            edge = min(k, len(thresholds) - 1)
-            log, slope = (below if k == 0 else above)(thresholds[edge] - eta)
-            by_thresholds[edge] += slope.sum(axis=0)
+            edge = min(k, len(rows.thresholds) - 1)
+            log, slope = (below if k == 0 else above)(rows.threshold(edge, own) - eta)
+            rows.add(edge, own, slope)
             np.negative(slope, out=score[own])
         total += log.sum(axis=0)
-    return total, score, by_thresholds
+    return total, score
 
 
 def _between(
     eta: FloatArray, lower: FloatArray, upper: FloatArray, link: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    if link != "logit":
+    if link != "logit" or lower.ndim > 1:
         return interval_and_slopes(lower - eta, upper - eta, link)
     # What the width of the interval gives is the same in all rows of a chain.
     below, above = SIDES[link]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +40,9 @@ __all__ = ["Ordinal", "Sorted", "sorted_rows"]
 THRESHOLDS, DISCRIMINATION = "cutpoint", "disc"
 
 
-class Sorted(NamedTuple):
-    """Rows in the order of their categories.
+@dataclass(frozen=True, eq=False)
+class Sorted:
+    """Rows in the order of their categories, and what is known of the slope by thresholds.
 
     Attributes
     ----------
@@ -50,17 +51,34 @@ class Sorted(NamedTuple):
         Where each category begins among the sorted rows, and where the last ends.
     eta : ndarray, shape (n, M)
         Linear predictor of the sorted rows.
+    thresholds : ndarray, shape (K - 1, M) or (K - 1, n, M)
+        Of all rows, or of each of the sorted rows.
+    by_thresholds : ndarray, shape of `thresholds`
+        Derivative of the log density by these, as far as it was added.
     """
 
     order: np.ndarray
     starts: np.ndarray
     eta: FloatArray
+    thresholds: FloatArray
+    by_thresholds: FloatArray
 
     def categories(self) -> Iterator[tuple[int, slice]]:
         """Yield the categories that occur, with their rows."""
         for k in range(len(self.starts) - 1):
             if self.starts[k] < self.starts[k + 1]:
                 yield k, slice(self.starts[k], self.starts[k + 1])
+
+    def threshold(self, k: int, own: slice) -> FloatArray:
+        """Return a threshold, (M,), or that of each of some rows."""
+        return self.thresholds[k] if self.thresholds.ndim == 2 else self.thresholds[k, own]
+
+    def add(self, k: int, own: slice, slope: FloatArray) -> None:
+        """Add the derivatives by a threshold of some rows."""
+        if self.thresholds.ndim == 2:
+            self.by_thresholds[k] += slope.sum(axis=0)
+        else:
+            self.by_thresholds[k, own] += slope
 
     def back(self, score: FloatArray) -> FloatArray:
         """Put rows into the order in which they came."""
@@ -69,12 +87,22 @@ class Sorted(NamedTuple):
         return found
 
 
-def sorted_rows(y: FloatArray, eta: FloatArray, n_thresholds: int) -> Sorted:
-    """Sort rows by their category, those of a category as they came."""
+def sorted_rows(
+    y: FloatArray, eta: FloatArray, thresholds: FloatArray, disc: FloatArray | None = None
+) -> Sorted:
+    """Sort rows by their category, those of a category as they came.
+
+    Where distances are multiplied by `disc`, (n, M), the linear predictor and the thresholds are.
+    """
     codes = y.astype(np.int64)
     order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes, minlength=n_thresholds + 1)
-    return Sorted(order, np.concatenate([[0], np.cumsum(counts)]), eta[order])
+    counts = np.bincount(codes, minlength=len(thresholds) + 1)
+    eta = eta[order]
+    if disc is not None:
+        disc = disc[order]
+        eta, thresholds = eta * disc, thresholds[:, np.newaxis] * disc
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return Sorted(order, starts, eta, thresholds, np.zeros_like(thresholds))
 
 
 @dataclass(frozen=True)
@@ -92,8 +120,8 @@ class Ordinal:
     partials : callable
         The same -> derivatives of these by each distance, of arrays.
     scores : callable
-        Rows that are sorted, thresholds (K - 1, M), the link -> as `Scores`, the rows sorted;
-        without ``disc``.
+        Rows that are sorted, the link -> log density summed over rows (M,), and its derivative by
+        the linear predictor of the sorted rows; that by thresholds is added to the rows.
     links : tuple of str
     """
 
@@ -101,7 +129,7 @@ class Ordinal:
     support: Support
     logs: Callable[[Value], Any]
     partials: Callable[[Value], Partials]
-    scores: Callable[[Sorted, FloatArray, str], tuple[FloatArray, FloatArray, FloatArray]]
+    scores: Callable[[Sorted, str], tuple[FloatArray, FloatArray]]
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
     @property
@@ -159,25 +187,17 @@ class Ordinal:
         return {"mu": by_mu, DISCRIMINATION: along(distances.eta)}
 
     def _closed_scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
-        thresholds = np.asarray(p[THRESHOLDS].value)
-        if DISCRIMINATION in p:
-            return self._scores_with_disc(y, p, thresholds)
-        ordered = sorted_rows(y, p["mu"].eta, len(thresholds))
-        total, score, by_thresholds = self.scores(ordered, thresholds, p["mu"].link.name)
-        return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
-
-    def _scores_with_disc(self, y: FloatArray, p: Values, thresholds: FloatArray) -> Scores:
-        last = np.ascontiguousarray(thresholds.T)
-        distances = _distances({**p, THRESHOLDS: replace(p[THRESHOLDS], eta=last)})
-        codes = np.broadcast_to(y.astype(np.int64)[:, np.newaxis], p["mu"].eta.shape)
-        logs = of_categories(codes, self.logs(distances))
-        by_distances = self.partials(distances).of(codes)
-        disc = p[DISCRIMINATION].value
-        score = -disc * by_distances.sum(axis=-1)
-        by_thresholds = np.einsum("nmk,nm->km", by_distances, disc)
-        by_disc = (by_distances * distances.eta).sum(axis=-1)
+        disc = p[DISCRIMINATION].value if DISCRIMINATION in p else None
+        ordered = sorted_rows(y, p["mu"].eta, np.asarray(p[THRESHOLDS].value), disc)
+        total, score = self.scores(ordered, p["mu"].link.name)
+        by_thresholds = ordered.by_thresholds
+        if disc is None:
+            return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
+        by_disc = (by_thresholds * ordered.thresholds).sum(axis=0) + score * ordered.eta
+        by_thresholds = np.einsum("knm,nm->km", by_thresholds, disc[ordered.order])
+        score = ordered.back(score) * disc
         return Scores(
-            logs.sum(axis=0), score, {THRESHOLDS: by_thresholds, DISCRIMINATION: by_disc}
+            total, score, {THRESHOLDS: by_thresholds, DISCRIMINATION: ordered.back(by_disc)}
         )
 
 

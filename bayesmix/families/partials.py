@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.arrays import FloatArray
 
 __all__ = ["Partials"]
 
@@ -36,10 +36,3 @@ class Partials(NamedTuple):
         found[..., 2:] += np.cumsum(higher, axis=-1)[..., :-1]
         found[..., :-2] += np.cumsum(lower[..., ::-1], axis=-1)[..., -2::-1]
         return found
-
-    def of(self, codes: IntArray) -> FloatArray:
-        """Return the derivatives of the categories of these codes, by distance on a last axis."""
-        own, threshold = codes[..., np.newaxis], np.arange(self.below.shape[-1])
-        near = np.where(own == threshold, self.below, self.above)
-        far = np.where(own < threshold, self.lower, self.higher)
-        return np.where((own == threshold) | (own == threshold + 1), near, far)

@@ -50,20 +50,17 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
         stop, onwards = (side(distances.eta)[1] for side in by_eta(distances.link.name))
         return Partials(below=stop, above=onwards, lower=np.zeros_like(stop), higher=onwards)
 
-    def scores(
-        rows: Sorted, thresholds: FloatArray, link: str
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
-        score = np.zeros_like(rows.eta)
+    def scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
+        total, score = np.zeros(rows.eta.shape[1]), np.zeros_like(rows.eta)
         stop, onwards = by_eta(link)
-        for k, threshold in enumerate(thresholds):
+        for k in range(len(rows.thresholds)):
             here, after = rows.starts[k], rows.starts[k + 1]
             for side, own in ((stop, slice(here, after)), (onwards, slice(after, None))):
-                log, slope = side(threshold - rows.eta[own])
+                log, slope = side(rows.threshold(k, own) - rows.eta[own])
                 total += log.sum(axis=0)
-                by_thresholds[k] += slope.sum(axis=0)
+                rows.add(k, own, slope)
                 score[own] -= slope
-        return total, score, by_thresholds
+        return total, score
 
     return Ordinal(name, REAL, logs, partials, scores)
 

@@ -18,6 +18,7 @@ from bayesmix.design.columns import Columns, finite, offset_of
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupings import Grouping
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.encoding.effects import Effects, learn_effects
 from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.responsechecks import check_response, check_right_side
@@ -164,7 +165,7 @@ def learn_design(
         elif name in beside:
             effects = effects.without_intercept()
         groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
-        _check_names(groups, response.name)
+        _check_names(groups, response.name, every)
         common = effects.common
         designs.append(
             design_of(
@@ -294,9 +295,11 @@ def _learn_groups(
     return tuple(groups), tuple(groupings)
 
 
-def _check_names(groups: Sequence[GroupTerm], response: str) -> None:
+def _check_names(groups: Sequence[GroupTerm], response: str, predictors: Iterable[str]) -> None:
     """Refuse a grouping factor that is called like something of the posterior."""
     names = {f"{response}_observed": response}
+    for predictor in filter(None, predictors):
+        names |= dict.fromkeys(dataclasses.astuple(population_names(predictor)), predictor)
     for term in groups:
         names |= dict.fromkeys(term.names.besides_the_dim, term.factor)
     dims = [term.dim for term in groups]

@@ -74,7 +74,8 @@ def resolve_priors(
     Of the predictor of a further parameter, ``sigma="~ x"``, the scale is that of its link: s_y is
     1, and m_y the link of the median of the prior that the parameter has without a predictor.
     Of the predictors of categories s_y is 1, and m_y the log ratio of the frequency of the category
-    to that of the first. For ``disc`` s_y is 0.4, so that beta of a column x has Normal(0, 1 / sd(x)), and m_y is 0.
+    to that of the first. For ``disc`` s_y is 0.4, so that beta of a column x has
+    Normal(0, 1 / sd(x)), and m_y is 0.
 
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
@@ -120,7 +121,24 @@ def resolve_priors(
         sigma                  Exponential(scale=1)
     """
     leaves = _default_leaves(design, family)
-    return edited(leaves, read_edits(leaves, {} if priors is None else priors))
+    given = {} if priors is None else priors
+    if family.categories and isinstance(given, Mapping):
+        given = _without_the_first(given, family.predictors[0])
+    return edited(leaves, read_edits(leaves, given))
+
+
+def _without_the_first(priors: Mapping[str, Prior | LKJ], first: str) -> dict[str, Prior | LKJ]:
+    """Read paths of the first of several categories, ``mub:beta:x``, as those of the formula."""
+    found: dict[str, Prior | LKJ] = {}
+    for path, prior in priors.items():
+        own = path.removeprefix(f"{first}:") if isinstance(path, str) else path
+        if own in found:
+            raise BayesmixError(
+                f"The prior of {own!r} is given twice, with '{first}:' before it and without. "
+                "Give one of them."
+            )
+        found[own] = prior
+    return found
 
 
 def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
