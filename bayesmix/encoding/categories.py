@@ -86,10 +86,10 @@ class Categories:
 
     def column(self, codes: FloatArray) -> Any:
         """Return a column that has the categories of these codes."""
+        places = codes.astype(np.int64)
         if self.are_numbers:
-            return self.numbers[codes.astype(np.int64)]
-        codes = codes.astype(np.int64)
-        return pd.Categorical.from_codes(codes, self.values, ordered=self.are_ordered)
+            return self.numbers[places]
+        return pd.Categorical.from_codes(places, self.values, ordered=self.are_ordered)
 
     def _unknown(self, name: str, found: list[str]) -> BayesmixError:
         return BayesmixError(

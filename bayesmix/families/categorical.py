@@ -16,7 +16,7 @@ References
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from bayesmix.families.categories import (
     UNORDERED_CATEGORIES,
     drawn_categories,
     log_softmax,
-    of_categories,
 )
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
@@ -38,19 +37,51 @@ __all__ = ["CATEGORICAL"]
 
 
 def _logs(p: Values) -> Any:
-    """Compute the log probabilities; the linear predictors of `p` are in order."""
+    """Compute the log probabilities, of arrays and of tensors; predictors in `p` are in order."""
     functions = next(iter(p.values())).functions
     etas = [value.eta[..., np.newaxis] for value in p.values()]
     nothing = sum(0.0 * eta for eta in etas)
     return log_softmax(functions.joined([nothing, *(nothing + eta for eta in etas)]), functions)
 
 
+class _Odds(NamedTuple):
+    """Odds over the most likely category: arrays as long as there are rows, one for each category.
+
+    Attributes
+    ----------
+    etas, odds : list of ndarray
+        Log odds over the first category, and odds over the most likely one, but for the first.
+    top, first, sums : ndarray
+        Log odds of the most likely category over the first, odds of the first, sums of all odds.
+    """
+
+    etas: list[FloatArray]
+    odds: list[FloatArray]
+    top: FloatArray
+    first: FloatArray
+    sums: FloatArray
+
+    @classmethod
+    def of(cls, p: Values) -> _Odds:
+        etas = np.broadcast_arrays(*(value.eta for value in p.values()))
+        top = np.maximum(etas[0], 0.0)
+        for eta in etas[1:]:
+            np.maximum(top, eta, out=top)
+        odds, first = [np.exp(eta - top) for eta in etas], np.exp(-top)
+        return cls(list(etas), odds, top, first, sum(odds, first))
+
+
 def _density(y: Any, p: Values, rows: Rows) -> Any:
-    return of_categories(y, _logs(p))
+    of = _Odds.of(p)
+    own = np.zeros_like(of.top)
+    for k, eta in enumerate(of.etas, 1):
+        own = np.where(y == k, eta, own)
+    return own - of.top - np.log(of.sums)
 
 
 def _mean(p: Values, rows: Rows) -> Any:
-    return np.exp(_logs(p))
+    of = _Odds.of(p)
+    return np.stack([of.first, *of.odds], axis=-1) / of.sums[..., np.newaxis]
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -62,38 +93,31 @@ def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
 
 
 def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
-    probabilities = np.exp(_logs(p))
+    of = _Odds.of(p)
     found = {}
-    for k, name in enumerate(p, 1):
-        own = probabilities[..., k]
+    for k, (name, odds) in enumerate(zip(p, of.odds, strict=True), 1):
+        own = odds / of.sums
         found[name] = Slope((y == k) - own, own * (1 - own))
     return found
 
 
 def _scores(y: FloatArray, p: Values, rows: Rows) -> Scores:
-    etas = [np.asarray(value.eta) for value in p.values()]
-    top = np.maximum(etas[0], 0.0)
-    for eta in etas[1:]:
-        np.maximum(top, eta, out=top)
-    odds = [np.exp(eta - top) for eta in etas]
-    sums = np.exp(-top)
-    for one in odds:
-        sums += one
-    total = -(top.sum(axis=0) + np.log(sums).sum(axis=0))
-    np.negative(sums, out=sums)
-    for k, (eta, score) in enumerate(zip(etas, odds, strict=True), 1):
+    of = _Odds.of(p)
+    total = -(of.top.sum(axis=0) + np.log(of.sums).sum(axis=0))
+    minus = np.negative(of.sums, out=of.sums)
+    for k, (eta, score) in enumerate(zip(of.etas, of.odds, strict=True), 1):
         own = np.flatnonzero(y == k)
         total += eta[own].sum(axis=0)
-        score /= sums
+        score /= minus
         score[own] += 1.0
-    first, *others = odds
+    first, *others = of.odds
     return Scores(total, first, dict(zip(list(p)[1:], others, strict=True)))
 
 
 def _intercepts(y: FloatArray, n: int) -> FloatArray:
     """Return the log ratio of the frequency of each category to that of the first."""
     counts = np.maximum(np.bincount(y.astype(np.int64), minlength=n + 1), 0.5)
-    return np.log(counts[1:] / counts[0])
+    return np.asarray(np.log(counts[1:] / counts[0]))
 
 
 def _parameters(categories: tuple[str, ...]) -> tuple[Parameter, ...]:

@@ -251,7 +251,11 @@ class Family:
             if name not in given:
                 raise BayesmixError(f"Family {self.name!r} needs the auxiliary parameter {name!r}.")
         own = {
-            name: Value(given[name], LINKS[links.get(name, "identity")], functions)
+            name: Value(
+                np.asarray(given[name]) if functions is ARRAYS else given[name],
+                LINKS[links.get(name, "identity")],
+                functions,
+            )
             for name in self.others
         }
         return {self.parameters[0].name: Value(eta, LINKS[self.link], functions), **own}

@@ -206,7 +206,7 @@ class TestFit:
 
 
 def test_estimates_of_r_are_where_the_likelihood_is_flat():
-    """clm(rating ~ temp + contact, scale = ~ temp, data = wine, link = "probit"); disc is 1 / sd."""
+    """clm(rating ~ temp + contact, scale = ~ temp, data = wine, link = "probit"): 1 / disc."""
     cutpoint = np.array([-0.7787826237, 0.7452512259, 2.1434013960, 3.1420198918])
     data = wine()
     warm, contact = (data["temp"] == "w").to_numpy(), (data["contact"] == "y").to_numpy()
