@@ -18,6 +18,9 @@ References
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -62,6 +65,12 @@ def _partials(distances: Value) -> Partials:
     return Partials(below=up, above=down, lower=up, higher=down)
 
 
+def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
+    heights = list(itertools.accumulate((_odds(at(j)) for j in range(n)), initial=np.zeros(1)))
+    top = functools.reduce(np.maximum, heights)
+    return heights[k] - top - np.log(sum(np.exp(height - top) for height in heights))
+
+
 def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     eta, starts, every = rows.eta, rows.starts, slice(None)
     heights = np.zeros((len(rows.thresholds) + 1, *eta.shape))
@@ -95,4 +104,4 @@ def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     return total, score
 
 
-ACAT = Ordinal("acat", REAL, _logs, _partials, _scores).family
+ACAT = Ordinal("acat", REAL, _logs, _partials, _scores, _log).family

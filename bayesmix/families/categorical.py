@@ -23,6 +23,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.categories import (
     UNORDERED_CATEGORIES,
+    cumulated,
     drawn_categories,
     log_softmax,
 )
@@ -82,6 +83,11 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 def _mean(p: Values, rows: Rows) -> Any:
     of = _Odds.of(p)
     return np.stack([of.first, *of.odds], axis=-1) / of.sums[..., np.newaxis]
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    """Cumulate in the order of the codes: what quantile residuals need, whatever it is."""
+    return cumulated(y, _mean(p, rows))
 
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
@@ -144,6 +150,7 @@ CATEGORICAL = Family(
     mean=_mean,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
     scores_predictors=True,

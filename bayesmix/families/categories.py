@@ -17,6 +17,7 @@ from bayesmix.families.responses import Labels, ResponseKind, check_counts
 __all__ = [
     "ORDERED_CATEGORIES",
     "UNORDERED_CATEGORIES",
+    "cumulated",
     "drawn_categories",
     "log_softmax",
     "of_categories",
@@ -42,6 +43,17 @@ def of_categories(y: Any, by_category: Any) -> Any:
     """Take from (..., n, K) what belongs to the category of each row, (..., n)."""
     place = np.broadcast_to(y, by_category.shape[:-1]).astype(np.int64)[..., np.newaxis]
     return np.take_along_axis(by_category, place, axis=-1)[..., 0]
+
+
+def cumulated(y: Any, probabilities: FloatArray) -> FloatArray:
+    """Return the probability of a category of at most y, given the probabilities (..., n, K)."""
+    reached = np.cumsum(probabilities, axis=-1)
+    last = reached.shape[-1] - 1
+    shape = np.broadcast_shapes(np.shape(y), reached.shape[:-1])
+    place = np.broadcast_to(np.minimum(y, last), shape).astype(np.int64)[..., np.newaxis]
+    reached = np.broadcast_to(reached, (*shape, last + 1))
+    below = np.take_along_axis(reached, place, axis=-1)[..., 0]
+    return np.where(np.less(y, last), below, 1.0)
 
 
 def drawn_categories(rng: np.random.Generator, probabilities: FloatArray) -> Any:

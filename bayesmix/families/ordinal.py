@@ -20,12 +20,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.families.categories import ORDERED_CATEGORIES, drawn_categories, of_categories
+from bayesmix.families.categories import (
+    ORDERED_CATEGORIES,
+    cumulated,
+    drawn_categories,
+    of_categories,
+)
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.partials import Partials
@@ -122,6 +128,9 @@ class Ordinal:
     scores : callable
         Rows that are sorted, the link -> log density summed over rows (M,), and its derivative by
         the linear predictor of the sorted rows; that by thresholds is added to the rows.
+    log : callable, optional
+        A function that gives the distance of a threshold by its place, the place of a category, and
+        K - 1 -> log probability of that category, where not all distances are needed for it.
     links : tuple of str
     """
 
@@ -130,6 +139,7 @@ class Ordinal:
     logs: Callable[[Value], Any]
     partials: Callable[[Value], Partials]
     scores: Callable[[Sorted, str], tuple[FloatArray, FloatArray]]
+    log: Callable[[Callable[[int], Value], int, int], Any] | None = None
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
     @property
@@ -153,6 +163,7 @@ class Ordinal:
             mean=self._mean,
             random=self._random,
             pymc=self._pymc,
+            cumulative=self._cumulative,
             closed_slopes=self._closed_slopes,
             closed_scores=self._closed_scores,
             scores_predictors=True,
@@ -160,7 +171,18 @@ class Ordinal:
         )
 
     def _density(self, y: Any, p: Values, rows: Rows) -> Any:
-        return of_categories(y, self.logs(_distances(p)))
+        if self.log is None:
+            return of_categories(y, self.logs(_distances(p)))
+        thresholds, y = p[THRESHOLDS].value, np.asarray(y)
+        others = [np.shape(own.eta) for name, own in p.items() if name != THRESHOLDS]
+        shape = np.broadcast_shapes(*others, thresholds.shape[:-1], y.shape)
+        found = np.empty(shape)
+        for k in np.unique(y).astype(np.int64):
+            own = y == k
+            some: Any = (..., np.flatnonzero(own)) if y.ndim == 1 else np.broadcast_to(own, shape)
+            at = partial(_distance, p, shape, some)
+            found[some] = self.log(at, int(k), thresholds.shape[-1])
+        return found
 
     def _mean(self, p: Values, rows: Rows) -> Any:
         return np.exp(self.logs(_distances(p)))
@@ -170,6 +192,9 @@ class Ordinal:
 
     def _pymc(self, p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         return "Categorical", {"logit_p": self.logs(_distances(p))}
+
+    def _cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
+        return cumulated(y, self._mean(p, rows))
 
     def _closed_slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate, with the expected information of each row."""
@@ -199,6 +224,13 @@ class Ordinal:
         return Scores(
             total, score, {THRESHOLDS: by_thresholds, DISCRIMINATION: ordered.back(by_disc)}
         )
+
+
+def _distance(p: Values, shape: tuple[int, ...], place: Any, k: int) -> Value:
+    """Return the distance of one threshold, in some rows."""
+    one = {**p, THRESHOLDS: replace(p[THRESHOLDS], eta=p[THRESHOLDS].eta[..., k : k + 1])}
+    distance = _distances(one)
+    return replace(distance, eta=np.broadcast_to(distance.eta[..., 0], shape)[place])
 
 
 def _distances(p: Values) -> Value:

@@ -70,7 +70,10 @@ _SYNONYMS = MappingProxyType(
 
 
 def get_family(
-    family: str | tuple[str, str] | Family, link: str | None = None, threshold: str | None = None
+    family: str | tuple[str, str] | Family,
+    link: str | None = None,
+    *,
+    threshold: str | None = None,
 ) -> Family:
     """Return a family by name, with its default link or the one asked for.
 
@@ -230,7 +233,7 @@ def _named(
     predicted: tuple[str, ...],
     errors: bool | None,
 ) -> Family:
-    family = get_family(name, link, threshold or None)
+    family = get_family(name, link, threshold=threshold or None)
     if categories:
         return family.completed(categories)
     if errors is not None:
@@ -269,7 +272,7 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into the name and the rest."""
     if isinstance(family, str):
         matched = re.fullmatch(r"\s*(\w+)\s*\(([\w\s,=\"']*)\)\s*", family)
-        if matched is None:
+        if matched is None or not matched[2].strip():
             return family.strip(), {}
         given: dict[str, str] = {}
         for part in matched[2].split(","):
@@ -287,7 +290,6 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     ):
         return family[0], {"link": family[1]}
     raise BayesmixError(
-        "family must be a name such as 'gaussian', 'bernoulli(probit)' or 'cumulative(probit, "
-        f"threshold=equidistant)', or a Family; got {shown(family)}. "
-        f"Families: {', '.join(FAMILIES)}."
+        "family must be a name such as 'gaussian' or 'cumulative(probit, threshold=equidistant)', "
+        f"or a Family; got {shown(family)}. An unknown name is answered with all of them."
     )

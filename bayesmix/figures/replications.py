@@ -89,7 +89,7 @@ def plot_ppc(
             )
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
-    categories = fit.design.encoder.response.categories
+    categories = fit.design.categories
     if categories is not None:
         replicated = np.searchsorted(categories.numbers, replicated).astype(np.float64)
     highest = max(float(y.max()), float(replicated.max()))

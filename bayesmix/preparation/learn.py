@@ -118,9 +118,7 @@ def learn_design(
     response = learn_response(left, table, names, family, trials_name)
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
-    if family.response.has_categories:
-        response, unused = with_categories(response, table, kept.columns, family)
-        notes = (*notes, *unused)
+    response, unused = with_categories(response, table, kept.columns, family)
     if family.of_categories is not None and response.categories is not None:
         family = family.completed(tuple(response.categories.labels))
         every = formulas_by_category(family, formula, predictors, kept.columns.keys())
@@ -198,7 +196,7 @@ def learn_design(
     distinct = {id(own): own for own in right.values()}
     every_side = tuple(side for own in distinct.values() for side in own.sides)
     return Learnt(
-        design, family, kept.columns, every_side, unique((*kept.notes, *repeated, *notes))
+        design, family, kept.columns, every_side, unique((*kept.notes, *repeated, *notes, *unused))
     )
 
 
