@@ -64,7 +64,7 @@ def plot_trends(
     Raises
     ------
     BayesmixError
-        No numeric effect varies by group, groups have no regressions of their own (`no_pooling`), or
+        No numeric effect varies by group, groups have no own regressions (`no_pooling`), or
         an argument is not one of the allowed.
 
     Notes
