@@ -91,7 +91,7 @@ def plot_ppc(
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
     categories = fit.design.categories
     if categories is not None:
-        replicated = replicated - categories.first
+        replicated = np.searchsorted(categories.numbers, replicated).astype(np.float64)
     highest = max(float(y.max()), float(replicated.max()))
     if fit.spec.family.discrete and highest < MOST_BARS:
         _draw_counts(axes, y, replicated, np.arange(int(highest) + 1))
