@@ -62,14 +62,14 @@ ax.legend(frameon=False, loc="lower right")
 plt.show()
 
 # %% [markdown]
-# Subjects 308, 332 and 331 vary several times as much as most others. One sigma for all is too
-# large for fourteen of them and far too small for these. Estimates of ten rows are uncertain, and
-# partial pooling draws sds to the typical one as it does with intercepts and slopes.
+# Two subjects, 332 and 308, vary about twice as much as the others. One sigma for all is above the
+# estimates of sixteen and far below those two. Ten rows say little of an sd, and partial pooling
+# draws each towards the typical one, as it does with intercepts and slopes.
 #
 # ## What changes
 #
-# The rows of a subject count as much as they are precise. Lines of steady subjects stay nearer to
-# their own regression, those of 308 and 332 go further towards the others:
+# The rows of a subject count as much as they are precise: standard errors of the slopes are smaller
+# for steady subjects, and larger for 308 and 332, whose slopes are drawn further towards the mean.
 
 # %%
 table = pd.concat(
@@ -80,7 +80,7 @@ table = pd.concat(
     axis=1,
 )
 table["own sigma", "sigma"] = sigma.set_index("Subject")["value"]
-table.loc[["308", "332", "331", "309", "335", "349"]].round(1)
+table.loc[["332", "308", "331", "349", "335", "309"]].round(1)
 
 # %% [markdown]
 # Is it worth it? LOO of a model with a formula of sigma has the effects among its draws, and a row
@@ -91,8 +91,9 @@ table.loc[["308", "332", "331", "309", "335", "349"]].round(1)
 bm.compare({"own sigma": varying, "one sigma": plain}, ic="kfold")
 
 # %% [markdown]
-# The model with a sigma for each subject predicts better. So do its intervals: those of the plain
-# model are of one width, too wide for 309 and too narrow for 308.
+# Ahead by 24 units of elpd, with a standard error of 14, most of which a few rows of 308 and 332
+# decide. Where single subjects are predicted, the difference is plain: intervals of one width are
+# too wide for 309 and 335 and too narrow for 308.
 
 # %%
 _, panels = plt.subplots(1, 3, figsize=(10, 3.4), sharey=True, layout="constrained")
