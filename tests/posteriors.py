@@ -66,6 +66,7 @@ class DesignStandIn:
     n_rows: int = 0
     event: str = ""
     predictor: str = ""
+    categories: Any = None
 
     @property
     def formula(self) -> Any:
@@ -73,7 +74,7 @@ class DesignStandIn:
 
     @property
     def encoder(self) -> Any:
-        return SimpleNamespace(response=SimpleNamespace(categories=None), se=None)
+        return SimpleNamespace(se=None)
 
     @property
     def parts(self) -> tuple[DesignStandIn, ...]:

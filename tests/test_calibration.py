@@ -24,10 +24,17 @@ SHORT = tuple(design for design in EXACT if not design.dear)
 COUNTS = WHITENED[1]
 
 
+# Six of the families; `tests/benchmarks/calibration.py --method families` has all.
+SIX = (
+    *("student", "beta", "zero_inflated_negbinomial", "hurdle_poisson", "cumulative"),
+    "gaussian, sigma ~ x + (1 | g)",
+)
+
+
 @functools.cache
-def calibrated(name: str, draws: int = 250) -> Calibration:
+def calibrated(name: str, draws: int = 250, replications: int = REPLICATIONS) -> Calibration:
     (design,) = (one for designs in DESIGNS.values() for one in designs if one.name == name)
-    return calibrate(design, REPLICATIONS, draws=draws)
+    return calibrate(design, replications, draws=draws)
 
 
 @pytest.mark.slow
@@ -51,6 +58,15 @@ def test_whitened_method_is_calibrated(design: CalibrationDesign) -> None:
     assert (calibration.fell_back, calibration.warned) == (0, {})
     table = adjusted(judge(calibration))
     assert smallest_p(table) > ALPHA / 3, table.nsmallest(5, "ecdf")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SIX)
+def test_families_are_calibrated(name: str) -> None:
+    calibration = calibrated(name, replications=100)
+    assert calibration.fell_back == 0
+    table = adjusted(judge(calibration))
+    assert smallest_p(table) > ALPHA / len(SIX), table.nsmallest(5, "ecdf")
 
 
 @pytest.mark.slow

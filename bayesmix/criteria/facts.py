@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import weights_of
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Facts:
             n_rows=design.n_rows,
             K=sum(part.n_terms for part in design.parts)
             + sum(term.n_effects + len(term.correlations) for term in terms)
-            + sum(length or 1 for length in spec.priors.lengths.values()),
+            + _further_parameters(spec),
             n_random_effects=sum(term.n_levels * term.n_effects for term in terms),
             values=_hash(np.concatenate(y)),
             positions=_hash(design.rows),
@@ -66,6 +68,14 @@ class Facts:
     def attrs(self) -> dict[str, str]:
         """What `read` reads."""
         return {"bayesmix": json.dumps(dataclasses.asdict(self))}
+
+
+def _further_parameters(spec: ModelSpec) -> int:
+    """Count the numbers of the family; equidistant thresholds are made of two."""
+    lengths = dict(spec.priors.lengths)
+    if (thresholds := spec.family.thresholds) is not None:
+        lengths[thresholds.name] = weights_of(spec, thresholds).shape[1]
+    return sum(length or 1 for length in lengths.values())
 
 
 def _hash(values: npt.NDArray[Any]) -> str:

@@ -23,9 +23,10 @@ from bayesmix.design.columns import (
     finite,
     offset_of,
 )
-from bayesmix.design.errors import weights_of_errors
 from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.known_errors import weights_of_errors
+from bayesmix.encoding.categories import Categories
 from bayesmix.encoding.effects import Effects
 from bayesmix.encoding.namespace import Namespace, unknown_column
 from bayesmix.encoding.responses import Response
@@ -125,6 +126,11 @@ class Design:
     def event(self) -> str:
         """What a success of the response is, ``"use = 'Y'"``; empty if its name says it."""
         return self.encoder.response.event
+
+    @property
+    def categories(self) -> Categories | None:
+        """Those of a response that is ordered, in their order."""
+        return self.encoder.response.categories
 
     @property
     def has_intercept(self) -> bool:

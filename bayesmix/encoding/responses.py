@@ -312,7 +312,7 @@ def _check_no_level(response: Response, side: Side, family: Family) -> None:
 def with_categories(
     response: Response, frame: pd.DataFrame, columns: Mapping[str, Any], family: Family
 ) -> tuple[Response, tuple[str, ...]]:
-    """Learn the categories of a response that is ordered, and what to say of them.
+    """Learn the categories of a response, if it is ordered, and what to say of them.
 
     Parameters
     ----------
@@ -323,6 +323,8 @@ def with_categories(
         The same as they came.
     family : Family
     """
+    if not family.response.is_ordinal:
+        return response, ()
     values = response.evaluated(frame)
     for node in nodes(response._component):
         forget_data(getattr(node, "stateful_transform", None))

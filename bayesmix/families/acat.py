@@ -18,6 +18,9 @@ References
 
 from __future__ import annotations
 
+import functools
+import itertools
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -52,6 +55,12 @@ def _logs(distances: Value) -> Any:
     heights = of.joined([0 * odds[..., :1], of.cumsum(odds)])
     top = heights.max(axis=-1)[..., np.newaxis]
     return heights - top - of.log(of.exp(heights - top).sum(axis=-1))[..., np.newaxis]
+
+
+def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
+    heights = list(itertools.accumulate((_odds(at(j)) for j in range(n)), initial=np.zeros(1)))
+    top = functools.reduce(np.maximum, heights)
+    return heights[k] - top - np.log(sum(np.exp(height - top) for height in heights))
 
 
 def _slopes(distances: Value) -> FloatArray:
@@ -97,4 +106,4 @@ def _scores(
     return total, score, by_thresholds
 
 
-ACAT = Ordinal("acat", REAL, _logs, _slopes, _scores).family
+ACAT = Ordinal("acat", REAL, _logs, _slopes, _scores, _log).family

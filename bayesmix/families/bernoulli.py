@@ -27,6 +27,10 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.random(np.shape(mean)) < mean
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return np.where(y < 1, p["mu"].complement.value, 1.0)
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     return "Bernoulli", {"p": p["mu"].value}
 
@@ -47,6 +51,7 @@ BERNOULLI = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
 )

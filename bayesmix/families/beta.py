@@ -22,6 +22,7 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from bayesmix.families.family import Family
+from bayesmix.families.incomplete import beta_below
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores, short_blocks, spread
@@ -71,6 +72,11 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     # Shares that round to 0 or 1 stay inside.
     first, second = (np.maximum(shape, _SMALLEST) for shape in _shapes(p))
     return np.clip(rng.beta(first, second), _SMALLEST, _LARGEST)
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    first, second = (np.maximum(shape, _SMALLEST) for shape in _shapes(p))
+    return beta_below(first, second, y, 1 - np.asarray(y))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -145,6 +151,7 @@ BETA = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"phi": _phi_slope},
     closed_scores=_scores,

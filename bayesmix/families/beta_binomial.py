@@ -78,6 +78,21 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.binomial(np.asarray(rows.trials).astype(np.int64), share)
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    """Sum the probabilities from no success on, each made of that of one success less."""
+    log_phi, trials = p["phi"].log, np.asarray(rows.trials, dtype=np.float64)
+    log_first, log_second = p["mu"].log + log_phi, p["mu"].complement.log + log_phi
+    log_each = _density(np.zeros(np.shape(trials)), p, rows)
+    total = log_each
+    for successes in range(int(np.max(np.minimum(y, trials - 1), initial=0.0))):
+        failures = np.maximum(trials - successes - 1, 0.0)
+        log_each = log_each + np.log((failures + 1) / (successes + 1))
+        log_each += np.logaddexp(log_first, np.log(successes))
+        log_each -= np.logaddexp(log_second, np.log(failures))
+        total = np.where(successes < y, np.logaddexp(total, log_each), total)
+    return np.where(y < trials, np.exp(total), 1.0)
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     mu, phi = p["mu"], p["phi"].value
     shapes = {"alpha": mu.value * phi, "beta": mu.complement.value * phi}
@@ -138,6 +153,7 @@ BETA_BINOMIAL = Family(
     mean=BINOMIAL.mean,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"phi": _phi_slope},
     closed_scores=_scores,

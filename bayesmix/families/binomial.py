@@ -9,6 +9,7 @@ from scipy.special import betaln
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.family import Family
+from bayesmix.families.incomplete import beta_below
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import TRIALS
 from bayesmix.families.scores import Scores
@@ -41,6 +42,13 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.binomial(np.asarray(rows.trials).astype(np.int64), p["mu"].value)
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    failures = _trials(rows) - y
+    mu, complement = p["mu"].value, p["mu"].complement.value
+    some = np.maximum(failures, 1.0)
+    return np.where(failures < 1, 1.0, beta_below(some, y + 1, complement, mu))
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     return "Binomial", {"n": rows.trials, "p": p["mu"].value}
 
@@ -61,6 +69,7 @@ BINOMIAL = Family(
     mean=_mean,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
 )

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import gammainc
 
 from bayesmix.families.family import Family
-from bayesmix.families.negbinomial import NEGBINOMIAL
+from bayesmix.families.negbinomial import NEGBINOMIAL, negbinomial_above
 from bayesmix.families.poisson import POISSON
 from bayesmix.families.tails import LARGEST_EXPONENT
 from bayesmix.families.values import Rows, Value, Values
@@ -73,12 +74,15 @@ class Clusters:
         Generator and values -> the size of one cluster.
     fewer : callable
         Values and a share -> values of the counts of that share of the clusters.
+    above : callable
+        Counts and values -> probability of more.
     """
 
     family: Family
     expected: Callable[[Values], Expected]
     first: Callable[[np.random.Generator, Values], Any]
     fewer: Callable[[Values, Any], Values]
+    above: Callable[[Any, Values], Any]
 
     def draw_some(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
         """Draw counts above zero."""
@@ -128,7 +132,12 @@ POISSON_CLUSTERS = Clusters(
     _poisson_expected,
     first=lambda rng, p: np.ones(np.shape(p["mu"].eta)),
     fewer=lambda p, share: {**p, "mu": _less(p["mu"], share)},
+    above=lambda y, p: gammainc(y + 1, p["mu"].value),
 )
 NEGBINOMIAL_CLUSTERS = Clusters(
-    NEGBINOMIAL, _negbinomial_expected, first=_logarithmic, fewer=_fewer_gammas
+    NEGBINOMIAL,
+    _negbinomial_expected,
+    first=_logarithmic,
+    fewer=_fewer_gammas,
+    above=negbinomial_above,
 )

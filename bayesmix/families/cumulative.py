@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -37,6 +38,15 @@ def _logs(distances: Value) -> Any:
     of = distances.functions
     between = log_interval(eta[..., :-1], eta[..., 1:], distances.link.name, of)
     return of.joined([first.log, between, last.complement.log])
+
+
+def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
+    if k == 0:
+        return at(0).log
+    if k == n:
+        return at(n - 1).complement.log
+    lower, upper = at(k - 1), at(k)
+    return log_interval(lower.eta, upper.eta, lower.link.name, lower.functions)
 
 
 def _slopes(distances: Value) -> FloatArray:
@@ -86,4 +96,4 @@ def _between(
     return log_upper, by_lower - by_width, by_upper + by_width
 
 
-CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _slopes, _scores).family
+CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _slopes, _scores, _log).family

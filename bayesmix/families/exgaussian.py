@@ -20,7 +20,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, log_ndtr, ndtr
 
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
@@ -68,6 +68,19 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu, tau = p["mu"].value, p["tau"].value
     return rng.normal(mu - tau, p["sigma"].value) + tau * rng.standard_exponential(np.shape(mu))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    """Take off the normal part what the exponential one carries beyond y."""
+    mu, sigma, tau = (p[name].value for name in ("mu", "sigma", "tau"))
+    ratio, z = sigma / tau, (y - mu + tau) / sigma
+    excess = z - ratio
+    # As in `_parts`; in the lower tail the normal part has the same factor as what is taken off.
+    density, carried = np.exp(-0.5 * z**2), 0.5 * erfcx(np.maximum(-excess, 0.0) * np.sqrt(0.5))
+    lower = density * (0.5 * erfcx(np.maximum(-z, 0.0) * np.sqrt(0.5)) - carried)
+    beyond = np.exp(ratio * (0.5 * ratio - z)) * ndtr(excess)
+    upper = ndtr(z) - np.where(excess < 0, density * carried, beyond)
+    return np.where(z < 0, lower, upper)
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -143,6 +156,7 @@ EXGAUSSIAN = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope, "tau": _tau_slope},
     closed_scores=_scores,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.links import ARRAYS, LINKS, Functions
@@ -52,6 +53,10 @@ class Family:
         Generator, values and rows -> one response for each draw and row.
     pymc : callable
         Values and rows, which may be tensors -> PyMC's name of the distribution and its arguments.
+    cumulative : callable, optional
+        Response, values and rows -> probability of a response that is not above it, stable in the
+        lower tail. It is asked for responses inside the bounds of `response`, whole numbers where
+        these are.
     closed_slopes : callable, optional
         As `slopes`, for the parameters whose derivatives are known in closed form; the expected
         information where the observed one may be negative.
@@ -99,6 +104,7 @@ class Family:
     mean: Callable[[Values, Rows], Any]
     random: Callable[[np.random.Generator, Values, Rows], Any]
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
+    cumulative: Callable[[Any, Values, Rows], Any] | None = None
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
     further_slopes: Mapping[str, Callable[[Any, Values, Rows], Slope]] = field(
         default_factory=dict, hash=False
@@ -363,6 +369,80 @@ class Family:
         """
         p, rows = self.values(_floats(eta), auxiliary), self.rows(weights, trials)
         return np.asarray(self.density(_floats(y), p, rows))
+
+    def cdf(
+        self,
+        y: npt.ArrayLike,
+        eta: npt.ArrayLike,
+        auxiliary: Auxiliary | None = None,
+        weights: Any = None,
+        trials: Any = None,
+        *,
+        strict: bool = False,
+    ) -> FloatArray:
+        """Compute the distribution function: the probability of a response of at most y.
+
+        Of a continuous response it is uniform between 0 and 1 where the model is right; of a
+        discrete one a uniform number between the probabilities of less than y, `strict`, and of at
+        most y is, so that its normal quantile is a randomised quantile residual [1]_.
+
+        Parameters
+        ----------
+        y : array_like, shape (n,) or (..., n)
+            Any numbers: also some that no response is, such as 0.5 for a count.
+        eta : array_like, shape (..., n)
+            Linear predictor.
+        auxiliary, weights, trials : optional
+            As in `log_density`.
+        strict : bool
+            The probability of a response below y, without y itself.
+
+        Returns
+        -------
+        ndarray, shape (..., n)
+            From 0 to 1; NaN where y is.
+
+        Raises
+        ------
+        BayesmixError
+            The family has no distribution function, an auxiliary parameter or the trials are
+            missing, or weights have no meaning.
+
+        References
+        ----------
+        .. [1] Dunn, P. K. & Smyth, G. K. (1996). Randomized quantile residuals. Journal of
+           Computational and Graphical Statistics, 5, 236-244.
+           https://doi.org/10.1080/10618600.1996.10474708
+
+        Examples
+        --------
+        >>> from bayesmix import get_family
+        >>> poisson = get_family("poisson")
+        >>> poisson.cdf([0, 1, 2], 0.0).round(3)
+        array([0.368, 0.736, 0.92 ])
+        >>> poisson.cdf([0, 1, 2], 0.0, strict=True).round(3)
+        array([0.   , 0.368, 0.736])
+        """
+        true_or_false("strict", strict)
+        if self.cumulative is None:
+            raise BayesmixError(
+                f"Family {self.name!r} has no distribution function. Give it one, cumulative=, a "
+                "function of responses, values and rows."
+            )
+        p, rows = self.values(_floats(eta), auxiliary), self.rows(weights, trials)
+        given, lower, upper = _floats(y), self.response.lower, self.response.upper
+        at = given
+        if self.discrete:
+            at = np.ceil(given) - 1 if strict else np.floor(given)
+        is_below = (at < lower) | (strict and given <= lower)
+        # Where the function is not asked, any number that it takes.
+        is_inside = np.isfinite(given) & ~is_below & (at < upper)
+        center = lower if np.isfinite(lower) else 0.0
+        inside = np.where(is_inside, at, center if np.isinf(upper) else 0.5 * (center + upper))
+        with np.errstate(all="ignore"):
+            value = np.clip(self.cumulative(inside, p, rows), 0.0, 1.0)
+        ends = np.where(np.isnan(given), np.nan, np.where(is_below | (given == -np.inf), 0.0, 1.0))
+        return np.where(is_inside, value, ends)
 
     def expectation(
         self,

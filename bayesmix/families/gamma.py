@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import gammainc
 
 from bayesmix.families.family import Family
 from bayesmix.families.measures import POSITIVE_NUMBERS
@@ -37,6 +38,11 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu, shape = p["mu"].value, p["shape"].value
     return mu * (rng.gamma(shape, size=np.shape(mu)) / shape)
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    shape = p["shape"].value
+    return gammainc(shape, shape * np.exp(np.log(y) - p["mu"].log))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -86,6 +92,7 @@ GAMMA = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
@@ -29,6 +30,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.normal(p["mu"].value, _residual_sd(p, rows))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return ndtr((y - p["mu"].value) / _residual_sd(p, rows))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -78,6 +83,7 @@ GAUSSIAN = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,

@@ -48,6 +48,11 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return np.where(rng.random(np.shape(drawn)) < p["hu"].value, 0.0, drawn)
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    assert LOGNORMAL.cumulative is not None
+    return p["hu"].value + p["hu"].complement.value * LOGNORMAL.cumulative(y, p, rows)
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     _, arguments = LOGNORMAL.pymc(p, rows)
     # PyMC has the probability of the positive numbers.
@@ -85,6 +90,7 @@ HURDLE_LOGNORMAL = Family(
     mean=_mean,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
     response_link="log",

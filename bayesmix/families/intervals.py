@@ -36,10 +36,14 @@ def log_interval(lower: Any, upper: Any, link: str, of: Functions) -> Any:
     """
     if link == "logit":
         return of.log_expit(upper) + of.log_expit(-lower) + of.log1mexp(upper - lower)
-    a, b = (Value(edge, LINKS[link], of) for edge in (lower, upper))
-    is_above = lower + upper > 0
-    larger = of.where(is_above, a.complement.log, b.log)
-    smaller = of.where(is_above, b.complement.log, a.log)
+    own, is_above = LINKS[link], lower + upper > 0
+    if own.complement is not None and own.complement[0] == link:  # symmetric
+        larger = own.log_inverse(of.where(is_above, -lower, upper), of)
+        smaller = own.log_inverse(of.where(is_above, -upper, lower), of)
+    else:
+        a, b = (Value(edge, own, of) for edge in (lower, upper))
+        larger = of.where(is_above, a.complement.log, b.log)
+        smaller = of.where(is_above, b.complement.log, a.log)
     return larger + of.log1mexp(larger - smaller)
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter, Sizes
 from bayesmix.families.responses import Labels, ResponseKind
+from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
@@ -38,6 +40,10 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.normal(p["mu"].value, np.sqrt(_variance(p, rows)))
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return ndtr((y - p["mu"].value) / np.sqrt(_variance(p, rows)))
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     return "Normal", {"mu": p["mu"].value, "sigma": _variance(p, rows) ** 0.5}
 
@@ -52,6 +58,21 @@ def _sigma_slope(y: Any, p: Values, rows: Rows) -> Slope:
     share = p["sigma"].value / variance
     score = share * (residual**2 / variance - 1)
     return slope_by_value(p["sigma"], score, 2 * share**2)
+
+
+def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    eta = p["mu"].eta
+    weights = rows.weights[:, np.newaxis]
+    residual = np.subtract(y[:, np.newaxis], eta, out=eta)
+    if "sigma" not in p:
+        score = residual * weights
+        return Scores(-0.5 * np.einsum("nm,nm->m", residual, score), score, {})
+    sigma = p["sigma"].value
+    precision = weights / (1 + weights * sigma**2)
+    score = residual * precision
+    total = 0.5 * (np.log(precision).sum(axis=0) - np.einsum("nm,nm->m", residual, score))
+    by_sigma = sigma * (np.einsum("nm,nm->m", score, score) - precision.sum(axis=0))
+    return Scores(total, score, {"sigma": by_sigma})
 
 
 def _check(
@@ -75,7 +96,9 @@ _KNOWN = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
+    closed_scores=_scores,
     weights=True,
     known_errors=True,
 )
@@ -87,8 +110,10 @@ _WITH_RESIDUAL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope},
+    closed_scores=_scores,
     residual="sigma",
     weights=True,
     known_errors=True,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
@@ -36,6 +37,10 @@ def _mean(p: Values, rows: Rows) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     with np.errstate(over="ignore"):
         return np.exp(rng.normal(p["mu"].value, p["sigma"].value))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return ndtr((np.log(y) - p["mu"].value) / p["sigma"].value)
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -63,6 +68,7 @@ LOGNORMAL = Family(
     mean=_mean,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,

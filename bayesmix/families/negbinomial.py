@@ -17,9 +17,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, gammaln
+from scipy.special import expit, gammainc, gammaincc, gammaln
 
 from bayesmix.families.family import Family
+from bayesmix.families.incomplete import beta_above, beta_below
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.poisson import POISSON, poisson_draws
 from bayesmix.families.responses import COUNTS
@@ -30,10 +31,12 @@ from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
-__all__ = ["NEGBINOMIAL"]
+__all__ = ["NEGBINOMIAL", "negbinomial_above"]
 
 # Beyond it the rate of one draw could overflow.
 _LARGEST_RATE = 1e300
+# Beyond it not every count is a number of the machine.
+_LARGEST_COUNT = 1e15
 
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
@@ -49,6 +52,27 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     with np.errstate(over="ignore"):
         scale = np.minimum(p["mu"].value / shape, _LARGEST_RATE)
         return poisson_draws(rng, rng.gamma(shape, scale))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return _below_and_above(y, p)[0]
+
+
+def negbinomial_above(y: Any, p: Values) -> Any:
+    """Probability of more than y."""
+    return _below_and_above(y, p)[1]
+
+
+def _below_and_above(y: Any, p: Values) -> tuple[Any, Any]:
+    shape, far = p["shape"].value, p["mu"].log - p["shape"].log
+    shares = expit(-far), expit(far)
+    rate, few = np.exp(np.log(y) - far), np.minimum(y, _LARGEST_COUNT) + 1
+    # There the Poisson distribution adds nothing to what its mean varies.
+    is_large = np.greater(y, _LARGEST_COUNT)
+    return (
+        np.where(is_large, gammainc(shape, rate), beta_below(shape, few, *shares)),
+        np.where(is_large, gammaincc(shape, rate), beta_above(shape, few, *shares)),
+    )
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -112,6 +136,7 @@ NEGBINOMIAL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,

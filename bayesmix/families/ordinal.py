@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,6 +108,9 @@ class Ordinal:
         The same -> derivatives of these by the linear predictor, of arrays.
     scores : callable
         Rows that are sorted, thresholds (K - 1, M), the link -> as `Scores`, the rows sorted.
+    log : callable, optional
+        A function that gives the distance of a threshold by its place, the place of a category, and
+        K - 1 -> log probability of that category, where not all distances are needed for it.
     links : tuple of str
     """
 
@@ -115,6 +119,7 @@ class Ordinal:
     logs: Callable[[Value], Any]
     slopes: Callable[[Value], FloatArray]
     scores: Callable[[Sorted, FloatArray, str], tuple[FloatArray, FloatArray, FloatArray]]
+    log: Callable[[Callable[[int], Value], int, int], Any] | None = None
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
     @property
@@ -137,15 +142,26 @@ class Ordinal:
             mean=self._mean,
             random=self._random,
             pymc=self._pymc,
+            cumulative=self._cumulative,
             closed_slopes=self._closed_slopes,
             closed_scores=self._closed_scores,
             threshold=FLEXIBLE,
         )
 
     def _density(self, y: Any, p: Values, rows: Rows) -> Any:
-        logs = self.logs(_distances(p))
-        place = np.broadcast_to(y, logs.shape[:-1]).astype(np.int64)[..., np.newaxis]
-        return np.take_along_axis(logs, place, axis=-1)[..., 0]
+        if self.log is None:
+            logs = self.logs(_distances(p))
+            place = np.broadcast_to(y, logs.shape[:-1]).astype(np.int64)[..., np.newaxis]
+            return np.take_along_axis(logs, place, axis=-1)[..., 0]
+        thresholds, y = p[THRESHOLDS].value, np.asarray(y)
+        shape = np.broadcast_shapes(np.shape(p["mu"].eta), thresholds.shape[:-1], y.shape)
+        found = np.empty(shape)
+        for k in np.unique(y).astype(np.int64):
+            own = y == k
+            some: Any = (..., np.flatnonzero(own)) if y.ndim == 1 else np.broadcast_to(own, shape)
+            at = partial(_distance, p, shape, some)
+            found[some] = self.log(at, int(k), thresholds.shape[-1])
+        return found
 
     def _mean(self, p: Values, rows: Rows) -> Any:
         return np.exp(self.logs(_distances(p)))
@@ -156,6 +172,15 @@ class Ordinal:
 
     def _pymc(self, p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         return "Categorical", {"logit_p": self.logs(_distances(p))}
+
+    def _cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
+        reached = np.cumsum(self._mean(p, rows), axis=-1)
+        last = reached.shape[-1] - 1
+        shape = np.broadcast_shapes(np.shape(y), reached.shape[:-1])
+        place = np.broadcast_to(np.minimum(y, last), shape).astype(np.int64)[..., np.newaxis]
+        reached = np.broadcast_to(reached, (*shape, last + 1))
+        below = np.take_along_axis(reached, place, axis=-1)[..., 0]
+        return np.where(np.less(y, last), below, 1.0)
 
     def _closed_slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate, with the expected information of each row."""
@@ -171,6 +196,13 @@ class Ordinal:
         ordered = sorted_rows(y, p["mu"].eta, len(thresholds))
         total, score, by_thresholds = self.scores(ordered, thresholds, p["mu"].link.name)
         return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
+
+
+def _distance(p: Values, shape: tuple[int, ...], place: Any, k: int) -> Value:
+    """Return the distance of one threshold, in some rows."""
+    one = {**p, THRESHOLDS: replace(p[THRESHOLDS], eta=p[THRESHOLDS].eta[..., k : k + 1])}
+    distance = _distances(one)
+    return replace(distance, eta=np.broadcast_to(distance.eta[..., 0], shape)[place])
 
 
 def _distances(p: Values) -> Value:

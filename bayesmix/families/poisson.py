@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.special import gammaln
+from scipy.special import gammaincc, gammaln
 
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
@@ -38,6 +38,10 @@ def poisson_draws(rng: np.random.Generator, mean: Any) -> Any:
     return np.where(mean > _LARGEST_MEAN, np.round(mean), drawn)
 
 
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return gammaincc(y + 1, p["mu"].value)
+
+
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
     return "Poisson", {"mu": p["mu"].value}
 
@@ -66,6 +70,7 @@ POISSON = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
 )

@@ -78,7 +78,10 @@ _ADVICE = MappingProxyType(
 
 
 def get_family(
-    family: str | tuple[str, str] | Family, link: str | None = None, threshold: str | None = None
+    family: str | tuple[str, str] | Family,
+    link: str | None = None,
+    *,
+    threshold: str | None = None,
 ) -> Family:
     """Return a family by name, with its default link or the one asked for.
 
@@ -211,7 +214,7 @@ def _reduced(family: Family) -> tuple[Any, ...]:
 def _named(
     name: str, link: str, threshold: str, predicted: tuple[str, ...], errors: bool | None
 ) -> Family:
-    family = get_family(name, link, threshold or None)
+    family = get_family(name, link, threshold=threshold or None)
     if errors is not None:
         family = with_known_errors(family, errors)
     return with_predictors(family, predicted)
@@ -248,7 +251,7 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     """Split ``"bernoulli(probit)"`` or ``("bernoulli", "probit")`` into the name and the rest."""
     if isinstance(family, str):
         matched = re.fullmatch(r"\s*(\w+)\s*\(([\w\s,=\"']*)\)\s*", family)
-        if matched is None:
+        if matched is None or not matched[2].strip():
             return family.strip(), {}
         given: dict[str, str] = {}
         for part in matched[2].split(","):
@@ -266,7 +269,6 @@ def _read(family: object) -> tuple[str, dict[str, str]]:
     ):
         return family[0], {"link": family[1]}
     raise BayesmixError(
-        "family must be a name such as 'gaussian', 'bernoulli(probit)' or 'cumulative(probit, "
-        f"threshold=equidistant)', or a Family; got {shown(family)}. "
-        f"Families: {', '.join(FAMILIES)}."
+        "family must be a name such as 'gaussian' or 'cumulative(probit, threshold=equidistant)', "
+        f"or a Family; got {shown(family)}. An unknown name is answered with all of them."
     )

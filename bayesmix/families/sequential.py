@@ -40,6 +40,10 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
         after = stop.log[..., 1:] + passed[..., :-1]
         return of.joined([stop.log[..., :1], after, passed[..., -1:]])
 
+    def log(at: Callable[[int], Value], k: int, n: int) -> Any:
+        reached = sum((outcomes(at(j))[1].log for j in range(k)), np.zeros(()))
+        return reached if k == n else reached + outcomes(at(k))[0].log
+
     def by_eta(link: str) -> tuple[Side, Side]:
         """Log probability to stop and to go on at distances, and derivatives by these."""
         success, failure = SIDES[link]
@@ -66,7 +70,7 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
                 score[own] -= slope
         return total, score, by_thresholds
 
-    return Ordinal(name, REAL, logs, slopes, scores)
+    return Ordinal(name, REAL, logs, slopes, scores, log)
 
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]

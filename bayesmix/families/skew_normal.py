@@ -20,6 +20,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.special import erfcx, ndtr, owens_t
 
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
@@ -34,6 +35,8 @@ from bayesmix.families.values import Rows, Values, value_of_mu
 __all__ = ["SKEW_NORMAL"]
 
 _LOG_2_LESS_SQRT_2PI = 0.5 * np.log(2 / np.pi)
+# In sds of the smaller tail.
+_FAR = 2.0
 _log_ndtr_and_slope = SIDES["probit"][0]
 
 
@@ -60,6 +63,25 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     shift, scale = _shift_and_scale(p["sigma"].value, alpha)
     half, whole = np.abs(rng.standard_normal(np.shape(mu))), rng.standard_normal(np.shape(mu))
     return mu + scale * ((alpha * half + whole) / np.sqrt(1 + np.square(alpha)) - shift)
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    z, _ = _standard(y, p)
+    z, alpha = np.broadcast_arrays(z, np.asarray(p["alpha"].value, dtype=np.float64))
+    value = np.array(ndtr(z) - 2 * owens_t(z, alpha))
+    # Where the slant turns away, both are alike and their difference is lost.
+    lost = (alpha > 0) & (-z * np.hypot(1, alpha) > _FAR)
+    value[lost] = _lower_tail(-z[lost], alpha[lost])
+    return value
+
+
+def _lower_tail(distance: Any, alpha: Any) -> Any:
+    """Integrate the density beyond a distance below the location, by Gauss and Laguerre."""
+    points, weights = np.polynomial.laguerre.laggauss(40)
+    square = 1 + np.square(alpha)
+    x = np.sqrt(np.square(distance) + 2 * points[:, np.newaxis] / square)
+    integral = weights @ (erfcx(alpha * x * np.sqrt(0.5)) / x) / square
+    return np.exp(-0.5 * square * np.square(distance)) * integral / np.sqrt(2 * np.pi)
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -114,6 +136,7 @@ SKEW_NORMAL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
     residual="sigma",

@@ -26,6 +26,7 @@ from scipy.special import betaln, digamma
 
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.incomplete import beta_below
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, spread
@@ -55,6 +56,15 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu = p["mu"].value
     return mu + p["sigma"].value * rng.standard_t(p["nu"].value, np.shape(mu))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    nu = p["nu"].value
+    z = (y - p["mu"].value) / p["sigma"].value
+    # Of the squared distance, as a share; far out one less it keeps the digits.
+    ratio = np.square(np.minimum(np.abs(z), _LARGEST)) / nu
+    tail = 0.5 * beta_below(0.5 * nu, 0.5, 1 / (1 + ratio), ratio / (1 + ratio))
+    return np.where(z < 0, tail, 1 - tail)
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -128,6 +138,7 @@ STUDENT = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope, "nu": _nu_slope},
     closed_scores=_scores,

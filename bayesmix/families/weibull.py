@@ -20,7 +20,7 @@ from bayesmix.families.gamma import GAMMA
 from bayesmix.families.measures import POSITIVE_NUMBERS
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
-from bayesmix.families.tails import LARGEST_EXPONENT
+from bayesmix.families.tails import LARGEST_EXPONENT, gumbel
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["WEIBULL"]
@@ -47,6 +47,10 @@ def _scale(p: Values) -> Any:
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     scale = _scale(p)
     return scale * rng.weibull(p["shape"].value, np.shape(scale))
+
+
+def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
+    return gumbel(_log_power(np.log(y), p))
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
@@ -90,6 +94,7 @@ WEIBULL = Family(
     mean=value_of_mu,
     random=_random,
     pymc=_pymc,
+    cumulative=_cumulative,
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,

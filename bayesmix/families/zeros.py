@@ -56,6 +56,7 @@ def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> F
         mean=law.mean,
         random=law.random,
         pymc=pymc,
+        cumulative=law.cumulative,
         closed_slopes=law.slopes,
         further_slopes={
             zero: law.zero_slope,
@@ -82,6 +83,11 @@ class _Inflated:
     def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
         drawn = self.counts.family.random(rng, p, rows)
         return np.where(rng.random(np.shape(drawn)) < p["zi"].value, 0, drawn)
+
+    def cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
+        of_counts = self.counts.family.cumulative
+        assert of_counts is not None
+        return p["zi"].value + p["zi"].complement.value * of_counts(y, p, rows)
 
     def slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate; the information is that which is expected of any count."""
@@ -149,6 +155,18 @@ class _Hurdle:
     def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
         drawn = self.counts.draw_some(rng, p, rows)
         return np.where(rng.random(np.shape(drawn)) < p["hu"].value, 0, drawn)
+
+    def cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
+        of_counts = self.counts.family.cumulative
+        assert of_counts is not None
+        none = np.zeros(())
+        some = self.counts.above(none, p)
+        # A difference of small probabilities, or one less a ratio of such.
+        below = (of_counts(y, p, rows) - of_counts(none, p, rows)) / some
+        share = np.where(some > 0.5, below, 1 - self.counts.above(y, p) / some)
+        # A mean so small that there is no cluster but the first.
+        share = np.where(some > 0, share, np.where(y > 0, 1.0, 0.0))
+        return p["hu"].value + p["hu"].complement.value * share
 
     def slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate; the information is that which is expected of a count above zero."""

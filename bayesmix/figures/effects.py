@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.words import count
+from bayesmix.design.groupterm import named_term
 from bayesmix.figures.panels import (
     BLUE,
     GREY,
@@ -22,8 +23,7 @@ from bayesmix.figures.panels import (
     returned,
 )
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.tables.groups import ranef, selected
-from bayesmix.tables.parameters import formula_effects
+from bayesmix.tables.groups import ranef
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +60,8 @@ def plot_ranef(
     Returns
     -------
     Axes or ndarray of Axes
-        One Axes for one effect, else an array with one for each, in the order of the table.
+        One Axes for one effect, else an array with one for each, in the order of the table; those
+        of the predictors of further parameters last.
 
     Raises
     ------
@@ -76,18 +77,23 @@ def plot_ranef(
     >>> fit.plot_ranef()  # doctest: +SKIP
     """
     is_fit("plot_ranef", fit)
-    has_groups("plot_ranef", fit)
-    terms = selected(fit.design, re)
+    has_groups("plot_ranef", fit, of_any_parameter=True)
+    if re is not None:
+        named_term("re", re, fit.design.every_group)
+    terms = [term for term in fit.design.every_group if re in (None, term.factor)]
     known = list(dict.fromkeys(effect for term in terms for effect in term.effects))
     chosen = choose("effects", effects, known)
     panels = [(term, effect) for term in terms for effect in term.effects if effect in chosen]
-    table = formula_effects(fit, ranef(fit, re=re, ci_level=ci_level))
+    table = ranef(fit, re=re, ci_level=ci_level)
     lower, upper = table.columns[-2:]
     most = max(term.n_levels for term, _ in panels)
     height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
     axes = make_axes(ax, len(panels), width=4.4, height=height)
     for (term, effect), axis in zip(panels, axes, strict=True):
-        own = table[(table["group_var"] == term.factor) & (table["effect"] == effect)]
+        is_own = (table["group_var"] == term.factor) & (table["effect"] == effect)
+        if "parameter" in table:
+            is_own &= table["parameter"] == (term.predictor or fit.family.predictors[0])
+        own = table[is_own]
         own = own.sort_values("value", kind="stable")
         places = np.arange(len(own))
         clear = ((own[lower] > 0) | (own[upper] < 0)).to_numpy()
@@ -101,7 +107,8 @@ def plot_ranef(
                 axis.plot(own["value"][part], places[part], "o", color=dots, ms=size, mew=0)
                 axis.plot([], [], "o-", color=color, mfc=dots, lw=1.5, ms=4, mew=0, label=label)
         axis.set_ylim(-0.8, len(own) - 0.2)
-        axis.set_xlabel(f"{effect} by {term.factor}\n(difference from the population)")
+        of = f" of {term.predictor}" if term.predictor else ""
+        axis.set_xlabel(f"{effect}{of} by {term.factor}\n(difference from the population)")
         name_levels(axis, own["group"].tolist(), term.factor)
         clean(axis)
         legend_above(axis, f"{100 * ci_level:g} % interval")

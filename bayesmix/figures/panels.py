@@ -214,9 +214,9 @@ def choose(name: str, chosen: object, known: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(labels))
 
 
-def has_groups(name: str, fit: Fitted) -> None:
-    """Raise unless a fit has a grouping factor to draw."""
-    if not fit.design.groups:
+def has_groups(name: str, fit: Fitted, *, of_any_parameter: bool = False) -> None:
+    """Raise unless a fit has a grouping factor to draw, in the formula or in any predictor."""
+    if not (fit.design.every_group if of_any_parameter else fit.design.groups):
         raise BayesmixError(
             f"{name} draws group effects, and '{fit.design.formula.text}' has no grouping factor."
         )

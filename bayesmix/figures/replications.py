@@ -92,7 +92,7 @@ def plot_ppc(
             )
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
-    categories = fit.design.encoder.response.categories
+    categories = fit.design.categories
     if categories is not None:
         replicated = replicated - categories.first
     axes.set_xlabel(fit.design.response)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["sigma_of_rows", "with_row_effects", "with_sd_of_rows"]
 
-# The name of the factor, which no formula can give.
 _ROWS = "(rows)"
 
 
@@ -30,10 +29,12 @@ def with_row_effects(spec: ModelSpec) -> ModelSpec:
     """
     if not (spec.family.known_errors and spec.family.has_residual_sd):
         return spec
-    n = spec.design.n_rows
+    n, factor = spec.design.n_rows, _ROWS
+    while any(term.factor == factor for term in spec.design.groups):
+        factor = f"({factor})"
     rows = GroupTerm(
-        factor=_ROWS,
-        variables=(),
+        factor=factor,
+        variables=(),  # no other factor is made of no columns
         levels=np.arange(n).astype(str),
         codes=read_only(np.arange(n, dtype=np.int64)),
         effects=("Intercept",),
@@ -41,7 +42,7 @@ def with_row_effects(spec: ModelSpec) -> ModelSpec:
         blocks=((0,),),
     )
     leaves = (
-        dataclasses.replace(leaf, node=("sd", _ROWS, "Intercept"))
+        dataclasses.replace(leaf, node=("sd", factor, "Intercept"))
         if leaf.kind == spec.family.residual
         else leaf
         for leaf in spec.priors.leaves
@@ -56,7 +57,7 @@ def with_row_effects(spec: ModelSpec) -> ModelSpec:
 def with_sd_of_rows(spec: ModelSpec, posterior: xr.Dataset) -> xr.Dataset:
     """Add the sd of the effects of rows to the draws of the model as it was written."""
     last = spec.design.groups[-1] if spec.design.groups else None
-    if last is None or last.factor != _ROWS:
+    if last is None or last.variables:
         return posterior
     sigma = posterior["sigma"].expand_dims(last.effect_dim, axis=-1)
     return posterior.assign({last.names.sd: sigma})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.base.arguments import shown
+from bayesmix.base.arguments import one_of, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
@@ -55,6 +55,13 @@ class ModelSpec:
 
     def predictor(self, name: str) -> ModelSpec:
         """Return what is the model of the predictor of a further parameter."""
+        known = dict(self.design.predictors)
+        if not known:
+            raise BayesmixError(
+                f"name={shown(name)}: no further parameter has a predictor, as sigma has with "
+                "sigma='~ x'."
+            )
+        one_of("name", name, known)
         return ModelSpec(self.design.predictors[name], self.family, self.priors.of(name))
 
     @property
@@ -125,6 +132,7 @@ class ModelSpec:
         lines = [
             f"ModelSpec: {'; '.join(part.formula.text for part in design.parts)}",
             f"{self.family.name} ({self.family.link}), "
+            + ("known standard errors, " if self.family.known_errors else "")
             + (f"probability of {design.event}, " if design.event else "")
             + count(design.n_rows, "row")
             + (f", groups: {groups}" if groups else ""),

@@ -256,7 +256,7 @@ def predict(
     own_seed = _seed(fit, random_seed)
     rng = _generator(own_seed, "response")
 
-    categories = fit.design.encoder.response.categories
+    categories = fit.design.categories
 
     def drawn(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         weights, trials = _column(rows.weights), _column(rows.trials)
@@ -315,7 +315,7 @@ def _predicted(
     """
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
-    categories = fit.design.encoder.response.categories
+    categories = fit.design.categories
     new = {} if new_levels == "population" else new_levels_of(rows)
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)

@@ -13,7 +13,7 @@ from bayesmix.base.arguments import shape_of
 from bayesmix.base.arrays import FloatArray, read_only
 from bayesmix.base.errors import BayesmixError, short, suggest
 from bayesmix.design.columns import check_numeric, columns_of
-from bayesmix.design.errors import weights_of_errors
+from bayesmix.design.known_errors import weights_of_errors
 from bayesmix.families.family import Family
 from bayesmix.frames.frames import Frame, plain_series, row_values
 from bayesmix.frames.values import listed

@@ -108,9 +108,7 @@ def learn_design(
     response = learn_response(left, table, names, family, trials_name)
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
-    if family.response.is_ordinal:
-        response, unused = with_categories(response, table, kept.columns, family)
-        notes = (*notes, *unused)
+    response, unused = with_categories(response, table, kept.columns, family)
     outcome = _outcome(response, family, table, kept, given)
     encoder_of = functools.partial(
         Encoder,
@@ -175,7 +173,7 @@ def learn_design(
         predictors={own.predictor: own for own in others},
     )
     every_side = tuple(side for own in right.values() for side in own.sides)
-    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes))
+    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes, *unused))
 
 
 @dataclasses.dataclass(frozen=True)

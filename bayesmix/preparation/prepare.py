@@ -38,6 +38,11 @@ def specification(
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
     own = _with_errors(get_family(family), se is not None, residual)
+    if own.known_errors and not own.has_residual_sd and "sigma" in predictors:
+        raise BayesmixError(
+            "With known standard errors there is no sigma that could have a formula. Add a "
+            "residual beside them, residual=True, whose sd is sigma."
+        )
     resolved = with_predictors(own, predictors)
     design, findings = make_checked(
         formula,

@@ -19,6 +19,7 @@ __all__ = [
     "TIME",
     "TRIALS",
     "check_factors",
+    "check_intercept",
     "check_names",
     "intercept_first",
     "read_counts",
@@ -133,6 +134,15 @@ def check_factors(what: str, given: Mapping[str, Any], factors: Mapping[str, Any
                 f"{what} names the unknown grouping factor {shown(factor)}. "
                 f"Factors: {', '.join(factors)}. {hint}".rstrip()
             )
+
+
+def check_intercept(family: Family, beta: Mapping[str, float]) -> None:
+    """Raise for an intercept beside thresholds."""
+    if family.thresholds is not None and INTERCEPT in beta:
+        raise BayesmixError(
+            f"Family {family.name!r} has thresholds in the place of an intercept. Leave "
+            f"'{INTERCEPT}' out of beta and give {family.thresholds.name}=[...]."
+        )
 
 
 def check_names(family: Family, levels: Mapping[str, Any], names: set[str]) -> None:

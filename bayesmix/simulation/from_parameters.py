@@ -21,6 +21,7 @@ from bayesmix.simulation.arguments import (
     RESPONSE,
     TIME,
     TRIALS,
+    check_intercept,
     check_names,
     intercept_first,
     read_counts,
@@ -143,11 +144,7 @@ def simulate(
     family = get_family(family)
     levels = read_levels(n_groups)
     beta = intercept_first(read_numbers("beta", beta))
-    if family.thresholds is not None and INTERCEPT in beta:
-        raise BayesmixError(
-            f"Family {family.name!r} has thresholds in the place of an intercept. Leave "
-            f"'{INTERCEPT}' out of beta and give {family.thresholds.name}=[...]."
-        )
+    check_intercept(family, beta)
     sds = read_sds(sd, levels)
     correlations = read_correlations(cor, sds)
     sds = {factor: intercept_first(effects) for factor, effects in sds.items()}
@@ -176,8 +173,6 @@ def simulate(
     columns |= {name: x for name, x in covariates.items() if name not in {INTERCEPT, TIME}}
     if counts is not None:
         columns[TRIALS] = counts
-    if family.response.is_ordinal:
-        response = response + 1
     columns[RESPONSE] = _whole(response, family) if family.discrete else response
     return Simulation(
         data=pd.DataFrame(columns),
@@ -212,4 +207,5 @@ def _whole(counts: FloatArray, family: Family) -> npt.NDArray[np.int64]:
             f"The counts are as large as {counts.max():g}, beyond whole numbers of 64 bits. Give "
             f"smaller values in beta or sd: they are on the scale of the {family.link} link."
         )
-    return counts.astype(np.int64)
+    # Of ordered categories the codes are counted from 0, and people count from 1.
+    return counts.astype(np.int64) + int(family.response.is_ordinal)

@@ -162,7 +162,7 @@ def _restore_family(stored: Plain) -> Family:
     family = get_family(
         checked(plain.get("name"), str, "the family"),
         checked(plain.get("link"), str, "the link"),
-        threshold or None,
+        threshold=threshold or None,
     )
     if "residual" not in plain:
         return family

@@ -122,7 +122,7 @@ def _facts(fit: Fitted) -> str:
 
 def _categories(fit: Fitted) -> str:
     """Write the categories of a response in their order."""
-    categories = fit.design.encoder.response.categories
+    categories = fit.design.categories
     if categories is None:
         return ""
     labels = [short(label) for label in categories.labels]

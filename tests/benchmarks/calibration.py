@@ -2,6 +2,7 @@
 
     python tests/benchmarks/calibration.py                     # 300 replications of each design
     python tests/benchmarks/calibration.py --method whitened
+    python tests/benchmarks/calibration.py --method families
     python tests/benchmarks/calibration.py --replications 50 --designs nested
 
 Parameters and data come from the joint PyMC model, the fits from the method. Prints the tables of
@@ -25,7 +26,11 @@ from benchmarks.calibrating.fits import SEED, Calibration, calibrate
 from benchmarks.calibrating.report import report
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
-FIGURES = {"exact": IMAGES / "calibration.png", "whitened": IMAGES / "calibration_whitened.png"}
+FIGURES = {
+    "exact": IMAGES / "calibration.png",
+    "whitened": IMAGES / "calibration_whitened.png",
+    "families": IMAGES / "calibration_families.png",
+}
 
 
 def calibrated(

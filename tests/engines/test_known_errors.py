@@ -71,6 +71,18 @@ def test_eight_schools_are_those_of_integration_over_tau():
     assert off.max() < 4 / np.sqrt(3500)
 
 
+def test_medians_of_schools_are_those_that_were_published():
+    """Gelman et al., Bayesian Data Analysis, 3rd edition, table 5.3; flat priors, 200 draws."""
+    flat = {
+        "Intercept": bm.Prior("Normal", mu=0, sigma=1e4),
+        "sd": bm.Prior("Uniform", lower=0, upper=1e3),
+    }
+    fit = bm.fit("effect ~ 1 + (1 | school)", eight_schools(), se="se", priors=flat, **OPTIONS)
+    draws = fit.posterior["beta"].to_numpy() + fit.posterior["u_school"].to_numpy()[..., 0]
+    medians = np.median(draws, axis=(0, 1))
+    np.testing.assert_allclose(medians, [10, 8, 7, 8, 5, 6, 10, 8], atol=1.1)
+
+
 def pairs() -> pd.DataFrame:
     """Three estimates of each of seven studies."""
     rng = np.random.default_rng(4)

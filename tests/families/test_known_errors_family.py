@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +65,21 @@ def test_the_information_on_sigma_is_the_variance_of_its_score():
     y = rng.normal(0.0, np.sqrt(0.25 + 0.49), size=(200_000, 1))
     slope = family.slopes(y, family.values(np.zeros((1, 1)), own), family.rows(weights))["sigma"]
     assert slope.score.var() == pytest.approx(float(slope.information[0, 0]), rel=0.02)
+
+
+@residuals
+def test_scores_of_many_chains_are_those_of_the_rows(residual):
+    family, rng = family_of(residual), np.random.default_rng(3)
+    y, eta, weights = rng.normal(size=30), rng.normal(size=(30, 5)), rng.uniform(0.1, 9, 30)
+    own = {"sigma": rng.uniform(0.1, 3, 5)} if residual else {}
+    rows = family.rows(weights)
+    ours = family.scores(y, eta.copy(), own, rows)
+    theirs = replace(family, closed_scores=None).scores(y, eta.copy(), own, rows)
+    np.testing.assert_allclose(np.diff(ours.total), np.diff(theirs.total), rtol=1e-10)
+    np.testing.assert_allclose(ours.score, theirs.score, rtol=1e-12)
+    assert ours.auxiliary.keys() == theirs.auxiliary.keys()
+    for name, value in ours.auxiliary.items():
+        np.testing.assert_allclose(value, theirs.auxiliary[name], rtol=1e-8)
 
 
 @residuals

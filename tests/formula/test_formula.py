@@ -237,7 +237,7 @@ BAD = [
     ("cbind(a, b, c) ~ x", "", ["cbind(successes, failures)"]),
     ("y | weights(w) ~ x", "y | ", ["weights='w'", "fit()"]),
     ("y | trials(n) + weights(w) ~ x", "y | trials(n) + ", ["weights='w'", "fit()"]),
-    ("y | se(s) ~ x", "y | ", ["Known standard errors"]),
+    ("y | se(s) ~ x", "y | ", ["se() on the left", "se='s'"]),
     ("y | n ~ x", "y ", ["p(y, n)", "y | trials(n)"]),
     ("1 + 2 ~ x", "", ["Name a column"]),
     ("y < 1 < 2 ~ x", "y < 1 ", ["parentheses"]),

@@ -33,6 +33,7 @@ def test_the_known_part_is_no_component(schools, both):
     assert list(both.varcorr()["group"]) == ["district", "Residual"]
     assert "sigma" not in list(schools.spec.prior_table()["parameter"])
     assert "known standard errors se" in repr(schools)
+    assert "gaussian (identity), known standard errors, 8 rows" in repr(schools.spec)
 
 
 def test_new_estimates_have_their_own_standard_errors(schools, both):
@@ -155,6 +156,7 @@ def test_correlations_and_refits_keep_them():
         ({"se": "se", "residual": "yes"}, "residual"),
         ({"se": "se", "residual": 2}, "residual"),
         ({"se": "se", "priors": {"sigma": bm.Prior("HalfNormal", sigma=1)}}, "no sigma"),
+        ({"se": "se", "sigma": "~ 1"}, "no sigma that could have a formula.*residual=True"),
         ({"se": [1, 2, 3, 4, 5, 6, 7, 1j]}, "must be numbers"),
         ({"se": [True] * 8, "weights": [1.0] * 8}, "weights and se both"),
         ({"se": {"a": 1}}, "standard errors have shape"),
@@ -193,3 +195,48 @@ def test_rows_without_a_standard_error_are_dropped():
 def test_what_brms_writes_on_the_left_is_translated():
     with pytest.raises(bm.BayesmixError, match="Pass se='se' to fit"):
         bm.prepare("effect | se(se) ~ 1 + (1 | school)", eight_schools())
+
+
+@pytest.mark.filterwarnings("ignore:Every row has its own level")
+def test_a_factor_may_have_the_name_of_the_effects_of_rows():
+    data = school_calendars().rename(columns={"district": "(rows)"})
+    fit = bm.fit("effect ~ 1 + (1 | `(rows)`)", data, se="se", residual=True, **OPTIONS)
+    assert list(fit.varcorr()["group"]) == ["(rows)", "Residual"]
+    assert np.isfinite(fit.loo().elpd)
+    alone = bm.fit("effect ~ 1 + (1 | `(rows)`)", data, se="se", **OPTIONS)
+    assert np.isfinite(alone.loo().elpd)
+
+
+def test_errors_that_rounding_leaves_nothing_of_are_named():
+    data = eight_schools().assign(se=lambda data: 1e-12 * data["se"])
+    with pytest.raises(bm.BayesmixError, match=r"errors are so small.*unit of the response"):
+        bm.fit(FORMULA, data, se="se", **OPTIONS)
+
+
+def test_errors_of_very_different_sizes_are_fine():
+    data = eight_schools().assign(se=np.logspace(-6, 6, 8))
+    fit = bm.fit(FORMULA, data, se="se", **OPTIONS)
+    coef = fit.coef().set_index("group")["value"]
+    assert coef["A"] == pytest.approx(28.0, abs=1e-4)
+
+
+def test_the_residual_beside_known_errors_may_have_a_predictor():
+    data = school_calendars().assign(small=lambda data: data["se"] < 0.1)
+    options = {**OPTIONS, "draws": 500}
+    fit = bm.fit(
+        "effect ~ 1 + (1 | district)", data, se="se", residual=True, sigma="~ small", **options
+    )
+    assert fit.idata.attrs["method"] == "whitened"
+    assert list(fit.fixef()["parameter"]) == ["mu", "sigma", "sigma"]
+    assert list(fit.varcorr()["group"]) == ["district"]
+    assert np.isfinite(fit.predict(data.head(3))["se"]).all()
+    with pytest.raises(bm.BayesmixError, match="sigma has a predictor of its own"):
+        bm.fit(
+            "effect ~ 1 + (1 | district)",
+            data,
+            se="se",
+            residual=True,
+            sigma="~ small",
+            method="exact",
+            **options,
+        )

@@ -279,6 +279,36 @@ class TestFit:
         assert facts.n_random_effects == 24 * 3 + 8
         assert facts.formula == f"{FORMULA}; sigma {SIGMA}"
 
+    def test_figures_show_the_effects_of_all_parameters(self, fit):
+        axes = np.ravel(fit.plot_ranef())
+        labels = [axis.get_xlabel().partition("\n")[0] for axis in axes]
+        assert labels == [
+            "Intercept by g",
+            "x by g",
+            "Intercept of sigma by g",
+            "Intercept of sigma by h",
+        ]
+        (axis,) = np.ravel(fit.plot_ranef("h"))
+        (dots,) = (line for line in axis.lines if len(line.get_xdata()) == 8)
+        effects = fit.ranef("h")
+        assert_allclose(np.sort(dots.get_xdata()), np.sort(effects["value"]))
+        assert len(np.ravel(fit.plot_varcorr())) == 5
+
+    @pytest.mark.slow
+    def test_new_responses_are_those_of_pymc(self, fit):
+        import pymc as pm
+
+        tree = pm.sample_posterior_predictive(
+            fit.idata, model=fit.model, progressbar=False, random_seed=3
+        )
+        theirs = tree["posterior_predictive"]["y"].values.reshape(400, -1)
+        ours = fit.predict(draws=True).values.reshape(400, -1)
+        z = theirs.mean(axis=0) - ours.mean(axis=0)
+        z /= np.sqrt((theirs.var(axis=0) + ours.var(axis=0)) / 400)
+        assert np.abs(z).max() < stats.norm.isf(5e-4 / len(z))
+        ratio = np.log(theirs.std(axis=0) / ours.std(axis=0))
+        assert abs(ratio.mean()) < 4.5 * ratio.std() / np.sqrt(len(ratio)) + 0.01
+
     def test_the_summary_names_links_and_formulas(self, fit):
         text = repr(fit)
         assert f"sigma {SIGMA}" in text

@@ -71,7 +71,7 @@ def by_dense_algebra(
         one = flat.isel(sample=s)
         mean = design.X @ one["beta"].values if design.n_terms else np.zeros(design.n_rows)
         mean += 0 if design.offset is None else design.offset
-        covariance = np.diag(one["sigma"].item() ** 2 / weights)
+        covariance = np.diag((one["sigma"].item() if "sigma" in one else 1.0) ** 2 / weights)
         for term in design.groups:
             sd = one[f"sd_{term.factor}"].values
             R = one.get(f"cor_{term.factor}")

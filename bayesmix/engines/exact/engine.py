@@ -31,6 +31,13 @@ STAGES = {
     "effects": "Drawing effects",
 }
 
+_TINY_ERRORS = (
+    "Sampling found no point to start from: the known standard errors are so small beside what the "
+    "responses differ by that rounding leaves nothing of it, or the priors are far from the "
+    "responses. Check that se has the unit of the response, or leave it out where the errors are "
+    "negligible."
+)
+
 
 class Exact:
     """Gaussian models with Normal priors on the population effects, integrated out."""
@@ -82,7 +89,7 @@ def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTre
                 report=lambda stage, share: show(STAGES[stage], share),
             )
     except NowhereError as error:
-        raise BayesmixError(IMPOSSIBLE) from error
+        raise BayesmixError(_TINY_ERRORS if spec.family.known_errors else IMPOSSIBLE) from error
     if not drawn.theta.settled:
         return None
     sampled = drawn.theta

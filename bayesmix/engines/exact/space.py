@@ -137,7 +137,7 @@ class ThetaSpace:
             np.repeat([1.0, 0.0], [len(priors), len(correlations)])
             for priors, correlations in zip(self._sd_priors, self.correlations, strict=True)
         ]
-        of_all = np.concatenate([*is_sd, np.ones(self.sigma_prior is not None)])
+        of_all = np.concatenate([*is_sd, np.ones(int(self.sigma_prior is not None))])
         smaller = np.linspace(0, FAR, 20)[:, None] * of_all
         return np.concatenate([x, of_data - smaller])
 

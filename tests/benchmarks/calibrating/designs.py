@@ -14,7 +14,7 @@ import pandas as pd
 import bayesmix as bm
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["DESIGNS", "EXACT", "WHITENED", "CalibrationDesign"]
+__all__ = ["DESIGNS", "EXACT", "FAMILIES", "WHITENED", "CalibrationDesign"]
 
 type FloatArray = npt.NDArray[np.float64]
 
@@ -36,6 +36,7 @@ class CalibrationDesign:
     method: Literal["exact", "whitened"] = "exact"
     weights: str | None = None
     dear: bool = False
+    predictors: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
         """Every combination of the levels, with covariates and a response to be replaced."""
@@ -48,9 +49,23 @@ class CalibrationDesign:
         data["w"] = rng.uniform(0.3, 3, len(data))
         data["far"] = data["x"] + 20 * data["x"].std()
         data["trials"] = rng.integers(1, 9, len(data))
-        if self.family != "gaussian":
-            data["y"] = (data["y"] > 0).astype(float)
+        data["y"] = self._response(data["y"].to_numpy())
         return data
+
+    def _response(self, y: FloatArray) -> FloatArray:
+        """Turn normal numbers into a response that the family takes."""
+        family = bm.get_family(self.family)
+        if family.response.is_ordinal:
+            return 1.0 + np.arange(len(y)) % CATEGORIES
+        if family.binary:
+            return (y > 0).astype(float)
+        if family.discrete:
+            return np.arange(len(y)) % 3.0
+        if family.name == "beta":
+            return 1 / (1 + np.exp(-y))
+        if family.response.lower == 0:
+            return np.exp(y)
+        return y
 
     def spec(self, y: FloatArray | None = None) -> ModelSpec:
         """The model; a response that is given does not move the defaults of its priors."""
@@ -63,6 +78,7 @@ class CalibrationDesign:
                 family=self.family,
                 priors=dict(self.priors),
                 weights=self.weights,
+                **self.predictors,
             )
         if y is None:
             return spec
@@ -189,4 +205,68 @@ WHITENED = (
     ),
 )
 
-DESIGNS = {"exact": EXACT, "whitened": WHITENED}
+
+def _of_family(family: str, *, counts: bool = False, **others: bm.Prior) -> CalibrationDesign:
+    """One factor of ten levels with six rows each, and the priors of further parameters."""
+    own = priors((0, 1), 0.7, bm.Prior("HalfNormal", sigma=0.7))
+    if counts:
+        own = priors((1, 0.7), 0.5, bm.Prior("HalfNormal", sigma=0.5))
+    if bm.get_family(family).thresholds is not None:
+        del own["Intercept"]
+    response = "p(y, trials)" if bm.get_family(family).trials else "y"
+    formula = f"{response} ~ x + (1 | g)"
+    return CalibrationDesign(
+        family, formula, {"g": 10}, 6, own | others, family=family, method="whitened"
+    )
+
+
+CATEGORIES = 4
+SCALE = bm.Prior("Gamma", alpha=4, beta=5)
+SHAPE, PRECISION = bm.Prior("Gamma", alpha=3, beta=1), bm.Prior("Gamma", alpha=3, beta=0.3)
+SHARE = bm.Prior("Beta", alpha=2, beta=4)
+CUTPOINT = bm.Prior("Normal", mu=0, sigma=1.5)
+
+# One for each family that the designs above do not have, and predictors of further parameters.
+FAMILIES = (
+    _of_family("student", sigma=SCALE, nu=bm.Prior("Gamma", alpha=4, beta=0.5)),
+    _of_family("lognormal", sigma=SCALE),
+    _of_family("gamma", shape=SHAPE),
+    _of_family("weibull", shape=SHAPE),
+    _of_family("beta", phi=PRECISION),
+    _of_family("exgaussian", sigma=SCALE, tau=SCALE),
+    _of_family("skew_normal", sigma=SCALE, alpha=bm.Prior("Normal", mu=0, sigma=3)),
+    _of_family("negbinomial", counts=True, shape=SHAPE),
+    _of_family("beta_binomial", phi=PRECISION),
+    _of_family("zero_inflated_poisson", counts=True, zi=SHARE),
+    _of_family("zero_inflated_negbinomial", counts=True, zi=SHARE, shape=SHAPE),
+    _of_family("hurdle_poisson", counts=True, hu=SHARE),
+    _of_family("hurdle_negbinomial", counts=True, hu=SHARE, shape=SHAPE),
+    _of_family("hurdle_lognormal", sigma=SCALE, hu=SHARE),
+    _of_family("cumulative", cutpoint=CUTPOINT),
+    _of_family("sratio", cutpoint=CUTPOINT),
+    _of_family("cratio", cutpoint=CUTPOINT),
+    _of_family("acat", cutpoint=CUTPOINT),
+    dataclasses.replace(
+        _of_family("gaussian"),
+        name="gaussian, sigma ~ x + (1 | g)",
+        predictors={"sigma": "~ x + (1 | g)"},
+        priors=priors((0, 1), 0.7, bm.Prior("HalfNormal", sigma=0.7))
+        | {
+            "sigma:Intercept": bm.Prior("Normal", mu=-0.5, sigma=0.5),
+            "sigma:beta": bm.Prior("Normal", mu=0, sigma=0.3),
+            "sigma:sd": bm.Prior("HalfNormal", sigma=0.4),
+        },
+    ),
+    dataclasses.replace(
+        _of_family("zero_inflated_poisson", counts=True),
+        name="zero_inflated_poisson, zi ~ x",
+        predictors={"zi": "~ x"},
+        priors=priors((1, 0.7), 0.5, bm.Prior("HalfNormal", sigma=0.5))
+        | {
+            "zi:Intercept": bm.Prior("Normal", mu=-1, sigma=1),
+            "zi:beta": bm.Prior("Normal", mu=0, sigma=0.7),
+        },
+    ),
+)
+
+DESIGNS = {"exact": EXACT, "whitened": WHITENED, "families": FAMILIES}

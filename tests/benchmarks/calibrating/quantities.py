@@ -7,8 +7,11 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import stats
 
+from bayesmix.design.names import path_start, population_names
 from bayesmix.model.centring import sd_variable
+from bayesmix.model.gaussian import response_obstacle
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import centred_name
 from bayesmix.posterior.parameters import parameter_draws
 
 __all__ = ["ranked_quantities"]
@@ -28,17 +31,24 @@ def ranked_quantities(spec: ModelSpec, draws: xr.Dataset, y: FloatArray) -> dict
     design, family = spec.design, spec.family
     by_chain = parameter_draws(design, family, draws.expand_dims("chain"))
     values = {name: one[0] for name, one in by_chain.items()}
-    eta = draws["beta"].values @ design.X.T
-    for term in design.groups:
-        u = draws[f"u_{term.factor}"].transpose("draw", term.dim, term.effect_dim).values
-        for level in (0, term.n_levels - 1):
-            for i, effect in enumerate(term.effects):
-                values[f"u:{term.factor}:{term.levels[level]}:{effect}"] = u[:, level, i]
-        eta = eta + term.dot(u)
+    etas = []
+    for part in design.parts:
+        names, start = population_names(part.predictor), path_start(part.predictor)
+        eta = draws[names.beta].values @ part.X.T
+        for term in part.groups:
+            u = draws[term.names.u].transpose("draw", term.dim, term.effect_dim).values
+            for level in (0, term.n_levels - 1):
+                for i, effect in enumerate(term.effects):
+                    label = f"{start}u:{term.factor}:{term.levels[level]}:{effect}"
+                    values[label] = u[:, level, i]
+            eta = eta + term.dot(u)
+        etas.append(eta)
+    eta, *others = etas
     auxiliary = {name: draws[name].values[:, None] for name in family.auxiliary}
+    auxiliary |= dict(zip(design.predictors, others, strict=True))
     rows = family.log_density(y, eta, auxiliary, design.weights, design.trials)
     values["log likelihood"] = rows.sum(axis=1)
-    if family.name == "gaussian":
+    if response_obstacle(spec) is None:
         values["log likelihood, no u"] = _without_effects(spec, draws, y)
     values["log joint"] = values["log likelihood"] + _log_prior(spec, draws)
     return values
@@ -46,22 +56,34 @@ def ranked_quantities(spec: ModelSpec, draws: xr.Dataset, y: FloatArray) -> dict
 
 def _log_prior(spec: ModelSpec, draws: xr.Dataset) -> FloatArray:
     """Log density of the free variables of the joint model."""
-    priors = spec.priors
-    assert priors.intercept is not None
-    total = priors.intercept.log_density(draws["Intercept_centred"].values)
-    for prior, slope in zip(priors.beta, draws["slope"].values.T, strict=True):
-        total = total + prior.log_density(slope)
-    for name, prior in priors.auxiliary.items():
-        total = total + prior.log_density(draws[name].values)
+    total = np.zeros(draws.sizes["draw"])
+    for name, prior in spec.priors.auxiliary.items():
+        is_threshold = spec.family.parameter(name).is_threshold
+        own = draws[centred_name(name) if is_threshold else name].values
+        total = total + prior.log_density(own).reshape(len(own), -1).sum(axis=1)
+    for part in spec.parts:
+        total = total + _log_prior_of_predictor(part, draws)
+    return total
+
+
+def _log_prior_of_predictor(spec: ModelSpec, draws: xr.Dataset) -> FloatArray:
+    priors, names = spec.priors, population_names(spec.design.predictor)
+    total = np.zeros(draws.sizes["draw"])
+    slopes = names.beta
+    if priors.intercept is not None:
+        slopes = names.slope
+        total = total + priors.intercept.log_density(draws[names.centred_intercept].values)
+    for k, prior in enumerate(priors.beta):
+        total = total + prior.log_density(draws[slopes].values[:, k])
     for term in spec.design.groups:
         with_prior = draws[sd_variable(spec, term)].values
         for i, prior in enumerate(priors.sd[term.factor]):
             total = total + prior.log_density(with_prior[:, i])
         pairs = spec.correlations(term)
         if len(pairs):
-            share = draws[f"lkj_{term.factor}"].values
+            share = draws[term.names.lkj].values
             total = total + stats.beta.logpdf(share, *pairs.shapes.T).sum(axis=1)
-        zeta = draws[f"zeta_{term.factor}"].values
+        zeta = draws[term.names.zeta].values
         total = total + stats.norm.logpdf(zeta).sum(axis=(1, 2))
     return np.asarray(total)
 
