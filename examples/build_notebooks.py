@@ -24,6 +24,8 @@ NAMES = (
     "sleepstudy",
     "slopes_with_and_without_correlation",
     "meta_analysis",
+    "excess_zeros",
+    "location_scale",
 )
 
 

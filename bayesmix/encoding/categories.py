@@ -163,10 +163,16 @@ def learn_categories(
 def _no_order(
     name: str, family: str, values: Any, columns: Mapping[str, pd.Series[Any]]
 ) -> BayesmixError:
-    labels = [label_of(category) for category in coded(values)[1]]
+    found = coded(values)[1]
+    labels = [label_of(category) for category in found]
     column = next(iter(columns)) if len(columns) == 1 else "y"
     numbers = conversion(column, labels)
-    order = f"[{', '.join(map(repr, labels[:_MOST_NAMED]))}{', ...' * (len(labels) > _MOST_NAMED)}]"
+    # Categories of numbers stand without quotes, since text would match none of them.
+    typed = [
+        repr(label) if isinstance(category, str) else label
+        for category, label in zip(found[:_MOST_NAMED], labels, strict=False)
+    ]
+    order = f"[{', '.join(typed)}{', ...' * (len(labels) > _MOST_NAMED)}]"
     text = f"data['{short(column)}']"
     kind = "a Categorical without an order" if is_categorical(values) else "text"
     kind = kind if columns and is_categorical(next(iter(columns.values()))) else "text"

@@ -68,6 +68,17 @@ _SYNONYMS = MappingProxyType(
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
+# What is no parameter here, as users of other libraries may pass it.
+_ADVICE = MappingProxyType(
+    {
+        "link": "A link goes with the family: family='bernoulli(probit)'.",
+        "categorical": "Write C(x) in the formula for the categories of x.",
+        "psi": "Bambi's psi is 1 - zi, or 1 - hu of a hurdle.",
+        "alpha": "Bambi's alpha of gamma and negbinomial is shape here.",
+        "kappa": "Bambi's kappa is phi here.",
+    }
+)
+
 
 def get_family(
     family: str | tuple[str, str] | Family,
@@ -164,9 +175,10 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
         if name not in _names(family):
             others = [one.name for one in FAMILIES.values() if name in _names(one)]
             has = f" Families with {name}: {', '.join(others)}." if others else ""
+            hint = _ADVICE.get(name) or suggest(name, _names(family))
             raise BayesmixError(
                 f"{name}= is none of the arguments, and family {family.name!r} has no parameter "
-                f"{name!r}: {_predictable(family)}.{has} {suggest(name, _names(family))}".rstrip()
+                f"{name!r}: {_predictable(family)}.{has} {hint}".rstrip()
             )
         parameter = family.parameter(name)
         if not parameter.is_predictable:

@@ -42,6 +42,12 @@ def rising(y: Any, log_base: Any) -> tuple[FloatArray, FloatArray]:
         ``gammaln(k + y) - gammaln(k) - y log(k)``, which goes to 0 where k is large, and
         ``k (digamma(k + y) - digamma(k))``, the derivative of the first two terms by ``log k``.
     """
+    if np.ndim(y) == 1 and np.ndim(log_base) > 1 and np.shape(log_base)[-1] == 1:
+        # One k for all rows, of which many have the same count.
+        counts, places = np.unique(y, return_inverse=True)
+        if len(counts) < len(y):
+            log, slope = rising(counts, log_base)
+            return log.take(places, axis=-1), slope.take(places, axis=-1)
     base = np.exp(np.minimum(log_base, LARGEST_EXPONENT))
     above = base + y
     slope = y / above

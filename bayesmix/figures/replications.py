@@ -32,8 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["plot_ppc"]
 
 
-# Values of a discrete response up to which each has its own bar.
+# Values of a discrete response up to which each has its own bar; of a tail that is this many times
+# as long as all else the share of rows that are together in the last bar, and the least it may be.
 MOST_BARS = 40
+_LONG, _LAST_SHARE, _LEAST_LAST = 2, 0.01, 10
 # Ranges of the data beyond the smallest and the largest within which replications are drawn.
 _BEYOND = 0.5
 # Of the names of categories beside each other.
@@ -63,8 +65,9 @@ def plot_ppc(
     -------
     Axes
         Densities; of a discrete response with up to 40 values, the number of rows with each value,
-        in the data as dots and over the replications as the bar from 2.5 to 97.5 %. So, too, of
-        ordered categories, each of them in their order.
+        in the data as dots and over the replications as the bar from 2.5 to 97.5 %. Of a long tail
+        the last percent is one bar, as the label of the axis says. So, too, of ordered categories,
+        each of them in their order.
 
     Raises
     ------
@@ -92,18 +95,30 @@ def plot_ppc(
     categories = fit.design.categories
     if categories is not None:
         replicated = np.searchsorted(categories.numbers, replicated).astype(np.float64)
+    axes.set_xlabel(fit.design.response)
     highest = max(float(y.max()), float(replicated.max()))
-    if fit.spec.family.discrete and highest < MOST_BARS:
-        _draw_counts(axes, y, replicated, np.arange(int(highest) + 1))
+    last = highest if categories is not None else _last_bar(y, replicated)
+    if fit.spec.family.discrete and last < MOST_BARS:
+        pooled = (np.minimum(one, last) for one in (y, replicated))
+        _draw_counts(axes, *pooled, np.arange(int(last) + 1))
+        if last < highest:
+            axes.set_xlabel(f"{fit.design.response} (bar at {last:g}: {last:g} and above)")
     else:
         _draw_densities(axes, y, replicated, fit.family.response)
     if categories is not None and highest < MOST_BARS:
         _name_categories(axes, categories)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel(fit.design.response)
     clean(axes)
     legend_above(axes)
     return axes
+
+
+def _last_bar(y: FloatArray, replicated: FloatArray) -> float:
+    """Find the count above which neither the data nor the replications have many rows."""
+    highest = max(float(y.max()), float(replicated.max()))
+    few = max(np.quantile(one, 1 - _LAST_SHARE) for one in (y, replicated))
+    last = max(float(np.ceil(few)), float(_LEAST_LAST))
+    return last if highest >= min(_LONG * last, MOST_BARS) else highest
 
 
 def _draw_counts(axes: Axes, y: FloatArray, replicated: FloatArray, values: IntArray) -> None:

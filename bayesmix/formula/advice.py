@@ -26,6 +26,7 @@ ADVICE: Mapping[str, str] = {
     "mmc": "A row belongs to one group of a factor here: (x | g).",
     "gr": "gr() of brms stands right of a bar: (1 | g).",
     "Surv": "Censored times are not there: the response is one column, y ~ x.",
+    "censored": "Censored responses are not there: the response is one column, y ~ x.",
     "mvbind": "One response at a time: y1 ~ x, and y2 ~ x in another model.",
     "bf": "A formula is plain text: 'y ~ x + (1 | g)'.",
     "cbind": "cbind(successes, failures) is a response; as effects write the columns: a + b.",

@@ -261,6 +261,11 @@ def _finite_number(distribution: str, name: str, value: object) -> float:
     if number is None:
         many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
         hint = " Give each parameter of the model its own prior by path." if many else ""
+        if isinstance(value, Prior):
+            hint = (
+                " Group effects are normal, and the prior of their sd has a path of its own: "
+                f"priors={{'sd:g': {value}}}."
+            )
         raise BayesmixError(f"{distribution}: {name} must be one number, got {shown(value)}.{hint}")
     if not math.isfinite(number):
         raise BayesmixError(f"{distribution}: {name} must be finite, got {number}.")

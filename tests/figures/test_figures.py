@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from types import SimpleNamespace
 
@@ -598,6 +599,19 @@ class TestPpc:
         assert axes.get_ylabel() == "Number of rows"
         assert labels(axes) == ["100 replications, 95 %", "median", "data"]
         assert not texts_overlap(axes.figure)
+
+    def test_the_few_counts_of_a_long_tail_have_one_bar(self):
+        fit = by_hand("poisson")
+        y = fit.design.y.copy()
+        y[:2] = 70, 35
+        spec = dataclasses.replace(fit.spec, design=dataclasses.replace(fit.design, y=y))
+        axes = dataclasses.replace(fit, spec=spec).plot_ppc(draws=20, random_seed=1)
+        observed = line(axes, "data").get_ydata()
+        last = len(observed) - 1
+        assert 10 <= last < 35
+        assert observed.sum() == len(y)
+        assert observed[-1] == (y >= last).sum() >= 2
+        assert axes.get_xlabel() == f"y (bar at {last}: {last} and above)"
 
     def test_large_counts_have_a_density(self):
         axes = by_hand("binomial", trials=1000).plot_ppc(draws=20, random_seed=1)

@@ -1,0 +1,29 @@
+"""The code of guides runs as it stands, block after block."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+import bayesmix as bm
+
+GUIDES = Path(__file__).parents[1] / "docs"
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+@pytest.mark.parametrize("name", ["distributional"])
+def test_blocks_run_one_after_the_other(name):
+    mpl.use("Agg")
+    text = (GUIDES / f"{name}.md").read_text(encoding="utf-8")
+    names: dict[str, object] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+        exec(compile(block, name, "exec"), names)
+    fit = names["fit"]
+    assert isinstance(fit, bm.MixedFit)
+    # The priors that the guide shows are those of the fit.
+    for path, prior in fit.priors.itertuples(index=False):
+        assert re.search(rf"^\d +{re.escape(path)} +{re.escape(prior)}$", text, flags=re.MULTILINE)
