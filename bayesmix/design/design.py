@@ -321,9 +321,10 @@ class Encoder:
         frame = self.open(newdata)
         groupings = self.selected(groups)
         names = self.effect_columns(groupings)
-        for name in names:
-            if name not in frame.columns:
-                raise unknown_column(name, frame.header, self.formula)
+        for own in self.encoders:
+            for name in own.own_columns(groupings):
+                if name not in frame.columns:
+                    raise unknown_column(name, frame.header, own.formula)
         for grouping in groupings:
             for name in grouping.factor.variables:
                 if name not in frame.columns:
@@ -334,7 +335,11 @@ class Encoder:
     def effect_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
         """List the columns of the population effects and of what varies by these factors."""
         every = tuple(groupings)
-        sides = (one for own in self.encoders for one in (own.common, *own.bars_of(every).values()))
+        return unique([column for own in self.encoders for column in own.own_columns(every)])
+
+    def own_columns(self, groupings: Iterable[Grouping]) -> tuple[str, ...]:
+        """List those of this predictor alone."""
+        sides = (self.common, *self.bars_of(groupings).values())
         return unique([column for one in sides for column in one.columns])
 
     @property

@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
-from bayesmix.formula.formula import Formula, parse_formula
+from bayesmix.formula.formula import Formula, names_in, parse_formula
 
 __all__ = ["parse_predictor"]
 
@@ -61,7 +61,10 @@ def parse_predictor(
             f"{name}={shown(right)} has a response, {shown(left.strip())}. The predictor of a "
             f"parameter has none: write {write}."
         )
-    known = None if columns is None else list(columns)
+    known = None
+    if columns is not None:  # what '.' stands for
+        own = names_in(response)[0] if response else ()
+        known = [column for column in columns if column not in own]
     label = name
     while label in (known or ()):
         label += "_"

@@ -6,6 +6,8 @@ of rows, so that a summary of many rows never holds all of their draws.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Collection, Mapping
@@ -19,6 +21,8 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
 from bayesmix.design.names import prefix_of
+from bayesmix.families.links import ARRAYS, LINKS
+from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import summarised
@@ -115,11 +119,10 @@ def linpred(
     >>> nested = bm.fit("y ~ x + (1 | school/class)", pupils)  # doctest: +SKIP
     >>> nested.linpred(new_classes, groups=["school"])  # doctest: +SKIP
     """
-    name = _own_name(fit, parameter)
     return _predicted(
         "linpred",
-        lambda rows, auxiliary, eta: eta if name is None else auxiliary[name],
-        rows_of(fit.spec, newdata, groups, new_levels),
+        lambda rows, auxiliary, eta: eta,
+        rows_of(_of_one(fit.spec, _own_name(fit, parameter)), newdata, groups, new_levels),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -182,27 +185,26 @@ def epred(
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
     name = _own_name(fit, parameter)
-    if fit.family.categories:  # none of the predictors is that of the response itself
-        name = parameter
-
-    def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
-        family = fit.family
-        values = family.values(eta, auxiliary)
-        if name is not None:
-            return np.asarray(values[name].value)
-        known = family.rows(_column(rows.weights), _column(rows.trials))
-        return np.asarray(family.mean(values, known))
-
-    return _predicted(
+    predicted = functools.partial(
+        _predicted,
         "epred",
-        expected,
-        rows_of(fit.spec, newdata, groups, new_levels, trials=name is None),
-        fit,
         new_levels=new_levels,
         ci_level=ci_level,
         draws=draws,
         seed=_seed(fit, random_seed),
     )
+    # Of a categorical response none of the predictors is that of the response itself.
+    if name is not None or (parameter is not None and fit.family.categories):
+        link = LINKS[dict(fit.family.predicted).get(name or "", fit.family.link)]
+        rows = rows_of(_of_one(fit.spec, name), newdata, groups, new_levels)
+        return predicted(lambda rows, auxiliary, eta: link.inverse(eta, ARRAYS), rows, fit)
+
+    def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
+        family = fit.family
+        known = family.rows(_column(rows.weights), _column(rows.trials))
+        return np.asarray(family.mean(family.values(eta, auxiliary), known))
+
+    return predicted(expected, rows_of(fit.spec, newdata, groups, new_levels, trials=True), fit)
 
 
 def predict(
@@ -295,6 +297,15 @@ def _own_name(fit: Fitted, parameter: str | None) -> str | None:
     return None if parameter == main else parameter
 
 
+def _of_one(spec: ModelSpec, name: str | None) -> ModelSpec:
+    """Return the model of one predictor, whose columns alone are needed; None for the formula's."""
+    if name is not None:
+        return spec.predictor(name)
+    encoder = dataclasses.replace(spec.design.encoder, predictors={})
+    design = dataclasses.replace(spec.design, encoder=encoder, predictors={})
+    return dataclasses.replace(spec, design=design)
+
+
 def _column(values: FloatArray | None) -> FloatArray | None:
     return None if values is None else values[:, np.newaxis]
 
@@ -323,7 +334,7 @@ def _predicted(
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
     posterior = fit.posterior
-    parameters = Draws.of(fit.spec, posterior)
+    parameters = _draws_of(rows.design, Draws.of(fit.spec, posterior))
     _check_kept(rows.design, parameters)
     n_draws = len(parameters)
     kept = np.full((n_draws if draws else len(columns), len(rows.index)), np.nan)
@@ -346,6 +357,13 @@ def _predicted(
     if draws:
         return as_array(name, kept, posterior, rows.index, categories)
     return as_frame(columns, kept, rows.index, categories)
+
+
+def _draws_of(design: Design, draws: Draws) -> Draws:
+    """Take the draws of the predictors that a design has."""
+    own = draws.predictors[design.predictor] if design.predictor else draws
+    predictors = {name: draws.predictors[name] for name in design.predictors}
+    return dataclasses.replace(own, predictors=predictors)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:

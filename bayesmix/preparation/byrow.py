@@ -98,6 +98,7 @@ def _as_array(name: str, values: npt.ArrayLike, n_rows: int) -> npt.NDArray[Any]
     shape = shape_of(values, n_rows)
     if shape != (n_rows,):
         raise BayesmixError(
-            f"The {name} have shape {shape}; one per row of the data is needed: ({n_rows},)."
+            f"The {name} have shape {shape}; one per row of the data is needed: ({n_rows},), "
+            "or the name of a column."
         )
     return np.asarray(values)

@@ -279,7 +279,9 @@ def read_edits(leaves: Sequence[Leaf], priors: Mapping[str, Prior | LKJ]) -> dic
                 f"The prior of {path!r} is given twice, as {path!r} and as its short form. "
                 "Give one of them."
             )
-        check_prior(path, prior, _support(path, leaves))
+        leaf = next(leaf for leaf in leaves if path in leaf.paths)
+        # Those of one path lie in the same numbers.
+        check_prior(path, prior, leaf.support, is_correlation=leaf.kind == "cor")
         edits[path] = prior
     return edits
 
@@ -314,11 +316,6 @@ def _full_path(
     )
 
 
-def _support(path: str, leaves: Iterable[Leaf]) -> Support:
-    """Find where the parameters of a path may lie; those of one root lie in the same numbers."""
-    return next(leaf.support for leaf in leaves if path in leaf.paths)
-
-
 def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     """Say why a path that other models have is none of this model."""
     if not isinstance(given, str):
@@ -326,7 +323,12 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
     root = given.partition(":")[0]
     kinds = {leaf.kind for leaf in leaves if not leaf.predictor}
     if root in {leaf.predictor for leaf in leaves}:
-        return f"'{root}' has a predictor, whose parameters have paths of their own. "
+        return (
+            f"'{root}' has a predictor, whose parameters have paths of their own, such as "
+            f"'{root}:Intercept'. "
+        )
+    if root == "mu":
+        return "Paths of the formula's own predictor have no name before them: 'beta:x'. "
     if given in ("Intercept", "beta:Intercept"):
         if "Intercept" in kinds:
             return "The intercept has a path of its own, 'Intercept'. "

@@ -102,10 +102,11 @@ def _mass_by_pymc(prior: Prior) -> Mass:
     return Mass(inside[0], inside[-1]) if inside.size else Mass(np.inf, -np.inf)
 
 
-def check_prior(path: str, prior: object, support: Support) -> None:
+def check_prior(
+    path: str, prior: object, support: Support, *, is_correlation: bool = False
+) -> None:
     """Raise unless the type of a prior and its mass suit the parameters of its path."""
-    root = path.partition(":")[0]
-    if root == "cor":
+    if is_correlation:
         if not isinstance(prior, LKJ):
             raise BayesmixError(
                 f"The prior of {path!r} must be an LKJ, such as LKJ(2); got {shown(prior)}."

@@ -203,7 +203,7 @@ def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     for leaf, one in zip(priors.leaves, leaves, strict=True):
         default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
         for each in dict.fromkeys((default, prior)):
-            check_prior(leaf.path, each, leaf.support)
+            check_prior(leaf.path, each, leaf.support, is_correlation=leaf.kind == "cor")
         is_centred = checked(one.get("is_centred"), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")
         restored.append(

@@ -242,7 +242,11 @@ def _closest(values: FloatArray, target: float) -> int:
 
 def selected(design: Design, re: str | None) -> Sequence[GroupTerm]:
     """Return the grouping factor that was asked for, or all of them for None."""
-    return design.groups if re is None else [named_term("re", re, design.groups)]
+    if re is None:
+        return design.groups
+    others = [part.predictor for part in design.parts[1:] if re in [t.factor for t in part.groups]]
+    remedy = f"It varies in the predictor of {' and '.join(others)} only." if others else ""
+    return [named_term("re", re, design.groups, remedy)]
 
 
 def _group_tables(

@@ -105,6 +105,15 @@ class TestSpecification:
         with pytest.warns(bm.DesignWarning, match=r"'I\(2 \* x\)'"):
             bm.prepare("y ~ x", data, sigma="~ x + I(2 * x)")
 
+    def test_a_dot_stands_for_all_columns_but_the_response(self, data):
+        spec = bm.prepare("y ~ x", data[["y", "x", "h"]], sigma="~ .")
+        assert spec.design.predictors["sigma"].terms == ("Intercept", "x", "h")
+
+    def test_correlations_have_lkj_priors(self, data):
+        priors = {"sigma:cor:g": bm.LKJ(2)}
+        spec = bm.prepare("y ~ x", data, sigma="~ x + (x | g)", priors=priors)
+        assert spec.priors.of("sigma").cor == {"g": bm.LKJ(2)}
+
     def test_uncorrelated_splits_the_blocks_of_all_predictors(self, data):
         spec = bm.prepare("y ~ x + (x | g)", data, sigma="~ x + (x | g)").uncorrelated()
         assert spec.design.formula.text == "y ~ x + (x || g)"
@@ -142,6 +151,14 @@ BAD = {
     "a Normal for an sd": (
         {"sigma": "~ (1 | g)", "priors": {"sigma:sd": bm.Prior("Normal")}},
         "positive numbers",
+    ),
+    "a Normal for a correlation": (
+        {"sigma": "~ x + (x | g)", "priors": {"sigma:cor:g": bm.Prior("Normal")}},
+        "must be an LKJ",
+    ),
+    "the name of the formula's own parameter in a path": (
+        {"sigma": "~ x", "priors": {"mu:beta:x": bm.Prior("Normal")}},
+        "have no name before them",
     ),
     "a family without it": ({"family": "poisson", "sigma": "~ x"}, "has no parameter 'sigma'"),
     "exact": ({"sigma": "~ x", "method": "exact"}, "sigma has a predictor"),
@@ -181,6 +198,15 @@ class TestFit:
         assert_allclose(fit.epred(parameter="sigma")["value"], np.exp(eta).mean(axis=0))
         assert_allclose(fit.epred(), fit.epred(parameter="mu"))
         assert_allclose(fit.epred(data.head(7)), fit.epred().head(7))
+
+    def test_a_predictor_needs_its_own_columns_only(self, fit, data):
+        new = data.head(4).drop(columns=["f", "h", "y"])
+        pd.testing.assert_frame_equal(fit.linpred(new), fit.linpred().head(4))
+        new = data.head(4).drop(columns="y")
+        sigma = fit.epred(new.assign(x=new["x"] + 0.0), parameter="sigma")
+        pd.testing.assert_frame_equal(sigma, fit.epred(parameter="sigma").head(4))
+        with pytest.raises(BayesmixError, match=r"column 'f'.*\n.*sigma ~ x"):
+            fit.predict(new.drop(columns="f"))
 
     def test_new_responses_vary_as_sigma_says(self, fit):
         drawn = fit.predict(draws=True).values.reshape(400, -1)
@@ -247,6 +273,14 @@ class TestFit:
         expected, _ = averaged(log.sum(axis=-1, keepdims=True))
         assert_allclose(together, expected[0], atol=0.1)
 
+    def test_a_file_and_folds_keep_correlations_of_further_parameters(self, data, tmp_path):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit = bm.fit("y ~ x", data, sigma="~ x + (x | g)", draws=50, progressbar=False)
+            fit.save(tmp_path / "cor.fit")
+            assert bm.load(tmp_path / "cor.fit").priors.equals(fit.priors)
+            assert np.isfinite(fit.kfold(k=2, progressbar=False).elpd)
+
     def test_a_file_brings_it_back(self, fit, tmp_path):
         fit.save(tmp_path / "sigma.fit")
         again = bm.load(tmp_path / "sigma.fit")
@@ -272,6 +306,8 @@ class TestFit:
         expected = np.linalg.lstsq(X, data["y"][rows] / sigma[rows], rcond=None)[0]
         assert_allclose(table[table["group"] == "3"]["value"], expected, rtol=1e-6)
         assert len(fit.shrinkage("g")) == 48
+        with pytest.raises(BayesmixError, match="in the predictor of sigma only"):
+            fit.no_pooling("h")
 
     def test_comparisons_count_the_parameters_of_all_predictors(self, fit):
         facts = Facts.of(fit)
