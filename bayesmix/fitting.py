@@ -169,7 +169,8 @@ def prepare(
     **parameters : str
         Predictors of further parameters of the family, on the scale of their links:
         ``sigma="~ x + (1 | g)"`` for the logarithm of the residual sd, ``zi="~ x"`` for the log
-        odds of an additional zero.
+        odds of an additional zero. Of the family categorical each category but the first has a
+        predictor, with the terms of the formula where ``mu<category>="~ x"`` gives no others.
 
     Returns
     -------

@@ -20,6 +20,7 @@ from bayesmix.checks.drafts import (
     written_terms,
 )
 from bayesmix.checks.fewlevels import few_levels
+from bayesmix.checks.fixed import unidentified_scale
 from bayesmix.checks.groupchecks import (
     effects_of_the_population,
     effects_of_the_same_groups,
@@ -124,7 +125,8 @@ def check_predictor(
     alike, draft = effects_of_the_same_columns(design, draft, candidates, shifts)
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, _ = few_levels(design, draft, candidates, shifts)
-    return (*redundant, *explained, *same, *alike, *slopes, *few)
+    scale = unidentified_scale(design, family)
+    return (*scale, *redundant, *explained, *same, *alike, *slopes, *few)
 
 
 def redundant_columns(

@@ -173,8 +173,8 @@ def more_effects_than_rows(
     for i, term in enumerate(design.groups):
         effects = draft.effects[i]
         has_residual = family.has_residual_sd
-        if term.n_levels == design.n_rows and (has_residual or _is_binary(design, family)):
-            message = _one_row_per_level(term, effects, has_residual)
+        if term.n_levels == design.n_rows and (has_residual or _is_one_outcome(design, family)):
+            message = _one_row_per_level(term, effects, family)
             draft = draft.keep(i, term.variables, ()) if message else draft
         else:
             message = _many_effects(design, term, effects, has_residual)
@@ -204,13 +204,14 @@ def _intercept_alone(draft: Draft, index: int, candidates: Candidates) -> Draft:
     return draft.keep(index, variables, ()) if is_superfluous else alone
 
 
-def _is_binary(design: Design, family: Family) -> bool:
+def _is_one_outcome(design: Design, family: Family) -> bool:
+    """Tell whether a row either has an outcome or has not."""
     one_trial = design.trials is None or bool(design.trials.max() <= 1)
-    return family.binary and one_trial
+    return (family.binary and one_trial) or family.response.has_categories
 
 
 def _one_row_per_level(
-    term: GroupTerm, effects: Sequence[EffectTerm], has_residual: bool
+    term: GroupTerm, effects: Sequence[EffectTerm], family: Family
 ) -> str | None:
     """Say that effects vary by row; one such effect is fine where rows vary more than a family."""
     if not effects:
@@ -220,13 +221,13 @@ def _one_row_per_level(
         f"Every row has its own level of '{term.factor}' ({count(n, 'level')}, {count(n, 'row')}), "
     )
     what = "its intercept" if effects[0].term == () else "its effects"
-    if has_residual:
+    if family.has_residual_sd:
         message += f"so that {what} cannot be told from the residual and only the priors do. "
     else:
-        message += (
-            "but rows of 0 and 1 vary no more than their probability says, so that only the prior "
-            f"knows the sd of {what}. "
-        )
+        outcomes = "rows of 0 and 1 vary no more than their probability says"
+        if family.response.has_categories:
+            outcomes = "rows of one category each vary no more than the probabilities say"
+        message += f"but {outcomes}, so that only the prior knows the sd of {what}. "
     remove = "Remove the intercept of" if len(effects) == 1 else "Remove the effects of"
     return f"{message}{remove} '{term.factor}'"
 

@@ -1,7 +1,7 @@
-"""A response of ordered categories: which there are, in which order, and their codes.
+"""A response of several categories: which there are, in which order, and their codes.
 
-The order is that of an ordered Categorical or of whole numbers. It is learnt once, from the rows
-that are fitted.
+The order is that of a Categorical or of whole numbers, and of text, where it has no meaning, that
+of the alphabet. It is learnt once, from the rows that are fitted.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from bayesmix.frames.textnumbers import conversion
 __all__ = ["Categories", "learn_categories"]
 
 _MOST_NAMED = 6
+_MOST_UNORDERED = 50
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -37,10 +38,12 @@ class Categories:
     values : Index, length K
         As the user has them: whole numbers, or the categories of a Categorical.
     are_numbers : bool
+    are_ordered : bool
     """
 
     values: pd.Index[Any]
     are_numbers: bool
+    are_ordered: bool = True
 
     @property
     def labels(self) -> list[str]:
@@ -53,9 +56,11 @@ class Categories:
         return self.values.tolist() if self.are_numbers else self.labels
 
     @property
-    def first(self) -> int:
-        """The number of the first category: its own, or 1."""
-        return int(self.values[0]) if self.are_numbers else 1
+    def numbers(self) -> IntArray:
+        """A number for each category: its own, or 1, 2, ..."""
+        if self.are_numbers:
+            return self.values.to_numpy(dtype=np.int64)
+        return np.arange(1, len(self.values) + 1)
 
     def codes(self, name: str, values: Any) -> FloatArray:
         """Return the codes of categories or numbers, from 0.
@@ -71,7 +76,7 @@ class Categories:
             if bad.any():
                 found = [f"{number:g}" for number in np.unique(numbers[bad])]
                 raise self._unknown(name, found)
-            return numbers - self.first
+            return np.searchsorted(self.numbers, numbers).astype(np.float64)
         own, categories = coded(values)
         labels = [label_of(category) for category in categories]
         known = {label: code for code, label in enumerate(self.labels)}
@@ -81,9 +86,10 @@ class Categories:
 
     def column(self, codes: FloatArray) -> Any:
         """Return a column that has the categories of these codes."""
+        places = codes.astype(np.int64)
         if self.are_numbers:
-            return codes.astype(np.int64) + self.first
-        return pd.Categorical.from_codes(codes.astype(np.int64), self.values, ordered=True)
+            return self.numbers[places]
+        return pd.Categorical.from_codes(places, self.values, ordered=self.are_ordered)
 
     def _unknown(self, name: str, found: list[str]) -> BayesmixError:
         return BayesmixError(
@@ -97,6 +103,8 @@ def learn_categories(
     family: str,
     values: Any,
     columns: Mapping[str, pd.Series[Any]],
+    *,
+    is_ordered: bool = True,
 ) -> tuple[Categories, tuple[str, ...]]:
     """Learn the categories of a response, and say which of a Categorical do not occur.
 
@@ -108,31 +116,46 @@ def learn_categories(
         The response of the rows that are fitted, as formulae evaluates it.
     columns : mapping of str to Series
         The columns that it is made of, as they came.
+    is_ordered : bool
+        Whether the order has a meaning.
 
     Raises
     ------
     BayesmixError
-        The response has no order, is not whole, lacks a number between others, or does not vary.
+        The response has no order, lacks a number between others, is not whole, has very many
+        categories, or does not vary.
     """
     notes: tuple[str, ...] = ()
     if is_text(values):
         column = next(iter(columns.values())) if len(columns) == 1 else None
         has_own_order = isinstance(values, CategoricalBox) and values.levels is not None
-        if not has_own_order and not getattr(getattr(column, "dtype", None), "ordered", False):
+        if (
+            is_ordered
+            and not has_own_order
+            and not getattr(getattr(column, "dtype", None), "ordered", False)
+        ):
             raise _no_order(name, family, values, columns)
         _, used = coded(values)
         if column is not None and is_categorical(column):
             occurring = {label_of(value) for value in used}
             notes = _unused(name, [label_of(one) for one in column.cat.categories], occurring)
-        categories = Categories(pd.Index(used), are_numbers=False)
+        categories = Categories(pd.Index(used), are_numbers=False, are_ordered=is_ordered)
     else:
-        numbers = _whole_numbers(name, family, values)
-        categories = Categories(pd.Index(np.unique(numbers)), are_numbers=True)
-        _check_consecutive(name, family, categories.values.to_numpy())
+        numbers = _whole_numbers(name, family, values, is_ordered=is_ordered)
+        categories = Categories(pd.Index(np.unique(numbers)), True, are_ordered=is_ordered)
+        if is_ordered:
+            _check_consecutive(name, family, categories.values.to_numpy())
     if len(categories.values) == 1:
         raise BayesmixError(
             f"Response '{name}' is {categories.labels[0]!r} in every row that is used, so there is "
             "nothing to explain. Check the column and the rows that are kept."
+        )
+    if not is_ordered and len(categories.values) > _MOST_UNORDERED:
+        raise BayesmixError(
+            f"Response '{name}' has {len(categories.values)} categories ("
+            f"{listed(categories.labels, 4)}), and family '{family}' has a linear predictor for "
+            f"each but the first, of at most {_MOST_UNORDERED} categories. Put rare ones together; "
+            "for counts use family='poisson', for measurements family='gaussian'."
         )
     return categories, notes
 
@@ -177,15 +200,16 @@ def _unused(name: str, categories: list[str], occurring: set[str]) -> tuple[str,
     )
 
 
-def _whole_numbers(name: str, family: str, values: Any) -> IntArray:
+def _whole_numbers(name: str, family: str, values: Any, *, is_ordered: bool) -> IntArray:
     numbers = nearest_whole(np.asarray(values, dtype=np.float64).reshape(-1))
     bad = ~np.isfinite(numbers) | (numbers != np.floor(numbers))
     if bad.any():
         raise BayesmixError(
-            f"Response '{name}' of family '{family}' must be an ordered Categorical or whole "
+            f"Response '{name}' of family '{family}' must be "
+            f"{'an ordered Categorical' if is_ordered else 'text, a Categorical'} or whole "
             f"numbers, one for each category; it holds {numbers[bad][0]:.12g}. Numbers that were "
             "measured are of family='gaussian'; to make categories of them use pd.cut(..., "
-            "ordered=True)."
+            f"ordered={is_ordered})."
         )
     if np.abs(numbers).max() > 2**53:
         raise BayesmixError(

@@ -97,7 +97,7 @@ class Response:
     weights : str or None
         Column of the trials of a response that is a proportion.
     categories : Categories or None
-        Those of a response that is ordered; its values are their codes.
+        Those of a response of several categories; its values are their codes.
     """
 
     name: str
@@ -291,7 +291,7 @@ def learn_response(
         )
     if has_trials:
         return response
-    if family.response.is_ordinal:
+    if family.response.has_categories:
         _check_no_level(response, side, family)
         return response
     response = _with_levels(response, side, frame, family)
@@ -304,7 +304,7 @@ def _check_no_level(response: Response, side: Side, family: Family) -> None:
     if response.level is not None:
         raise BayesmixError(
             f"Response {side.text} is one category against the others, and family '{family.name}' "
-            f"is for all of them in their order. Write '{response.name}', or use "
+            f"is for all of them. Write '{response.name}', or use "
             "family='bernoulli'."
         )
 
@@ -312,7 +312,7 @@ def _check_no_level(response: Response, side: Side, family: Family) -> None:
 def with_categories(
     response: Response, frame: pd.DataFrame, columns: Mapping[str, Any], family: Family
 ) -> tuple[Response, tuple[str, ...]]:
-    """Learn the categories of a response, if it is ordered, and what to say of them.
+    """Learn the categories of a response, if it has some, and what to say of them.
 
     Parameters
     ----------
@@ -323,13 +323,15 @@ def with_categories(
         The same as they came.
     family : Family
     """
-    if not family.response.is_ordinal:
+    if not family.response.has_categories:
         return response, ()
     values = response.evaluated(frame)
     for node in nodes(response._component):
         forget_data(getattr(node, "stateful_transform", None))
     own = {name: columns[name] for name in response.columns}
-    categories, notes = learn_categories(response.name, family.name, values, own)
+    categories, notes = learn_categories(
+        response.name, family.name, values, own, is_ordered=family.response.is_ordinal
+    )
     return dataclasses.replace(response, categories=categories), notes
 
 

@@ -75,7 +75,7 @@ def _rising(spec: ModelSpec, tree: xr.DataTree) -> xr.DataTree:
     prior = tree["prior"].dataset
     names = [
         centred_name(parameter.name) if parameter.is_threshold else parameter.name
-        for parameter in spec.family.parameters[1:]
+        for parameter in map(spec.family.parameter, spec.family.others)
         if parameter.support.is_ordered and parameter.length is not None
     ]
     ordered = {name: prior[name].copy(data=np.sort(prior[name].to_numpy())) for name in names}

@@ -27,7 +27,9 @@ from typing import Any
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.families.categories import log_softmax
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import REAL
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
@@ -52,9 +54,15 @@ def _odds_slope(eta: FloatArray, link: str) -> FloatArray:
 def _logs(distances: Value) -> Any:
     of = distances.functions
     odds = _odds(distances)
-    heights = of.joined([0 * odds[..., :1], of.cumsum(odds)])
-    top = heights.max(axis=-1)[..., np.newaxis]
-    return heights - top - of.log(of.exp(heights - top).sum(axis=-1))[..., np.newaxis]
+    return log_softmax(of.joined([0 * odds[..., :1], of.cumsum(odds)]), of)
+
+
+def _partials(distances: Value) -> Partials:
+    step = _odds_slope(-distances.eta, distances.link.name)
+    probabilities = np.exp(_logs(distances))
+    up = step * np.cumsum(probabilities[..., ::-1], axis=-1)[..., -2::-1]
+    down = -step * np.cumsum(probabilities, axis=-1)[..., :-1]
+    return Partials(below=up, above=down, lower=up, higher=down)
 
 
 def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
@@ -63,21 +71,12 @@ def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
     return heights[k] - top - np.log(sum(np.exp(height - top) for height in heights))
 
 
-def _slopes(distances: Value) -> FloatArray:
-    steps = _odds_slope(-distances.eta, distances.link.name)
-    heights = np.concatenate([np.zeros_like(steps[..., :1]), np.cumsum(steps, axis=-1)], axis=-1)
-    expected = (np.exp(_logs(distances)) * heights).sum(axis=-1, keepdims=True)
-    return np.asarray(heights - expected)
-
-
-def _scores(
-    rows: Sorted, thresholds: FloatArray, link: str
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    eta, starts = rows.eta, rows.starts
-    heights = np.zeros((len(thresholds) + 1, *eta.shape))
+def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
+    eta, starts, every = rows.eta, rows.starts, slice(None)
+    heights = np.zeros((len(rows.thresholds) + 1, *eta.shape))
     steps = []
-    for k, threshold in enumerate(thresholds):
-        up = eta - threshold
+    for k in range(len(rows.thresholds)):
+        up = eta - rows.threshold(k, every)
         odds = up
         if link != "logit":
             (log, slope), (log_other, slope_other) = (side(up) for side in SIDES[link])
@@ -92,18 +91,17 @@ def _scores(
     np.exp(heights, out=heights)
     sums = heights.sum(axis=0)
     total -= (top + np.log(sums)).sum(axis=0)
-    score, by_thresholds = np.zeros_like(eta), np.empty_like(thresholds)
-    above = np.zeros_like(eta)
-    for k in reversed(range(len(thresholds))):
+    score, above = np.zeros_like(eta), np.zeros_like(eta)
+    for k in reversed(range(len(rows.thresholds))):
         above += heights[k + 1]
         # Whether a row is above the threshold, less the probability of that.
         own = np.divide(above, -sums)
         own[starts[k + 1] :] += 1
         if steps:
             own *= steps[k]
-        by_thresholds[k] = -own.sum(axis=0)
+        rows.add(k, every, -own)
         score += own
-    return total, score, by_thresholds
+    return total, score
 
 
-ACAT = Ordinal("acat", REAL, _logs, _slopes, _scores, _log).family
+ACAT = Ordinal("acat", REAL, _logs, _partials, _scores, _log).family

@@ -24,6 +24,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.intervals import interval_and_slopes, log_interval
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import ORDERED
 from bayesmix.families.tails import LARGEST_EXPONENT, log1mexp
 from bayesmix.families.trials import SIDES
@@ -49,41 +50,43 @@ def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
     return log_interval(lower.eta, upper.eta, lower.link.name, lower.functions)
 
 
-def _slopes(distances: Value) -> FloatArray:
+def _partials(distances: Value) -> Partials:
     eta, link = distances.eta, distances.link.name
     below, above = SIDES[link]
     _, by_lower, by_upper = interval_and_slopes(eta[..., :-1], eta[..., 1:], link)
-    between = -(by_lower + by_upper)
-    return np.concatenate([-below(eta[..., :1])[1], between, -above(eta[..., -1:])[1]], axis=-1)
+    nothing = np.zeros_like(eta)
+    return Partials(
+        below=np.concatenate([below(eta[..., :1])[1], by_upper], axis=-1),
+        above=np.concatenate([by_lower, above(eta[..., -1:])[1]], axis=-1),
+        lower=nothing,
+        higher=nothing,
+    )
 
 
-def _scores(
-    rows: Sorted, thresholds: FloatArray, link: str
-) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     below, above = SIDES[link]
-    total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
-    score = np.empty_like(rows.eta)
+    total, score = np.zeros(rows.eta.shape[1]), np.empty_like(rows.eta)
     for k, own in rows.categories():
         eta = rows.eta[own]
-        if 0 < k < len(thresholds):
-            edges = thresholds[k - 1], thresholds[k]
+        if 0 < k < len(rows.thresholds):
+            edges = rows.threshold(k - 1, own), rows.threshold(k, own)
             log, by_lower, by_upper = _between(eta, *edges, link)
-            by_thresholds[k - 1] += by_lower.sum(axis=0)
-            by_thresholds[k] += by_upper.sum(axis=0)
+            rows.add(k - 1, own, by_lower)
+            rows.add(k, own, by_upper)
             np.negative(by_lower + by_upper, out=score[own])
         else:
-            edge = min(k, len(thresholds) - 1)
-            log, slope = (below if k == 0 else above)(thresholds[edge] - eta)
-            by_thresholds[edge] += slope.sum(axis=0)
+            edge = min(k, len(rows.thresholds) - 1)
+            log, slope = (below if k == 0 else above)(rows.threshold(edge, own) - eta)
+            rows.add(edge, own, slope)
             np.negative(slope, out=score[own])
         total += log.sum(axis=0)
-    return total, score, by_thresholds
+    return total, score
 
 
 def _between(
     eta: FloatArray, lower: FloatArray, upper: FloatArray, link: str
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    if link != "logit":
+    if link != "logit" or lower.ndim > 1:
         return interval_and_slopes(lower - eta, upper - eta, link)
     # What the width of the interval gives is the same in all rows of a chain.
     below, above = SIDES[link]
@@ -96,4 +99,4 @@ def _between(
     return log_upper, by_lower - by_width, by_upper + by_width
 
 
-CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _slopes, _scores, _log).family
+CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _partials, _scores, _log).family

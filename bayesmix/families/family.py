@@ -66,6 +66,16 @@ class Family:
     closed_scores : callable, optional
         Response, values of the parameters, chains last, and rows -> `Scores`, fast. It may
         overwrite the linear predictor.
+    scores_predictors : bool
+        Whether `closed_scores` knows linear predictors of further parameters, (n, M).
+    of_categories : callable, optional
+        Categories of the response, the first being the reference -> parameters, all of which
+        have predictors: of a family that is complete with these; see `completed`.
+    categories : tuple of str
+        Those that completed it.
+    intercepts : callable, optional
+        Response and number of predictors -> where their intercepts are, where these are known
+        from shares of the response.
     of_mean : callable, optional
         Mean response -> the first parameter, where this is not the mean itself: so the default
         prior finds where the intercept is.
@@ -110,6 +120,10 @@ class Family:
         default_factory=dict, hash=False
     )
     closed_scores: Callable[[Any, Values, Rows], Scores] | None = None
+    scores_predictors: bool = False
+    of_categories: Callable[[tuple[str, ...]], tuple[Parameter, ...]] | None = None
+    categories: tuple[str, ...] = ()
+    intercepts: Callable[[FloatArray, int], FloatArray] | None = None
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
     residual: str | None = None
@@ -128,6 +142,14 @@ class Family:
         """Return the text that `get_family` reads."""
         asked = f", threshold={self.threshold}" if self.threshold == EQUIDISTANT else ""
         return f"{self.name}({self.link}{asked})"
+
+    def completed(self, categories: tuple[str, ...]) -> Family:
+        """Return the family of a response with these categories; itself, if it needs none."""
+        if self.of_categories is None:
+            return self
+        own = self.of_categories(categories)
+        predicted = tuple((parameter.name, parameter.links[0]) for parameter in own[1:])
+        return replace(self, categories=categories, parameters=own, predicted=predicted)
 
     @property
     def distribution(self) -> str:
@@ -148,8 +170,11 @@ class Family:
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Names of all parameters but the first."""
-        return tuple(parameter.name for parameter in self.parameters[1:])
+        """Names of all parameters but the first, without those that are fixed."""
+        predicted = dict(self.predicted)
+        return tuple(
+            one.name for one in self.parameters[1:] if one.fixed is None or one.name in predicted
+        )
 
     @property
     def predictors(self) -> tuple[str, ...]:
@@ -232,7 +257,11 @@ class Family:
             if name not in given:
                 raise BayesmixError(f"Family {self.name!r} needs the auxiliary parameter {name!r}.")
         own = {
-            name: Value(given[name], LINKS[links.get(name, "identity")], functions)
+            name: Value(
+                np.asarray(given[name]) if functions is ARRAYS else given[name],
+                LINKS[links.get(name, "identity")],
+                functions,
+            )
             for name in self.others
         }
         return {self.parameters[0].name: Value(eta, LINKS[self.link], functions), **own}
@@ -269,7 +298,7 @@ class Family:
             it is known, otherwise by differences.
         """
         closed = self.closed_slopes(y, p, rows) if self.closed_slopes else {}
-        numbers = (parameter.name for parameter in self.parameters if parameter.length is None)
+        numbers = (name for name in p if self.parameter(name).length is None)
         found: dict[str, Slope] = {}
         for name in names or numbers:
             if name in closed:
@@ -308,12 +337,12 @@ class Family:
         Scores
             In closed form where the family has one, otherwise of `density` and `slopes`.
         """
-        if self.closed_scores is not None and not self.predicted:
+        if self.closed_scores is not None and (self.scores_predictors or not self.predicted):
             return self.closed_scores(y, self.values(eta, auxiliary), rows)
         p = self.chains_first(eta, auxiliary or {})
 
-        slopes = self.slopes(y, p, rows)
-        return scores_of_slopes(self.density, slopes, self.parameters, self.predictors, y, p, rows)
+        slopes, own = self.slopes(y, p, rows), [self.parameter(name) for name in p]
+        return scores_of_slopes(self.density, slopes, own, self.predictors, y, p, rows)
 
     def chains_first(self, eta: FloatArray, auxiliary: Auxiliary) -> dict[str, Value]:
         """Put parameters together of linear predictors (n, M) and others (M,) or (K, M)."""

@@ -42,7 +42,7 @@ def given_parameters(
             raise BayesmixError(_not_of(function, family, name))
     return {
         parameter.name: _parameter(family, parameter, given.get(parameter.name))
-        for parameter in family.parameters[1:]
+        for parameter in map(family.parameter, family.others)
     }
 
 

@@ -1,4 +1,4 @@
-"""What families of ordered categories share: thresholds of a latent scale, sums over categories.
+"""What families of ordered categories share: thresholds of a latent scale, sums over rows.
 
 Categories are counted from 0, of K, and have K - 1 thresholds ``cutpoint``. A model says of each
 category what its log probability is, given the distances of the thresholds from the linear
@@ -21,42 +21,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError
+from bayesmix.families.categories import (
+    ORDERED_CATEGORIES,
+    cumulated,
+    drawn_categories,
+    of_categories,
+)
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.responses import Labels, ResponseKind, check_counts
+from bayesmix.families.partials import Partials
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import REAL, Support
+from bayesmix.families.supports import POSITIVE, REAL, Support
 from bayesmix.families.thresholds import FLEXIBLE
 from bayesmix.families.values import Rows, Value, Values
 
-__all__ = ["ORDERED_CATEGORIES", "Ordinal", "Sorted", "sorted_rows"]
+__all__ = ["Ordinal", "Sorted", "sorted_rows"]
 
-THRESHOLDS = "cutpoint"
-
-
-def _check_categories(
-    family: str, name: str, y: FloatArray, trials: FloatArray | None, labels: Labels
-) -> None:
-    check_counts(f"Response {name!r} of family {family!r}", y, labels)
-    if np.ptp(y) == 0:
-        raise BayesmixError(
-            f"Response {name!r} has the same category in every row, so there is nothing to "
-            "explain. Check the column and the rows that are kept."
-        )
+THRESHOLDS, DISCRIMINATION = "cutpoint", "disc"
 
 
-ORDERED_CATEGORIES = ResponseKind(_check_categories, is_discrete=True, lower=0.0, is_ordinal=True)
-
-
-class Sorted(NamedTuple):
-    """Rows in the order of their categories.
+@dataclass(frozen=True, eq=False)
+class Sorted:
+    """Rows in the order of their categories, and what is known of the slope by thresholds.
 
     Attributes
     ----------
@@ -65,17 +57,34 @@ class Sorted(NamedTuple):
         Where each category begins among the sorted rows, and where the last ends.
     eta : ndarray, shape (n, M)
         Linear predictor of the sorted rows.
+    thresholds : ndarray, shape (K - 1, M) or (K - 1, n, M)
+        Of all rows, or of each of the sorted rows.
+    by_thresholds : ndarray, shape of `thresholds`
+        Derivative of the log density by these, as far as it was added.
     """
 
     order: np.ndarray
     starts: np.ndarray
     eta: FloatArray
+    thresholds: FloatArray
+    by_thresholds: FloatArray
 
     def categories(self) -> Iterator[tuple[int, slice]]:
         """Yield the categories that occur, with their rows."""
         for k in range(len(self.starts) - 1):
             if self.starts[k] < self.starts[k + 1]:
                 yield k, slice(self.starts[k], self.starts[k + 1])
+
+    def threshold(self, k: int, own: slice) -> FloatArray:
+        """Return a threshold, (M,), or that of each of some rows."""
+        return self.thresholds[k] if self.thresholds.ndim == 2 else self.thresholds[k, own]
+
+    def add(self, k: int, own: slice, slope: FloatArray) -> None:
+        """Add the derivatives by a threshold of some rows."""
+        if self.thresholds.ndim == 2:
+            self.by_thresholds[k] += slope.sum(axis=0)
+        else:
+            self.by_thresholds[k, own] += slope
 
     def back(self, score: FloatArray) -> FloatArray:
         """Put rows into the order in which they came."""
@@ -84,12 +93,22 @@ class Sorted(NamedTuple):
         return found
 
 
-def sorted_rows(y: FloatArray, eta: FloatArray, n_thresholds: int) -> Sorted:
-    """Sort rows by their category, those of a category as they came."""
+def sorted_rows(
+    y: FloatArray, eta: FloatArray, thresholds: FloatArray, disc: FloatArray | None = None
+) -> Sorted:
+    """Sort rows by their category, those of a category as they came.
+
+    Where distances are multiplied by `disc`, (n, M), the linear predictor and the thresholds are.
+    """
     codes = y.astype(np.int64)
     order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes, minlength=n_thresholds + 1)
-    return Sorted(order, np.concatenate([[0], np.cumsum(counts)]), eta[order])
+    counts = np.bincount(codes, minlength=len(thresholds) + 1)
+    eta = eta[order]
+    if disc is not None:
+        disc = disc[order]
+        eta, thresholds = eta * disc, thresholds[:, np.newaxis] * disc
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    return Sorted(order, starts, eta, thresholds, np.zeros_like(thresholds))
 
 
 @dataclass(frozen=True)
@@ -104,10 +123,11 @@ class Ordinal:
     logs : callable
         Distances of the thresholds from the linear predictor (..., K - 1), with their link -> log
         probabilities (..., K); of arrays and of tensors.
-    slopes : callable
-        The same -> derivatives of these by the linear predictor, of arrays.
+    partials : callable
+        The same -> derivatives of these by each distance, of arrays.
     scores : callable
-        Rows that are sorted, thresholds (K - 1, M), the link -> as `Scores`, the rows sorted.
+        Rows that are sorted, the link -> log density summed over rows (M,), and its derivative by
+        the linear predictor of the sorted rows; that by thresholds is added to the rows.
     log : callable, optional
         A function that gives the distance of a threshold by its place, the place of a category, and
         K - 1 -> log probability of that category, where not all distances are needed for it.
@@ -117,8 +137,8 @@ class Ordinal:
     name: str
     support: Support
     logs: Callable[[Value], Any]
-    slopes: Callable[[Value], FloatArray]
-    scores: Callable[[Sorted, FloatArray, str], tuple[FloatArray, FloatArray, FloatArray]]
+    partials: Callable[[Value], Partials]
+    scores: Callable[[Sorted, str], tuple[FloatArray, FloatArray]]
     log: Callable[[Callable[[int], Value], int, int], Any] | None = None
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
@@ -136,6 +156,7 @@ class Ordinal:
                     length=lambda sizes: sizes.categories - 1,
                     is_threshold=True,
                 ),
+                Parameter(DISCRIMINATION, POSITIVE, links=("log",), fixed=1.0, step=0.4),
             ),
             response=ORDERED_CATEGORIES,
             density=self._density,
@@ -145,16 +166,16 @@ class Ordinal:
             cumulative=self._cumulative,
             closed_slopes=self._closed_slopes,
             closed_scores=self._closed_scores,
+            scores_predictors=True,
             threshold=FLEXIBLE,
         )
 
     def _density(self, y: Any, p: Values, rows: Rows) -> Any:
         if self.log is None:
-            logs = self.logs(_distances(p))
-            place = np.broadcast_to(y, logs.shape[:-1]).astype(np.int64)[..., np.newaxis]
-            return np.take_along_axis(logs, place, axis=-1)[..., 0]
+            return of_categories(y, self.logs(_distances(p)))
         thresholds, y = p[THRESHOLDS].value, np.asarray(y)
-        shape = np.broadcast_shapes(np.shape(p["mu"].eta), thresholds.shape[:-1], y.shape)
+        others = [np.shape(own.eta) for name, own in p.items() if name != THRESHOLDS]
+        shape = np.broadcast_shapes(*others, thresholds.shape[:-1], y.shape)
         found = np.empty(shape)
         for k in np.unique(y).astype(np.int64):
             own = y == k
@@ -167,35 +188,42 @@ class Ordinal:
         return np.exp(self.logs(_distances(p)))
 
     def _random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
-        reached = np.cumsum(self._mean(p, rows), axis=-1)[..., :-1]
-        return (rng.random((*reached.shape[:-1], 1)) > reached).sum(axis=-1)
+        return drawn_categories(rng, self._mean(p, rows))
 
     def _pymc(self, p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         return "Categorical", {"logit_p": self.logs(_distances(p))}
 
     def _cumulative(self, y: Any, p: Values, rows: Rows) -> Any:
-        reached = np.cumsum(self._mean(p, rows), axis=-1)
-        last = reached.shape[-1] - 1
-        shape = np.broadcast_shapes(np.shape(y), reached.shape[:-1])
-        place = np.broadcast_to(np.minimum(y, last), shape).astype(np.int64)[..., np.newaxis]
-        reached = np.broadcast_to(reached, (*shape, last + 1))
-        below = np.take_along_axis(reached, place, axis=-1)[..., 0]
-        return np.where(np.less(y, last), below, 1.0)
+        return cumulated(y, self._mean(p, rows))
 
     def _closed_slopes(self, y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
         """Differentiate, with the expected information of each row."""
         distances = _distances(p)
-        by_category = self.slopes(distances)
-        information = (np.exp(self.logs(distances)) * by_category**2).sum(axis=-1)
-        place = np.broadcast_to(y, information.shape).astype(np.int64)[..., np.newaxis]
-        score = np.take_along_axis(by_category, place, axis=-1)[..., 0]
-        return {"mu": Slope(score, information)}
+        partials, probabilities = self.partials(distances), np.exp(self.logs(distances))
+
+        def along(direction: Any) -> Slope:
+            by_category = partials.along(direction)
+            information = (probabilities * by_category**2).sum(axis=-1)
+            return Slope(of_categories(y, by_category), information)
+
+        if DISCRIMINATION not in p:
+            return {"mu": along(np.float64(-1.0))}
+        by_mu = along(-p[DISCRIMINATION].value[..., np.newaxis])
+        return {"mu": by_mu, DISCRIMINATION: along(distances.eta)}
 
     def _closed_scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
-        thresholds = np.asarray(p[THRESHOLDS].value)
-        ordered = sorted_rows(y, p["mu"].eta, len(thresholds))
-        total, score, by_thresholds = self.scores(ordered, thresholds, p["mu"].link.name)
-        return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
+        disc = p[DISCRIMINATION].value if DISCRIMINATION in p else None
+        ordered = sorted_rows(y, p["mu"].eta, np.asarray(p[THRESHOLDS].value), disc)
+        total, score = self.scores(ordered, p["mu"].link.name)
+        by_thresholds = ordered.by_thresholds
+        if disc is None:
+            return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
+        by_disc = (by_thresholds * ordered.thresholds).sum(axis=0) + score * ordered.eta
+        by_thresholds = np.einsum("knm,nm->km", by_thresholds, disc[ordered.order])
+        score = ordered.back(score) * disc
+        return Scores(
+            total, score, {THRESHOLDS: by_thresholds, DISCRIMINATION: ordered.back(by_disc)}
+        )
 
 
 def _distance(p: Values, shape: tuple[int, ...], place: Any, k: int) -> Value:
@@ -208,9 +236,9 @@ def _distance(p: Values, shape: tuple[int, ...], place: Any, k: int) -> Value:
 def _distances(p: Values) -> Value:
     """Return the distances of the thresholds from the linear predictor, in sds of the latent scale.
 
-    ``disc`` is one over that sd, where a family has it.
+    ``disc`` is one over that sd, where it has a predictor, and 1 otherwise.
     """
     distances = p[THRESHOLDS].value - p["mu"].eta[..., np.newaxis]
-    if "disc" in p:
-        distances = distances * p["disc"].value[..., np.newaxis]
+    if DISCRIMINATION in p:
+        distances = distances * p[DISCRIMINATION].value[..., np.newaxis]
     return replace(p["mu"], eta=distances)

@@ -55,6 +55,10 @@ class Parameter:
         Whether its elements are places on the scale of the linear predictor, which take the place
         of the intercept: population effects then have none, and the prior of the thresholds is
         that of the model with the columns of these at their means.
+    fixed : float, optional
+        What it is without a linear predictor, where it is then none of the parameters of a model.
+    step : float
+        Size of differences on the scale of its linear predictor, for the default priors of that.
     """
 
     name: str
@@ -64,6 +68,8 @@ class Parameter:
     length: Callable[[Sizes], int] | None = None
     has_unit: bool = False
     is_threshold: bool = False
+    fixed: float | None = None
+    step: float = 1.0
 
     @property
     def is_predictable(self) -> bool:

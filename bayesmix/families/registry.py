@@ -16,6 +16,7 @@ from bayesmix.families.bernoulli import BERNOULLI
 from bayesmix.families.beta import BETA
 from bayesmix.families.beta_binomial import BETA_BINOMIAL
 from bayesmix.families.binomial import BINOMIAL
+from bayesmix.families.categorical import CATEGORICAL
 from bayesmix.families.cratio import CRATIO
 from bayesmix.families.cumulative import CUMULATIVE
 from bayesmix.families.exgaussian import EXGAUSSIAN
@@ -44,7 +45,7 @@ _ALL = (
     *(NEGBINOMIAL, ZERO_INFLATED_POISSON, ZERO_INFLATED_NEGBINOMIAL),
     *(HURDLE_POISSON, HURDLE_NEGBINOMIAL, BETA_BINOMIAL),
     *(STUDENT, LOGNORMAL, GAMMA, WEIBULL, BETA, EXGAUSSIAN, SKEW_NORMAL, HURDLE_LOGNORMAL),
-    *(CUMULATIVE, SRATIO, CRATIO, ACAT),
+    *(CUMULATIVE, SRATIO, CRATIO, ACAT, CATEGORICAL),
 )
 ENTRIES.update({family.name: family for family in _ALL})
 FAMILIES: Mapping[str, Family] = MappingProxyType(ENTRIES)
@@ -62,6 +63,8 @@ _SYNONYMS = MappingProxyType(
     | {"ordered": "cumulative", "ordinal": "cumulative", "clm": "cumulative", "polr": "cumulative"}
     | {"propodds": "cumulative", "orderedlogistic": "cumulative", "orderedprobit": "cumulative"}
     | {"stopping": "sratio", "continuation": "cratio", "sequential": "sratio", "adjacent": "acat"}
+    | {"multinomial": "categorical", "multinom": "categorical", "mlogit": "categorical"}
+    | {"softmax": "categorical", "nominal": "categorical"}
     | {"t": "student", "studentt": "student", "student_t": "student"}
 )
 
@@ -145,6 +148,8 @@ def is_known(family: Family) -> bool:
         return False
     if family.known_errors:
         named = with_known_errors(named, "sigma" in family.others)
+    if family.categories:
+        named = named.completed(family.categories)
     own = replace(named, link=family.link, threshold=family.threshold)
     return _predicted(own, family.predicted) == family
 
@@ -159,16 +164,18 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
         the formula.
     """
     predicted = []
+    if family.of_categories is not None:
+        return _of_categories(family, names)
     for name in names:
         if name == family.parameters[0].name:
             raise BayesmixError(
                 f"{name}= is the predictor of the formula itself. Write its terms there; "
                 f"{_predictable(family)}."
             )
-        if name not in family.others:
-            others = [one.name for one in FAMILIES.values() if name in one.others]
+        if name not in _names(family):
+            others = [one.name for one in FAMILIES.values() if name in _names(one)]
             has = f" Families with {name}: {', '.join(others)}." if others else ""
-            hint = _ADVICE.get(name) or suggest(name, family.others)
+            hint = _ADVICE.get(name) or suggest(name, _names(family))
             raise BayesmixError(
                 f"{name}= is none of the arguments, and family {family.name!r} has no parameter "
                 f"{name!r}: {_predictable(family)}.{has} {hint}".rstrip()
@@ -181,6 +188,25 @@ def with_predictors(family: Family, names: Iterable[str]) -> Family:
             )
         predicted.append((name, parameter.links[0]))
     return _predicted(family, tuple(predicted))
+
+
+def _of_categories(family: Family, names: Iterable[str]) -> Family:
+    """Refuse names that are of no category, whatever the categories are."""
+    for name in names:
+        if not name.startswith("mu"):
+            others = [one.name for one in FAMILIES.values() if name in _names(one)]
+            has = f" Families with {name}: {', '.join(others)}." if others else ""
+            raise BayesmixError(
+                f"{name}= is none of the arguments, and family {family.name!r} has no parameter "
+                f"{name!r}: its parameters are called mu<category>, of each category but the "
+                f"first.{has}"
+            )
+    return family
+
+
+def _names(family: Family) -> list[str]:
+    """List the parameters after the first, those included that need a predictor to be there."""
+    return [one.name for one in family.parameters[1:]]
 
 
 def _predicted(family: Family, predicted: tuple[tuple[str, str], ...]) -> Family:
@@ -205,16 +231,23 @@ def _reduced(family: Family) -> tuple[Any, ...]:
     """Pickle by name, so that the functions stay where they are."""
     if is_known(family):
         errors = "sigma" in family.others if family.known_errors else None
-        predicted = tuple(dict(family.predicted))
-        return _named, (family.name, family.link, family.threshold, predicted, errors)
+        own = (family.name, family.link, family.threshold, family.categories)
+        return _named, (*own, tuple(dict(family.predicted)), errors)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
 
 
 def _named(
-    name: str, link: str, threshold: str, predicted: tuple[str, ...], errors: bool | None
+    name: str,
+    link: str,
+    threshold: str,
+    categories: tuple[str, ...],
+    predicted: tuple[str, ...],
+    errors: bool | None,
 ) -> Family:
     family = get_family(name, link, threshold=threshold or None)
+    if categories:
+        return family.completed(categories)
     if errors is not None:
         family = with_known_errors(family, errors)
     return with_predictors(family, predicted)

@@ -50,6 +50,8 @@ class ResponseKind:
         Whether each row has a number of trials.
     is_ordinal : bool
         Whether it is one of ordered categories, which are counted from 0.
+    is_nominal : bool
+        Whether it is one of categories without an order, which are counted from 0.
     lower, upper : float
         Where densities of it end.
     """
@@ -59,8 +61,14 @@ class ResponseKind:
     is_binary: bool = False
     has_trials: bool = False
     is_ordinal: bool = False
+    is_nominal: bool = False
     lower: float = -math.inf
     upper: float = math.inf
+
+    @property
+    def has_categories(self) -> bool:
+        """Whether it is one of several categories."""
+        return self.is_ordinal or self.is_nominal
 
     def check_numbers(
         self,

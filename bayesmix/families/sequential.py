@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.partials import Partials
 from bayesmix.families.supports import REAL
 from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
@@ -49,28 +50,23 @@ def sequential(name: str, *, stops_below: bool) -> Ordinal:
         success, failure = SIDES[link]
         return (success, failure) if stops_below else (_turned(failure), _turned(success))
 
-    def slopes(distances: Value) -> FloatArray:
-        stop, onwards = (-side(distances.eta)[1] for side in by_eta(distances.link.name))
-        passed = np.cumsum(onwards, axis=-1)
-        after = stop[..., 1:] + passed[..., :-1]
-        return np.concatenate([stop[..., :1], after, passed[..., -1:]], axis=-1)
+    def partials(distances: Value) -> Partials:
+        stop, onwards = (side(distances.eta)[1] for side in by_eta(distances.link.name))
+        return Partials(below=stop, above=onwards, lower=np.zeros_like(stop), higher=onwards)
 
-    def scores(
-        rows: Sorted, thresholds: FloatArray, link: str
-    ) -> tuple[FloatArray, FloatArray, FloatArray]:
-        total, by_thresholds = np.zeros(rows.eta.shape[1]), np.zeros_like(thresholds)
-        score = np.zeros_like(rows.eta)
+    def scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
+        total, score = np.zeros(rows.eta.shape[1]), np.zeros_like(rows.eta)
         stop, onwards = by_eta(link)
-        for k, threshold in enumerate(thresholds):
+        for k in range(len(rows.thresholds)):
             here, after = rows.starts[k], rows.starts[k + 1]
             for side, own in ((stop, slice(here, after)), (onwards, slice(after, None))):
-                log, slope = side(threshold - rows.eta[own])
+                log, slope = side(rows.threshold(k, own) - rows.eta[own])
                 total += log.sum(axis=0)
-                by_thresholds[k] += slope.sum(axis=0)
+                rows.add(k, own, slope)
                 score[own] -= slope
-        return total, score, by_thresholds
+        return total, score
 
-    return Ordinal(name, REAL, logs, slopes, scores, log)
+    return Ordinal(name, REAL, logs, partials, scores, log)
 
 
 type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]

@@ -13,6 +13,7 @@ from bayesmix.criteria.correlations import correlations
 from bayesmix.design.names import path_start
 from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.engines.exact.space import draw_from
+from bayesmix.figures.panels import parameter_of
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def component_label(fit: Fitted, label: str) -> str:
     """Say what an sd or a correlation is of."""
     for term in fit.design.every_group:
         start = path_start(term.predictor)
-        of = f" ({term.predictor})" if start else ""
+        of = f" ({owner})" if (owner := parameter_of(fit, term)) else ""
         for i, effect in enumerate(term.effects):
             if label == f"{start}sd:{term.factor}:{effect}":
                 return f"Sd of {effect}{of}\nby {term.factor}"

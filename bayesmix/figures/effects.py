@@ -20,6 +20,7 @@ from bayesmix.figures.panels import (
     is_fit,
     legend_above,
     make_axes,
+    parameter_of,
     returned,
 )
 from bayesmix.posterior.fitted import Fitted
@@ -107,7 +108,7 @@ def plot_ranef(
                 axis.plot(own["value"][part], places[part], "o", color=dots, ms=size, mew=0)
                 axis.plot([], [], "o-", color=color, mfc=dots, lw=1.5, ms=4, mew=0, label=label)
         axis.set_ylim(-0.8, len(own) - 0.2)
-        of = f" of {term.predictor}" if term.predictor else ""
+        of = f" of {owner}" if (owner := parameter_of(fit, term)) else ""
         axis.set_xlabel(f"{effect}{of} by {term.factor}\n(difference from the population)")
         name_levels(axis, own["group"].tolist(), term.factor)
         clean(axis)

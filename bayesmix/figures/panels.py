@@ -16,6 +16,8 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from bayesmix.design.groupterm import GroupTerm
+
 __all__ = [
     "BLUE",
     "CHAINS",
@@ -29,6 +31,7 @@ __all__ = [
     "is_fit",
     "legend_above",
     "make_axes",
+    "parameter_of",
     "returned",
     "scale_of",
 ]
@@ -228,8 +231,15 @@ def scale_of(fit: Fitted) -> str:
     response = fit.design.response
     if family.response.is_ordinal:
         return f"latent {response} ({family.link})"
+    if family.response.is_nominal:
+        return f"log odds over {response} = {family.categories[0]}"
     link = family.response_link if family.link == "identity" else family.link
     return response if family.on_response_scale else f"{link} of {response}"
+
+
+def parameter_of(fit: Fitted, term: GroupTerm) -> str:
+    """Name the parameter that effects belong to, where that is to be told; empty otherwise."""
+    return term.predictor or (fit.family.predictors[0] if fit.family.categories else "")
 
 
 def axis_label(fit: Fitted, effect: str) -> str:

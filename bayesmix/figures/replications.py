@@ -94,7 +94,7 @@ def plot_ppc(
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
     categories = fit.design.categories
     if categories is not None:
-        replicated = replicated - categories.first
+        replicated = np.searchsorted(categories.numbers, replicated).astype(np.float64)
     axes.set_xlabel(fit.design.response)
     highest = max(float(y.max()), float(replicated.max()))
     last = highest if categories is not None else _last_bar(y, replicated)

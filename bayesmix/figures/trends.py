@@ -64,7 +64,8 @@ def plot_trends(
     Raises
     ------
     BayesmixError
-        No numeric effect varies by group, or an argument is not one of the allowed.
+        No numeric effect varies by group, groups have no own regressions (`no_pooling`), or
+        an argument is not one of the allowed.
 
     Notes
     -----
@@ -132,7 +133,8 @@ def _draw_thresholds(fit: Fitted, axis: Axes) -> None:
     """Draw the thresholds between categories across the view."""
     if fit.family.thresholds is None:
         return
-    own = fixef(fit).set_index("term")["value"].drop(list(fit.design.terms))
+    population = formula_effects(fit, fixef(fit)).set_index("term")["value"]
+    own = population.drop(list(fit.design.terms))
     low, high = axis.get_ylim()
     inside = own[(low < own) & (own < high)]
     axis.hlines(inside, *axis.get_xlim(), color=GREY, lw=0.8, ls=":", zorder=0)

@@ -147,14 +147,15 @@ def epred(
         As in `linpred`. For the binomial family `newdata` needs the number of trials.
     parameter : str, optional
         A further parameter that has a predictor, on its own scale, in place of the response: the
-        residual sd of each row after ``bm.fit(..., sigma="~ x")``.
+        residual sd of each row after ``bm.fit(..., sigma="~ x")``. Of the family categorical, any
+        parameter: the probability of that category, were there only the first beside it.
 
     Returns
     -------
     pandas.DataFrame or xarray.DataArray
         As `linpred`, on the scale of the response: a mean, a probability for the Bernoulli
         family, an expected count (trials times probability) for the binomial. Of a response of
-        ordered categories the probability of each: one row for each, in the column ``category``
+        several categories the probability of each: one row for each, in the column ``category``
         its value (a number of the response, or a category of the Categorical), or one element of
         the dim ``category``.
 
@@ -181,6 +182,8 @@ def epred(
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
     name = _own_name(fit, parameter)
+    if fit.family.categories:  # none of the predictors is that of the response itself
+        name = parameter
 
     def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         family = fit.family
@@ -227,7 +230,7 @@ def predict(
         for the binomial. The interval holds a new response of that row with probability
         `ci_level`.
 
-        Of a response of ordered categories one row for each category: ``category``, and in
+        Of a response of several categories one row for each category: ``category``, and in
         ``value`` the share of the draws that are in it, which is the probability of that category;
         the other columns are of being in it or not, 1 or 0. `epred` has the uncertainty of the
         probability itself. With ``draws=True`` the numbers of the response; those of the
@@ -264,7 +267,7 @@ def predict(
         if categories is None:
             return y
         if draws:
-            return np.asarray(y + categories.first)
+            return np.asarray(categories.numbers[y.astype(np.int64)], dtype=np.float64)
         return np.equal(y[..., np.newaxis], np.arange(len(categories.values))).astype(np.float64)
 
     return _predicted(

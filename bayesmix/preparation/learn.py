@@ -18,6 +18,7 @@ from bayesmix.design.columns import Columns, finite, offset_of
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupings import Grouping
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.names import population_names
 from bayesmix.encoding.effects import Effects, learn_effects
 from bayesmix.encoding.namespace import Namespace
 from bayesmix.encoding.responsechecks import check_response, check_right_side
@@ -33,7 +34,9 @@ from bayesmix.formula.formula import Bar, Formula
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
+from bayesmix.preparation.bycategory import formulas_by_category
 from bayesmix.preparation.byrow import ByRow, by_row
+from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
 from bayesmix.preparation.rows import KeptRows, kept_rows
 from bayesmix.preparation.thresholds import with_thresholds
 
@@ -53,6 +56,8 @@ class Learnt:
     Attributes
     ----------
     design : Design
+    family : Family
+        With the categories of the response, where it has to know them.
     columns : mapping of str to Series
         The used columns of the rows that are kept, without weights and standard errors.
     effects : tuple of Side
@@ -63,6 +68,7 @@ class Learnt:
     """
 
     design: Design
+    family: Family
     columns: Columns
     effects: tuple[Side, ...]
     notes: tuple[str, ...]
@@ -82,7 +88,11 @@ def learn_design(
     """Make the arrays and names of a model; see `make_design` for the arguments."""
     formula, notes = with_thresholds(formula, family)
     every = {"": formula, **predictors}
-    right = {name: _Right.of(own) for name, own in every.items()}
+    beside = {name for name, own in every.items() if is_beside_fixed(name, own, family)}
+    right = {
+        name: _Right.of(with_intercept(own) if name in beside else own)
+        for name, own in every.items()
+    }
     left = read_response(formula.response)
     sides = {name: (own.sides if name else (left, *own.sides)) for name, own in right.items()}
     names = Namespace()
@@ -109,6 +119,11 @@ def learn_design(
     for name, own in every.items():
         check_right_side(response, own, right[name].sides)
     response, unused = with_categories(response, table, kept.columns, family)
+    if family.of_categories is not None and response.categories is not None:
+        family = family.completed(tuple(response.categories.labels))
+        every = formulas_by_category(family, formula, predictors, kept.columns.keys())
+        first = family.predictors[0]
+        right = {name: right.get(name or first, right[""]) for name in every}
     outcome = _outcome(response, family, table, kept, given)
     encoder_of = functools.partial(
         Encoder,
@@ -133,16 +148,22 @@ def learn_design(
     )
     designs = []
     repeated: tuple[str, ...] = ()
+    learnt: dict[int, _LearntEffects] = {}
     for name, own in every.items():
         bars, twice = distinct_bars(own)
         repeated += twice
-        effects = _learn_effects(right[name], table, names, kept)
+        place = id(right[name])  # categories have the formula in common
+        if place not in learnt:
+            learnt[place] = _learn_effects(right[name], table, names, kept)
+        effects = learnt[place]
         means = None
         if family.thresholds is not None and not name:
             effects = effects.without_intercept()
             means = read_only(effects.X.mean(axis=0))
+        elif name in beside:
+            effects = effects.without_intercept()
         groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
-        _check_names(groups, response.name)
+        _check_names(groups, response.name, every)
         common = effects.common
         designs.append(
             design_of(
@@ -172,8 +193,11 @@ def learn_design(
         source=kept.source(given),
         predictors={own.predictor: own for own in others},
     )
-    every_side = tuple(side for own in right.values() for side in own.sides)
-    return Learnt(design, kept.columns, every_side, (*kept.notes, *repeated, *notes, *unused))
+    distinct = {id(own): own for own in right.values()}
+    every_side = tuple(side for own in distinct.values() for side in own.sides)
+    return Learnt(
+        design, family, kept.columns, every_side, unique((*kept.notes, *repeated, *notes, *unused))
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -269,9 +293,11 @@ def _learn_groups(
     return tuple(groups), tuple(groupings)
 
 
-def _check_names(groups: Sequence[GroupTerm], response: str) -> None:
+def _check_names(groups: Sequence[GroupTerm], response: str, predictors: Iterable[str]) -> None:
     """Refuse a grouping factor that is called like something of the posterior."""
     names = {f"{response}_observed": response}
+    for predictor in filter(None, predictors):
+        names |= dict.fromkeys(dataclasses.astuple(population_names(predictor)), predictor)
     for term in groups:
         names |= dict.fromkeys(term.names.besides_the_dim, term.factor)
     dims = [term.dim for term in groups]

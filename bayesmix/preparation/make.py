@@ -101,7 +101,7 @@ def make_design(
     >>> design.at(data.head(3)).groups[0].codes
     array([0, 0, 0])
     """
-    design, _ = make_checked(
+    design, _, _ = make_checked(
         formula,
         data,
         family=family,
@@ -124,8 +124,17 @@ def make_checked(
     missing: str = "drop",
     namespace: Mapping[str, Any] | None = None,
     predictors: Mapping[str, str] = MappingProxyType({}),
-) -> tuple[Design, Findings]:
-    """Make a design and return what its checks have found, too; see `make_design`."""
+) -> tuple[Design, Family, Findings]:
+    """Make a design; see `make_design`.
+
+    Returns
+    -------
+    Design
+    Family
+        With the categories of the response, where it has to know them.
+    Findings
+        Of the checks of the design.
+    """
     if not isinstance(formula, Formula):
         check_text(formula)
     opened = open_frame(data, "data")
@@ -157,7 +166,7 @@ def make_checked(
         resolve=resolve,
         predictors=others,
     )
-    design, columns = learnt.design, learnt.columns
+    design, family, columns = learnt.design, learnt.family, learnt.columns
     encoder = design.encoder
     every = (one for own in encoder.encoders for one in (own.common, *own.bars.values()))
     ordered = _default_contrasts(tuple(every), columns)
@@ -166,6 +175,7 @@ def make_checked(
     of_others = [
         message
         for own in design.predictors.values()
+        if not _is_same(own, design)
         for message in check_predictor(own, family, columns, encoder.names)
     ]
     absent = _absent_terms(formula, opened.header, namespace or {})
@@ -182,7 +192,13 @@ def make_checked(
     )
     for note in notes:
         warn(note, DesignWarning)
-    return dataclasses.replace(design, notes=notes), checked
+    return dataclasses.replace(design, notes=notes), family, checked
+
+
+def _is_same(design: Design, other: Design) -> bool:
+    """Tell whether two predictors have the same formula, so that one of them is checked."""
+    one, two = design.formula, other.formula
+    return (one.common, one.bars) == (two.common, two.bars) and other.means is None
 
 
 def _text_notes(

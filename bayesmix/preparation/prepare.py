@@ -44,7 +44,7 @@ def specification(
             "residual beside them, residual=True, whose sd is sigma."
         )
     resolved = with_predictors(own, predictors)
-    design, findings = make_checked(
+    design, resolved, findings = make_checked(
         formula,
         data,
         family=resolved,

@@ -73,6 +73,9 @@ def resolve_priors(
 
     Of the predictor of a further parameter, ``sigma="~ x"``, the scale is that of its link: s_y is
     1, and m_y the link of the median of the prior that the parameter has without a predictor.
+    Of the predictors of categories s_y is 1, and m_y the log ratio of the frequency of the category
+    to that of the first. For ``disc`` s_y is 0.4, so that beta of a column x has
+    Normal(0, 1 / sd(x)), and m_y is 0.
 
     The mean is that of all trials for probabilities, at most half a success away from 0 and 1;
     with weights it is the weighted one. For the log link m_y is the log of the sum of the responses
@@ -118,7 +121,24 @@ def resolve_priors(
         sigma                  Exponential(scale=1)
     """
     leaves = _default_leaves(design, family)
-    return edited(leaves, read_edits(leaves, {} if priors is None else priors))
+    given = {} if priors is None else priors
+    if family.categories and isinstance(given, Mapping):
+        given = _without_the_first(given, family.predictors[0])
+    return edited(leaves, read_edits(leaves, given))
+
+
+def _without_the_first(priors: Mapping[str, Prior | LKJ], first: str) -> dict[str, Prior | LKJ]:
+    """Read paths of the first of several categories, ``mub:beta:x``, as those of the formula."""
+    found: dict[str, Prior | LKJ] = {}
+    for path, prior in priors.items():
+        own = path.removeprefix(f"{first}:") if isinstance(path, str) else path
+        if own in found:
+            raise BayesmixError(
+                f"The prior of {own!r} is given twice, with '{first}:' before it and without. "
+                "Give one of them."
+            )
+        found[own] = prior
+    return found
 
 
 def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
@@ -151,7 +171,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         *(
             leaf
             for own in design.predictors.values()
-            for leaf in predictor_leaves(own, _default_location(family, own, sizes), 1.0)
+            for leaf in _further_leaves(family, own, sizes)
         ),
     )
 
@@ -163,11 +183,17 @@ def _default(parameter: Parameter, sizes: Sizes) -> Prior:
     return Prior(distribution, **numbers)
 
 
-def _default_location(family: Family, own: Design, sizes: Sizes) -> float:
-    """Find where a parameter with a predictor is expected: at the median that it has without."""
-    median = _default(family.parameter(own.predictor), sizes).median
-    location = float(LINKS[dict(family.predicted)[own.predictor]].function(median))
-    return location - (0.0 if own.offset is None else mean(own.offset))
+def _further_leaves(family: Family, own: Design, sizes: Sizes) -> tuple[Leaf, ...]:
+    """Expect a parameter with a predictor where it is without: at its number, or its median."""
+    parameter = family.parameter(own.predictor)
+    if family.intercepts is not None:
+        names = family.predictors
+        location = float(family.intercepts(own.y, len(names))[names.index(own.predictor)])
+    else:
+        value = _default(parameter, sizes).median if parameter.fixed is None else parameter.fixed
+        location = float(LINKS[dict(family.predicted)[own.predictor]].function(value))
+    location -= 0.0 if own.offset is None else mean(own.offset)
+    return predictor_leaves(own, location, parameter.step)
 
 
 def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:
@@ -207,6 +233,9 @@ def _check_names(design: Design, family: Family) -> None:
 def _location(design: Design, family: Family) -> float:
     """Find where the intercept would be without other effects: the link of the mean response."""
     y, offset = design.y, design.offset
+    if family.intercepts is not None:
+        own = float(family.intercepts(y, len(family.predictors))[0])
+        return own - (0.0 if offset is None else mean(offset))
     if family.of_mean is not None:
         return _at_mean(design, family)
     placed = family.on_predictor_scale(y)

@@ -142,6 +142,11 @@ def simulate(
     """
     rng = generator(random_seed)
     family = get_family(family)
+    if family.response.is_nominal:
+        raise BayesmixError(
+            f"Family {family.name!r} has a linear predictor for each category but the first, and "
+            "simulate takes one. Fit a model, maybe to a few rows, and use simulate_from."
+        )
     levels = read_levels(n_groups)
     beta = intercept_first(read_numbers("beta", beta))
     check_intercept(family, beta)

@@ -93,7 +93,7 @@ def restore_spec(stored: dict[str, Plain], given: Mapping[str, Any]) -> ModelSpe
     family = with_predictors(_restore_family(stored.get("family")), predictors)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        design = _restore_design(stored, family, predictors, given)
+        design, family = _restore_design(stored, family, predictors, given)
         return ModelSpec(design, family, _restore_priors(stored.get("priors"), design, family))
 
 
@@ -108,7 +108,7 @@ def _restore_design(
     family: Family,
     predictors: Mapping[str, Formula],
     given: Mapping[str, Any],
-) -> Design:
+) -> tuple[Design, Family]:
     rows = checked(stored.get("rows"), npt.NDArray[np.int64], "the rows")
     require(rows.ndim == 1 and len(rows) and (np.diff(rows) > 0).all(), "the rows")
     require(rows[0] >= 0, "the rows")
@@ -125,7 +125,7 @@ def _restore_design(
     if se == SE_COLUMN:
         se = data.pop(SE_COLUMN)
     names = stored_names(stored.get("names"), stored.get("remembered"), given)
-    design = learn_design(
+    learnt = learn_design(
         parse_formula(checked(stored.get("formula"), str, "the formula"), namespace=given),
         open_frame(data, "the data"),
         family=family,
@@ -134,7 +134,8 @@ def _restore_design(
         missing="raise",
         resolve=names,
         predictors=predictors,
-    ).design
+    )
+    design = learnt.design
     if not is_same(design, stored.get("digest")):
         used = [name for name in design.encoder.names if name in given]
         if used:
@@ -144,7 +145,7 @@ def _restore_design(
             )
         require(False, "its rows make another design than the one that was fitted")
     notes = checked(stored.get("notes"), tuple[str, ...], "the notes")
-    return dataclasses.replace(design, rows=read_only(rows), notes=notes)
+    return dataclasses.replace(design, rows=read_only(rows), notes=notes), learnt.family
 
 
 def _plain_family(family: Family) -> dict[str, Plain]:

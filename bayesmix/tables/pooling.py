@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.errors import BayesmixError
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import coef, ranef, selected
 from bayesmix.tables.newton import Likelihood, maximum_likelihood
@@ -49,7 +50,8 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     Raises
     ------
     BayesmixError
-        If `re` is not a grouping factor of the model.
+        If `re` is not a grouping factor of the model, or the response is one of several categories
+        without an order, each of which has a predictor.
 
     Notes
     -----
@@ -93,6 +95,7 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     1   Subject  Intercept   309  205.05   5.22  10
     2   Subject  Intercept   310  203.48   7.24  10
     """
+    _check_one_regression(fit)
     parts = []
     for term in selected(fit.design, re):
         value, se, n = _regressions(fit, term, _known(fit, term))
@@ -116,6 +119,16 @@ def no_pooling(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     return empty[["group_var", "effect", "group", "value", "se", "n"]]
 
 
+def _check_one_regression(fit: Fitted) -> None:
+    if fit.family.response.is_nominal:
+        raise BayesmixError(
+            f"Family {fit.family.name!r} has a linear predictor for each category, so that a group "
+            "has no regression of its own that stands for all of them: those of its categories "
+            "depend on each other, and few groups have rows of every category. For one category "
+            "against another fit family='bernoulli' to the rows of these two."
+        )
+
+
 def shrinkage(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     """Compare each group's own regression with its estimate by the mixed model.
 
@@ -136,7 +149,8 @@ def shrinkage(fit: Fitted, re: str | None = None) -> pd.DataFrame:
     Raises
     ------
     BayesmixError
-        If `re` is not a grouping factor of the model.
+        If `re` is not a grouping factor of the model, or the response is one of several categories
+        without an order, each of which has a predictor.
 
     Notes
     -----

@@ -112,7 +112,8 @@ def _facts(fit: Fitted) -> str:
     rows = count(design.n_rows, "row")
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
-    family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
+    if not fit.family.categories:
+        family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
     if fit.family.known_errors:
         family += f", known standard errors {design.encoder.se or ''}".rstrip()
     if fit.family.threshold == EQUIDISTANT:
@@ -121,13 +122,15 @@ def _facts(fit: Fitted) -> str:
 
 
 def _categories(fit: Fitted) -> str:
-    """Write the categories of a response in their order."""
+    """Write the categories of a response in their order, or with that which is the reference."""
     categories = fit.design.categories
     if categories is None:
         return ""
     labels = [short(label) for label in categories.labels]
     if len(labels) > _MOST_CATEGORIES:
         labels = [*labels[:2], "...", labels[-1]]
+    if not categories.are_ordered:
+        return f"{len(categories.labels)} categories, {', '.join(labels)}, against {labels[0]}; "
     return f"{len(categories.labels)} categories, {' < '.join(labels)}; "
 
 

@@ -53,7 +53,7 @@ def categories_of(data, formula: str = "y ~ x + (1 | g)", family: str = "cumulat
 def test_codes_are_counted_from_zero(y, labels, first):
     categories, codes = categories_of(frame(y=y))
     assert categories.labels == labels
-    assert categories.first == first
+    assert categories.numbers[0] == first
     np.testing.assert_array_equal(codes, CODES)
     back = categories.column(codes)
     assert list(back) == list(y)

@@ -54,7 +54,8 @@ def test_probabilities_of_draws_are_uniform(family):
 
 @discrete
 def test_steps_are_the_probabilities_of_the_density(family):
-    categories = 2 if family.binary and not family.trials else 21
+    one_of_two = (family.binary and not family.trials) or family.response.is_nominal
+    categories = 2 if one_of_two else 21
     if "cutpoint" in family.auxiliary:
         categories = len(AUXILIARY["cutpoint"]) + 1
     counts = np.arange(float(categories))[:, np.newaxis] + np.zeros(4)

@@ -92,6 +92,8 @@ CASES = [
         for family in ("cumulative", "sratio", "cratio", "acat")
         for link in ("logit", "probit", "cloglog", "cauchit")
     ),
+    # Without categories, those of two.
+    Case("categorical", "logit", _BINARY, {}, None),
 ]
 ETA = np.array([-1.3, 0.2, 0.0, 2.1])
 

@@ -43,7 +43,7 @@ def some_auxiliary(family: Family, chains: int) -> dict[str, np.ndarray]:
     """The same numbers in each of so many chains."""
     return {
         parameter.name: np.multiply.outer(auxiliary_of(parameter), np.ones(chains))
-        for parameter in family.parameters[1:]
+        for parameter in map(family.parameter, family.others)
     }
 
 
@@ -60,7 +60,7 @@ def point(family: Family, seed: int = 1, spread: float = 1.5):
     factor = rng.uniform(0.9, 1.1, CHAINS)
     auxiliary = {
         parameter.name: np.multiply.outer(auxiliary_of(parameter), factor)
-        for parameter in family.parameters[1:]
+        for parameter in map(family.parameter, family.others)
     }
     first = {name: value[..., 0] for name, value in auxiliary.items()}
     y = family.draw(rng, rng.normal(0.0, spread, N), first, rows.weights, rows.trials)

@@ -91,11 +91,12 @@ def _scores(
     family: Family, parameter: Parameter, thresholds: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Differentiate the log probability of each category by the level and by the thresholds."""
+    others = {name: np.zeros((1, 1)) for name in family.predictors[1:]}
     found = [
         family.scores(
             np.array([float(k)]),
             np.zeros((1, 1)),
-            {parameter.name: thresholds[:, np.newaxis]},
+            {parameter.name: thresholds[:, np.newaxis], **others},
             Rows(),
         )
         for k in range(len(thresholds) + 1)

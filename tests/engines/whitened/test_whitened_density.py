@@ -29,6 +29,7 @@ def counts() -> pd.DataFrame:
     data["s"] = np.minimum(data["count"], data["n"])
     data["positive"], data["share"] = rng.gamma(2.0, size=len(data)), rng.uniform(size=len(data))
     data["rating"] = np.minimum(data["count"], 4) + 1
+    data["kind"] = np.array(list("abcd"))[np.minimum(data["count"] // 2, 3)]
     return data
 
 
@@ -146,11 +147,33 @@ OTHERS = {
         {"zi": "~ z + (1 | g)", "shape": "~ x"},
     ),
     "hurdle": ("count ~ x + (1 | g)", "hurdle_poisson", {"hu": "~ x + (x | h)"}),
+    "cumulative, disc": ("rating ~ x + (x | g)", "cumulative", {"disc": "~ 0 + x + (1 | h)"}),
+    "sratio, disc": ("rating ~ x + (1 | g)", "sratio(cloglog)", {"disc": "~ 0 + f"}),
+    "cratio, disc": ("rating ~ x", "cratio", {"disc": "~ 0 + z + (1 | g)"}),
+    "acat, disc": ("rating ~ x + (1 | g)", "acat(probit)", {"disc": "~ z"}),
+    "categorical": ("kind ~ x + (x | g)", "categorical", {}),
+    "categorical, crossed": (
+        "kind ~ year + offset(known) + (year | g) + (1 | h)",
+        "categorical",
+        {},
+    ),
+    "categorical, own formulas": (
+        "kind ~ x + (1 | g)",
+        "categorical",
+        {"muc": "~ 0 + z + (1 | h)", "mud": "~ 1"},
+    ),
+    "equidistant, disc": (
+        "rating ~ year + (1 | g)",
+        "cumulative(probit, threshold=equidistant)",
+        {"disc": "~ 0 + x"},
+    ),
 }
 SPECS |= {name: (formula, family, None, given) for name, (formula, family, given) in OTHERS.items()}
 SOME = (
     "gaussian, sigma far from zero",
     "zero inflation",
+    "cumulative, disc",
+    "categorical, own formulas",
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
     "gaussian, weights, crossed",
