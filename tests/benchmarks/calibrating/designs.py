@@ -55,7 +55,7 @@ class CalibrationDesign:
     def _response(self, y: FloatArray) -> FloatArray:
         """Turn normal numbers into a response that the family takes."""
         family = bm.get_family(self.family)
-        if family.response.is_ordinal:
+        if family.response.has_categories:
             return 1.0 + np.arange(len(y)) % CATEGORIES
         if family.binary:
             return (y > 0).astype(float)
@@ -246,6 +246,26 @@ FAMILIES = (
     _of_family("sratio", cutpoint=CUTPOINT),
     _of_family("cratio", cutpoint=CUTPOINT),
     _of_family("acat", cutpoint=CUTPOINT),
+    dataclasses.replace(
+        _of_family("cumulative", cutpoint=CUTPOINT),
+        name="cumulative, disc ~ 0 + x",
+        predictors={"disc": "~ 0 + x"},
+        priors={
+            "cutpoint": CUTPOINT,
+            "beta": bm.Prior("Normal", mu=0, sigma=0.7),
+            "sd": bm.Prior("HalfNormal", sigma=0.7),
+            "disc:beta": bm.Prior("Normal", mu=0, sigma=0.4),
+        },
+    ),
+    dataclasses.replace(
+        _of_family("categorical"),
+        name="categorical",
+        priors={
+            f"{start}{path}": prior
+            for start in ("", "mu3:", "mu4:")
+            for path, prior in priors((0, 1), 0.7, bm.Prior("HalfNormal", sigma=0.7)).items()
+        },
+    ),
     dataclasses.replace(
         _of_family("gaussian"),
         name="gaussian, sigma ~ x + (1 | g)",
