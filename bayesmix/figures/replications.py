@@ -99,9 +99,8 @@ def plot_ppc(
     highest = max(float(y.max()), float(replicated.max()))
     last = highest if categories is not None else _last_bar(y, replicated)
     if fit.spec.family.discrete and last < MOST_BARS:
-        _draw_counts(
-            axes, np.minimum(y, last), np.minimum(replicated, last), np.arange(int(last) + 1)
-        )
+        bars = np.arange(int(last) + 1)
+        _draw_counts(axes, np.minimum(y, last), np.minimum(replicated, last), bars)
         if last < highest:
             axes.set_xlabel(f"{fit.design.response} (bar at {last:g}: {last:g} and above)")
     else:
