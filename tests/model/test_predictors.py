@@ -109,6 +109,24 @@ class TestSpecification:
         spec = bm.prepare("y ~ x", data[["y", "x", "h"]], sigma="~ .")
         assert spec.design.predictors["sigma"].terms == ("Intercept", "x", "h")
 
+    @pytest.mark.parametrize(
+        ("sigma", "formula"),
+        [
+            ("~ 0", "1"),
+            ("~ 0 + offset(x)", r"1 \+ offset\(x\)"),
+            ("~ x - 1", r"1 \+ x"),
+            ("~ 0 + (1 | g)", r"1 \+ \(1 \| g\)"),
+        ],
+    )
+    def test_a_level_that_nothing_estimates_is_told(self, data, sigma, formula):
+        with pytest.warns(bm.DesignWarning, match=f"sigma is 1 .*Write sigma='~ {formula}'"):
+            bm.prepare("y ~ x", data, sigma=sigma)
+
+    def test_the_columns_of_all_categories_have_a_level(self, data):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            bm.prepare("y ~ x", data, sigma="~ 0 + f + x")
+
     def test_correlations_have_lkj_priors(self, data):
         priors = {"sigma:cor:g": bm.LKJ(2)}
         spec = bm.prepare("y ~ x", data, sigma="~ x + (x | g)", priors=priors)
