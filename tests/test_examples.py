@@ -20,6 +20,12 @@ sys.path.insert(0, str(EXAMPLES))
 from build_notebooks import NAMES, notebook_of, run  # noqa: E402
 
 every = pytest.mark.parametrize("name", NAMES)
+# The others run among the slow tests.
+QUICK = ("gpa", "sleepstudy", "meta_analysis")
+quick_first = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in NAMES],
+)
 
 
 def read(name: str) -> nbformat.NotebookNode:
@@ -46,7 +52,7 @@ def test_notebooks_have_been_run(name):
     assert pictures
 
 
-@every
+@quick_first
 def test_notebooks_run_from_a_clean_kernel(name, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = run(notebook_of(EXAMPLES / f"{name}.py"))
