@@ -14,6 +14,7 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.conditional import conditional_densities
 from bayesmix.criteria.facts import Facts
+from bayesmix.model.schema import Schema
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 
@@ -355,7 +356,8 @@ class TestFit:
         tree = pm.sample_posterior_predictive(
             fit.idata, model=fit.model, progressbar=False, random_seed=3
         )
-        theirs = tree["posterior_predictive"]["y"].values.reshape(400, -1)
+        name = Schema.of(fit.spec).observed
+        theirs = tree["posterior_predictive"][name].values.reshape(400, -1)
         ours = fit.predict(draws=True).values.reshape(400, -1)
         z = theirs.mean(axis=0) - ours.mean(axis=0)
         z /= np.sqrt((theirs.var(axis=0) + ours.var(axis=0)) / 400)
