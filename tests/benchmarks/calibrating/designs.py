@@ -232,7 +232,8 @@ FAMILIES = (
     _of_family("lognormal", sigma=SCALE),
     _of_family("gamma", shape=SHAPE),
     _of_family("weibull", shape=SHAPE),
-    _of_family("beta", phi=PRECISION),
+    # With less precision shares round to 0 and 1.
+    _of_family("beta", phi=bm.Prior("Gamma", alpha=8, beta=0.4)),
     _of_family("exgaussian", sigma=SCALE, tau=SCALE),
     _of_family("skew_normal", sigma=SCALE, alpha=bm.Prior("Normal", mu=0, sigma=3)),
     _of_family("negbinomial", counts=True, shape=SHAPE),
