@@ -232,8 +232,12 @@ FAMILIES = (
     _of_family("lognormal", sigma=SCALE),
     _of_family("gamma", shape=SHAPE),
     _of_family("weibull", shape=SHAPE),
-    # With less precision shares round to 0 and 1.
-    _of_family("beta", phi=bm.Prior("Gamma", alpha=8, beta=0.4)),
+    # With wider priors shares round to 0 and 1.
+    dataclasses.replace(
+        _of_family("beta"),
+        priors=priors((0, 0.5), 0.4, bm.Prior("HalfNormal", sigma=0.4))
+        | {"phi": bm.Prior("Gamma", alpha=8, beta=0.4)},
+    ),
     _of_family("exgaussian", sigma=SCALE, tau=SCALE),
     _of_family("skew_normal", sigma=SCALE, alpha=bm.Prior("Normal", mu=0, sigma=3)),
     _of_family("negbinomial", counts=True, shape=SHAPE),
