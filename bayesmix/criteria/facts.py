@@ -43,7 +43,7 @@ class Facts:
         """Collect the facts of a fit."""
         spec = fit.spec
         design = spec.design
-        terms = [term for term in design.every_group]
+        terms = design.every_group
         y = [design.y] if design.trials is None else [design.y, design.trials]
         return cls(
             formula="; ".join(part.formula.text for part in design.parts),

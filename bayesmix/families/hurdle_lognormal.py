@@ -20,11 +20,10 @@ import numpy as np
 from bayesmix.families.family import Family
 from bayesmix.families.lognormal import LOGNORMAL
 from bayesmix.families.measures import ZERO_OR_POSITIVE
-from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import UNIT
 from bayesmix.families.values import Rows, Values
+from bayesmix.families.zeros import chance_of_zero
 
 __all__ = ["HURDLE_LOGNORMAL"]
 
@@ -79,12 +78,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 
 HURDLE_LOGNORMAL = Family(
     name="hurdle_lognormal",
-    parameters=(
-        *LOGNORMAL.parameters,
-        Parameter(
-            "hu", UNIT, links=("logit",), prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0})
-        ),
-    ),
+    parameters=(*LOGNORMAL.parameters, chance_of_zero("hu")),
     response=ZERO_OR_POSITIVE,
     density=_density,
     mean=_mean,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,12 @@ from scipy.special import ndtr
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
-from bayesmix.families.parameters import Parameter, Sizes
+from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.parameters import Sizes
 from bayesmix.families.responses import Labels, ResponseKind
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
-from bayesmix.families.supports import POSITIVE, REAL
-from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
+from bayesmix.families.values import Rows, Values, slope_by_value
 
 __all__ = ["with_known_errors"]
 
@@ -86,37 +87,26 @@ def _default_sigma(sizes: Sizes) -> tuple[str, dict[str, float]]:
 
 
 _ESTIMATES = ResponseKind(check=_check)
-_MU = Parameter("mu", REAL)
-_SIGMA = Parameter("sigma", POSITIVE, links=("log",), prior=_default_sigma, has_unit=True)
-_KNOWN = Family(
-    name="gaussian",
+_MU, _SIGMA = GAUSSIAN.parameters
+_KNOWN = replace(
+    GAUSSIAN,
     parameters=(_MU,),
     response=_ESTIMATES,
     density=_density,
-    mean=value_of_mu,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,
     closed_slopes=_slopes,
+    further_slopes={},
     closed_scores=_scores,
-    weights=True,
+    residual=None,
     known_errors=True,
 )
-_WITH_RESIDUAL = Family(
-    name="gaussian",
-    parameters=(_MU, _SIGMA),
-    response=_ESTIMATES,
-    density=_density,
-    mean=value_of_mu,
-    random=_random,
-    pymc=_pymc,
-    cumulative=_cumulative,
-    closed_slopes=_slopes,
+_WITH_RESIDUAL = replace(
+    _KNOWN,
+    parameters=(_MU, replace(_SIGMA, prior=_default_sigma)),
     further_slopes={"sigma": _sigma_slope},
-    closed_scores=_scores,
     residual="sigma",
-    weights=True,
-    known_errors=True,
 )
 
 

@@ -18,9 +18,19 @@ from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
 from bayesmix.families.values import Rows, Values, slope_by_value
 
-__all__ = ["hurdle", "zero_inflated"]
+__all__ = ["chance_of_zero", "hurdle", "zero_inflated"]
 
 _SMALLEST = np.finfo(float).tiny
+
+
+def chance_of_zero(name: str) -> Parameter:
+    """Return the probability of a zero as a parameter, any share being as likely as another."""
+    return Parameter(
+        name,
+        UNIT,
+        links=("logit",),
+        prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0}),
+    )
 
 
 def zero_inflated(name: str, counts: Clusters) -> Family:
@@ -44,12 +54,7 @@ def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> F
         name=name,
         parameters=(
             *counts.family.parameters,
-            Parameter(
-                zero,
-                UNIT,
-                links=("logit",),
-                prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0}),
-            ),
+            chance_of_zero(zero),
         ),
         response=counts.family.response,
         density=law.density,

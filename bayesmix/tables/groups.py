@@ -254,7 +254,7 @@ def _group_tables(
 ) -> pd.DataFrame:
     """Make the table of the effects on each parameter that has a predictor."""
     if re is not None:
-        named_term("re", re, [term for term in fit.design.every_group])
+        named_term("re", re, fit.design.every_group)
     tables = []
     for part in fit.design.parts:
         factor = re if re in [term.factor for term in part.groups] else None
