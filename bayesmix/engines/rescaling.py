@@ -168,8 +168,9 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
         draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
-        if spec.correlations(term):
-            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
+    for joint in design.joint_effects:
+        if spec.joint_correlations(joint):
+            draws[joint.names.free] = 2 * posterior[joint.names.lkj].to_numpy() - 1
     for part in spec.parts[1:]:
         draws |= _as_they_are(part, posterior)
     values = draws | free_variables(spec, draws)
@@ -197,8 +198,6 @@ def _as_they_are(spec: ModelSpec, posterior: xr.Dataset) -> dict[str, np.ndarray
     for term in spec.design.groups:
         own = (term.names.sd, sd_variable(spec, term), term.names.u, term.names.zeta)
         draws |= {name: posterior[name].to_numpy() for name in own}
-        if spec.correlations(term):
-            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     return draws
 
 

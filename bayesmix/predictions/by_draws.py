@@ -15,6 +15,7 @@ from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.predictions.splits import Split
+from bayesmix.predictions.unseen import factor_of_unseen, new_levels_of
 
 __all__ = ["ByDraws"]
 
@@ -60,14 +61,18 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
         known = [eta[:, ~new] for eta in etas]
         result[:, ~new] = _log_density(spec, held_out.take(~new), known, batch)
         if new.any():
-            own = zip(held_out.parts, batch.parts, etas, shifts, _ratios(len(etas)), strict=True)
+            root = factor_of_unseen(held_out.take(new), batch, _taken(unseen, new))
+            standard: list[FloatArray] = []
             points = []
-            for part, drawn, eta, shift, ratio in own:
+            for eta, shift, ratio, row in zip(etas, shifts, _ratios(len(etas)), root, strict=True):
                 # The first of them is a grid with one point between any two quantiles.
                 first = shift[done : done + len(batch), None] * (1 if ratio == 1 else POINTS)
                 t = ndtri((np.arange(POINTS) * ratio + first) % POINTS / POINTS)
-                sd = np.sqrt(_variance_of_unseen(part, drawn, unseen))[:, new]
-                points.append(eta[:, None, new] + t[..., None] * sd[:, None])
+                standard.append(t[..., None])
+                point = eta[:, None, new]
+                for entry, own in zip(row, standard, strict=True):
+                    point = point + own * entry[:, None]
+                points.append(point)
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
         done += len(batch)
@@ -85,16 +90,10 @@ def _ratios(n: int) -> FloatArray:
     return np.array([1.0, *(POINTS * root ** -np.arange(1.0, n))])
 
 
-def _variance_of_unseen(
-    design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
-) -> FloatArray:
-    """Compute the variance (B, m) of what unseen levels add to a linear predictor."""
-    variance = np.zeros((len(draws), design.n_rows))
-    for term in design.groups:
-        Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
-        root = Z @ draws.scale[term.factor]
-        variance += (root**2).sum(axis=-1)
-    return variance
+def _taken(
+    unseen: Mapping[str, npt.NDArray[np.bool_]], rows: npt.NDArray[np.bool_]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    return {factor: own[rows] for factor, own in unseen.items()}
 
 
 def _linear_predictors(
@@ -117,14 +116,8 @@ def _log_density(
 def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
     """Integrate over the standardised effects t of the unseen levels by importance sampling."""
     spec, held_out, draws, unseen = split.spec, split.held_out, split.draws, split.unseen
-    new = [
-        (k, term, np.where(rows & (term.codes == code), 1.0, 0.0))
-        for k, part in enumerate(held_out.parts)
-        for term in part.groups
-        for rows in (unseen[term.factor],)
-        for code in np.unique(term.codes[rows])
-    ]
-    D = sum(term.n_effects for _, term, _ in new)
+    new = new_levels_of(held_out, unseen)
+    D = sum(size for size, _ in new)
 
     def log_likelihood(t: FloatArray) -> FloatArray:
         """Log densities (S, m) of all rows together, for t (S, m, D)."""
@@ -136,11 +129,12 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
                 for eta in _linear_predictors(held_out, batch, unseen)
             ]
             start = 0
-            for k, term, rows in new:
-                place = slice(start, start + term.n_effects)
-                u = own[..., place] @ np.swapaxes(batch.parts[k].scale[term.factor], 1, 2)
-                etas[k] += u @ (term.Z * rows[:, None]).T
-                start = place.stop
+            for size, members in new:
+                standard = own[..., start : start + size]
+                for k, factor, Z in members:
+                    u = standard @ np.swapaxes(batch.parts[k].scale[factor], 1, 2)
+                    etas[k] += u @ Z.T
+                start += size
             parts.append(_log_density(spec, held_out, etas, batch).sum(axis=-1))
             done += len(batch)
         return np.concatenate(parts)

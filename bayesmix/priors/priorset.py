@@ -38,6 +38,8 @@ class Leaf:
     at_means: bool = field(default=False, compare=False)
     # The parameter whose predictor it belongs to; empty for that of the formula.
     predictor: str = ""
+    # Of correlations: the predictors whose effects they are of.
+    linked: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def path(self) -> str:
@@ -120,6 +122,13 @@ class PriorSet:
             if leaf.kind == "cor" and isinstance(leaf.prior, LKJ)
         }
 
+    def is_linked(self, factor: str) -> bool:
+        """Whether effects of a factor are correlated with those of another predictor."""
+        return any(
+            leaf.node[1:] == (factor,) and len(leaf.linked) > 1 and self.predictor in leaf.linked
+            for leaf in self.leaves
+        )
+
     @property
     def centred(self) -> frozenset[str]:
         """Grouping factors whose priors are those of the block with its other columns centred.
@@ -199,7 +208,8 @@ class PriorSet:
             for leaf in own:
                 if leaf.beside:
                     where[leaf.path] = f", {_at(leaf.beside, leaf.is_centred)}"
-                    where[f"{prefix}cor:{leaf.node[1]}"] = where[leaf.path]
+                if leaf.kind == "cor":
+                    where[leaf.path] = self._where_correlated(leaf)
             columns = tuple(":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta")
             if columns:
                 paths = [f"{prefix}Intercept", *(leaf.path for leaf in own if leaf.at_means)]
@@ -210,6 +220,16 @@ class PriorSet:
                 "prior": [f"{leaf.prior!r}{where.get(leaf.path, '')}" for leaf in self.leaves],
             }
         )
+
+    def _where_correlated(self, cor: Leaf) -> str:
+        """Say where the columns stand beside the intercepts of what is correlated."""
+        texts = []
+        for leaf in self.leaves:
+            if leaf.beside and leaf.node[1] == cor.node[1] and leaf.predictor in cor.linked:
+                start = f"{leaf.predictor}_" if leaf.predictor and len(cor.linked) > 1 else ""
+                names = tuple(f"{start}{name}" for name in leaf.beside)
+                texts.append(f", {_at(names, leaf.is_centred)}")
+        return "".join(texts)
 
     def __repr__(self) -> str:
         """Return the table as text."""
@@ -322,6 +342,13 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
         return "A path is text. "
     root = given.partition(":")[0]
     kinds = {leaf.kind for leaf in leaves if not leaf.predictor}
+    for leaf in leaves:
+        for predictor in leaf.linked[1:]:
+            if given in (f"{predictor}:cor", f"{predictor}:cor:{leaf.node[1]}"):
+                return (
+                    f"Effects of '{leaf.node[1]}' are correlated across parameters, and all of "
+                    f"these correlations have one prior, that of '{leaf.path}'. "
+                )
     if root in {leaf.predictor for leaf in leaves}:
         return (
             f"'{root}' has a predictor, whose parameters have paths of their own, such as "

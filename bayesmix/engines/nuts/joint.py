@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +9,14 @@ import numpy as np
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import population_names
-from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
+from bayesmix.engines.nuts.group_effects import GroupEffects
+from bayesmix.engines.nuts.tensors import tensor_functions
+from bayesmix.engines.nuts.variables import variable_of, vector_of
 from bayesmix.families.supports import Support
-from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import Schema, element_dim, part_name
+from bayesmix.model.schema import Schema, element_dim
 from bayesmix.model.spec import ModelSpec
 from bayesmix.model.thresholds import centred_name, weights_of
-from bayesmix.priors.prior import Prior, vectorise
+from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -43,9 +43,12 @@ def build_model(spec: ModelSpec) -> pm.Model:
         ``cutpoint_centred``, those of the model with centred columns. Deterministic: ``beta``,
         ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
-        effects as written, is deterministic. What belongs to the predictor of a further parameter
-        has its name before it, ``sigma_beta``. Where the priors of one factor differ in
-        distribution, ``sd_<factor>`` is put together from one free variable per effect.
+        effects as written, is deterministic. Of effects that are correlated across predictors,
+        ``(1 | p | g)``, there is one ``lkj_<factor>`` and one ``cor_<factor>``, with the dims
+        ``<factor>_joint_effect`` and ``<factor>_joint_effect_bis``. What belongs to the predictor
+        of a further parameter has its name before it, ``sigma_beta``. Where the priors of one
+        factor differ in distribution, ``sd_<factor>`` is put together from one free variable per
+        effect.
 
     References
     ----------
@@ -66,7 +69,8 @@ def build_model(spec: ModelSpec) -> pm.Model:
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        eta, beta = _linear_predictor(spec)
+        effects = GroupEffects(spec)
+        eta, beta = _linear_predictor(spec, effects)
         auxiliary = {
             name: _thresholds(spec, name, beta)
             if family.parameter(name).is_threshold
@@ -74,7 +78,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
             for name in family.auxiliary
         }
         auxiliary |= {
-            name: _linear_predictor(spec.predictor(name))[0] for name in design.predictors
+            name: _linear_predictor(spec.predictor(name), effects)[0] for name in design.predictors
         }
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
@@ -89,7 +93,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
-def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
+def _linear_predictor(spec: ModelSpec, effects: GroupEffects) -> tuple[Any, Any]:
     """Make the linear predictor of a parameter, and its population effects; None without."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -103,7 +107,7 @@ def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
     if design.offset is not None:
         eta = eta + pm.Data(names.offset, design.offset, dims="obs")
     for term in design.groups:
-        eta = eta + _group_contribution(spec, term)
+        eta = eta + _group_contribution(spec, term, effects)
     return eta, beta
 
 
@@ -113,93 +117,32 @@ def _population_effects(spec: ModelSpec) -> Any:
 
     design, priors, names = spec.design, spec.priors, population_names(spec.design.predictor)
     if not design.has_intercept:
-        return _vector(names.beta, design.terms, priors.beta, names.dim)
+        return vector_of(names.beta, design.terms, priors.beta, names.dim)
     if priors.intercept is None:
         raise AssertionError("a design with an intercept has a prior for it")
-    centred = _variable(names.centred_intercept, priors.intercept)
+    centred = variable_of(names.centred_intercept, priors.intercept)
     if design.n_terms == 1:
         beta = pt.stack([centred])
     else:
-        slope = _vector(names.slope, design.terms[1:], priors.beta, names.slope_dim)
+        slope = vector_of(names.slope, design.terms[1:], priors.beta, names.slope_dim)
         intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
         beta = pt.concatenate([pt.stack([intercept]), slope])
     return pm.Deterministic(names.beta, beta, dims=names.dim)
 
 
-def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
+def _group_contribution(spec: ModelSpec, term: GroupTerm, effects: GroupEffects) -> Any:
     import pymc as pm
-    import pytensor.tensor as pt
 
     Z = pm.Data(term.names.Z, term.Z, dims=("obs", term.effect_dim))
     codes = pm.Data(term.names.codes, term.codes, dims="obs")
-    sd = _vector(
-        sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim
-    )
-    zeta = pm.Normal(term.names.zeta, 0.0, 1.0, dims=(term.dim, term.effect_dim))
-    root = _root_of_correlations(spec, term)
-    u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
-    centre = spec.centre(term)
-    _report_effects(spec, term, u, sd, root)
+    u, centre = effects.of(term), spec.centre(term)
     return ((Z - centre if centre.any() else Z) * u[codes]).sum(axis=1)
-
-
-def _report_effects(spec: ModelSpec, term: GroupTerm, u: Any, sd: Any, root: Any) -> None:
-    """Report effects, sds and correlations as written (`bayesmix.model.centring`)."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    centre = spec.centre(term)
-    square = (term.effect_dim, term.effect_dim_bis)
-    if not spec.is_centred(term):
-        pm.Deterministic(term.names.u, u, dims=(term.dim, term.effect_dim))
-        if root is not None:
-            pm.Deterministic(term.names.cor, pt.dot(root, root.T), dims=square)
-        return
-    back = np.eye(term.n_effects)
-    back[0] -= centre
-    pm.Deterministic(term.names.u, pt.dot(u, back.T), dims=(term.dim, term.effect_dim))
-    scale = pt.dot(back, root * sd[:, None])
-    written = pt.sqrt((scale**2).sum(axis=1))
-    pm.Deterministic(term.names.sd, written, dims=term.effect_dim)
-    cor = pt.clip(pt.dot(scale, scale.T) / pt.outer(written, written), -1.0, 1.0)
-    pm.Deterministic(term.names.cor, cor, dims=square)
-
-
-def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
-    import pymc as pm
-
-    correlations = spec.correlations(term)
-    if not correlations:
-        return None
-    lkj = pm.Beta(term.names.lkj, *correlations.shapes.T, dims=term.names.pair_dim)
-    return correlations.factor(2 * lkj - 1, tensor_operations())
-
-
-def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:
-    import pymc as pm
-
-    return getattr(pm, prior.distribution)(name, **prior.parameters, **kwargs)
-
-
-def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    together = vectorise(priors)
-    if together is not None:
-        distribution, parameters = together
-        return getattr(pm, distribution)(name, **parameters, dims=dim)
-    parts = [
-        _variable(part_name(name, label), prior)
-        for label, prior in zip(labels, priors, strict=True)
-    ]
-    return pm.Deterministic(name, pt.stack(parts), dims=dim)
 
 
 def _auxiliary(spec: ModelSpec, name: str) -> Any:
     prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
     if length is None:
-        return _variable(name, prior)
+        return variable_of(name, prior)
     return _elements(name, prior, length, element_dim(name), spec.family.parameter(name).support)
 
 
@@ -208,9 +151,9 @@ def _elements(name: str, prior: Prior, length: int, dim: str, support: Support) 
     import pytensor.tensor as pt
 
     if not support.is_ordered:
-        return _variable(name, prior, dims=dim)
+        return variable_of(name, prior, dims=dim)
     transform, start = pm.distributions.transforms.ordered, np.arange(length) - (length - 1) / 2
-    free = _variable(name, prior, dims=dim, transform=transform, initval=start)
+    free = variable_of(name, prior, dims=dim, transform=transform, initval=start)
     # Draws from the prior do not pass through the transform, and rise only when they are sorted.
     return pt.sort(free)
 
