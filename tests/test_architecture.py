@@ -60,7 +60,9 @@ PYMC_DOORS = {
     "engines.nuts.joint",
     "engines.nuts.engine",
     "engines.nuts.failures",
+    "engines.nuts.group_effects",
     "engines.nuts.tensors",
+    "engines.nuts.variables",
 }
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
 ARVIZ_DOORS = {"criteria.elpd"}
