@@ -16,7 +16,10 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.correlations import correlations
 from bayesmix.criteria.facts import Facts
 from bayesmix.engines.nuts.joint import build_model
+from bayesmix.engines.run import sample
+from bayesmix.engines.whitened.engine import Whitened
 from bayesmix.engines.whitened.layout import layout_of
+from bayesmix.engines.whitened.sampler import Limits
 from bayesmix.figures.densities import prior_densities
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.parameters import parameter_draws
@@ -378,6 +381,21 @@ class TestTables:
         assert_allclose(ranef["value"].to_numpy().reshape(4, 40), u.T)
         assert len(fit.coef("g")) == 160
         assert len(fit.find_typical()) > 0
+
+    def test_effects_too_large_to_keep_are_summarised_for_each_parameter(self, fit, tmp_path):
+        engine = Whitened(Limits(kept_bytes=500_000))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", bm.ConvergenceWarning)
+            few = dataclasses.replace(fit, idata=sample(fit.spec, fit.options, engines=(engine,)))
+        assert not {"u_g", "sigma_u_g"} & set(few.idata["posterior"].data_vars)
+        for table in ("ranef", "coef"):
+            own, expected = getattr(few, table)("g"), getattr(fit, table)("g")
+            assert own["parameter"].tolist() == expected["parameter"].tolist()
+            # The draws are the same, of which some are kept.
+            error = expected["se"] / np.sqrt(40)
+            assert (np.abs(own["value"] - expected["value"]) < 4.5 * error).all()
+        few.save(tmp_path / "few.fit")
+        pd.testing.assert_frame_equal(bm.load(tmp_path / "few.fit").coef("g"), few.coef("g"))
 
     def test_all_correlations_count(self, fit):
         facts = Facts.of(fit)
