@@ -46,7 +46,7 @@ class Facts:
         terms = design.every_group
         y = [design.y] if design.trials is None else [design.y, design.trials]
         return cls(
-            formula="; ".join(part.formula.text for part in design.parts),
+            formula="; ".join(design.formulas),
             response=design.response,
             n_rows=design.n_rows,
             K=sum(part.n_terms for part in design.parts)

@@ -183,6 +183,12 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     free: dict[str, np.ndarray] = {name: draws[name] for name in spec.family.auxiliary}
     for part in spec.parts:
         free |= _free_of_predictor(part, draws)
+    thresholds = spec.family.thresholds
+    if thresholds is not None:
+        betas = {name: draws[population_names(name).beta] for name in ("", *spec.design.predictors)}
+        free[centred_name(thresholds.name)] = centred_thresholds(
+            spec, thresholds, draws[thresholds.name], betas
+        )
     return free
 
 
@@ -195,11 +201,6 @@ def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict
         free |= _split(names.slope, design.terms[1:], spec.priors.beta, beta[..., 1:])
     elif design.n_terms:
         free |= _split(names.beta, design.terms, spec.priors.beta, beta)
-    thresholds = spec.family.thresholds
-    if thresholds is not None and not design.predictor:
-        free[centred_name(thresholds.name)] = centred_thresholds(
-            spec, thresholds, draws[thresholds.name], beta
-        )
     for term in design.groups:
         sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])

@@ -130,7 +130,7 @@ class ModelSpec:
         sizes = {term.factor: term.n_levels for term in design.every_group}
         groups = ", ".join(f"{factor} ({n})" for factor, n in sizes.items())
         lines = [
-            f"ModelSpec: {'; '.join(part.formula.text for part in design.parts)}",
+            f"ModelSpec: {'; '.join(design.formulas)}",
             f"{self.family.name} ({self.family.link}), "
             + ("known standard errors, " if self.family.known_errors else "")
             + (f"probability of {design.event}, " if design.event else "")

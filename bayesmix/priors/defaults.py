@@ -193,7 +193,8 @@ def _further_leaves(family: Family, own: Design, sizes: Sizes) -> tuple[Leaf, ..
         value = _default(parameter, sizes).median if parameter.fixed is None else parameter.fixed
         location = float(LINKS[dict(family.predicted)[own.predictor]].function(value))
     location -= 0.0 if own.offset is None else mean(own.offset)
-    return predictor_leaves(own, location, parameter.step)
+    at_threshold = own.means is not None
+    return predictor_leaves(own, location, parameter.step, has_thresholds=at_threshold)
 
 
 def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:

@@ -79,7 +79,11 @@ class Simulation:
     @property
     def formulas(self) -> dict[str, str]:
         """Formulas of further parameters, to fit the data: ``bm.fit(..., **formulas)``."""
-        return {name: own.formula for name, own in self.predictors.items()}
+        return {
+            name: own.formula
+            for name, own in self.predictors.items()
+            if name not in self.family.specific  # their terms are in the formula
+        }
 
     @property
     def sigma(self) -> float | None:

@@ -57,7 +57,11 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
     array = WEIGHTS_COLUMN if WEIGHTS_COLUMN in design.source else None
     return {
         "formula": design.formula.text,
-        "predictors": {name: own.formula.text for name, own in design.predictors.items()},
+        "predictors": {
+            name: own.formula.text
+            for name, own in design.predictors.items()
+            if name not in spec.family.specific  # their terms are in the formula
+        },
         "family": _plain_family(spec.family),
         "columns": plain_columns(design),
         "weights": encoder.weights or encoder.response.weights or array,

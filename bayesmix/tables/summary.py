@@ -78,7 +78,7 @@ def summary(
     if len(others):
         sections.append(("Family Parameters", others))
     return Summary(
-        header=(*(part.formula.text for part in fit.design.parts), _facts(fit)),
+        header=(*fit.design.formulas, _facts(fit)),
         sections=tuple(sections),
         footer=(_sampling_line(fit), *_summarised_effects(fit)),
         warnings=fit.notes,
@@ -113,7 +113,9 @@ def _facts(fit: Fitted) -> str:
     event = f"probability of {design.event}; " if design.event else ""
     family = f"{fit.family.name} family, {fit.family.link} link"
     if not fit.family.categories:
-        family += "".join(f", {link} link of {name}" for name, link in fit.family.predicted)
+        links = dict(fit.family.predicted)
+        others = (name for name in links if name not in fit.family.specific)
+        family += "".join(f", {links[name]} link of {name}" for name in others)
     if fit.family.known_errors:
         family += f", known standard errors {design.encoder.se or ''}".rstrip()
     if fit.family.threshold == EQUIDISTANT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from bayesmix.families.supports import Support
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, element_dim, part_name
 from bayesmix.model.spec import ModelSpec
-from bayesmix.model.thresholds import centred_name, weights_of
+from bayesmix.model.thresholds import centred_name, level_at_means, weights_of
 from bayesmix.priors.prior import Prior, vectorise
 
 if TYPE_CHECKING:
@@ -67,15 +67,12 @@ def build_model(spec: ModelSpec) -> pm.Model:
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
         eta, beta = _linear_predictor(spec)
-        auxiliary = {
-            name: _thresholds(spec, name, beta)
-            if family.parameter(name).is_threshold
-            else _auxiliary(spec, name)
-            for name in family.auxiliary
-        }
-        auxiliary |= {
-            name: _linear_predictor(spec.predictor(name))[0] for name in design.predictors
-        }
+        auxiliary, betas = {name: _auxiliary(spec, name) for name in family.auxiliary}, {"": beta}
+        for name in design.predictors:
+            auxiliary[name], betas[name] = _linear_predictor(spec.predictor(name))
+        if family.thresholds is not None:
+            name = family.thresholds.name
+            auxiliary[name] = _thresholds_as_written(spec, name, auxiliary[name], betas)
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
             for name, values in (("weights", design.weights), ("trials", design.trials))
@@ -200,6 +197,8 @@ def _auxiliary(spec: ModelSpec, name: str) -> Any:
     prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
     if length is None:
         return _variable(name, prior)
+    if spec.family.parameter(name).is_threshold:
+        return _centred_thresholds(spec, name)
     return _elements(name, prior, length, element_dim(name), spec.family.parameter(name).support)
 
 
@@ -215,19 +214,28 @@ def _elements(name: str, prior: Prior, length: int, dim: str, support: Support) 
     return pt.sort(free)
 
 
-def _thresholds(spec: ModelSpec, name: str, beta: Any) -> Any:
-    """Report the thresholds of the columns as written; those of the centred ones have the prior."""
-    import pymc as pm
+def _centred_thresholds(spec: ModelSpec, name: str) -> Any:
+    """Make the thresholds that have a prior, and of them all, with the columns at their means."""
     import pytensor.tensor as pt
 
     parameter = spec.family.parameter(name)
     free, weights = centred_name(name), weights_of(spec, parameter)
     prior, (dim,) = spec.priors.auxiliary[name], Schema.of(spec).dims(free)
     own = _elements(free, prior, weights.shape[1], dim, parameter.support)
-    every = own if len(weights) == weights.shape[1] else pt.dot(weights, own)
-    if beta is not None:
-        every = every + pt.dot(spec.population_centre, beta)
-    return pm.Deterministic(name, every, dims=element_dim(name))
+    return own if len(weights) == weights.shape[1] else pt.dot(weights, own)
+
+
+def _thresholds_as_written(spec: ModelSpec, name: str, every: Any, betas: Mapping[str, Any]) -> Any:
+    """Report the thresholds of the columns as written."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    levels = {
+        part.design.predictor: 0.0 if beta is None else pt.dot(part.population_centre, beta)
+        for part, beta in zip(spec.parts, betas.values(), strict=True)
+    }
+    moved = pt.stack(level_at_means(spec.family, levels))
+    return pm.Deterministic(name, every + moved, dims=element_dim(name))
 
 
 def _observed(spec: ModelSpec) -> np.ndarray:
