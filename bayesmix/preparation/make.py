@@ -14,6 +14,7 @@ from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
 from bayesmix.checks.checks import Findings, check_design, check_predictor
+from bayesmix.checks.separation import separated_outcomes
 from bayesmix.checks.specific import specific_columns
 from bayesmix.design.columns import Columns
 from bayesmix.design.design import Design
@@ -182,6 +183,12 @@ def make_checked(
             else specific_columns(design, own)
         )
     ]
+    if not any(" is the response " in one for one in checked.messages):
+        of_others += [
+            message
+            for own in design.predictors.values()
+            for message in separated_outcomes(own, family)
+        ]
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
         encoder.response,
