@@ -116,8 +116,8 @@ bm.compare(models, reloo=True)
 
 # %% [markdown]
 # They predict alike: 72 ratings do not tell these apart. Effects of warmth that differ between
-# thresholds predict no better than one that does not, and look at why: the first and the last, where
-# hardly anybody rated cold wine 5 or warm wine 1, are little more than their priors.
+# thresholds predict no better than one that does not, and look at why: the first and the last,
+# where nobody rated cold wine 5 or warm wine 1, are little more than their priors.
 
 # %%
 specific = models["acat, cs(temp)"]
