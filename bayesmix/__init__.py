@@ -20,6 +20,7 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.engines`      a model -> draws
 `bayesmix.predictions`  rows old and new
 `bayesmix.criteria`     how well a model predicts
+`bayesmix.questions`    what people ask of a fit: predictions on grids, comparisons, slopes
 `bayesmix.figures`      figures
 `bayesmix.storage`      a fit to one file and back
 `bayesmix.simulation`   grouped data from a known truth
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
+    from bayesmix.questions.grid import datagrid
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
     from bayesmix.simulation.truth import Simulation
@@ -77,6 +79,7 @@ __all__ = [
     "Prior",
     "Simulation",
     "compare",
+    "datagrid",
     "fit",
     "get_family",
     "load",
@@ -103,6 +106,7 @@ _MODULE_OF = {
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
     "compare": "criteria.comparison",
+    "datagrid": "questions.grid",
     "fit": "fitting",
     "get_family": "families.registry",
     "load": "fitting",

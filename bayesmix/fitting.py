@@ -38,6 +38,8 @@ from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
 from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.questions.comparisons import comparisons, slopes
+from bayesmix.questions.predictions import predictions
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -88,6 +90,10 @@ class MixedFit(Fitted):
     linpred = predict.linpred
     epred = predict.epred
     predict = predict.predict
+
+    predictions = predictions
+    comparisons = comparisons
+    slopes = slopes
 
     loo = loo
     waic = waic

@@ -16,7 +16,7 @@ import bayesmix as bm
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.summaries import summarised
-from bayesmix.predictions import blocks
+from bayesmix.predictions import blocks, predict
 from cases import BY_ID
 from gaussian import CASES, frame, theta_variables
 from posteriors import fit_of
