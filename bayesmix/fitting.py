@@ -26,8 +26,10 @@ from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
 from bayesmix.families.family import Family
 from bayesmix.figures.chains import plot_trace
+from bayesmix.figures.compared import plot_comparisons, plot_slopes
 from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.effects import plot_ranef
+from bayesmix.figures.predicted import plot_predictions
 from bayesmix.figures.replications import plot_ppc
 from bayesmix.figures.shrinkage import plot_shrinkage
 from bayesmix.figures.trends import plot_trends
@@ -107,6 +109,9 @@ class MixedFit(Fitted):
     plot_trends = plot_trends
     plot_varcorr = plot_varcorr
     plot_ppc = plot_ppc
+    plot_predictions = plot_predictions
+    plot_comparisons = plot_comparisons
+    plot_slopes = plot_slopes
     plot_trace = plot_trace
 
     save = storage.save

@@ -49,11 +49,11 @@ def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
     BayesmixError
         A name is that of no column, or weights are none or not positive.
     """
-    own = _weights(frame, weights)
     if by is None or by is False:
         if weights is not None:
             raise BayesmixError("weights= are of averages. Give by=, or by=True for a single one.")
         return None
+    own = _weights(frame, weights)
     if by is True or (isinstance(by, np.bool_) and bool(by)):
         return Cells(pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.int64), own)
     names = names_of("by", by)
