@@ -113,7 +113,7 @@ def contrasts_of(variable: Variable, how: Any) -> list[Contrast]:
     if how not in _OF_CATEGORIES:
         raise BayesmixError(
             f"variables: {variable.name!r}: {shown(how)} is no contrast of its "
-            f"{len(values)} categories. Allowed: {', '.join(_OF_CATEGORIES)}, or a pair of them. "
+            f"{len(values)} categories. Write one of {', '.join(_OF_CATEGORIES)}, or a pair of them. "
             f"{suggest(str(how), _OF_CATEGORIES)}".rstrip()
         )
     pairs = {

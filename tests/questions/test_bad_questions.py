@@ -89,7 +89,7 @@ BAD = {
     "a step of categories": ("comparisons", [{"f": 1}], {}, "no two different ones"),
     "an unknown category": ("comparisons", [{"f": ["a", "q"]}], {}, "no two different ones"),
     "the same category": ("comparisons", [{"f": ["a", "a"]}], {}, "no two different ones"),
-    "sd of categories": ("comparisons", [{"f": "sd"}], {}, "Allowed: reference"),
+    "sd of categories": ("comparisons", [{"f": "sd"}], {}, "Write one of reference"),
     "comparison": ("comparisons", ["x"], {"comparison": "diff"}, "Unknown comparison"),
     "odds of the link": (
         "comparisons",
