@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.callers import namespace_of_caller
 from bayesmix.criteria import correlation
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
@@ -24,6 +24,7 @@ from bayesmix.engines import refits
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
+from bayesmix.engines.updates import update
 from bayesmix.families.family import Family
 from bayesmix.figures.chains import plot_trace
 from bayesmix.figures.compared import plot_comparisons, plot_slopes
@@ -103,6 +104,7 @@ class MixedFit(Fitted):
     kfold = kfold
     compare_correlation = correlation.compare_correlation
     uncorrelated = refits.uncorrelated
+    update = update
 
     plot_shrinkage = plot_shrinkage
     plot_ranef = plot_ranef
@@ -205,7 +207,7 @@ def prepare(
     >>> spec.design.terms, spec.design.groups[0].effects
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
-    namespace = _callers_namespace()
+    namespace = namespace_of_caller()
     spec = specification(
         formula, data, family, priors, weights, se, residual, missing, namespace, parameters
     )
@@ -294,7 +296,7 @@ def fit(
         nuts_sampler=nuts_sampler,
         nuts=nuts,
     )
-    namespace = _callers_namespace()
+    namespace = namespace_of_caller()
     spec = _ready(
         specification(
             formula, data, family, priors, weights, se, residual, missing, namespace, parameters
@@ -339,9 +341,3 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
 
 def _ready(spec: ModelSpec) -> Prepared:
     return Prepared(spec.design, spec.family, spec.priors)
-
-
-def _callers_namespace() -> dict[str, Any]:
-    """Names that a formula may use from where `fit` or `prepare` was called."""
-    frame = sys._getframe(2)
-    return {**frame.f_globals, **frame.f_locals}

@@ -112,8 +112,8 @@ def contrasts_of(variable: Variable, how: Any) -> list[Contrast]:
     how = how or "reference"
     if how not in _OF_CATEGORIES:
         raise BayesmixError(
-            f"variables: {variable.name!r}: {shown(how)} is no contrast of its "
-            f"{len(values)} categories. Write one of {', '.join(_OF_CATEGORIES)}, or a pair of them. "
+            f"variables: {variable.name!r}: {shown(how)} is no contrast of its {len(values)} "
+            f"categories. Write one of {', '.join(_OF_CATEGORIES)}, or a pair of them. "
             f"{suggest(str(how), _OF_CATEGORIES)}".rstrip()
         )
     pairs = {
