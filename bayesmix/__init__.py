@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from bayesmix.figures.models import plot_compare
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
+    from bayesmix.priors.effects import StudentT
     from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
@@ -76,6 +77,7 @@ __all__ = [
     "ModelSpec",
     "Prior",
     "Simulation",
+    "StudentT",
     "compare",
     "fit",
     "get_family",
@@ -102,6 +104,7 @@ _MODULE_OF = {
     "ModelSpec": "model.spec",
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
+    "StudentT": "priors.effects",
     "compare": "criteria.comparison",
     "fit": "fitting",
     "get_family": "families.registry",

@@ -25,6 +25,7 @@ from bayesmix.families.links import ARRAYS, LINKS
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.posterior.summaries import summarised
 from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
 from bayesmix.predictions.results import as_array, as_frame
@@ -383,6 +384,8 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
         for label, rows in new[term.factor].rows() if term.factor in new else ():
             rng = _generator(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
             standard = rng.standard_normal((len(scale), term.n_effects))
+            if term.factor in parameters.df:
+                standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
     return eta
 
