@@ -134,11 +134,6 @@ class TermNames:
         return f"{self._prefix}u_{self._factor}"
 
     @property
-    def mixing(self) -> str:
-        """What the squared scales of the effects of each level are multiplied by, if Student-t."""
-        return f"{self._prefix}mixing_{self._factor}"
-
-    @property
     def df(self) -> str:
         """Degrees of freedom of effects that are Student-t."""
         return f"{self._prefix}df_{self._factor}"
@@ -165,7 +160,7 @@ class TermNames:
 
     @property
     def zeta(self) -> str:
-        """Standard normal numbers that the effects are made of."""
+        """Standard normal numbers that the effects are made of, or t numbers if Student-t."""
         return f"{self._prefix}zeta_{self._factor}"
 
     @property

@@ -129,7 +129,6 @@ def _of_term(term: GroupTerm, start: str) -> list[Variable]:
         ),
         Variable(names.lkj, "free", (names.pair_dim,)),
         Variable(names.df, "auxiliary", (), (f"{start}df:{term.factor}",)),
-        Variable(names.mixing, "free", (term.dim,)),
         Variable(names.zeta, "free", (term.dim, term.effect_dim)),
         Variable(names.u, "level", (term.dim, term.effect_dim)),
     ]

@@ -239,12 +239,14 @@ def _check_names(design: Design, family: Family) -> None:
 
 def _check_new_names(design: Design, priors: PriorSet) -> None:
     """Raise for a factor that is called like a variable that only some priors bring."""
+    if not any(leaf.follows_an_edit for leaf in priors.leaves):
+        return
     names = {hyper_name(path): path for path in priors.hyperparameters}
     for part in design.parts:
         student = priors.of(part.predictor).student
         for term in part.groups:
             if term.factor in student:
-                names |= dict.fromkeys((term.names.df, term.names.mixing), f"u:{term.factor}")
+                names[term.names.df] = f"u:{term.factor}"
     for term in design.every_group:
         if term.dim in names:
             raise BayesmixError(

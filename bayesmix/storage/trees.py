@@ -28,7 +28,6 @@ _POSITIVE = (0.0, np.inf)
 _RANGES = {
     "sd": _POSITIVE,
     "centred_sd": _POSITIVE,
-    "mixing": _POSITIVE,
     "lkj": (0.0, 1.0),
     "cor": (-1.01, 1.01),  # correlations of one are rounded
 }
@@ -138,8 +137,6 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     for part, term in spec.owned_terms:
         needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(part, term): dims[sd_variable(part, term)]}
-        if part.student(term) is not None:
-            needed |= {term.names.mixing: dims[term.names.mixing]}
         if part.correlations(term):
             needed |= {name: dims[name] for name in (term.names.cor, term.names.lkj)}
         summaries = tree.children.get("group_effects")

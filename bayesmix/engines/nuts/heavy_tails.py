@@ -1,4 +1,8 @@
-"""Group effects that are Student-t: normal ones of which each level has a scale of its own."""
+"""Standard group effects of the joint model, normal or Student-t.
+
+brms has a normal vector and a scale of its own for each level. Here the scale is integrated out:
+the model is the same, with a number less for each level, and NUTS has an easier time.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +15,34 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.effects import LEAST_DF
 from bayesmix.priors.prior import Prior
 
-__all__ = ["root_of_mixing"]
+__all__ = ["standard_effects"]
 
 
-def root_of_mixing(spec: ModelSpec, term: GroupTerm) -> Any:
-    """Make ``sqrt(w)``, shape (J, 1), that multiplies all effects of a level; None if normal.
+def standard_effects(spec: ModelSpec, term: GroupTerm) -> Any:
+    """Make effects of all levels (J, q) with no correlations and scales of one.
 
-    With ``w ~ InverseGamma(nu / 2, nu / 2)`` these are multivariate t with nu degrees of freedom.
+    Those of a level that are Student-t are multivariate t: each is univariate t given those before
+    it, ``s_k = r_k sqrt((nu + s_1^2 + ... + s_(k-1)^2) / (nu + k - 1))`` with independent ``r_k``
+    of ``nu + k - 1`` degrees of freedom.
     """
     import pymc as pm
     import pytensor.tensor as pt
 
-    law = spec.student(term)
+    law, dims = spec.student(term), (term.dim, term.effect_dim)
     if law is None:
-        return None
+        return pm.Normal(term.names.zeta, 0.0, 1.0, dims=dims)
     nu: Any = law.nu
     if isinstance(nu, Prior):
         nu = _degrees_of_freedom(term.names.df, nu)
-    w = pm.InverseGamma(term.names.mixing, alpha=nu / 2, beta=nu / 2, dims=term.dim)
-    return pt.sqrt(w)[:, None]
+    every = nu + np.arange(term.n_effects, dtype=np.float64)
+    r = pm.StudentT(
+        term.names.zeta, nu=every, mu=np.float64(0.0), sigma=np.float64(1.0), dims=dims
+    )
+    columns, squares = [r[:, 0]], nu + r[:, 0] ** 2
+    for k in range(1, term.n_effects):
+        columns.append(r[:, k] * pt.sqrt(squares / every[k]))
+        squares = squares + columns[-1] ** 2
+    return pt.stack(columns, axis=1)
 
 
 def _degrees_of_freedom(name: str, prior: Prior) -> Any:
