@@ -69,8 +69,9 @@ def with_derived(leaves: Sequence[Leaf], edits: Mapping[str, AnyPrior]) -> tuple
     for leaf in leaves:
         if leaf.kind == "u":
             df = next(one for one in leaves if one.place == _beside(leaf, "df"))
-            found += _student(leaf, df)
-            used |= {df.origin} if found and found[-1].kind == "df" else set()
+            own = _student(leaf, df)
+            found += own
+            used |= {df.origin for one in own if one.kind == "df"}
         elif leaf.kind != "df":
             found.append(leaf)
     for leaf in leaves:

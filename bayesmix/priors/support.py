@@ -20,6 +20,8 @@ from bayesmix.priors.prior import LKJ, Prior
 __all__ = ["bounds_of", "check_leaf", "check_prior", "mass_of"]
 
 
+# Parameters whose priors may have parameters with priors; correlations have an LKJ.
+_NESTED = ("Intercept", "beta", "cor")
 _POSITIVE = (
     *("HalfNormal", "HalfCauchy", "HalfStudentT", "Exponential", "Gamma", "InverseGamma"),
     *("LogNormal", "Weibull", "Pareto", "ChiSquared"),
@@ -111,7 +113,7 @@ def check_leaf(path: str, prior: object, leaf: Leaf) -> None:
     if leaf.kind == "df":
         check_df_prior(path, prior)
         return
-    if isinstance(prior, Prior) and prior.hyperpriors and leaf.kind not in ("Intercept", "beta"):
+    if isinstance(prior, Prior) and prior.hyperpriors and leaf.kind not in _NESTED:
         own = next(iter(prior.hyperpriors.values()))
         raise BayesmixError(
             f"The prior of {path!r}, {prior!r}, has priors in the place of numbers, which only "

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,10 @@ from scipy.special import logsumexp, stdtr
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.quiet import quiet_libraries
-from bayesmix.criteria.facts import Facts
-from bayesmix.criteria.jobs import fold_results
 from bayesmix.engines.rescaling import rescaled, units_of
 from bayesmix.engines.run import chosen
-from bayesmix.model.centring import centred_scale, scale_as_written
+from bayesmix.model.centring import scale_as_written
 from bayesmix.model.options import SampleOptions
-from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.mixing import draw_mixing, mixing_of_normal
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors.effects import df_log_density
@@ -41,13 +36,6 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame({"y": y, "x": x, "z": z, "g": g, "h": np.tile(list("uvwxyz"), 8)})
 
 
-@contextlib.contextmanager
-def prior_draws_for_posterior() -> Iterator[None]:
-    from pymc.testing import mock_sample_setup_and_teardown
-
-    yield from mock_sample_setup_and_teardown()
-
-
 @pytest.fixture(scope="module")
 def data() -> pd.DataFrame:
     return frame()
@@ -56,29 +44,6 @@ def data() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def spec(data) -> bm.ModelSpec:
     return bm.prepare(FORMULA, data, sigma=SIGMA, priors=LAWS)
-
-
-@pytest.fixture(scope="module")
-def fit(data) -> bm.MixedFit:
-    """A whole fit whose draws are those of the prior, narrow enough for all verbs."""
-    narrow = {"sigma:Intercept": Prior("Normal", mu=1, sigma=0.1), "sigma:sd": HALF}
-    narrow |= {"sd": HALF, "sd:g:z": HALF, "beta": Prior("Normal", sigma=0.2)}
-    narrow |= {"Intercept": Prior("Normal", mu=4, sigma=0.3)}
-    with prior_draws_for_posterior(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return bm.fit(
-            FORMULA,
-            data,
-            sigma=SIGMA,
-            priors=LAWS | narrow,
-            draws=60,
-            chains=2,
-            random_seed=1,
-            progressbar=False,
-        )
-
-
-HALF = Prior("HalfNormal", sigma=0.3)
 
 
 def t_density(s: np.ndarray, nu: float, root: np.ndarray) -> float:
@@ -151,25 +116,12 @@ class TestDensity:
         logs += np.log(value["lkj_g"] * (1 - value["lkj_g"])).sum() + np.log(nu - 1)
         assert_allclose(with_jacobian, expected + logs, rtol=1e-10, atol=1e-8)
 
-    def test_prior_draws_are_multivariate_t(self, data):
-        law = bm.StudentT(nu=Prior("Uniform", lower=2.9, upper=3.1))
-        priors = {"u:g": law, "sd:g": Prior("Uniform", lower=0.999, upper=1.001)}
-        spec = bm.prepare("y ~ z + (1 + z | g)", data, priors=priors | {"cor": bm.LKJ(1e6)})
-        prior = spec.sample_prior(2000, random_seed=1)["prior"]
-        assert 2.9 < float(prior["df_g"].min()) and float(prior["df_g"].max()) < 3.1
-        u = prior["u_g"].to_numpy()[0]  # draw, level, effect
-        # A sum of squares over two degrees of freedom is F(2, 3), for two effects that share w.
-        assert stats.kstest((u[:, 0] ** 2).sum(axis=1) / 2, stats.f(2, 3).cdf).pvalue > 0.01
-        assert stats.kstest(u[:, 1, 1], stats.t(3).cdf).pvalue > 0.01
-
     @pytest.mark.parametrize(
         "prior",
         [
             Prior("HalfStudentT", nu=3, sigma=10),
-            Prior("Exponential", scale=20),
             Prior("Normal", mu=-3, sigma=10),
             Prior("Uniform", lower=2, upper=30),
-            Prior("TruncatedNormal", mu=10, sigma=4, lower=0),
         ],
         ids=repr,
     )
@@ -231,11 +183,13 @@ class TestPriors:
             both = bm.prepare(formula, named, priors={"u": "student", "beta:u": own})
         assert dict(zip(spec.design.terms[1:], spec.priors.beta, strict=True))["u"] == own
         assert dict(zip(spec.design.terms[1:], spec.priors.beta, strict=True))["df"] == own
-        assert not spec.priors.student and list(both.priors.student) == ["g"]
+        assert not spec.priors.student
+        assert list(both.priors.student) == ["g"]
 
     def test_edits_can_be_changed(self, spec):
         back = spec.priors.replace({"u:g": "normal"})
-        assert "g" not in back.student and "df:g" not in back.table()["parameter"].tolist()
+        assert "g" not in back.student
+        assert "df:g" not in back.table()["parameter"].tolist()
         fixed = spec.priors.replace({"u:g": bm.StudentT(nu=3)})
         assert fixed.student["g"].nu == 3
         assert spec.uncorrelated().priors.student.keys() == {"g"}
@@ -250,119 +204,12 @@ class TestMethods:
     def test_auto_takes_nuts(self, spec):
         assert [engine.name for engine in chosen(spec, SampleOptions())] == ["nuts"]
 
-    def test_the_summary_says_why(self, fit):
-        text = repr(fit)
-        assert "NUTS was used, since the effects of 'g' are Student-t" in text
-        assert "Effects of g are Student-t; sd is the scale of that distribution" in text
-        assert "Effects of sigma:h are Student-t with df fixed at 5" in text
-        assert "Degrees of Freedom of Group Effects" in text and "df:g" in text
-        assert "Effects of h " not in text
-
     def test_units_of_the_data_leave_the_law_as_it_is(self, data):
         large = data.assign(y=1e8 * data["y"])
         spec = bm.prepare("y ~ x + (1 + x | g)", large, priors={"u": "student"})
         other = rescaled(spec, units_of(spec))
-        assert other is not spec and other.priors.student == spec.priors.student
-
-
-class TestVerbs:
-    def test_tables(self, fit):
-        assert "df:g" in fit.diagnostics()["parameter"].tolist()
-        assert "sigma:df:h" not in fit.diagnostics()["parameter"].tolist()
-        assert set(fit.varcorr()["group"]) == {"g", "h"}
-        assert fit.cor_re()["g"].shape == (3, 3)
-        for table in (fit.ranef(), fit.coef(), fit.find_typical(), fit.fixef()):
-            assert np.isfinite(table["value"]).all()
-        assert len(fit.shrinkage()) and len(fit.no_pooling())
-
-    def test_the_number_of_parameters_counts_degrees_of_freedom(self, data, fit):
-        plain = bm.prepare(FORMULA, data, sigma=SIGMA)
-        normal = bm.MixedFit(plain, fit.idata, fit.options)
-        assert Facts.of(fit).K == Facts.of(normal).K + 1
-
-    def test_draws_know_their_degrees_of_freedom(self, spec, fit):
-        draws = Draws.of(fit.spec, fit.posterior)
-        assert_allclose(draws.df["g"], fit.posterior["df_g"].to_numpy().ravel())
-        assert "h" not in draws.df and (draws.predictors["sigma"].df["h"] == 5).all()
-        assert_allclose(draws[3:7].df["g"], draws.df["g"][3:7])
-
-    def test_new_levels_are_jointly_t_with_the_df_of_each_draw(self, fit, data):
-        """Many new levels: the squared length of standardised effects is F(q, df) of each draw."""
-        n = 200
-        unit = pd.DataFrame({"x": 0.0, "z": 0.0, "h": "u", "g": [f"new{k}" for k in range(n)]})
-        base, by_x, by_z = (
-            fit.linpred(
-                newdata=unit.assign(**{name: 1.0} if name else {}),
-                groups=["g"],
-                new_levels="sample",
-                draws=True,
-                random_seed=3,
-            )
-            .to_numpy()
-            .reshape(-1, n)
-            for name in ("", "x", "z")
-        )
-        beta = fit.posterior["beta"].to_numpy().reshape(-1, 3)
-        u = np.stack([base - beta[:, :1], by_x - base - beta[:, 1:2], by_z - base - beta[:, 2:]], 2)
-        term = fit.design.groups[0]
-        root = centred_scale(fit.spec, term, fit.posterior)
-        root = scale_as_written(fit.spec.centre(term), root)
-        s = np.linalg.solve(root, np.swapaxes(u, 1, 2))  # S, q, n
-        df = fit.posterior["df_g"].to_numpy().ravel()
-        uniform = stats.f(3, df[:, None]).cdf((s**2).sum(axis=1) / 3)
-        assert stats.kstest(uniform.ravel(), "uniform").pvalue > 0.01
-        # Were each effect to have a scale of its own, squares would not go together.
-        normal = stats.chi2(3).cdf((s**2).sum(axis=1))
-        assert stats.kstest(normal.ravel(), "uniform").pvalue < 1e-6
-
-    def test_rows_of_a_new_level_of_sigma_share_its_effect(self, fit):
-        rows = pd.DataFrame({"x": 3.0, "z": [0.0, 1.0], "g": "a", "h": "new"})
-        eta = fit.linpred(
-            newdata=rows, parameter="sigma", new_levels="sample", draws=True, random_seed=1
-        ).to_numpy()
-        assert_allclose(eta[..., 0], eta[..., 1])
-        own = eta[..., 0] - fit.posterior["sigma_beta"].to_numpy()[..., 0]
-        standard = own / fit.posterior["sigma_sd_h"].to_numpy()[..., 0]
-        assert stats.kstest(standard.ravel(), stats.t(5).cdf).pvalue > 0.001
-
-    def test_criteria_take_the_draws_of_the_effects(self, fit):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loo = fit.loo()
-            assert not loo.integrated and np.isfinite(loo.elpd) and np.isfinite(fit.waic().elpd)
-        with pytest.raises(BayesmixError, match="integrates Gaussian effects out"):
-            fit.loo(integrated=True)
-        with pytest.raises(BayesmixError, match="'g' are Student-t"):
-            fit.logo("g", refit=False)
-
-    def test_figures(self, fit, without_a_screen):
-        axes = np.ravel(fit.plot_varcorr())
-        assert any("Degrees of freedom" in axis.get_xlabel() for axis in axes)
-        fit.plot_trace(["df:g"])
-        fit.plot_ppc(draws=10, random_seed=1)
-        fit.plot_ranef()
-
-    def test_a_file_keeps_it(self, fit, tmp_path):
-        fit.save(tmp_path / "t.fit")
-        back = bm.load(tmp_path / "t.fit")
-        assert repr(back) == repr(fit)
-        assert back.spec.priors == fit.spec.priors
-        pd.testing.assert_frame_equal(back.priors, fit.priors)
-        pd.testing.assert_frame_equal(back.diagnostics(), fit.diagnostics())
-
-    def test_uncorrelated_keeps_the_law(self, fit):
-        with prior_draws_for_posterior(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            split = fit.uncorrelated()
-        assert split.spec.priors.student == fit.spec.priors.student
-        assert "df:g" in split.diagnostics()["parameter"].tolist()
-
-    def test_folds_have_the_same_law(self, fit):
-        fold = np.where(fit.design.groups[0].codes == 0, 1, 0)
-        with prior_draws_for_posterior(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            results = fold_results(fit, fold, np.random.SeedSequence(1), None, False)
-        assert all(np.isfinite(result.elpd_i).all() for result in results)
+        assert other is not spec
+        assert other.priors.student == spec.priors.student
 
 
 class TestSimulation:
@@ -378,7 +225,8 @@ class TestSimulation:
         options = {"beta": {"Intercept": 0.0}, "sd": {"Intercept": 2.0}, "random_seed": 1}
         plain, heavy = bm.simulate(9, 3, **options), bm.simulate(9, 3, df=1000, **options)
         assert_allclose(plain.u["group"], heavy.u["group"], rtol=0.15)
-        assert plain.df == {} and "df:group" not in plain.parameters
+        assert plain.df == {}
+        assert "df:group" not in plain.parameters
 
     def test_one_of_several_factors(self):
         simulation = bm.simulate(
@@ -390,18 +238,6 @@ class TestSimulation:
             random_seed=1,
         )
         assert simulation.df == {"b": 4.0}
-
-    def test_from_a_fit(self, fit):
-        simulation = bm.simulate_from(fit, random_seed=1)
-        assert_allclose(simulation.df["g"], fit.posterior["df_g"].mean())
-        assert simulation.predictors["sigma"].df == {"h": 5.0}
-        assert {"df:g", "sigma:df:h"} <= simulation.parameters.keys()
-        own = frame()
-        many = pd.concat([own.assign(g=own["g"] + str(k)) for k in range(150)], ignore_index=True)
-        own = bm.simulate_from(fit, many, random_seed=2)
-        scale = own.sd["g"]["z"]
-        df = own.df["g"]
-        assert stats.kstest(own.u["g"]["z"] / scale, stats.t(df).cdf).pvalue > 0.01
 
 
 @pytest.fixture(scope="module")
@@ -458,7 +294,8 @@ class TestHeldOut:
         total = self.likelihood(spec, own, root, 2_000_000).sum(axis=1)
         expected = logsumexp(total) - np.log(len(total))
         error = np.exp(total - expected).std() / np.sqrt(len(total))
-        assert not notes and abs(ours - expected) < 4 * error + 0.02
+        assert not notes
+        assert abs(ours - expected) < 4 * error + 0.02
 
     def test_scales_rise_from_normal_numbers(self):
         z = np.linspace(-5, 5, 11)
@@ -519,8 +356,6 @@ class TestSampling:
         raw = simulation.data.groupby("group", observed=True)["y"].mean().to_numpy()
         far = np.argsort(-np.abs(u))[:3]
         near = np.argsort(np.abs(raw - np.median(raw)))[:75]
-        centre = [fit.fixef()["value"][0] for fit in fits]
-        for k in far:
-            gap = [abs(c + t["value"][k] - raw[k]) for c, t in zip(centre, (heavy, normal))]
-            assert gap[0] < gap[1]
+        of_heavy, of_normal = (fit.coef()["value"].to_numpy() for fit in fits)
+        assert (np.abs(of_heavy - raw)[far] < np.abs(of_normal - raw)[far]).all()
         assert heavy["se"].to_numpy()[near].mean() < normal["se"].to_numpy()[near].mean()

@@ -35,9 +35,7 @@ def standard_effects(spec: ModelSpec, term: GroupTerm) -> Any:
     if isinstance(nu, Prior):
         nu = _degrees_of_freedom(term.names.df, nu)
     every = nu + np.arange(term.n_effects, dtype=np.float64)
-    r = pm.StudentT(
-        term.names.zeta, nu=every, mu=np.float64(0.0), sigma=np.float64(1.0), dims=dims
-    )
+    r = pm.StudentT(term.names.zeta, nu=every, mu=np.float64(0.0), sigma=np.float64(1.0), dims=dims)
     columns, squares = [r[:, 0]], nu + r[:, 0] ** 2
     for k in range(1, term.n_effects):
         columns.append(r[:, k] * pt.sqrt(squares / every[k]))
