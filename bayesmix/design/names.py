@@ -160,7 +160,7 @@ class TermNames:
 
     @property
     def zeta(self) -> str:
-        """Standard normal numbers that the effects are made of, or t numbers if Student-t."""
+        """Standard normal numbers that the effects are made of; if Student-t, t with their sds."""
         return f"{self._prefix}zeta_{self._factor}"
 
     @property

@@ -173,7 +173,8 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     for term, unit in zip(design.groups, units.Z, strict=True):
         for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
-        draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
+        own = 1.0 if spec.student(term) is None else units.response / unit
+        draws[term.names.zeta] = posterior[term.names.zeta].to_numpy() * own
         if spec.correlations(term):
             draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     for part in spec.parts[1:]:

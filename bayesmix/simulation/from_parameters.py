@@ -60,7 +60,8 @@ def simulate(
 
     The names in `beta` and `sd` make the columns: ``Intercept`` is the constant, ``time`` counts
     the rows of a group from 0, and every other name is a covariate drawn from Normal(0, 1) for
-    each row. The group effects of a level are jointly normal with the given sds and correlations.
+    each row. The group effects of a level are jointly normal with the given sds and correlations,
+    or jointly Student-t with these scales where `df` is given.
 
     Parameters
     ----------

@@ -91,14 +91,13 @@ class TestDensity:
         written = scale_as_written(spec.centre(g), root[None])[0]
         assert spec.centre(g).any()  # the covariance as written is another one
         s = np.linalg.solve(written, value["u_g"].T).T
-        s_sigma = value["sigma_u_h"] / value["sigma_sd_h"]
         mean = design.X @ value["beta"] + g.dot(value["u_g"]) + h.dot(value["u_h"])
         log_sigma = sigma.X @ value["sigma_beta"] + own.dot(value["sigma_u_h"])
 
         expected = stats.norm(mean, np.exp(log_sigma)).logpdf(design.y).sum()
         expected += t_density(value["u_g"], nu, written) + log_slope(s, nu)
-        expected += g.n_levels * np.log(np.abs(np.diagonal(root))).sum()
-        expected += t_density(s_sigma, 5.0, np.eye(1))
+        expected += g.n_levels * np.log(np.abs(np.diagonal(factor))).sum()
+        expected += t_density(value["sigma_u_h"], 5.0, value["sigma_sd_h"][:, None])
         expected += stats.norm.logpdf(value["zeta_h"]).sum()
         expected += stats.gamma(2, scale=10).logpdf(nu) - stats.gamma(2, scale=10).logsf(1)
         expected += stats.beta(*correlations.shapes.T).logpdf(value["lkj_g"]).sum()

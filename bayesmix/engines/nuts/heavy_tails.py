@@ -18,12 +18,13 @@ from bayesmix.priors.prior import Prior
 __all__ = ["standard_effects"]
 
 
-def standard_effects(spec: ModelSpec, term: GroupTerm) -> Any:
+def standard_effects(spec: ModelSpec, term: GroupTerm, sd: Any) -> Any:
     """Make effects of all levels (J, q) with no correlations and scales of one.
 
     Those of a level that are Student-t are multivariate t: each is univariate t given those before
     it, ``s_k = r_k sqrt((nu + s_1^2 + ... + s_(k-1)^2) / (nu + k - 1))`` with independent ``r_k``
-    of ``nu + k - 1`` degrees of freedom.
+    of ``nu + k - 1`` degrees of freedom. What is sampled is ``sd_k r_k``: levels far out, for which
+    this law is taken, are known too well from their rows to be stretched with every step of the sd.
     """
     import pymc as pm
     import pytensor.tensor as pt
@@ -35,7 +36,7 @@ def standard_effects(spec: ModelSpec, term: GroupTerm) -> Any:
     if isinstance(nu, Prior):
         nu = _degrees_of_freedom(term.names.df, nu)
     every = nu + np.arange(term.n_effects, dtype=np.float64)
-    r = pm.StudentT(term.names.zeta, nu=every, mu=np.float64(0.0), sigma=np.float64(1.0), dims=dims)
+    r = pm.StudentT(term.names.zeta, nu=every, mu=np.float64(0.0), sigma=sd, dims=dims) / sd
     columns, squares = [r[:, 0]], nu + r[:, 0] ** 2
     for k in range(1, term.n_effects):
         columns.append(r[:, k] * pt.sqrt(squares / every[k]))

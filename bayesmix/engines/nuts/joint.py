@@ -53,10 +53,10 @@ def build_model(spec: ModelSpec) -> pm.Model:
         effects as written, is deterministic. What belongs to the predictor of a further parameter
         has its name before it, ``sigma_beta``. Where the priors of one factor differ in
         distribution, ``sd_<factor>`` is put together from one free variable per effect. Where the
-        effects of a factor are Student-t, ``zeta_<factor>`` are t numbers, the k-th of a level with
-        k - 1 degrees of freedom more than ``df_<factor>``, which is free unless it is a number.
-        Parameters of priors that have a prior are ``hyper_<path>``; what they are the location or
-        scale of is deterministic then, and ``<name>_raw``, its standard form, free.
+        effects of a factor are Student-t, ``zeta_<factor>`` are t numbers with their sds, the k-th
+        of a level with k - 1 degrees of freedom more than ``df_<factor>``, which is free unless it
+        is a number. Parameters of priors that have a prior are ``hyper_<path>``; what they are the
+        location or scale of is deterministic then, and ``<name>_raw``, its standard form, free.
 
     References
     ----------
@@ -146,7 +146,7 @@ def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
     Z = pm.Data(term.names.Z, term.Z, dims=("obs", term.effect_dim))
     codes = pm.Data(term.names.codes, term.codes, dims="obs")
     sd = vector(sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim)
-    zeta = standard_effects(spec, term)
+    zeta = standard_effects(spec, term, sd)
     root = _root_of_correlations(spec, term)
     u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
     centre = spec.centre(term)
