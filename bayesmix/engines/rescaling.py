@@ -173,8 +173,10 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     for term, unit in zip(design.groups, units.Z, strict=True):
         for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
-        own = 1.0 if spec.student(term) is None else units.response / unit
-        draws[term.names.zeta] = posterior[term.names.zeta].to_numpy() * own
+        zeta = posterior[term.names.zeta].to_numpy()
+        # Those of effects that are Student-t have the unit of these.
+        is_normal = spec.student(term) is None
+        draws[term.names.zeta] = zeta if is_normal else zeta * (units.response / unit)
         if spec.correlations(term):
             draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     for part in spec.parts[1:]:

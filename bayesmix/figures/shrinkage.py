@@ -232,8 +232,9 @@ def _degrees_of_freedom(fit: Fitted, term: GroupTerm) -> float | None:
     law = (fit.spec.predictor(term.predictor) if term.predictor else fit.spec).student(term)
     if law is None:
         return None
-    fixed = not isinstance(law.nu, Prior)
-    return float(law.nu if fixed else fit.posterior[term.names.df].mean())
+    if isinstance(law.nu, Prior):
+        return float(fit.posterior[term.names.df].mean())
+    return float(law.nu)
 
 
 def _view(own: FloatArray, rest: FloatArray) -> tuple[float, float]:

@@ -51,23 +51,19 @@ def data() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fit(data) -> bm.MixedFit:
-    mocked = mock_sample_setup_and_teardown()
-    next(mocked)
+    return mocked(FORMULA, data, sigma=SIGMA, priors=PRIORS)
+
+
+def mocked(*model, **options) -> bm.MixedFit:
+    """A whole fit whose draws are those of the prior."""
+    mock = mock_sample_setup_and_teardown()
+    next(mock)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return bm.fit(
-                FORMULA,
-                data,
-                sigma=SIGMA,
-                priors=PRIORS,
-                draws=60,
-                chains=2,
-                random_seed=1,
-                progressbar=False,
-            )
+            return bm.fit(*model, draws=60, chains=2, random_seed=1, progressbar=False, **options)
     finally:
-        next(mocked, None)
+        next(mock, None)
 
 
 def without(fit: bm.MixedFit, *paths: str) -> bm.MixedFit:
@@ -236,6 +232,36 @@ class TestCriteria:
         split = fit.spec.uncorrelated().priors
         assert split.student == fit.spec.priors.student
         assert split.hyperparameters == fit.spec.priors.hyperparameters
+
+
+def test_draws_are_in_the_numbers_of_the_user(data):
+    """Whatever units NUTS has: an effect alone is what is sampled."""
+    fit = mocked("y ~ 1 + (1 | g)", data.assign(y=1e8 * data["y"]), priors={"u": "student"})
+    assert_allclose(fit.posterior["zeta_g"], fit.posterior["u_g"], rtol=1e-12)
+    assert fit.posterior["sd_g"].mean() > 1e6
+    assert fit.posterior["df_g"].mean() < 1e3
+
+
+def test_contours_are_those_of_the_t(fit, without_a_screen):
+    """Half of a t with two effects is inside a wider curve than half of a normal distribution."""
+    from bayesmix.model.spec import ModelSpec
+
+    def width(own: bm.MixedFit) -> float:
+        axes = own.plot_shrinkage(kind="plane", re="g", effects=["x", "z"])
+        return max(
+            float(np.ptp(line.get_xdata())) for line in axes.lines if len(line.get_xdata()) == 181
+        )
+
+    normal = bm.MixedFit(
+        ModelSpec(fit.design, fit.family, fit.spec.priors.replace({"u:g": "normal"})),
+        fit.idata,
+        fit.options,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ratio = width(fit) / width(normal)
+    df = float(fit.posterior["df_g"].mean())
+    assert_allclose(ratio**2, 2 * stats.f(2, df).ppf(0.9) / stats.chi2(2).ppf(0.9), rtol=1e-6)
 
 
 def test_draws_of_the_prior(data):
