@@ -234,6 +234,7 @@ class TestCriteria:
         assert split.hyperparameters == fit.spec.priors.hyperparameters
 
 
+@pytest.mark.slow
 def test_draws_are_in_the_numbers_of_the_user(data):
     """Whatever units NUTS has: an effect alone is what is sampled."""
     fit = mocked("y ~ 1 + (1 | g)", data.assign(y=1e8 * data["y"]), priors={"u": "student"})
@@ -248,9 +249,8 @@ def test_contours_are_those_of_the_t(fit, without_a_screen):
 
     def width(own: bm.MixedFit) -> float:
         axes = own.plot_shrinkage(kind="plane", re="g", effects=["x", "z"])
-        return max(
-            float(np.ptp(line.get_xdata())) for line in axes.lines if len(line.get_xdata()) == 181
-        )
+        curves = [line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 181]
+        return max(float(np.ptp(curve)) for curve in curves)
 
     normal = bm.MixedFit(
         ModelSpec(fit.design, fit.family, fit.spec.priors.replace({"u:g": "normal"})),
