@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from bayesmix.figures.models import plot_compare
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
+    from bayesmix.priors.effects import StudentT
     from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.questions.grid import datagrid
     from bayesmix.simulation.from_fit import simulate_from
@@ -78,6 +79,7 @@ __all__ = [
     "ModelSpec",
     "Prior",
     "Simulation",
+    "StudentT",
     "compare",
     "datagrid",
     "fit",
@@ -105,6 +107,7 @@ _MODULE_OF = {
     "ModelSpec": "model.spec",
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
+    "StudentT": "priors.effects",
     "compare": "criteria.comparison",
     "datagrid": "questions.grid",
     "fit": "fitting",

@@ -40,6 +40,7 @@ from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
+from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.questions.comparisons import comparisons, slopes
 from bayesmix.questions.predictions import predictions
@@ -141,7 +142,7 @@ def prepare(
     data: IntoFrame,
     *,
     family: str | Family = "gaussian",
-    priors: Mapping[str, Prior | LKJ] | None = None,
+    priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
     weights: str | npt.ArrayLike | None = None,
     se: str | npt.ArrayLike | None = None,
     residual: bool = False,
@@ -165,7 +166,10 @@ def prepare(
         one trial.
     priors : mapping, optional
         Path to prior, such as ``{"sd:Subject": Prior("HalfNormal", sigma=50)}``. Paths cascade:
-        ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``.
+        ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``. ``{"u:Subject": "student"}``, or a
+        `StudentT`, makes group effects Student-t. Parameters of the priors of population effects
+        may have priors: ``{"beta": Prior("Normal", sigma=Prior("HalfNormal", sigma=1))}``. Both
+        are sampled by NUTS.
     weights : str or array_like, optional
         Column name or one positive weight per row. Gaussian: the residual sd of row i is
         ``sigma / sqrt(weight_i)``. Binomial: the number of trials of a response that is the
@@ -219,7 +223,7 @@ def fit(
     data: IntoFrame,
     *,
     family: str | Family = "gaussian",
-    priors: Mapping[str, Prior | LKJ] | None = None,
+    priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
     method: str = "auto",
     draws: int = 1000,
     tune: int = 1000,

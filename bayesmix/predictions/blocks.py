@@ -15,6 +15,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
 from bayesmix.predictions.rows import Rows
 
@@ -121,6 +122,8 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
         for label, rows in new[term.factor].rows() if term.factor in new else ():
             rng = generator_of(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
             standard = rng.standard_normal((len(scale), term.n_effects))
+            if term.factor in parameters.df:
+                standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
     return eta
 

@@ -61,10 +61,10 @@ def linpred(
     new_levels : {"error", "population", "sample"}
         What to do with levels that the fit did not have. ``"error"`` names them. ``"population"``
         leaves their effects out (u = 0). ``"sample"`` draws their effects from the group
-        distribution, given the sds and correlations of each posterior draw: one joint draw for
-        each level, the same in all its rows. Each factor counts for itself: with ``g1/g2``, a new
-        ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``. With ``"population"`` a
-        missing label is a new level, as in lme4.
+        distribution, normal or Student-t, given the parameters that it has in each posterior draw:
+        one joint draw for each level, the same in all its rows. Each factor counts for itself:
+        with ``g1/g2``, a new ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``. With
+        ``"population"`` a missing label is a new level, as in lme4.
     ci_level : float
         Probability inside the interval, above 0 and below 1.
     draws : bool
