@@ -26,6 +26,7 @@ NAMES = (
     "meta_analysis",
     "excess_zeros",
     "location_scale",
+    "ratings",
 )
 
 

@@ -26,7 +26,7 @@ from bayesmix.checks.groupchecks import (
     effects_of_the_same_groups,
     more_effects_than_rows,
 )
-from bayesmix.checks.separation import separated_outcomes
+from bayesmix.checks.separation import no_zeros, separated_outcomes
 from bayesmix.checks.shifts import Shifts
 from bayesmix.checks.slopes import slopes_without_population_effect
 from bayesmix.formula.rewrites import LONGEST, remove_terms
@@ -106,6 +106,7 @@ def check_design(
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, draft = few_levels(design, draft, candidates, shifts)
     separated = [] if itself else separated_outcomes(design, family)
+    separated += no_zeros(design, family)
     messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *separated)
     return Findings(messages, draft, shifts)
 

@@ -109,6 +109,13 @@ class Design:
         return (self, *self.predictors.values())
 
     @property
+    def formulas(self) -> tuple[str, ...]:
+        """The formulas as written; effects at single thresholds stand in the first."""
+        return tuple(
+            part.formula.text for part in self.parts if not part.predictor or part.means is None
+        )
+
+    @property
     def every_group(self) -> tuple[GroupTerm, ...]:
         """The grouping factors of all predictors; one that several have is there as often."""
         return tuple(term for part in self.parts for term in part.groups)

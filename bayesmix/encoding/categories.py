@@ -70,6 +70,7 @@ class Categories:
         BayesmixError
             One is none of the categories.
         """
+        values = _unboxed(values)
         if self.are_numbers:
             numbers = nearest_whole(np.asarray(values, dtype=np.float64))
             bad = ~np.isin(numbers, self.values.to_numpy(dtype=np.float64))
@@ -105,6 +106,7 @@ def learn_categories(
     columns: Mapping[str, pd.Series[Any]],
     *,
     is_ordered: bool = True,
+    has_levels: bool = False,
 ) -> tuple[Categories, tuple[str, ...]]:
     """Learn the categories of a response, and say which of a Categorical do not occur.
 
@@ -118,6 +120,8 @@ def learn_categories(
         The columns that it is made of, as they came.
     is_ordered : bool
         Whether the order has a meaning.
+    has_levels : bool
+        Whether the formula says the order, ``ordered(y, levels=c("low", "high"))``.
 
     Raises
     ------
@@ -126,12 +130,12 @@ def learn_categories(
         categories, or does not vary.
     """
     notes: tuple[str, ...] = ()
+    values = _unboxed(values)
     if is_text(values):
         column = next(iter(columns.values())) if len(columns) == 1 else None
-        has_own_order = isinstance(values, CategoricalBox) and values.levels is not None
         if (
             is_ordered
-            and not has_own_order
+            and not has_levels
             and not getattr(getattr(column, "dtype", None), "ordered", False)
         ):
             raise _no_order(name, family, values, columns)
@@ -158,6 +162,13 @@ def learn_categories(
             "for counts use family='poisson', for measurements family='gaussian'."
         )
     return categories, notes
+
+
+def _unboxed(values: Any) -> Any:
+    """Take numbers out of ``C(y)``, ``factor(y)`` or ``ordered(y)``, which have an order."""
+    if isinstance(values, CategoricalBox) and values.levels is None and not is_text(values.data):
+        return values.data
+    return values
 
 
 def _no_order(

@@ -330,9 +330,20 @@ def with_categories(
         forget_data(getattr(node, "stateful_transform", None))
     own = {name: columns[name] for name in response.columns}
     categories, notes = learn_categories(
-        response.name, family.name, values, own, is_ordered=family.response.is_ordinal
+        response.name,
+        family.name,
+        values,
+        own,
+        is_ordered=family.response.is_ordinal,
+        has_levels=_has_levels(response._component),
     )
     return dataclasses.replace(response, categories=categories), notes
+
+
+def _has_levels(component: Any) -> bool:
+    """Tell whether a call of ``C`` gives its levels."""
+    call = getattr(component, "call", None)
+    return call is not None and ("levels" in call.kwargs or len(call.args) > 2)
 
 
 def _with_levels(response: Response, side: Side, frame: pd.DataFrame, family: Family) -> Response:

@@ -22,7 +22,8 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
-from bayesmix.families.thresholds import EQUIDISTANT
+from bayesmix.families.supports import REAL
+from bayesmix.families.thresholds import EQUIDISTANT, specific_names
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["ENTRIES", "Family"]
@@ -96,6 +97,8 @@ class Family:
     threshold : {"", "flexible", "equidistant"}
         Which thresholds have a prior (`bayesmix.families.thresholds`); empty for a family that
         has an intercept.
+    takes_specific : bool
+        Whether single thresholds may have predictors of their own; see `with_specific`.
 
     Examples
     --------
@@ -132,6 +135,7 @@ class Family:
     link: str = ""
     predicted: tuple[tuple[str, str], ...] = ()
     threshold: str = ""
+    takes_specific: bool = False
 
     def __post_init__(self) -> None:
         """Take the default link."""
@@ -150,6 +154,19 @@ class Family:
         own = self.of_categories(categories)
         predicted = tuple((parameter.name, parameter.links[0]) for parameter in own[1:])
         return replace(self, categories=categories, parameters=own, predicted=predicted)
+
+    def with_specific(self, length: int) -> Family:
+        """Return the family with a further linear predictor at each of so many thresholds."""
+        names = specific_names(length)
+        own = tuple(Parameter(name, REAL, fixed=0.0) for name in names)
+        predicted = (*self.predicted, *((one.name, one.links[0]) for one in own))
+        return replace(self, parameters=(*self.parameters, *own), predicted=predicted)
+
+    @property
+    def specific(self) -> tuple[str, ...]:
+        """Names of the parameters that are predictors at single thresholds, in their order."""
+        possible = specific_names(len(self.predicted)) if self.takes_specific else ()
+        return tuple(name for name, _ in self.predicted if name in possible)
 
     @property
     def distribution(self) -> str:

@@ -78,7 +78,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
 
 HURDLE_LOGNORMAL = Family(
     name="hurdle_lognormal",
-    parameters=(*LOGNORMAL.parameters, chance_of_zero("hu")),
+    parameters=(*LOGNORMAL.parameters, chance_of_zero("hu", "all")),
     response=ZERO_OR_POSITIVE,
     density=_density,
     mean=_mean,

@@ -38,7 +38,7 @@ from bayesmix.families.partials import Partials
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL, Support
-from bayesmix.families.thresholds import FLEXIBLE
+from bayesmix.families.thresholds import FLEXIBLE, specific_names
 from bayesmix.families.values import Rows, Value, Values
 
 __all__ = ["Ordinal", "Sorted", "sorted_rows"]
@@ -98,15 +98,19 @@ def sorted_rows(
 ) -> Sorted:
     """Sort rows by their category, those of a category as they came.
 
-    Where distances are multiplied by `disc`, (n, M), the linear predictor and the thresholds are.
+    Thresholds are those of all rows, (K - 1, M), or of each, (K - 1, n, M). Where distances are
+    multiplied by `disc`, (n, M), the linear predictor and the thresholds are.
     """
     codes = y.astype(np.int64)
     order = np.argsort(codes, kind="stable")
     counts = np.bincount(codes, minlength=len(thresholds) + 1)
     eta = eta[order]
+    if thresholds.ndim == 3:
+        thresholds = thresholds[:, order]
     if disc is not None:
         disc = disc[order]
-        eta, thresholds = eta * disc, thresholds[:, np.newaxis] * disc
+        every = thresholds if thresholds.ndim == 3 else thresholds[:, np.newaxis]
+        eta, thresholds = eta * disc, every * disc
     starts = np.concatenate([[0], np.cumsum(counts)])
     return Sorted(order, starts, eta, thresholds, np.zeros_like(thresholds))
 
@@ -143,6 +147,11 @@ class Ordinal:
     links: tuple[str, ...] = ("logit", "probit", "cloglog", "cauchit")
 
     @property
+    def takes_specific(self) -> bool:
+        """Whether effects may differ between thresholds: not where these have to stay in order."""
+        return not self.support.is_ordered
+
+    @property
     def family(self) -> Family:
         """The family of the model."""
         return Family(
@@ -168,6 +177,7 @@ class Ordinal:
             closed_scores=self._closed_scores,
             scores_predictors=True,
             threshold=FLEXIBLE,
+            takes_specific=self.takes_specific,
         )
 
     def _density(self, y: Any, p: Values, rows: Rows) -> Any:
@@ -206,39 +216,58 @@ class Ordinal:
             information = (probabilities * by_category**2).sum(axis=-1)
             return Slope(of_categories(y, by_category), information)
 
-        if DISCRIMINATION not in p:
-            return {"mu": along(np.float64(-1.0))}
-        by_mu = along(-p[DISCRIMINATION].value[..., np.newaxis])
-        return {"mu": by_mu, DISCRIMINATION: along(distances.eta)}
+        down = np.float64(-1.0)
+        if DISCRIMINATION in p:
+            down = -p[DISCRIMINATION].value[..., np.newaxis]
+        found = {"mu": along(down)}
+        if DISCRIMINATION in p:
+            found[DISCRIMINATION] = along(distances.eta)
+        single = np.eye(distances.eta.shape[-1])
+        return found | {name: along(down * single[k]) for k, name in enumerate(_specific(p))}
 
     def _closed_scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         disc = p[DISCRIMINATION].value if DISCRIMINATION in p else None
-        ordered = sorted_rows(y, p["mu"].eta, np.asarray(p[THRESHOLDS].value), disc)
+        specific = _specific(p)
+        thresholds = np.asarray(p[THRESHOLDS].value)
+        if specific:
+            thresholds = thresholds[:, np.newaxis] - np.stack([p[name].eta for name in specific])
+        ordered = sorted_rows(y, p["mu"].eta, thresholds, disc)
         total, score = self.scores(ordered, p["mu"].link.name)
-        by_thresholds = ordered.by_thresholds
-        if disc is None:
-            return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds})
-        by_disc = (by_thresholds * ordered.thresholds).sum(axis=0) + score * ordered.eta
-        by_thresholds = np.einsum("knm,nm->km", by_thresholds, disc[ordered.order])
-        score = ordered.back(score) * disc
-        return Scores(
-            total, score, {THRESHOLDS: by_thresholds, DISCRIMINATION: ordered.back(by_disc)}
-        )
+        by_thresholds, others = ordered.by_thresholds, dict[str, FloatArray]()
+        if disc is not None:
+            by_disc = (by_thresholds * ordered.thresholds).sum(axis=0) + score * ordered.eta
+            others[DISCRIMINATION] = ordered.back(by_disc)
+            score, by_thresholds = score * disc[ordered.order], by_thresholds * disc[ordered.order]
+        for name, slope in zip(specific, by_thresholds, strict=False):
+            others[name] = -ordered.back(slope)
+        if by_thresholds.ndim == 3:
+            by_thresholds = np.einsum("knm->km", by_thresholds)
+        return Scores(total, ordered.back(score), {THRESHOLDS: by_thresholds, **others})
+
+
+def _specific(p: Values) -> tuple[str, ...]:
+    """List the predictors of single thresholds; all of these have one, or none has."""
+    return tuple(name for name in p if name in specific_names(len(p)))
 
 
 def _distance(p: Values, shape: tuple[int, ...], place: Any, k: int) -> Value:
     """Return the distance of one threshold, in some rows."""
     one = {**p, THRESHOLDS: replace(p[THRESHOLDS], eta=p[THRESHOLDS].eta[..., k : k + 1])}
-    distance = _distances(one)
+    distance = _distances(one, _specific(p)[k : k + 1])
     return replace(distance, eta=np.broadcast_to(distance.eta[..., 0], shape)[place])
 
 
-def _distances(p: Values) -> Value:
+def _distances(p: Values, specific: tuple[str, ...] | None = None) -> Value:
     """Return the distances of the thresholds from the linear predictor, in sds of the latent scale.
 
-    ``disc`` is one over that sd, where it has a predictor, and 1 otherwise.
+    ``disc`` is one over that sd, where it has a predictor, and 1 otherwise. `specific` are the
+    predictors of the thresholds that are given, by default of all.
     """
     distances = p[THRESHOLDS].value - p["mu"].eta[..., np.newaxis]
+    names = _specific(p) if specific is None else specific
+    if names:
+        own = [p[name].eta[..., np.newaxis] for name in names]
+        distances = distances - p["mu"].functions.joined(own)
     if DISCRIMINATION in p:
         distances = distances * p[DISCRIMINATION].value[..., np.newaxis]
     return replace(p["mu"], eta=distances)

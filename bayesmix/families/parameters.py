@@ -57,6 +57,9 @@ class Parameter:
         that of the model with the columns of these at their means.
     fixed : float, optional
         What it is without a linear predictor, where it is then none of the parameters of a model.
+    zeros : {"", "some", "all"}
+        Of which zeros of the response it is the probability: of none, of those beside zeros that
+        have another reason, or of all.
     step : float
         Size of differences on the scale of its linear predictor, for the default priors of that.
     """
@@ -69,6 +72,7 @@ class Parameter:
     has_unit: bool = False
     is_threshold: bool = False
     fixed: float | None = None
+    zeros: str = ""
     step: float = 1.0
 
     @property

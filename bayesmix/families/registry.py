@@ -151,7 +151,8 @@ def is_known(family: Family) -> bool:
     if family.categories:
         named = named.completed(family.categories)
     own = replace(named, link=family.link, threshold=family.threshold)
-    return _predicted(own, family.predicted) == family
+    beside = tuple(one for one in family.predicted if one[0] not in family.specific)
+    return _predicted(own, beside).with_specific(len(family.specific)) == family
 
 
 def with_predictors(family: Family, names: Iterable[str]) -> Family:
@@ -232,7 +233,9 @@ def _reduced(family: Family) -> tuple[Any, ...]:
     if is_known(family):
         errors = "sigma" in family.others if family.known_errors else None
         own = (family.name, family.link, family.threshold, family.categories)
-        return _named, (*own, tuple(dict(family.predicted)), errors)
+        specific = family.specific
+        beside = tuple(name for name in dict(family.predicted) if name not in specific)
+        return _named, (*own, beside, len(specific), errors)
     reduced: tuple[Any, ...] = object.__reduce_ex__(family, 4)  # type: ignore[assignment]
     return reduced
 
@@ -243,6 +246,7 @@ def _named(
     threshold: str,
     categories: tuple[str, ...],
     predicted: tuple[str, ...],
+    specific: int,
     errors: bool | None,
 ) -> Family:
     family = get_family(name, link, threshold=threshold or None)
@@ -250,7 +254,7 @@ def _named(
         return family.completed(categories)
     if errors is not None:
         family = with_known_errors(family, errors)
-    return with_predictors(family, predicted)
+    return with_predictors(family, predicted).with_specific(specific)
 
 
 copyreg.pickle(Family, _reduced)

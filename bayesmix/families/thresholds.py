@@ -6,10 +6,15 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 
-__all__ = ["EQUIDISTANT", "FLEXIBLE", "LAYOUTS", "threshold_weights"]
+__all__ = ["EQUIDISTANT", "FLEXIBLE", "LAYOUTS", "specific_names", "threshold_weights"]
 
 FLEXIBLE, EQUIDISTANT = "flexible", "equidistant"
 LAYOUTS = (FLEXIBLE, EQUIDISTANT)
+
+
+def specific_names(length: int) -> tuple[str, ...]:
+    """Name the predictors of single thresholds, ``("cs1", "cs2")`` of two."""
+    return tuple(f"cs{k}" for k in range(1, length + 1))
 
 
 def threshold_weights(layout: str, length: int) -> FloatArray:

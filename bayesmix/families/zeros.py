@@ -23,38 +23,43 @@ __all__ = ["chance_of_zero", "hurdle", "zero_inflated"]
 _SMALLEST = np.finfo(float).tiny
 
 
-def chance_of_zero(name: str) -> Parameter:
-    """Return the probability of a zero as a parameter, any share being as likely as another."""
+def chance_of_zero(name: str, zeros: str) -> Parameter:
+    """Return the probability of a zero as a parameter, any share being as likely as another.
+
+    `zeros` is as of `Parameter`.
+    """
     return Parameter(
         name,
         UNIT,
         links=("logit",),
         prior=lambda sizes: ("Beta", {"alpha": 1.0, "beta": 1.0}),
+        zeros=zeros,
     )
 
 
 def zero_inflated(name: str, counts: Clusters) -> Family:
     """Return the family of counts that are zero for another reason with probability ``zi``."""
-    return _family(name, "zi", "ZeroInflated", counts, _Inflated(counts))
+    zero = chance_of_zero("zi", "some")
+    return _family(name, zero, "ZeroInflated", counts, _Inflated(counts))
 
 
 def hurdle(name: str, counts: Clusters) -> Family:
     """Return the family of counts that are zero with probability ``hu``, above zero otherwise."""
-    return _family(name, "hu", "Hurdle", counts, _Hurdle(counts))
+    return _family(name, chance_of_zero("hu", "all"), "Hurdle", counts, _Hurdle(counts))
 
 
-def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> Family:
+def _family(name: str, zero: Parameter, prefix: str, counts: Clusters, law: _Law) -> Family:
     def pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
         distribution, arguments = counts.family.pymc(p, rows)
         # PyMC has the probability of the counts.
-        return prefix + distribution, {"psi": p[zero].complement.value, **arguments}
+        return prefix + distribution, {"psi": p[zero.name].complement.value, **arguments}
 
     own = counts.family.auxiliary
     return Family(
         name=name,
         parameters=(
             *counts.family.parameters,
-            chance_of_zero(zero),
+            zero,
         ),
         response=counts.family.response,
         density=law.density,
@@ -64,7 +69,7 @@ def _family(name: str, zero: str, prefix: str, counts: Clusters, law: _Law) -> F
         cumulative=law.cumulative,
         closed_slopes=law.slopes,
         further_slopes={
-            zero: law.zero_slope,
+            zero.name: law.zero_slope,
             **{name: functools.partial(law.slope_of_counts, name) for name in own},
         },
         closed_scores=law.scores,

@@ -134,10 +134,23 @@ def _draw_thresholds(fit: Fitted, axis: Axes) -> None:
     if fit.family.thresholds is None:
         return
     population = formula_effects(fit, fixef(fit)).set_index("term")["value"]
-    own = population.drop(list(fit.design.terms))
+    own = population.drop(list(fit.design.terms)) - _specific_at_means(fit)
     low, high = axis.get_ylim()
     inside = own[(low < own) & (own < high)]
     axis.hlines(inside, *axis.get_xlim(), color=GREY, lw=0.8, ls=":", zorder=0)
+
+
+def _specific_at_means(fit: Fitted) -> FloatArray:
+    """Return the mean over the rows of what moves each threshold alone, or of none."""
+    every = fixef(fit)
+    return np.array(
+        [
+            fit.design.predictors[name].X.mean(axis=0)
+            @ every.loc[every["parameter"] == name, "value"].to_numpy()
+            for name in fit.family.specific
+        ]
+        or [0.0]
+    )
 
 
 def _numeric_effect(fit: Fitted, effect: str | None, re: str | None) -> tuple[GroupTerm, str]:

@@ -21,7 +21,7 @@ ADVICE: Mapping[str, str] = {
     "x itself a straight line.",
     "me": "Covariates with measurement error are not there: write x.",
     "mi": "Missing values are not imputed: write x; rows without it are dropped.",
-    "cs": "Category-specific effects and compound symmetry are not there: write x, or (x | g).",
+    "cs": "Category-specific effects stand alone in the sum: cs(x) or cs(a + b).",
     "mm": "A row belongs to one group of a factor here: (1 | g).",
     "mmc": "A row belongs to one group of a factor here: (x | g).",
     "gr": "gr() of brms stands right of a bar: (1 | g).",

@@ -209,7 +209,7 @@ class _Reader:
             )
         elif operator in COMPARISONS and _follows_comparison(items):
             message = "Put parentheses round each comparison: (a < b) * (b < c), f(k=(a == b))."
-        elif operator == ":" and in_call:
+        elif operator == ":" and in_call and not (opener is not None and opener.text == "cs("):
             message = (
                 "':' has no meaning inside a function. Multiply with *, or move the interaction "
                 "outside: f(a):b."

@@ -23,6 +23,7 @@ from bayesmix.formula.expansion import expand
 from bayesmix.formula.leftside import find, response_text
 from bayesmix.formula.rfunctions import FUNCTIONS
 from bayesmix.formula.rwords import CONTRASTS, rewrite
+from bayesmix.formula.specific import WORD, check_bars, take_specific
 from bayesmix.formula.tokens import Node, Problem, name_position, names_in, one_line, quote
 from bayesmix.formula.unquoted import with_backquotes
 
@@ -55,6 +56,9 @@ class Formula:
         out: ``"1 + occasion"``, ``"1 + a + b + a:b"``.
     bars : tuple of Bar
         In the order of the text; ``(1 | g1/g2)`` gives the bars of ``g1`` and of ``g1:g2``.
+    specific : str
+        Population effects that differ between the thresholds of ordered categories, for formulae,
+        with an intercept: ``"1 + x"`` of ``cs(x)``. Empty without.
     absent : tuple of tuple of str
         Terms that are taken away but were not there, each with the difference of columns that may
         have been meant, or nothing: ``y ~ x - z`` gives ``("z", "I(x - z)")``.
@@ -64,16 +68,23 @@ class Formula:
     response: str
     common: str
     bars: tuple[Bar, ...] = ()
+    specific: str = ""
     absent: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
 
     def __str__(self) -> str:
         """Return the formula in its canonical form, with explicit intercepts."""
-        return f"{self.response} ~ {' + '.join([self.common, *map(str, self.bars)])}"
+        return f"{self.response} ~ {' + '.join([self._population, *map(str, self.bars)])}"
 
     @property
     def without_bars(self) -> Formula:
         """The same formula without its bars: the ordinary regression."""
-        return Formula(f"{self.response} ~ {self.common}", self.response, self.common)
+        text = f"{self.response} ~ {self._population}"
+        return dataclasses.replace(self, text=text, bars=(), absent=())
+
+    @property
+    def _population(self) -> str:
+        inside = self.specific.removeprefix("1 + ")
+        return f"{self.common} + {WORD}({inside})" if inside else self.common
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -89,6 +100,8 @@ class Formula:
     @property
     def _texts(self) -> Iterator[str]:
         yield from (self.response, self.common, *(bar.effects for bar in self.bars))
+        if self.specific:
+            yield self.specific
 
 
 def parse_formula(
@@ -254,10 +267,14 @@ def _parse(text: str, columns: list[str] | None, is_own: Callable[[str], bool]) 
         )
     absent = tuple(dict.fromkeys((*expansion.absent, *(one for b in bars for one in b.absent))))
     written = _without_dots(text, nodes, others)
-    formula = Formula(written, response, str(expansion), bars, absent)
+    specific = ""
+    if not is_own(WORD):
+        expansion, specific = take_specific(expansion)
+        check_bars(bars)
+    formula = Formula(written, response, str(expansion), bars, specific, absent)
     if response_level(response) is None:
         _check_readable(f"{response} ~ 1")
-    texts = (formula.common, *(bar.effects for bar in bars))
+    texts = (formula.common, *(bar.effects for bar in bars), *filter(None, [specific]))
     factors = (factor for one in dict.fromkeys(texts) for term in terms_of(one) for factor in term)
     for factor in dict.fromkeys(factors):
         if "(" in factor or "{" in factor:

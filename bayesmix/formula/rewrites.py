@@ -258,7 +258,7 @@ def is_readable(formula: Formula) -> bool:
 
 
 def _made(formula: Formula, common: Sum, bars: Iterable[Bar]) -> Formula:
-    made = Formula("", formula.response, str(common), tuple(bars))
+    made = Formula("", formula.response, str(common), tuple(bars), formula.specific)
     return dataclasses.replace(made, text=str(made))
 
 

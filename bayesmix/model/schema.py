@@ -12,7 +12,7 @@ import numpy.typing as npt
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import JointEffects
-from bayesmix.design.names import path_start, population_names
+from bayesmix.design.names import hyper_name, path_start, population_names
 from bayesmix.families.registry import parameter_names
 from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.centring import sd_variable
@@ -78,6 +78,10 @@ class Schema:
             for name, length in spec.priors.lengths.items()
         ]
         auxiliary += _free_thresholds(spec)
+        auxiliary += [
+            Variable(hyper_name(path), "auxiliary", (), (path,))
+            for path in spec.priors.hyperparameters
+        ]
         joint = spec.design.joint_effects
         variables = [
             *(v for design in spec.design.parts for v in _of_predictor(design, joint)),
@@ -124,6 +128,7 @@ def _of_term(term: GroupTerm, joint: JointEffects | None, start: str) -> list[Va
         ),
         Variable(names.centred_sd, "free", effects),
         *correlations,
+        Variable(names.df, "auxiliary", (), (f"{start}df:{term.factor}",)),
         Variable(names.zeta, "free", (term.dim, term.effect_dim)),
         Variable(names.u, "level", (term.dim, term.effect_dim)),
     ]
@@ -197,6 +202,12 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     for joint in spec.design.joint_effects:
         if spec.joint_correlations(joint):
             free[joint.names.lkj] = (1 + draws[joint.names.free]) / 2
+    thresholds = spec.family.thresholds
+    if thresholds is not None:
+        betas = {name: draws[population_names(name).beta] for name in ("", *spec.design.predictors)}
+        free[centred_name(thresholds.name)] = centred_thresholds(
+            spec, thresholds, draws[thresholds.name], betas
+        )
     return free
 
 
@@ -209,11 +220,6 @@ def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict
         free |= _split(names.slope, design.terms[1:], spec.priors.beta, beta[..., 1:])
     elif design.n_terms:
         free |= _split(names.beta, design.terms, spec.priors.beta, beta)
-    thresholds = spec.family.thresholds
-    if thresholds is not None and not design.predictor:
-        free[centred_name(thresholds.name)] = centred_thresholds(
-            spec, thresholds, draws[thresholds.name], beta
-        )
     for term in design.groups:
         sd = sd_variable(spec, term)
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])

@@ -17,6 +17,7 @@ from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import JointEffects
 from bayesmix.families.family import Family
 from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import Prior
 from bayesmix.priors.priorset import PriorSet, without_correlations
 
@@ -102,6 +103,11 @@ class ModelSpec:
         own = joint.correlations
         return own if prior is None else dataclasses.replace(own, eta=prior.eta)
 
+    def student(self, term: GroupTerm) -> StudentT | None:
+        """Return the law of the effects of one grouping factor where it is Student-t."""
+        self._check_term(term)
+        return self.priors.student.get(term.factor)
+
     def is_centred(self, term: GroupTerm) -> bool:
         """Whether the priors of a factor are those of its block with the other columns centred."""
         self._check_term(term)
@@ -143,7 +149,7 @@ class ModelSpec:
         sizes = {term.factor: term.n_levels for term in design.every_group}
         groups = ", ".join(f"{factor} ({n})" for factor, n in sizes.items())
         lines = [
-            f"ModelSpec: {'; '.join(part.formula.text for part in design.parts)}",
+            f"ModelSpec: {'; '.join(design.formulas)}",
             f"{self.family.name} ({self.family.link}), "
             + ("known standard errors, " if self.family.known_errors else "")
             + (f"probability of {design.event}, " if design.event else "")

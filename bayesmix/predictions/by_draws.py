@@ -7,15 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp, ndtri, stdtrit
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
+from bayesmix.posterior.mixing import mixing_of_normal
 from bayesmix.predictions.splits import Split
-from bayesmix.predictions.unseen import factor_of_unseen, new_levels_of
+from bayesmix.predictions.unseen import (
+    factor_of_unseen,
+    new_levels_of,
+    squared_scale_of_unseen,
+)
 
 __all__ = ["ByDraws"]
 
@@ -51,8 +56,14 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
     new = np.zeros(held_out.n_rows, dtype=np.bool_)
     for rows in unseen.values():
         new |= rows
+    students = [
+        [term.factor for term in part.groups if term.factor in own.df and unseen[term.factor].any()]
+        for part, own in zip(held_out.parts, draws.parts, strict=True)
+    ]
+    # One dimension for what is normal of each predictor, and one for each factor that is Student-t.
     shifts = [
-        (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws) for _ in held_out.parts
+        (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws)
+        for _ in range(len(students) + sum(map(len, students)))
     ]
     done = 0
     for batch in draws.batches(held_out.n_rows + int(new.sum()) * POINTS):
@@ -61,22 +72,35 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
         known = [eta[:, ~new] for eta in etas]
         result[:, ~new] = _log_density(spec, held_out.take(~new), known, batch)
         if new.any():
-            root = factor_of_unseen(held_out.take(new), batch, _taken(unseen, new))
+            of_new = {factor: own[new] for factor, own in unseen.items()}
+            design = held_out.take(new)
+            root = factor_of_unseen(design, batch, of_new)
+            lattice = _lattice([shift[done : done + len(batch)] for shift in shifts])
             standard: list[FloatArray] = []
             points = []
-            for eta, shift, ratio, row in zip(etas, shifts, _ratios(len(etas)), root, strict=True):
-                # The first of them is a grid with one point between any two quantiles.
-                first = shift[done : done + len(batch), None] * (1 if ratio == 1 else POINTS)
-                t = ndtri((np.arange(POINTS) * ratio + first) % POINTS / POINTS)
-                standard.append(t[..., None])
-                point = eta[:, None, new]
-                for entry, own in zip(row, standard, strict=True):
-                    point = point + own * entry[:, None]
-                points.append(point)
+            for part, drawn, eta, own, row in zip(
+                design.parts, batch.parts, etas, students, root, strict=True
+            ):
+                standard.append(ndtri(next(lattice))[..., None])
+                points.append(eta[:, None, new])
+                for k, entry in row.items():
+                    points[-1] = points[-1] + standard[k] * entry[:, None]
+                for factor in own:
+                    t = stdtrit(drawn.df[factor][:, None], next(lattice))
+                    sd = np.sqrt(squared_scale_of_unseen(part, drawn, of_new, factor))
+                    points[-1] = points[-1] + t[..., None] * sd[:, None]
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
         done += len(batch)
         yield result
+
+
+def _lattice(shifts: Sequence[FloatArray]) -> Iterator[FloatArray]:
+    """Yield probabilities (B, POINTS), one dimension of a shifted lattice after the other."""
+    for shift, ratio in zip(shifts, _ratios(len(shifts)), strict=True):
+        # The first of them is a grid with one point between any two quantiles.
+        first = shift[:, None] * (1 if ratio == 1 else POINTS)
+        yield (np.arange(POINTS) * ratio + first) % POINTS / POINTS
 
 
 def _ratios(n: int) -> FloatArray:
@@ -88,12 +112,6 @@ def _ratios(n: int) -> FloatArray:
     for _ in range(64):
         root = (1 + root) ** (1 / n)
     return np.array([1.0, *(POINTS * root ** -np.arange(1.0, n))])
-
-
-def _taken(
-    unseen: Mapping[str, npt.NDArray[np.bool_]], rows: npt.NDArray[np.bool_]
-) -> dict[str, npt.NDArray[np.bool_]]:
-    return {factor: own[rows] for factor, own in unseen.items()}
 
 
 def _linear_predictors(
@@ -116,8 +134,9 @@ def _log_density(
 def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
     """Integrate over the standardised effects t of the unseen levels by importance sampling."""
     spec, held_out, draws, unseen = split.spec, split.held_out, split.draws, split.unseen
-    new = new_levels_of(held_out, unseen)
-    D = sum(size for size, _ in new)
+    # Beside its effects a level that is Student-t has one more number, which becomes their scale.
+    new = new_levels_of(held_out, draws, unseen)
+    D = sum(level.size + level.is_heavy for level in new)
 
     def log_likelihood(t: FloatArray) -> FloatArray:
         """Log densities (S, m) of all rows together, for t (S, m, D)."""
@@ -129,12 +148,15 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
                 for eta in _linear_predictors(held_out, batch, unseen)
             ]
             start = 0
-            for size, members in new:
-                standard = own[..., start : start + size]
-                for k, factor, Z in members:
-                    u = standard @ np.swapaxes(batch.parts[k].scale[factor], 1, 2)
+            for level in new:
+                place = slice(start, start + level.size)
+                start = place.stop + level.is_heavy
+                for k, factor, Z in level.members:
+                    u = own[..., place] @ np.swapaxes(batch.parts[k].scale[factor], 1, 2)
+                    if level.is_heavy:
+                        df = batch.parts[k].df[factor][:, None]
+                        u *= np.sqrt(mixing_of_normal(df, own[..., place.stop]))[..., None]
                     etas[k] += u @ Z.T
-                start += size
             parts.append(_log_density(spec, held_out, etas, batch).sum(axis=-1))
             done += len(batch)
         return np.concatenate(parts)

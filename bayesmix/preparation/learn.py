@@ -31,6 +31,7 @@ from bayesmix.encoding.responses import (
 )
 from bayesmix.encoding.sides import Side, read_side
 from bayesmix.formula.formula import Bar, Formula
+from bayesmix.formula.specific import WORD
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
@@ -39,7 +40,11 @@ from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
 from bayesmix.preparation.ids import check_ids, check_labels
 from bayesmix.preparation.rows import KeptRows, kept_rows
-from bayesmix.preparation.thresholds import with_thresholds
+from bayesmix.preparation.thresholds import (
+    check_specific,
+    specific_formulas,
+    with_thresholds,
+)
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -89,16 +94,19 @@ def learn_design(
     """Make the arrays and names of a model; see `make_design` for the arguments."""
     formula, notes = with_thresholds(formula, family)
     every = {"": formula, **predictors}
+    check_specific(family, every)
     beside = {name for name, own in every.items() if is_beside_fixed(name, own, family)}
     right = {
         name: _Right.of(with_intercept(own) if name in beside else own)
         for name, own in every.items()
     }
+    if formula.specific:
+        right[WORD] = _Right(read_side(formula.specific), {})
     left = read_response(formula.response)
     sides = {name: (own.sides if name else (left, *own.sides)) for name, own in right.items()}
     names = Namespace()
-    for name, own in every.items():
-        names |= resolve(sides[name], opened.header, own)
+    for name, some in sides.items():
+        names |= resolve(some, opened.header, every.get(name, formula))
     given = by_row(weights, se)
     kept = kept_rows(
         tuple(every.values()),
@@ -127,6 +135,12 @@ def learn_design(
         right = {name: right.get(name or first, right[""]) for name in every}
     check_ids(every)
     outcome = _outcome(response, family, table, kept, given)
+    if formula.specific:
+        length = int(outcome.y.max())
+        family = family.with_specific(length)
+        own_formulas = specific_formulas(formula, length, kept.columns.keys())
+        every |= own_formulas
+        right |= dict.fromkeys(own_formulas, right.pop(WORD))
     encoder_of = functools.partial(
         Encoder,
         response=response,
@@ -159,7 +173,7 @@ def learn_design(
             learnt[place] = _learn_effects(right[name], table, names, kept)
         effects = learnt[place]
         means = None
-        if family.thresholds is not None and not name:
+        if (family.thresholds is not None and not name) or name in family.specific:
             effects = effects.without_intercept()
             means = read_only(effects.X.mean(axis=0))
         elif name in beside:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
 from bayesmix.checks.checks import Findings, check_design, check_predictor
+from bayesmix.checks.separation import separated_outcomes
+from bayesmix.checks.specific import specific_columns
 from bayesmix.design.columns import Columns
 from bayesmix.design.design import Design
 from bayesmix.encoding.contrasts import ordered_note
@@ -174,10 +176,19 @@ def make_checked(
     checked = check_design(design, family, columns, encoder.names)
     of_others = [
         message
-        for own in design.predictors.values()
-        if not _is_same(own, design)
-        for message in check_predictor(own, family, columns, encoder.names)
+        for own in _distinct(design)
+        for message in (
+            check_predictor(own, family, columns, encoder.names)
+            if own.predictor not in family.specific
+            else specific_columns(design, own)
+        )
     ]
+    if not any(" is the response " in one for one in checked.messages):
+        of_others += [
+            message
+            for own in design.predictors.values()
+            for message in separated_outcomes(own, family)
+        ]
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
         encoder.response,
@@ -195,10 +206,19 @@ def make_checked(
     return dataclasses.replace(design, notes=notes), family, checked
 
 
+def _distinct(design: Design) -> Iterator[Design]:
+    """Yield the further predictors, one of those with the same formula."""
+    seen = [design]
+    for own in design.predictors.values():
+        if not any(_is_same(own, other) for other in seen):
+            seen.append(own)
+            yield own
+
+
 def _is_same(design: Design, other: Design) -> bool:
-    """Tell whether two predictors have the same formula, so that one of them is checked."""
     one, two = design.formula, other.formula
-    return (one.common, one.bars) == (two.common, two.bars) and other.means is None
+    is_same = (one.common, one.bars) == (two.common, two.bars)
+    return is_same and (design.means is None) == (other.means is None)
 
 
 def _text_notes(

@@ -22,6 +22,8 @@ from bayesmix.model.centring import (
     sd_and_cor,
 )
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.mixing import draw_mixing
+from bayesmix.priors.prior import Prior
 from bayesmix.simulation.truth import Predictor, Simulation
 
 if TYPE_CHECKING:
@@ -39,8 +41,8 @@ def simulate_from(
 ) -> Simulation:
     """Simulate a study like the one that was fitted, with new groups and new rows.
 
-    Group effects and responses are drawn anew; population effects, sds, correlations and the
-    residual sd are those of the fit.
+    Group effects and responses are drawn anew; population effects, sds, correlations, degrees of
+    freedom of effects that are Student-t, and the residual sd are those of the fit.
 
     Parameters
     ----------
@@ -97,7 +99,7 @@ def simulate_from(
         values = draws[name].transpose("sample", ...)
         return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
 
-    found = [_EffectsOfPredictor({}, {}, {}) for _ in study.parts]
+    found = [_EffectsOfPredictor({}, {}, {}, {}) for _ in study.parts]
     by_name = {part.predictor: own for part, own in zip(study.parts, found, strict=True)}
     for joint, own in zip(spec.design.joint_effects, study.joint_effects, strict=True):
         scales = centred_scale(spec, joint, posterior)
@@ -106,7 +108,13 @@ def simulate_from(
         if joint.correlations:
             matrix = pd.DataFrame(R, joint.effects, joint.effects)
             by_name[joint.predictor].cor[joint.factor] = matrix
-        values = rng.standard_normal((own.n_levels, own.n_effects)) @ scale.T
+        standard = rng.standard_normal((own.n_levels, own.n_effects))
+        for term in joint.terms:
+            if (law := spec.part(term).student(term)) is not None:
+                nu = float(value(term.names.df) if isinstance(law.nu, Prior) else law.nu)
+                by_name[term.predictor].df[term.factor] = nu
+                standard *= np.sqrt(draw_mixing(rng, np.full(own.n_levels, nu)))[:, None]
+        values = standard @ scale.T
         for term, new, place in zip(joint.terms, own.terms, joint.places, strict=True):
             u = effects_as_written(spec.part(term).centre(term), values[:, place])
             into = by_name[term.predictor]
@@ -122,7 +130,8 @@ def simulate_from(
         for term in design.groups:
             eta = eta + term.dot(groups.u[term.factor].to_numpy())
         effects = dict(zip(design.terms, beta.tolist(), strict=True))
-        return Predictor(design.formula.text, effects, groups.sd, groups.cor, groups.u, eta)
+        text = design.formula.text
+        return Predictor(text, effects, groups.sd, groups.cor, groups.u, eta, groups.df)
 
     main, *others = (drawn(*one) for one in zip(study.parts, found, strict=True))
     predictors = dict(zip(study.predictors, others, strict=True))
@@ -140,11 +149,12 @@ def simulate_from(
 
 @dataclasses.dataclass(frozen=True)
 class _EffectsOfPredictor:
-    """Sds, correlations and effects of the levels, by factor."""
+    """Sds, correlations, effects of the levels and degrees of freedom of these, by factor."""
 
     sd: dict[str, dict[str, float]]
     cor: dict[str, pd.DataFrame]
     u: dict[str, pd.DataFrame]
+    df: dict[str, float]
 
 
 def _study(fit: Fitted, data: IntoFrame | None) -> tuple[Design, dict[str, Any]]:

@@ -20,10 +20,10 @@ def frame(**columns) -> pd.DataFrame:
     return pd.DataFrame(plain | {"y": (x + RNG.normal(size=N) > 0).astype(int)} | columns)
 
 
-def said(formula: str, data: pd.DataFrame, family: str = "bernoulli") -> list[str]:
+def said(formula: str, data: pd.DataFrame, family: str = "bernoulli", **others: str) -> list[str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        bm.prepare(formula, data, family=family)
+        bm.prepare(formula, data, family=family, **others)
     return [str(one.message) for one in caught]
 
 
@@ -68,3 +68,69 @@ def test_outcomes_that_overlap_and_counts_are_not_told():
     assert said("y ~ x + z + (1 | g)", data) == []
     data["count"] = np.where(data.x > 0, 3, 0)
     assert said("count ~ x + (1 | g)", data, "poisson") == []
+
+
+def ratings(x: pd.Series) -> np.ndarray:
+    return np.searchsorted([-0.5, 0.5], x) + 1
+
+
+@pytest.mark.parametrize("family", ["cumulative", "acat"])
+def test_ordered_categories_are_separated_where_all_thresholds_are(family):
+    data = frame()
+    data["y"] = ratings(data.x)
+    (message,) = said("y ~ x + z", data, family)
+    assert message.startswith("Column 'x' separates all categories, so that only its prior")
+    (message,) = said("y ~ z + (1 | g)", data.assign(y=data.g % 3 + 1), family)
+    assert message.startswith("No level of 'g' has more than one category (12 levels)")
+    data.loc[data.x.idxmin(), "y"] = 2  # one threshold still separates
+    assert said("y ~ x + z", data, family) == []
+
+
+def test_an_effect_of_one_threshold_is_separated_there():
+    data = frame()
+    data["y"] = ratings(data.x)
+    data.loc[data.x.idxmin(), "y"] = 2
+    (message,) = said("y ~ z + cs(x)", data, "acat")
+    assert "separates categories above '2' from other categories" in message
+    assert "how large its effect on cs2 is" in message
+
+
+def test_categories_without_order():
+    data = frame()
+    data["y"] = np.where(data.x > 0.5, "c", np.where(data.z > 0, "a", "b"))
+    messages = said("y ~ x", data, "categorical")
+    assert len(messages) == 1
+    assert "separates category 'c' from other categories: it is at least" in messages[0]
+    assert "on muc" in messages[0]
+
+
+def test_zeros_of_a_hurdle():
+    data = frame()
+    data["y"] = np.where(data.x > 0, 2 + data.g % 3, 0)
+    (message,) = said("y ~ z", data, "hurdle_poisson", hu="~ x")
+    assert "separates zeros from other values" in message
+    assert said("y ~ x", data, "hurdle_poisson", hu="~ z") == []
+    assert said("y ~ x", data, "zero_inflated_poisson", zi="~ x") == []
+
+
+@pytest.mark.parametrize(
+    ("family", "other"),
+    [
+        ("hurdle_poisson", "poisson"),
+        ("hurdle_negbinomial", "negbinomial"),
+        ("hurdle_lognormal", "lognormal"),
+        ("zero_inflated_poisson", "poisson"),
+        ("zero_inflated_negbinomial", "negbinomial"),
+    ],
+)
+@pytest.mark.parametrize("has_predictor", [False, True])
+def test_no_zeros_at_all(family, other, has_predictor):
+    name = "hu" if family.startswith("hurdle") else "zi"
+    data = frame()
+    data["y"] = 1 + data.g % 4
+    given = {name: "~ x"} if has_predictor else {}
+    (message,) = said("y ~ x", data, family, **given)
+    assert f"all that is known of {name}" in message
+    assert f"Take family '{other}'" in message
+    data.loc[3, "y"] = 0
+    assert said("y ~ x", data, family, **given) == []

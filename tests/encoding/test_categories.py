@@ -112,7 +112,6 @@ def test_bad_responses(changed, message, family):
         ("y['3'] ~ x", {}, "one category against the others.*family='bernoulli'"),
         ("p(y, 10) ~ x", {}, "number of trials, but family 'cumulative' takes none"),
         ("cbind(y, x) ~ x", {}, "successes and failures"),
-        ("C(y) ~ x", {}, "needs the order of its categories"),
         ("np.log(y) ~ x", {}, "must be an ordered Categorical or whole numbers"),
         ("y ~ x + y", {}, "on the right"),
         ("y ~ x", {"weights": "w"}, "takes no weights"),
@@ -166,3 +165,24 @@ class TestNewData:
         design = bm.prepare("y ~ x", frame(y=fitted), family="cumulative").design
         with pytest.raises(BayesmixError, match=r"(in|of) the fit"):
             design.at(pd.DataFrame({"x": [0.0], "y": [new]}))
+
+
+@pytest.mark.parametrize("word", ["ordered", "factor", "C"])
+def test_a_word_of_the_formula_gives_text_no_order_and_leaves_numbers_theirs(word):
+    texts = frame(y=np.array(LABELS)[CODES])
+    with pytest.raises(BayesmixError, match="needs the order of its categories"):
+        bm.prepare(f"{word}(y) ~ x", texts, family="cumulative")
+    numbers = frame(y=CODES + 3)
+    design = bm.prepare(f"{word}(y) ~ x", numbers, family="cumulative").design
+    plain = bm.prepare("y ~ x", numbers, family="cumulative").design
+    assert design.categories.labels == plain.categories.labels
+    np.testing.assert_array_equal(design.y, plain.y)
+    np.testing.assert_array_equal(design.at(numbers.head(9)).y, plain.y[:9])
+
+
+def test_the_formula_may_say_the_order():
+    texts = frame(y=np.array(LABELS)[CODES])
+    levels = ", ".join(map(repr, LABELS))
+    design = bm.prepare(f"ordered(y, levels=c({levels})) ~ x", texts, family="cumulative").design
+    assert design.categories.labels == list(LABELS)
+    np.testing.assert_array_equal(design.y, CODES)

@@ -100,6 +100,7 @@ def test_a_fit_finds_the_truth(family):
 
 
 @families
+@pytest.mark.filterwarnings("ignore:No value of .y. is zero")
 def test_default_priors(family):
     y = 1 + 2 * np.sqrt(11 / 12) * np.tile([-1.0, 1.0], 6)
     inside = INSIDE.get(family, lambda y: y)(y)

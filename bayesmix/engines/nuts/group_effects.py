@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bayesmix.design.joint_effects import JointEffects
+from bayesmix.engines.nuts.heavy_tails import standard_effects
 from bayesmix.engines.nuts.tensors import tensor_operations
-from bayesmix.engines.nuts.variables import vector_of
+from bayesmix.engines.nuts.variables import vector
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.spec import ModelSpec
 
@@ -56,10 +57,10 @@ class GroupEffects:
         spec = self.spec
         sds, zetas = [], []
         for term in joint.terms:
-            part, names = spec.part(term), term.names
+            part = spec.part(term)
             priors = part.priors.sd[term.factor]
-            sds.append(vector_of(sd_variable(part, term), term.effects, priors, term.effect_dim))
-            zetas.append(pm.Normal(names.zeta, 0.0, 1.0, dims=(term.dim, term.effect_dim)))
+            sds.append(vector(sd_variable(part, term), term.effects, priors, term.effect_dim))
+            zetas.append(standard_effects(part, term, sds[-1]))
         sd = sds[0] if len(sds) == 1 else pt.concatenate(sds)
         zeta = zetas[0] if len(zetas) == 1 else pt.concatenate(zetas, axis=1)
         root = self._root_of_correlations(joint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,12 +11,17 @@ from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import population_names
 from bayesmix.engines.nuts.group_effects import GroupEffects
+from bayesmix.engines.nuts.hyperpriors import (
+    hyperparameters,
+    population_variable,
+    population_vector,
+)
 from bayesmix.engines.nuts.tensors import tensor_functions
-from bayesmix.engines.nuts.variables import variable_of, vector_of
+from bayesmix.engines.nuts.variables import variable
 from bayesmix.families.supports import Support
 from bayesmix.model.schema import Schema, element_dim
 from bayesmix.model.spec import ModelSpec
-from bayesmix.model.thresholds import centred_name, weights_of
+from bayesmix.model.thresholds import centred_name, level_at_means, weights_of
 from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
@@ -48,7 +54,11 @@ def build_model(spec: ModelSpec) -> pm.Model:
         ``<factor>_joint_effect`` and ``<factor>_joint_effect_bis``. What belongs to the predictor
         of a further parameter has its name before it, ``sigma_beta``. Where the priors of one
         factor differ in distribution, ``sd_<factor>`` is put together from one free variable per
-        effect.
+        effect. Where the effects of a factor are Student-t, ``zeta_<factor>`` are t numbers with
+        their sds, the k-th of a level with k - 1 degrees of freedom more than ``df_<factor>``,
+        which is free unless it is a number. Parameters of priors that have a prior are
+        ``hyper_<path>``; what they are the location or scale of is deterministic then, and
+        ``<name>_raw``, its standard form, free.
 
     References
     ----------
@@ -69,17 +79,15 @@ def build_model(spec: ModelSpec) -> pm.Model:
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        effects = GroupEffects(spec)
-        eta, beta = _linear_predictor(spec, effects)
-        auxiliary = {
-            name: _thresholds(spec, name, beta)
-            if family.parameter(name).is_threshold
-            else _auxiliary(spec, name)
-            for name in family.auxiliary
-        }
-        auxiliary |= {
-            name: _linear_predictor(spec.predictor(name), effects)[0] for name in design.predictors
-        }
+        hyper, effects = hyperparameters(spec), GroupEffects(spec)
+        eta, beta = _linear_predictor(spec, hyper, effects)
+        auxiliary, betas = {name: _auxiliary(spec, name) for name in family.auxiliary}, {"": beta}
+        for name in design.predictors:
+            own = _linear_predictor(spec.predictor(name), hyper, effects)
+            auxiliary[name], betas[name] = own
+        if family.thresholds is not None:
+            name = family.thresholds.name
+            auxiliary[name] = _thresholds_as_written(spec, name, auxiliary[name], betas)
         constants = {
             name: None if values is None else pm.Data(name, values, dims="obs")
             for name, values in (("weights", design.weights), ("trials", design.trials))
@@ -93,7 +101,9 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
-def _linear_predictor(spec: ModelSpec, effects: GroupEffects) -> tuple[Any, Any]:
+def _linear_predictor(
+    spec: ModelSpec, hyper: Mapping[str, Any], effects: GroupEffects
+) -> tuple[Any, Any]:
     """Make the linear predictor of a parameter, and its population effects; None without."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -102,7 +112,7 @@ def _linear_predictor(spec: ModelSpec, effects: GroupEffects) -> tuple[Any, Any]
     eta, beta = pt.zeros(design.n_rows), None
     if design.n_terms:
         X = pm.Data(names.X, design.X, dims=("obs", names.dim))
-        beta = _population_effects(spec)
+        beta = _population_effects(spec, hyper)
         eta = eta + pt.dot(X, beta)
     if design.offset is not None:
         eta = eta + pm.Data(names.offset, design.offset, dims="obs")
@@ -111,20 +121,21 @@ def _linear_predictor(spec: ModelSpec, effects: GroupEffects) -> tuple[Any, Any]
     return eta, beta
 
 
-def _population_effects(spec: ModelSpec) -> Any:
+def _population_effects(spec: ModelSpec, hyper: Mapping[str, Any]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    design, priors, names = spec.design, spec.priors, population_names(spec.design.predictor)
+    design, names = spec.design, population_names(spec.design.predictor)
+    leaves = spec.priors.population
     if not design.has_intercept:
-        return vector_of(names.beta, design.terms, priors.beta, names.dim)
-    if priors.intercept is None:
+        return population_vector(names.beta, design.terms, leaves, names.dim, hyper)
+    if leaves[0].kind != "Intercept":
         raise AssertionError("a design with an intercept has a prior for it")
-    centred = variable_of(names.centred_intercept, priors.intercept)
+    centred = population_variable(names.centred_intercept, leaves[0], hyper)
     if design.n_terms == 1:
         beta = pt.stack([centred])
     else:
-        slope = vector_of(names.slope, design.terms[1:], priors.beta, names.slope_dim)
+        slope = population_vector(names.slope, design.terms[1:], leaves[1:], names.slope_dim, hyper)
         intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
         beta = pt.concatenate([pt.stack([intercept]), slope])
     return pm.Deterministic(names.beta, beta, dims=names.dim)
@@ -142,7 +153,9 @@ def _group_contribution(spec: ModelSpec, term: GroupTerm, effects: GroupEffects)
 def _auxiliary(spec: ModelSpec, name: str) -> Any:
     prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
     if length is None:
-        return variable_of(name, prior)
+        return variable(name, prior)
+    if spec.family.parameter(name).is_threshold:
+        return _centred_thresholds(spec, name)
     return _elements(name, prior, length, element_dim(name), spec.family.parameter(name).support)
 
 
@@ -151,26 +164,35 @@ def _elements(name: str, prior: Prior, length: int, dim: str, support: Support) 
     import pytensor.tensor as pt
 
     if not support.is_ordered:
-        return variable_of(name, prior, dims=dim)
+        return variable(name, prior, dims=dim)
     transform, start = pm.distributions.transforms.ordered, np.arange(length) - (length - 1) / 2
-    free = variable_of(name, prior, dims=dim, transform=transform, initval=start)
+    free = variable(name, prior, dims=dim, transform=transform, initval=start)
     # Draws from the prior do not pass through the transform, and rise only when they are sorted.
     return pt.sort(free)
 
 
-def _thresholds(spec: ModelSpec, name: str, beta: Any) -> Any:
-    """Report the thresholds of the columns as written; those of the centred ones have the prior."""
-    import pymc as pm
+def _centred_thresholds(spec: ModelSpec, name: str) -> Any:
+    """Make the thresholds that have a prior, and of them all, with the columns at their means."""
     import pytensor.tensor as pt
 
     parameter = spec.family.parameter(name)
     free, weights = centred_name(name), weights_of(spec, parameter)
     prior, (dim,) = spec.priors.auxiliary[name], Schema.of(spec).dims(free)
     own = _elements(free, prior, weights.shape[1], dim, parameter.support)
-    every = own if len(weights) == weights.shape[1] else pt.dot(weights, own)
-    if beta is not None:
-        every = every + pt.dot(spec.population_centre, beta)
-    return pm.Deterministic(name, every, dims=element_dim(name))
+    return own if len(weights) == weights.shape[1] else pt.dot(weights, own)
+
+
+def _thresholds_as_written(spec: ModelSpec, name: str, every: Any, betas: Mapping[str, Any]) -> Any:
+    """Report the thresholds of the columns as written."""
+    import pymc as pm
+    import pytensor.tensor as pt
+
+    levels = {
+        part.design.predictor: 0.0 if beta is None else pt.dot(part.population_centre, beta)
+        for part, beta in zip(spec.parts, betas.values(), strict=True)
+    }
+    moved = pt.stack(level_at_means(spec.family, levels))
+    return pm.Deterministic(name, every + moved, dims=element_dim(name))
 
 
 def _observed(spec: ModelSpec) -> np.ndarray:

@@ -16,6 +16,7 @@ from bayesmix.engines.whitened.layout import Factor, Layout
 from bayesmix.engines.whitened.sampler import WhitenedDraws
 from bayesmix.model.centring import effects_as_written, group_draws
 from bayesmix.model.spec import ModelSpec
+from bayesmix.model.thresholds import level_at_means
 
 __all__ = ["as_written", "named_draws", "summaries_of"]
 
@@ -120,19 +121,21 @@ def as_written(layout: Layout, flat: FloatArray) -> dict[str, FloatArray]:
         ``beta`` (B, p) of each predictor, and the auxiliary parameters (B,) or (B, K).
     """
     coordinates, thresholds = layout.coordinates, layout.coordinates.thresholds
-    every, start = flat[:, coordinates.population], 0
+    every, start, levels = flat[:, coordinates.population], 0, dict[str, FloatArray]()
     found = {name: own.T for name, own in layout.auxiliary(flat.T).items()}
     for design, means in zip(layout.spec.design.parts, layout.means, strict=True):
         beta = every[:, start : start + len(means)].copy()
         start += len(means)
-        if thresholds is not None and not design.predictor:
-            last = coordinates.auxiliary[thresholds.name].stop
-            rows = slice(coordinates.population.stop - 1, last)
-            moved = beta @ means[:, None]
-            found[thresholds.name] = flat[:, rows] @ thresholds.every.T + moved
+        if design.means is not None:
+            levels[design.predictor] = beta @ means[:, None]
         elif means.any():
             beta[:, 0] -= beta @ means
         found[population_names(design.predictor).beta] = beta
+    if thresholds is not None:
+        last = coordinates.auxiliary[thresholds.name].stop
+        rows = slice(coordinates.population.stop - 1, last)
+        moved = np.concatenate(level_at_means(layout.spec.family, levels), axis=-1)
+        found[thresholds.name] = flat[:, rows] @ thresholds.every.T + moved
     return found
 
 

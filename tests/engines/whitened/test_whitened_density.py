@@ -151,6 +151,13 @@ OTHERS = {
     "sratio, disc": ("rating ~ x + (1 | g)", "sratio(cloglog)", {"disc": "~ 0 + f"}),
     "cratio, disc": ("rating ~ x", "cratio", {"disc": "~ 0 + z + (1 | g)"}),
     "acat, disc": ("rating ~ x + (1 | g)", "acat(probit)", {"disc": "~ z"}),
+    "acat, at single thresholds": ("rating ~ x + cs(year) + (1 | g)", "acat", {}),
+    "sratio, at single thresholds": (
+        "rating ~ cs(x + f) + (x | g)",
+        "sratio(cloglog)",
+        {"disc": "~ 0 + z"},
+    ),
+    "cratio, at single thresholds": ("rating ~ year + cs(z)", "cratio(probit)", {}),
     "categorical": ("kind ~ x + (x | g)", "categorical", {}),
     "categorical, crossed": (
         "kind ~ year + offset(known) + (year | g) + (1 | h)",
@@ -212,6 +219,7 @@ SOME = (
     "linked, far from zero",
     "linked, two ids and others",
     "cumulative, disc",
+    "acat, at single thresholds",
     "categorical, own formulas",
     "bernoulli(logit), two effects",
     "poisson(log), three crossed",
