@@ -20,6 +20,7 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.engines`      a model -> draws
 `bayesmix.predictions`  rows old and new
 `bayesmix.criteria`     how well a model predicts
+`bayesmix.questions`    what people ask of a fit
 `bayesmix.figures`      figures
 `bayesmix.storage`      a fit to one file and back
 `bayesmix.simulation`   grouped data from a known truth

@@ -38,6 +38,8 @@ from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
 from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.questions.draws_frame import draws_frame
+from bayesmix.questions.hypothesis import hypothesis
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -88,6 +90,9 @@ class MixedFit(Fitted):
     linpred = predict.linpred
     epred = predict.epred
     predict = predict.predict
+
+    draws_frame = draws_frame
+    hypothesis = hypothesis
 
     loo = loo
     waic = waic

@@ -33,6 +33,7 @@ FLOORS = (
     "engines",
     "predictions",
     "criteria",
+    "questions",
     "figures",
     "storage",
     "simulation",

@@ -1,0 +1,1 @@
+"""What people ask of a fit: predictions on grids, comparisons, slopes, hypotheses, residuals."""
