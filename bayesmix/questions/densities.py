@@ -1,8 +1,9 @@
 """The density of draws at zero, by a log-spline, with its Monte-Carlo error.
 
 Inside a window that holds nearly all draws the log density is a cubic spline whose knots stand at
-quantiles; few knots, chosen by BIC. Without knots it is a cubic polynomial, so that a normal
-density is met exactly. The fit is by maximum likelihood.
+quantiles; few knots, chosen by the log likelihood less a penalty between those of AIC and BIC.
+Without knots it is a cubic polynomial, so that a normal density is met exactly. The fit is by
+maximum likelihood.
 
 Stone, Hansen, Kooperberg & Truong (1997), Annals of Statistics 25, 1371-1425,
 https://doi.org/10.1214/aos/1031594728
@@ -92,7 +93,7 @@ def _normal_density(draws: FloatArray) -> float:
 
 
 def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[float, float, float]:
-    """Fit a log density on [0, 1]; return BIC, and the value at a point with its variance."""
+    """Fit a log density on [0, 1]; return a criterion, the value at a point and its variance."""
     inner = np.quantile(x, np.arange(1, knots + 1) / (knots + 1))
     every = np.concatenate([np.zeros(_DEGREE + 1), inner, np.ones(_DEGREE + 1)])
     grid = np.linspace(0.0, 1.0, _GRID)
@@ -125,8 +126,8 @@ def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[flo
     direction = point - (weights * density) @ basis
     solved = np.linalg.lstsq(information, direction, rcond=1e-12)[0]
     variance = max(float(direction @ solved), 0.0) / effective
-    bic = -2 * effective * value + len(theta) * math.log(effective)
-    return bic, float(point @ theta) - normaliser, variance
+    penalty = 1 + math.log(effective) / 2
+    return len(theta) * penalty - 2 * effective * value, float(point @ theta) - normaliser, variance
 
 
 def _columns(knots: FloatArray, x: FloatArray) -> FloatArray:

@@ -133,10 +133,10 @@ def hypothesis(
     >>> data = bm.load_dataset("sleepstudy")
     >>> fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, random_seed=1, progressbar=False)
     >>> table = fit.hypothesis(["Days > 5", "sd:Subject:Days < sigma"])
-    >>> table[["hypothesis", "value", "probability"]].round(1)
+    >>> table[["hypothesis", "value", "probability"]].round()
                     hypothesis  value  probability
-    0                 Days > 5    5.5          1.0
-    1  sd:Subject:Days < sigma  -19.5          1.0
+    0                 Days > 5    5.0          1.0
+    1  sd:Subject:Days < sigma  -20.0          1.0
     """
     interval = interval_of(ci_level)
     texts = _texts(hypotheses)

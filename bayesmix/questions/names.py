@@ -155,8 +155,7 @@ class Parameters:
         levels = [
             (own, places)
             for own in levels_of(self.design)
-            if _is_start(name, own.path) or _is_start(own.path, name)
-            if (places := own.names(name))
+            if _is_start(f"{own.start}u", name) and (places := own.names(name))
         ]
         label = self.short_names.get(name)
         if label is not None and (under or levels):

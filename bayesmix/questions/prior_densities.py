@@ -57,7 +57,7 @@ def prior_density(fit: Fitted, expression: Expression) -> PriorDensity:
     if affine is not None:
         used = {label: factor for label, factor in affine.coefficients.items() if factor}
         affine = Affine(affine.constant, used)
-        found = _of_one(fit.spec, affine) or _of_normals(fit.spec, affine)
+        found = _of_normals(fit.spec, affine) or _of_one(fit.spec, affine)
         if found is not None:
             return found
     return _of_draws(fit, expression)
