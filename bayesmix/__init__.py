@@ -59,6 +59,8 @@ if TYPE_CHECKING:
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
+    from bayesmix.questions.hypothesis import Hypotheses
+    from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
     from bayesmix.simulation.truth import Simulation
@@ -73,8 +75,10 @@ __all__ = [
     "DesignWarning",
     "Family",
     "FormulaError",
+    "Hypotheses",
     "MixedFit",
     "ModelSpec",
+    "ModelTable",
     "Prior",
     "Simulation",
     "compare",
@@ -87,6 +91,7 @@ __all__ = [
     "prepare",
     "simulate",
     "simulate_from",
+    "table",
 ]
 
 _MODULE_OF = {
@@ -99,8 +104,10 @@ _MODULE_OF = {
     "DesignWarning": "base.errors",
     "Family": "families.family",
     "FormulaError": "base.errors",
+    "Hypotheses": "questions.hypothesis",
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
+    "ModelTable": "questions.table",
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
     "compare": "criteria.comparison",
@@ -113,6 +120,7 @@ _MODULE_OF = {
     "prepare": "fitting",
     "simulate": "simulation.from_parameters",
     "simulate_from": "simulation.from_fit",
+    "table": "questions.table",
 }
 
 
