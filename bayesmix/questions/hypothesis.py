@@ -31,6 +31,8 @@ __all__ = ["Hypotheses", "hypothesis"]
 _NEARLY_FLAT = 100
 # Relative standard error beyond which a ratio is an order of magnitude only.
 _LARGEST_SE = 0.3
+# Characters of a hypothesis that are shown beside the numbers.
+_LONGEST_IN_TEXT, _LONGEST_IN_HTML = 40, 100
 
 
 class Hypotheses(pd.DataFrame):
@@ -43,8 +45,9 @@ class Hypotheses(pd.DataFrame):
     def _constructor(self) -> Any:
         return pd.DataFrame
 
-    def _summary(self) -> Summary:
-        table = pd.DataFrame(self).assign(hypothesis=self["hypothesis"].map(short))
+    def _summary(self, longest: int) -> Summary:
+        texts = [short(text, longest) for text in self["hypothesis"]]
+        table = pd.DataFrame(self).assign(hypothesis=texts)
         notes = zip(table["hypothesis"], table["note"], strict=True)
         return Summary(
             header=(self.attrs.get("title", "Hypotheses"),),
@@ -54,10 +57,10 @@ class Hypotheses(pd.DataFrame):
 
     def __repr__(self) -> str:
         """Return the table and its notes as text."""
-        return repr(self._summary())
+        return repr(self._summary(_LONGEST_IN_TEXT))
 
     def _repr_html_(self) -> str:
-        return self._summary()._repr_html_()
+        return self._summary(_LONGEST_IN_HTML)._repr_html_()
 
 
 @dataclasses.dataclass(frozen=True)
