@@ -25,10 +25,14 @@ __all__ = ["FEWEST_BEYOND", "DensityAtZero", "density_at_zero"]
 _TAIL = 0.005
 # Effective draws on the far side of zero that an estimate needs.
 FEWEST_BEYOND = 10
+# Interquartile ranges that the window reaches to either side of median and zero.
+_REACH = 4.0
 _MOST_KNOTS = 6
 _DEGREE = 3
 _GRID = 801
 _ITERATIONS = 50
+# What a step of Newton's may still promise of the mean log density.
+_CONVERGED = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,20 +72,29 @@ def density_at_zero(draws: FloatArray, effective: float) -> DensityAtZero:
     beyond = share * effective
     if beyond < FEWEST_BEYOND:
         return DensityAtZero(_normal_density(draws), math.nan, beyond)
-    tail = min(_TAIL, share / 2)
-    low, high = np.quantile(draws, [tail, 1 - tail])
+    low, high = _window(draws, share)
     inside = draws[(draws >= low) & (draws <= high)]
     if not high > low or not np.isfinite(high - low):
         return DensityAtZero(math.nan, math.nan, beyond)
     within = effective * len(inside) / size
     x = np.clip((inside - low) / (high - low), 0.0, 1.0)
     at = float(-low / (high - low))
-    log_density, variance = min(
-        (_fitted(x, at, knots, within) for knots in range(_MOST_KNOTS + 1)),
-        key=lambda one: one[0],
-    )[1:]
+    fits = (_fitted(x, at, knots, within) for knots in range(_MOST_KNOTS + 1))
+    usable = [fit for fit in fits if fit is not None]
+    if not usable:
+        return DensityAtZero(math.nan, math.nan, beyond)
+    _, log_density, variance = min(usable, key=lambda one: one[0])
     value = len(inside) / size * math.exp(log_density) / (high - low)
     return DensityAtZero(float(value), math.sqrt(variance), beyond)
+
+
+def _window(draws: FloatArray, share: float) -> tuple[float, float]:
+    """Choose limits round zero and nearly all draws, long tails cut off."""
+    tail = min(_TAIL, share / 2)
+    low, first, median, third, high = np.quantile(draws, [tail, 0.25, 0.5, 0.75, 1 - tail])
+    reach = _REACH * (third - first)
+    near = max(low, min(median, 0.0) - reach), min(high, max(median, 0.0) + reach)
+    return float(near[0]), float(near[1])
 
 
 def _normal_density(draws: FloatArray) -> float:
@@ -92,8 +105,13 @@ def _normal_density(draws: FloatArray) -> float:
     return math.exp(-0.5 * (mean / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
 
 
-def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[float, float, float]:
-    """Fit a log density on [0, 1]; return a criterion, the value at a point and its variance."""
+def _fitted(
+    x: FloatArray, at: float, knots: int, effective: float
+) -> tuple[float, float, float] | None:
+    """Fit a log density on [0, 1]; return a criterion, the value at a point and its variance.
+
+    None where the likelihood has no maximum that is found.
+    """
     inner = np.quantile(x, np.arange(1, knots + 1) / (knots + 1))
     every = np.concatenate([np.zeros(_DEGREE + 1), inner, np.ones(_DEGREE + 1)])
     grid = np.linspace(0.0, 1.0, _GRID)
@@ -104,7 +122,7 @@ def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[flo
     mean = _columns(every, x).mean(axis=0)
     theta = np.zeros(basis.shape[1])
     value, density = _log_likelihood(theta, mean, basis, weights)
-    information = np.eye(len(theta))
+    information, gain = np.eye(len(theta)), math.inf
     for _ in range(_ITERATIONS):
         mass = weights * density
         average = mass @ basis
@@ -112,7 +130,7 @@ def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[flo
         slope = mean - average
         step = np.linalg.lstsq(information, slope, rcond=1e-12)[0]
         gain = float(slope @ step)
-        if gain < 1e-12:
+        if not gain >= _CONVERGED:
             break
         length = 1.0
         while length > 1e-6:
@@ -121,6 +139,8 @@ def _fitted(x: FloatArray, at: float, knots: int, effective: float) -> tuple[flo
                 break
             length /= 2
         theta, value, density = theta + length * step, new, own
+    if not abs(gain) < math.sqrt(_CONVERGED):
+        return None
     point = _columns(every, np.array([at]))[0]
     normaliser = float(mean @ theta) - value
     direction = point - (weights * density) @ basis

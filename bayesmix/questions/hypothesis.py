@@ -13,6 +13,7 @@ import pandas as pd
 from bayesmix.base.arguments import few, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, short
+from bayesmix.base.words import count
 from bayesmix.engines.convergence import ESS_PER_CHAIN, R_HAT_LIMIT
 from bayesmix.posterior.diagnostics import figures_of
 from bayesmix.posterior.fitted import Fitted
@@ -103,10 +104,9 @@ def hypothesis(
         draws.
 
         With ``=``: ``evidence_ratio`` is the Savage-Dickey ratio, the posterior density of the
-        difference at zero over its prior density there. It is the Bayes factor for the hypothesis
-        against the model as it is; above 1 the data speak for it, below 1 against. ``probability``
-        is ``ratio / (1 + ratio)``, for even odds before the data. Both are NaN where there is no
-        ratio.
+        difference at zero over its prior density there; above 1 the data speak for the hypothesis,
+        below 1 against it. ``probability`` is ``ratio / (1 + ratio)``, for even odds before the
+        data. Both are NaN where there is no ratio.
 
         ``note`` says what cannot be trusted, and why; empty where nothing is to be said.
 
@@ -119,10 +119,12 @@ def hypothesis(
 
     Notes
     -----
-    The ratio of a point hypothesis is in proportion to the width of the prior: it asks for a prior
-    that says which effects are plausible. Posterior densities are from the draws, by a log-spline.
-    Prior densities are closed forms for a single parameter and for sums of population effects with
-    normal priors, else from draws of the prior (with PyMC, some seconds).
+    The ratio of a point hypothesis is the Bayes factor of the model with the point against the
+    model as it is, where the other parameters have the prior that they have given the point. It is
+    in proportion to the width of the prior, and asks for one that says what is plausible.
+    Posterior densities are from the draws, by a log-spline. Prior densities are closed forms for a
+    single parameter and for sums of population effects with normal priors, else from draws of the
+    prior (with PyMC, some seconds).
 
     References
     ----------
@@ -222,12 +224,14 @@ def _point(fit: Fitted, asked: Hypothesis, draws: FloatArray, notes: tuple[str, 
         problem = prior.problem or "its prior density is zero there"
         return Answer(math.nan, math.nan, (f"no evidence ratio: {problem}", *notes))
     posterior = density_at_zero(draws, _effective(fit, draws))
+    if not math.isfinite(posterior.value):
+        return Answer(math.nan, math.nan, ("no evidence ratio: too few distinct draws", *notes))
     ratio = posterior.value / prior.value
     own = []
     if posterior.is_tail:
         own.append(
-            f"{_beyond(posterior.beyond)} beyond it: the ratio is from a normal curve, and an "
-            "order of magnitude at best"
+            f"{_effective_draws(posterior.beyond)} beyond it: the ratio is from a normal curve, "
+            "and an order of magnitude at best"
         )
     elif math.hypot(posterior.relative_se, prior.relative_se) > _LARGEST_SE:
         error = math.hypot(posterior.relative_se, prior.relative_se)
@@ -241,8 +245,8 @@ def _point(fit: Fitted, asked: Hypothesis, draws: FloatArray, notes: tuple[str, 
     return Answer(ratio / (1 + ratio), ratio, (*own, *notes))
 
 
-def _beyond(effective: float) -> str:
-    return "no draws are" if effective < 1 else f"only {effective:.0f} effective draws are"
+def _effective_draws(number: float) -> str:
+    return count(round(number), "effective draw") if number >= 1 else "no draws"
 
 
 def _figures(fit: Fitted, draws: FloatArray) -> dict[str, float]:
@@ -262,5 +266,5 @@ def _of_chains(fit: Fitted, draws: FloatArray) -> tuple[str, ...]:
     if figures["r_hat"] > R_HAT_LIMIT:
         notes.append(f"the chains disagree, R-hat {figures['r_hat']:.3f}")
     if figures["ess_bulk"] < ESS_PER_CHAIN * fit.posterior.sizes["chain"]:
-        notes.append(f"only {figures['ess_bulk']:.0f} effective draws")
+        notes.append(f"only {_effective_draws(figures['ess_bulk'])}")
     return tuple(notes)

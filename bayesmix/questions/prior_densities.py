@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.words import count
 from bayesmix.design.names import path_start
 from bayesmix.engines.prior import draw_variables
 from bayesmix.model.schema import Schema
@@ -144,8 +145,10 @@ def _of_draws(fit: Fitted, expression: Expression) -> PriorDensity:
     density = density_at_zero(values, float(size))
     if density.is_tail:
         return PriorDensity(
-            math.nan, f"only {density.beyond:.0f} of {size} prior draws are beyond it"
+            math.nan, f"only {count(round(density.beyond), 'prior draw')} of {size} beyond it"
         )
+    if not math.isfinite(density.value):
+        return PriorDensity(math.nan, "its prior draws do not have a density")
     return PriorDensity(density.value, spread=_spread(values), relative_se=density.relative_se)
 
 
