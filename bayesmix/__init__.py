@@ -20,7 +20,7 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.engines`      a model -> draws
 `bayesmix.predictions`  rows old and new
 `bayesmix.criteria`     how well a model predicts
-`bayesmix.questions`    what people ask of a fit
+`bayesmix.questions`    what people ask of a fit: predictions, comparisons, hypotheses
 `bayesmix.figures`      figures
 `bayesmix.storage`      a fit to one file and back
 `bayesmix.simulation`   grouped data from a known truth
@@ -58,7 +58,9 @@ if TYPE_CHECKING:
     from bayesmix.figures.models import plot_compare
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
+    from bayesmix.priors.effects import StudentT
     from bayesmix.priors.prior import LKJ, Prior
+    from bayesmix.questions.grid import datagrid
     from bayesmix.questions.hypothesis import Hypotheses
     from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
@@ -81,7 +83,9 @@ __all__ = [
     "ModelTable",
     "Prior",
     "Simulation",
+    "StudentT",
     "compare",
+    "datagrid",
     "fit",
     "get_family",
     "load",
@@ -110,7 +114,9 @@ _MODULE_OF = {
     "ModelTable": "questions.table",
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
+    "StudentT": "priors.effects",
     "compare": "criteria.comparison",
+    "datagrid": "questions.grid",
     "fit": "fitting",
     "get_family": "families.registry",
     "load": "fitting",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from bayesmix.base.callers import namespace_of_caller
 from bayesmix.criteria import correlation
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
@@ -24,10 +24,13 @@ from bayesmix.engines import refits
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.run import sample
+from bayesmix.engines.updates import update
 from bayesmix.families.family import Family
 from bayesmix.figures.chains import plot_trace
+from bayesmix.figures.compared import plot_comparisons, plot_slopes
 from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.effects import plot_ranef
+from bayesmix.figures.predicted import plot_predictions
 from bayesmix.figures.replications import plot_ppc
 from bayesmix.figures.shrinkage import plot_shrinkage
 from bayesmix.figures.trends import plot_trends
@@ -37,9 +40,12 @@ from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
+from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.questions.comparisons import comparisons, slopes
 from bayesmix.questions.draws_frame import draws_frame
 from bayesmix.questions.hypothesis import hypothesis
+from bayesmix.questions.predictions import predictions
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -91,6 +97,9 @@ class MixedFit(Fitted):
     epred = predict.epred
     predict = predict.predict
 
+    predictions = predictions
+    comparisons = comparisons
+    slopes = slopes
     draws_frame = draws_frame
     hypothesis = hypothesis
 
@@ -100,12 +109,16 @@ class MixedFit(Fitted):
     kfold = kfold
     compare_correlation = correlation.compare_correlation
     uncorrelated = refits.uncorrelated
+    update = update
 
     plot_shrinkage = plot_shrinkage
     plot_ranef = plot_ranef
     plot_trends = plot_trends
     plot_varcorr = plot_varcorr
     plot_ppc = plot_ppc
+    plot_predictions = plot_predictions
+    plot_comparisons = plot_comparisons
+    plot_slopes = plot_slopes
     plot_trace = plot_trace
 
     save = storage.save
@@ -133,7 +146,7 @@ def prepare(
     data: IntoFrame,
     *,
     family: str | Family = "gaussian",
-    priors: Mapping[str, Prior | LKJ] | None = None,
+    priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
     weights: str | npt.ArrayLike | None = None,
     se: str | npt.ArrayLike | None = None,
     residual: bool = False,
@@ -157,7 +170,10 @@ def prepare(
         one trial.
     priors : mapping, optional
         Path to prior, such as ``{"sd:Subject": Prior("HalfNormal", sigma=50)}``. Paths cascade:
-        ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``.
+        ``sd`` < ``sd:Subject`` < ``sd:Subject:Days``. ``{"u:Subject": "student"}``, or a
+        `StudentT`, makes group effects Student-t. Parameters of the priors of population effects
+        may have priors: ``{"beta": Prior("Normal", sigma=Prior("HalfNormal", sigma=1))}``. Both
+        are sampled by NUTS.
     weights : str or array_like, optional
         Column name or one positive weight per row. Gaussian: the residual sd of row i is
         ``sigma / sqrt(weight_i)``. Binomial: the number of trials of a response that is the
@@ -199,7 +215,7 @@ def prepare(
     >>> spec.design.terms, spec.design.groups[0].effects
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
-    namespace = _callers_namespace()
+    namespace = namespace_of_caller()
     spec = specification(
         formula, data, family, priors, weights, se, residual, missing, namespace, parameters
     )
@@ -211,7 +227,7 @@ def fit(
     data: IntoFrame,
     *,
     family: str | Family = "gaussian",
-    priors: Mapping[str, Prior | LKJ] | None = None,
+    priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
     method: str = "auto",
     draws: int = 1000,
     tune: int = 1000,
@@ -288,7 +304,7 @@ def fit(
         nuts_sampler=nuts_sampler,
         nuts=nuts,
     )
-    namespace = _callers_namespace()
+    namespace = namespace_of_caller()
     spec = _ready(
         specification(
             formula, data, family, priors, weights, se, residual, missing, namespace, parameters
@@ -333,9 +349,3 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
 
 def _ready(spec: ModelSpec) -> Prepared:
     return Prepared(spec.design, spec.family, spec.priors)
-
-
-def _callers_namespace() -> dict[str, Any]:
-    """Names that a formula may use from where `fit` or `prepare` was called."""
-    frame = sys._getframe(2)
-    return {**frame.f_globals, **frame.f_locals}

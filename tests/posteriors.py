@@ -98,6 +98,12 @@ class Case:
     seconds: float = 12.34
 
     @property
+    def spec(self) -> Any:
+        """Normal effects, and priors that are numbers."""
+        priors = SimpleNamespace(leaves=(), hyperparameters={})
+        return SimpleNamespace(priors=priors, owned_terms=())
+
+    @property
     def idata(self) -> xr.DataTree:
         tree = xr.DataTree.from_dict({"posterior": self.posterior})
         tree.attrs.update(method=self.method, seconds=self.seconds)

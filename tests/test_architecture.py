@@ -58,10 +58,13 @@ PYMC_DOORS = {
     "priors.support",
     "priors.compiled",
     "engines.prior",
+    "engines.nuts.heavy_tails",
+    "engines.nuts.hyperpriors",
     "engines.nuts.joint",
     "engines.nuts.engine",
     "engines.nuts.failures",
     "engines.nuts.tensors",
+    "engines.nuts.variables",
 }
 # Subclasses of ArviZ's results; nothing imports it when it is imported itself.
 ARVIZ_DOORS = {"criteria.elpd"}

@@ -27,3 +27,16 @@ def test_blocks_run_one_after_the_other(name):
     # The priors that the guide shows are those of the fit.
     for path, prior in fit.priors.itertuples(index=False):
         assert re.search(rf"^\d +{re.escape(path)} +{re.escape(prior)}$", text, flags=re.MULTILINE)
+
+
+def test_heavy_tails_shows_the_priors_of_its_model(monkeypatch):
+    text = (GUIDES / "heavy-tails.md").read_text(encoding="utf-8")
+    block = re.search(r"^```python\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE)
+    assert block is not None
+    monkeypatch.setattr(bm, "fit", lambda *model, priors, **_: bm.prepare(*model, priors=priors))
+    names: dict[str, object] = {}
+    exec(compile(block[1], "heavy-tails", "exec"), names)
+    spec = names["fit"]
+    assert isinstance(spec, bm.ModelSpec)
+    for path, prior in spec.prior_table().itertuples(index=False):
+        assert re.search(rf"^\d +{re.escape(path)} +{re.escape(prior)}$", text, flags=re.MULTILINE)

@@ -71,11 +71,15 @@ class Facts:
 
 
 def _further_parameters(spec: ModelSpec) -> int:
-    """Count the numbers of the family; equidistant thresholds are made of two."""
+    """Count the numbers of the family, degrees of freedom of effects, and hyperparameters.
+
+    Equidistant thresholds are made of two.
+    """
     lengths = dict(spec.priors.lengths)
     if (thresholds := spec.family.thresholds) is not None:
         lengths[thresholds.name] = weights_of(spec, thresholds).shape[1]
-    return sum(length or 1 for length in lengths.values())
+    own = sum(length or 1 for length in lengths.values())
+    return own + sum(leaf.kind == "df" or leaf.is_hyper for leaf in spec.priors.leaves)
 
 
 def _hash(values: npt.NDArray[Any]) -> str:

@@ -34,7 +34,7 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.heldout import log_joint_predictive, log_predictive
 from bayesmix.priors.defaults import resolve_priors
-from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.effects import AnyPrior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -197,14 +197,14 @@ def _fold_spec(spec: ModelSpec) -> ModelSpec:
     would centre them elsewhere. So the columns are centred here, once and for all, and the
     intercept becomes an ordinary column, with its prior.
     """
-    edits = {leaf.path: leaf.prior for leaf in spec.priors.leaves}
+    edits = spec.priors.by_path
     main, *others = (_plain(part, edits) for part in spec.design.parts)
     plain = dataclasses.replace(main, predictors={own.predictor: own for own in others})
     priors = resolve_priors(plain, spec.family, edits).centred_as(spec.priors)
     return ModelSpec(plain, spec.family, priors)
 
 
-def _plain(design: Design, edits: dict[str, Prior | LKJ]) -> Design:
+def _plain(design: Design, edits: dict[str, AnyPrior]) -> Design:
     """Centre the columns of a predictor, and move the prior of its intercept to a column."""
     X, terms, start = design.X, design.terms, path_start(design.predictor)
     if design.has_intercept:

@@ -54,9 +54,10 @@ def kfold(
     - Gaussian models integrate in closed form, given theta, beta and the effects of the other
       factors: over u of an unseen level, and over u of the factor with the most effects given its
       training rows. What is left to the draws varies little.
-    - For other families the effects of seen levels are those of the draws. What the unseen levels
-      add to the linear predictor is Normal(0, z'Sigma z) for each draw, and is integrated over
-      randomly shifted quantiles of it, 32 for each draw.
+    - For other families, and for effects that are Student-t, the effects of seen levels are those
+      of the draws. What the unseen levels add to the linear predictor is Normal(0, z'Sigma z) for
+      each draw, or Student-t with its degrees of freedom, and is integrated over randomly shifted
+      quantiles of it, 32 for each draw.
 
     Parameters
     ----------

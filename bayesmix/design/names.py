@@ -10,6 +10,8 @@ __all__ = [
     "RESERVED",
     "PopulationNames",
     "TermNames",
+    "hyper_name",
+    "hyper_path",
     "path_start",
     "population_names",
     "prefix_of",
@@ -26,6 +28,9 @@ RESERVED = frozenset(
 )
 
 
+_HYPER = "hyper_"
+
+
 def prefix_of(predictor: str) -> str:
     """Start the names of what belongs to the predictor of a parameter, empty for the formula's."""
     return f"{predictor}_" if predictor else ""
@@ -34,6 +39,18 @@ def prefix_of(predictor: str) -> str:
 def path_start(predictor: str) -> str:
     """Start the paths of the priors of what belongs to the predictor of a parameter."""
     return f"{predictor}:" if predictor else ""
+
+
+def hyper_name(path: str) -> str:
+    """Name a parameter of the prior of population effects in the posterior."""
+    return f"{_HYPER}{path}".replace("/", "\N{DIVISION SLASH}")
+
+
+def hyper_path(name: str) -> str | None:
+    """Return the path that `hyper_name` has named; None for another variable."""
+    if not name.startswith(_HYPER):
+        return None
+    return name.removeprefix(_HYPER).replace("\N{DIVISION SLASH}", "/")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +134,11 @@ class TermNames:
         return f"{self._prefix}u_{self._factor}"
 
     @property
+    def df(self) -> str:
+        """Degrees of freedom of effects that are Student-t."""
+        return f"{self._prefix}df_{self._factor}"
+
+    @property
     def coef(self) -> str:
         """Effects of the levels and of the population added, where these are summaries."""
         return f"{self._prefix}coef_{self._factor}"
@@ -138,7 +160,7 @@ class TermNames:
 
     @property
     def zeta(self) -> str:
-        """Standard normal numbers that the effects are made of."""
+        """Standard normal numbers that the effects are made of; if Student-t, t with their sds."""
         return f"{self._prefix}zeta_{self._factor}"
 
     @property

@@ -23,7 +23,7 @@ from bayesmix.engines.scaling import ORDINARY_TO_NUTS, Units
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
-from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -100,7 +100,7 @@ def rescaled(spec: ModelSpec, units: Units) -> ModelSpec:
     of_path |= dict.fromkeys(with_unit(spec.family), units.residual)
     leaves = tuple(
         leaf
-        if isinstance(leaf.prior, LKJ)
+        if not isinstance(leaf.prior, Prior) or leaf.is_hyper
         else dataclasses.replace(
             leaf, prior=_in_unit(leaf.path, leaf.prior, of_path.get(leaf.path, 1.0))
         )
@@ -121,6 +121,12 @@ def _in_unit(path: str, prior: Prior, unit: float) -> Prior:
     """Return the prior of a parameter divided by a unit."""
     if unit == 1:
         return prior
+    if prior.hyperpriors:
+        raise BayesmixError(
+            f"Sampling needs the numbers of {path!r} in another unit, and its prior, {prior}, has "
+            "parameters with priors, which are for the numbers as they are. Rescale the response "
+            "or the column so that the numbers are of an ordinary size."
+        )
     given = prior.parameters
     if prior.distribution == "LogNormal":
         return Prior("LogNormal", **(given | {"mu": given["mu"] - math.log(unit)}))
@@ -167,12 +173,17 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
     for term, unit in zip(design.groups, units.Z, strict=True):
         for name in {term.names.sd, sd_variable(spec, term), term.names.u}:
             draws[name] = posterior[name].to_numpy() * (units.response / unit)
-        draws[term.names.zeta] = posterior[term.names.zeta].to_numpy()
+        zeta = posterior[term.names.zeta].to_numpy()
+        # Those of effects that are Student-t have the unit of these.
+        is_normal = spec.student(term) is None
+        draws[term.names.zeta] = zeta if is_normal else zeta * (units.response / unit)
         if spec.correlations(term):
             draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     for part in spec.parts[1:]:
         draws |= _as_they_are(part, posterior)
     values = draws | free_variables(spec, draws)
+    if design.has_intercept and design.n_terms > 1:  # which is put together of several, or none
+        values["slope"] = draws["beta"][..., 1:]
     numbers = {
         name: posterior[name].copy(data=values[name]) for name in posterior if name in values
     }

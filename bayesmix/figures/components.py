@@ -100,8 +100,9 @@ def plot_varcorr(
     Returns
     -------
     Axes or ndarray of Axes
-        One for each sd, each correlation and each auxiliary parameter of the family, in the order
-        of `bayesmix.tables.tables.parameter_draws`.
+        One for each sd, each correlation, the degrees of freedom of effects that are Student-t,
+        and each auxiliary parameter of the family, in the order of
+        `bayesmix.tables.tables.parameter_draws`.
 
     Raises
     ------
@@ -119,12 +120,14 @@ def plot_varcorr(
     """
     is_fit("plot_varcorr", fit)
     thresholds = fit.family.thresholds
-    elsewhere = {"beta", thresholds.name if thresholds else ""}
+    elsewhere = {"beta", "Intercept", thresholds.name if thresholds else ""}
+    hyper = fit.spec.priors.hyperparameters
     draws = {
         label: values.ravel()
         for label, values in parameter_draws(fit.design, fit.family, fit.posterior).items()
         if label.removeprefix(f"{label.partition(':')[0]}:").partition(":")[0] != "beta"
         and label.partition(":")[0] not in elsewhere
+        and label not in hyper
     }
     if not draws:
         raise BayesmixError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,8 @@ from bayesmix.engines.exact.implied import implied_priors
 from bayesmix.engines.exact.space import draw_from
 from bayesmix.figures.panels import parameter_of
 from bayesmix.posterior.fitted import Fitted
-
-if TYPE_CHECKING:
-    from bayesmix.priors.prior import Prior
+from bayesmix.priors.effects import DF_SUPPORT, df_log_density
+from bayesmix.priors.prior import Prior
 
 __all__ = ["bounds_of", "component_label", "prior_densities", "prior_density", "view_of"]
 
@@ -28,7 +26,7 @@ _PRIOR_DRAWS = 4000
 
 
 def prior_densities(fit: Fitted) -> dict[str, Density]:
-    """Map the label of each sd, correlation and auxiliary parameter to its prior density."""
+    """Map the label of each sd, correlation, df and auxiliary parameter to its prior density."""
     priors = fit.spec.priors
     found: dict[str, Density] = {}
     for part, term in fit.spec.owned_terms:
@@ -38,6 +36,9 @@ def prior_densities(fit: Fitted) -> dict[str, Density]:
         if part.is_centred(term):
             sds, _ = implied_priors(part, term)
             found[f"{start}sd:{term.factor}:Intercept"] = sds["Intercept"].density
+        nu = getattr(part.student(term), "nu", None)
+        if isinstance(nu, Prior):
+            found[f"{start}df:{term.factor}"] = functools.partial(_df_density, nu)
     for one in correlations(fit):
         start = path_start(one.predictor)
         found[f"{start}cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
@@ -51,6 +52,10 @@ def prior_densities(fit: Fitted) -> dict[str, Density]:
         elements = _ordered_densities(prior, length) if is_ordered else same
         found |= {f"{name}:{k}": element for k, element in enumerate(elements, start=1)}
     return found
+
+
+def _df_density(prior: Prior, nu: FloatArray) -> FloatArray:
+    return np.exp(df_log_density(prior, nu))
 
 
 def prior_density(prior: Prior, x: FloatArray) -> FloatArray:
@@ -87,6 +92,8 @@ def component_label(fit: Fitted, label: str) -> str:
     for term in fit.design.every_group:
         start = path_start(term.predictor)
         of = f" ({owner})" if (owner := parameter_of(fit, term)) else ""
+        if label == f"{start}df:{term.factor}":
+            return f"Degrees of freedom\nof effects by {term.factor}{of}"
         for i, effect in enumerate(term.effects):
             if label == f"{start}sd:{term.factor}:{effect}":
                 return f"Sd of {effect}{of}\nby {term.factor}"
@@ -98,6 +105,9 @@ def component_label(fit: Fitted, label: str) -> str:
 
 def bounds_of(fit: Fitted, label: str) -> tuple[float, float]:
     """Return the bounds of a parameter, so that its density does not leak out."""
+    hyper = fit.spec.priors.hyperparameters.get(label)
+    if hyper is not None:
+        return hyper.support.bounds
     kind, _, rest = label.partition(":")
     match rest.partition(":")[0] if kind in fit.design.predictors else kind:
         case "beta":
@@ -106,5 +116,7 @@ def bounds_of(fit: Fitted, label: str) -> tuple[float, float]:
             return -1.0, 1.0
         case "sd":
             return 0.0, np.inf
+        case "df":
+            return DF_SUPPORT.bounds
         case name:
             return fit.family.parameter(name).support.bounds

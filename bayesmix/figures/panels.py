@@ -32,6 +32,7 @@ __all__ = [
     "legend_above",
     "make_axes",
     "parameter_of",
+    "quantity_label",
     "returned",
     "scale_of",
 ]
@@ -246,3 +247,17 @@ def axis_label(fit: Fitted, effect: str) -> str:
     """Name an effect with its unit."""
     per = "" if effect == "Intercept" or "[" in effect else " per unit"
     return f"{effect} ({scale_of(fit)}{per})"
+
+
+def quantity_label(fit: Fitted, scale: str, parameter: str | None, *, is_category: bool) -> str:
+    """Name what is predicted: the expected response, a parameter, or a linear predictor."""
+    response = fit.design.response
+    if parameter is not None:
+        return parameter if scale == "response" else f"linear predictor of {parameter}"
+    if scale == "link":
+        return scale_of(fit)
+    if is_category:
+        return f"probability of each {response}"
+    if fit.family.binary:
+        return f"probability of {fit.design.event or response}"
+    return f"expected {response}"

@@ -28,6 +28,7 @@ from bayesmix.figures.panels import (
     returned,
 )
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.priors.prior import Prior
 from bayesmix.tables.components import correlation_matrices, varcorr
 from bayesmix.tables.groups import selected
 from bayesmix.tables.pooling import shrinkage
@@ -64,10 +65,10 @@ def plot_shrinkage(
     kind : {"plane", "density"}, optional
         ``"plane"``: in the plane of two effects, an arrow for each group from its own regression
         to its estimate by the mixed model, the population, and contours that hold 50 and 90 % of
-        the estimated distribution of the groups (a normal distribution with the posterior means
-        of the sds and of the correlation). ``"density"``: for each effect the density of the
-        estimates over the groups, own regressions against mixed model. By default the plane for
-        two effects, and densities otherwise.
+        the estimated distribution of the groups, normal or Student-t (with the posterior means of
+        the sds, of the correlation and of the degrees of freedom). ``"density"``: for each effect
+        the density of the estimates over the groups, own regressions against mixed model. By
+        default the plane for two effects, and densities otherwise.
     re : str, optional
         The grouping factor; by default the one with the most effects.
     effects : str or sequence of str, optional
@@ -218,7 +219,22 @@ def _contours(fit: Fitted, groups: _Groups) -> list[FloatArray]:
     circle = np.array([np.cos(angle), np.sin(angle)])
     shape = np.array([[sd[first], 0.0], [r * sd[second], np.sqrt(1 - r**2) * sd[second]]])
     center = groups.population[:, np.newaxis]
-    return [center + np.sqrt(-2 * np.log1p(-part)) * (shape @ circle) for part in CONTOURS]
+    df = _degrees_of_freedom(fit, term)
+    radii = (
+        np.sqrt(-2 * np.log1p(-part) if df is None else df * np.expm1(-2 / df * np.log1p(-part)))
+        for part in CONTOURS
+    )
+    return [center + radius * (shape @ circle) for radius in radii]
+
+
+def _degrees_of_freedom(fit: Fitted, term: GroupTerm) -> float | None:
+    """Return the posterior mean of the degrees of freedom; None for effects that are normal."""
+    law = (fit.spec.predictor(term.predictor) if term.predictor else fit.spec).student(term)
+    if law is None:
+        return None
+    if isinstance(law.nu, Prior):
+        return float(fit.posterior[term.names.df].mean())
+    return float(law.nu)
 
 
 def _view(own: FloatArray, rest: FloatArray) -> tuple[float, float]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from bayesmix.model.joint_only import hyper_obstacle, student_obstacle
 from bayesmix.model.spec import ModelSpec
 
 __all__ = ["effects_obstacle", "response_obstacle"]
 
 
 def response_obstacle(spec: ModelSpec) -> str | None:
-    """Say why the response is not Normal about its linear predictor; None if it is.
+    """Say why response and group effects are not Normal about their means; None if they are.
 
     Then group effects can be integrated out, given all other parameters.
     """
     family = spec.family
+    if (obstacle := student_obstacle(spec)) is not None:
+        return obstacle
     if (family.name, family.link) != ("gaussian", "identity"):
         return f"the {family.name} family is not Gaussian"
     if family.predicted:
@@ -29,6 +32,8 @@ def effects_obstacle(spec: ModelSpec) -> str | None:
     """
     obstacle = response_obstacle(spec)
     if obstacle is not None:
+        return obstacle
+    if (obstacle := hyper_obstacle(spec)) is not None:
         return obstacle
     design = spec.design
     leaves = {"Intercept": spec.priors.intercept} if design.has_intercept else {}

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
-from bayesmix.design.names import path_start, population_names
+from bayesmix.design.names import hyper_name, path_start, population_names
 from bayesmix.families.registry import parameter_names
 from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.centring import sd_variable
@@ -77,6 +77,10 @@ class Schema:
             for name, length in spec.priors.lengths.items()
         ]
         auxiliary += _free_thresholds(spec)
+        auxiliary += [
+            Variable(hyper_name(path), "auxiliary", (), (path,))
+            for path in spec.priors.hyperparameters
+        ]
         variables = [
             *(v for design in spec.design.parts for v in _of_predictor(design)),
             *auxiliary,
@@ -124,6 +128,7 @@ def _of_term(term: GroupTerm, start: str) -> list[Variable]:
             tuple(f"{start}cor:{term.factor}:{one}:{other}" for one, other in pairs),
         ),
         Variable(names.lkj, "free", (names.pair_dim,)),
+        Variable(names.df, "auxiliary", (), (f"{start}df:{term.factor}",)),
         Variable(names.zeta, "free", (term.dim, term.effect_dim)),
         Variable(names.u, "level", (term.dim, term.effect_dim)),
     ]

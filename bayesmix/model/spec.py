@@ -16,6 +16,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.family import Family
 from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import Prior
 from bayesmix.priors.priorset import PriorSet, without_correlations
 
@@ -88,6 +89,11 @@ class ModelSpec:
         prior = self.priors.cor.get(term.factor)
         own = term.correlations
         return own if prior is None else dataclasses.replace(own, eta=prior.eta)
+
+    def student(self, term: GroupTerm) -> StudentT | None:
+        """Return the law of the effects of one grouping factor where it is Student-t."""
+        self._check_term(term)
+        return self.priors.student.get(term.factor)
 
     def is_centred(self, term: GroupTerm) -> bool:
         """Whether the priors of a factor are those of its block with the other columns centred."""

@@ -15,6 +15,7 @@ from bayesmix.design.names import population_names
 from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
+from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,6 +44,8 @@ class Draws:
         Numbers in the largest array of one batch of draws.
     predictors : dict of str to Draws
         By parameter, those of the predictors of further ones.
+    df : dict of str to ndarray, shape (S,)
+        By factor, degrees of freedom of effects that are Student-t; lacks those that are normal.
     """
 
     beta: FloatArray
@@ -51,6 +54,7 @@ class Draws:
     u: dict[str, FloatArray]
     batch: int = BATCH
     predictors: dict[str, Draws] = dataclasses.field(default_factory=dict)
+    df: dict[str, FloatArray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset, batch: int = BATCH) -> Draws:
@@ -82,14 +86,19 @@ class Draws:
             if spec.design.n_terms
             else np.zeros((n_draws, 0))
         )
-        scale, u = {}, {}
+        scale, u, df = {}, {}, {}
         for term in spec.design.groups:
             root = centred_scale(spec, term, posterior)
             scale[term.factor] = scale_as_written(spec.centre(term), root)
+            if (law := spec.student(term)) is not None:
+                fixed = not isinstance(law.nu, Prior)
+                df[term.factor] = (
+                    np.full(n_draws, law.nu) if fixed else draws_first(posterior[term.names.df])
+                )
             name = term.names.u
             if name in posterior and "draw" in posterior[name].dims:
                 u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
-        return cls(beta, auxiliary, scale, u, batch)
+        return cls(beta, auxiliary, scale, u, batch, df=df)
 
     @property
     def parts(self) -> tuple[Draws, ...]:
@@ -129,6 +138,7 @@ class Draws:
             {name: values[some] for name, values in self.u.items()},
             self.batch,
             {name: own[some] for name, own in self.predictors.items()},
+            {name: values[some] for name, values in self.df.items()},
         )
 
     def batches(self, size: int) -> Iterator[Draws]:

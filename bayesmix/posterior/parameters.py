@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.design.names import path_start, population_names
+from bayesmix.design.names import hyper_path, path_start, population_names
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -44,15 +44,19 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
     dict of str to ndarray, each of shape (chain, draw)
         Labelled like the paths of the priors: ``beta:Days``, ``sd:Subject:Days``,
         ``cor:Subject:Intercept:Days``, ``sigma``; population effects first, then for each
-        grouping factor its sds and correlations, then the auxiliary parameters; of one with a
+        grouping factor its sds and correlations, and its degrees of freedom, ``df:Subject``, if
+        they are estimated; then the auxiliary parameters; of one with a
         length each element, ``cutpoint:1``; then the same of the predictors of further parameters,
-        ``sigma:beta:Days``.
+        ``sigma:beta:Days``; then hyperparameters, ``beta:sigma``.
     """
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
     main, *others = (_of_predictor(own, posterior) for own in design.parts)
     draws = main | auxiliary_draws(family, posterior)
     for own in others:
         draws |= own
+    for name in map(str, posterior.data_vars):
+        if (path := hyper_path(name)) is not None:
+            draws[path] = draws_of(posterior, name)
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
@@ -66,6 +70,8 @@ def _of_predictor(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray
         draws |= dict(zip(paths, sd, strict=True))
         for i, j, values in correlation_draws(term, posterior):
             draws[f"{start}cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
+        if term.names.df in posterior:
+            draws[f"{start}df:{term.factor}"] = draws_of(posterior, term.names.df)
     return draws
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp, ndtri
+from scipy.special import logsumexp, ndtri, stdtrit
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
+from bayesmix.posterior.mixing import mixing_of_normal
 from bayesmix.predictions.splits import Split
 
 __all__ = ["ByDraws"]
@@ -50,8 +51,14 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
     new = np.zeros(held_out.n_rows, dtype=np.bool_)
     for rows in unseen.values():
         new |= rows
+    students = [
+        [term.factor for term in part.groups if term.factor in own.df and unseen[term.factor].any()]
+        for part, own in zip(held_out.parts, draws.parts, strict=True)
+    ]
+    # One dimension for what is normal of each predictor, and one for each factor that is Student-t.
     shifts = [
-        (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws) for _ in held_out.parts
+        (rng.permutation(len(draws)) + rng.random(len(draws))) / len(draws)
+        for _ in range(len(students) + sum(map(len, students)))
     ]
     done = 0
     for batch in draws.batches(held_out.n_rows + int(new.sum()) * POINTS):
@@ -60,18 +67,29 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
         known = [eta[:, ~new] for eta in etas]
         result[:, ~new] = _log_density(spec, held_out.take(~new), known, batch)
         if new.any():
-            own = zip(held_out.parts, batch.parts, etas, shifts, _ratios(len(etas)), strict=True)
+            lattice = _lattice([shift[done : done + len(batch)] for shift in shifts])
             points = []
-            for part, drawn, eta, shift, ratio in own:
-                # The first of them is a grid with one point between any two quantiles.
-                first = shift[done : done + len(batch), None] * (1 if ratio == 1 else POINTS)
-                t = ndtri((np.arange(POINTS) * ratio + first) % POINTS / POINTS)
+            for part, drawn, eta, own in zip(
+                held_out.parts, batch.parts, etas, students, strict=True
+            ):
                 sd = np.sqrt(_variance_of_unseen(part, drawn, unseen))[:, new]
-                points.append(eta[:, None, new] + t[..., None] * sd[:, None])
+                points.append(eta[:, None, new] + ndtri(next(lattice))[..., None] * sd[:, None])
+                for factor in own:
+                    t = stdtrit(drawn.df[factor][:, None], next(lattice))
+                    sd = np.sqrt(_variance_of_unseen(part, drawn, unseen, only=factor))[:, new]
+                    points[-1] += t[..., None] * sd[:, None]
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
         done += len(batch)
         yield result
+
+
+def _lattice(shifts: Sequence[FloatArray]) -> Iterator[FloatArray]:
+    """Yield probabilities (B, POINTS), one dimension of a shifted lattice after the other."""
+    for shift, ratio in zip(shifts, _ratios(len(shifts)), strict=True):
+        # The first of them is a grid with one point between any two quantiles.
+        first = shift[:, None] * (1 if ratio == 1 else POINTS)
+        yield (np.arange(POINTS) * ratio + first) % POINTS / POINTS
 
 
 def _ratios(n: int) -> FloatArray:
@@ -86,11 +104,20 @@ def _ratios(n: int) -> FloatArray:
 
 
 def _variance_of_unseen(
-    design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
+    design: Design,
+    draws: Draws,
+    unseen: Mapping[str, npt.NDArray[np.bool_]],
+    *,
+    only: str | None = None,
 ) -> FloatArray:
-    """Compute the variance (B, m) of what unseen levels add to a linear predictor."""
+    """Compute the variance (B, m) of what unseen levels add to a linear predictor.
+
+    That of all factors whose effects are normal, or the squared scale of one that is Student-t.
+    """
     variance = np.zeros((len(draws), design.n_rows))
     for term in design.groups:
+        if term.factor != only if only is not None else term.factor in draws.df:
+            continue
         Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
         root = Z @ draws.scale[term.factor]
         variance += (root**2).sum(axis=-1)
@@ -124,7 +151,9 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
         for rows in (unseen[term.factor],)
         for code in np.unique(term.codes[rows])
     ]
-    D = sum(term.n_effects for _, term, _ in new)
+    # Beside its effects a level that is Student-t has one more number, which becomes their scale.
+    extra = [int(term.factor in draws.parts[k].df) for k, term, _ in new]
+    D = sum(term.n_effects for _, term, _ in new) + sum(extra)
 
     def log_likelihood(t: FloatArray) -> FloatArray:
         """Log densities (S, m) of all rows together, for t (S, m, D)."""
@@ -136,11 +165,14 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
                 for eta in _linear_predictors(held_out, batch, unseen)
             ]
             start = 0
-            for k, term, rows in new:
+            for (k, term, rows), more in zip(new, extra, strict=True):
                 place = slice(start, start + term.n_effects)
                 u = own[..., place] @ np.swapaxes(batch.parts[k].scale[term.factor], 1, 2)
+                if more:
+                    df = batch.parts[k].df[term.factor][:, None]
+                    u *= np.sqrt(mixing_of_normal(df, own[..., place.stop]))[..., None]
                 etas[k] += u @ (term.Z * rows[:, None]).T
-                start = place.stop
+                start = place.stop + more
             parts.append(_log_density(spec, held_out, etas, batch).sum(axis=-1))
             done += len(batch)
         return np.concatenate(parts)

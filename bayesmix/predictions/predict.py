@@ -6,27 +6,19 @@ of rows, so that a summary of many rows never holds all of their draws.
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import hashlib
-import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import one_of, seed, true_or_false
+from bayesmix.base.arguments import seed, true_or_false
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
-from bayesmix.design.names import prefix_of
-from bayesmix.families.links import ARRAYS, LINKS
-from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import summarised
-from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
+from bayesmix.predictions.blocks import generator_of, predicted_rows
+from bayesmix.predictions.quantities import Auxiliary, as_column, expected, linear
 from bayesmix.predictions.results import as_array, as_frame
 from bayesmix.predictions.rows import Rows, rows_of
 
@@ -36,10 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["epred", "linpred", "predict"]
 
 
-type Auxiliary = Mapping[str, FloatArray]
 type Seed = int | np.random.Generator | None
-# Numbers in the largest array of one block of rows.
-BLOCK = 1 << 21
 
 
 def linpred(
@@ -72,10 +61,10 @@ def linpred(
     new_levels : {"error", "population", "sample"}
         What to do with levels that the fit did not have. ``"error"`` names them. ``"population"``
         leaves their effects out (u = 0). ``"sample"`` draws their effects from the group
-        distribution, given the sds and correlations of each posterior draw: one joint draw for
-        each level, the same in all its rows. Each factor counts for itself: with ``g1/g2``, a new
-        ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``. With ``"population"`` a
-        missing label is a new level, as in lme4.
+        distribution, normal or Student-t, given the parameters that it has in each posterior draw:
+        one joint draw for each level, the same in all its rows. Each factor counts for itself:
+        with ``g1/g2``, a new ``g1:g2`` in a known ``g1`` keeps the effects of that ``g1``. With
+        ``"population"`` a missing label is a new level, as in lme4.
     ci_level : float
         Probability inside the interval, above 0 and below 1.
     draws : bool
@@ -119,10 +108,11 @@ def linpred(
     >>> nested = bm.fit("y ~ x + (1 | school/class)", pupils)  # doctest: +SKIP
     >>> nested.linpred(new_classes, groups=["school"])  # doctest: +SKIP
     """
+    quantity = linear(fit, parameter)
     return _predicted(
         "linpred",
-        lambda rows, auxiliary, eta: eta,
-        rows_of(_of_one(fit.spec, _own_name(fit, parameter)), newdata, groups, new_levels),
+        quantity.of,
+        rows_of(quantity.spec, newdata, groups, new_levels),
         fit,
         new_levels=new_levels,
         ci_level=ci_level,
@@ -184,27 +174,17 @@ def epred(
     --------
     >>> fit.epred(groups="population")  # doctest: +SKIP
     """
-    name = _own_name(fit, parameter)
-    predicted = functools.partial(
-        _predicted,
+    quantity = expected(fit, parameter)
+    return _predicted(
         "epred",
+        quantity.of,
+        rows_of(quantity.spec, newdata, groups, new_levels, trials=quantity.needs_trials),
+        fit,
         new_levels=new_levels,
         ci_level=ci_level,
         draws=draws,
         seed=_seed(fit, random_seed),
     )
-    # Of a categorical response none of the predictors is that of the response itself.
-    if name is not None or (parameter is not None and fit.family.categories):
-        link = LINKS[dict(fit.family.predicted).get(name or "", fit.family.link)]
-        rows = rows_of(_of_one(fit.spec, name), newdata, groups, new_levels)
-        return predicted(lambda rows, auxiliary, eta: link.inverse(eta, ARRAYS), rows, fit)
-
-    def expected(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
-        family = fit.family
-        known = family.rows(_column(rows.weights), _column(rows.trials))
-        return np.asarray(family.mean(family.values(eta, auxiliary), known))
-
-    return predicted(expected, rows_of(fit.spec, newdata, groups, new_levels, trials=True), fit)
 
 
 def predict(
@@ -259,12 +239,12 @@ def predict(
     >>> fit.predict(ci_level=0.9)  # doctest: +SKIP
     """
     own_seed = _seed(fit, random_seed)
-    rng = _generator(own_seed, "response")
+    rng = generator_of(own_seed, "response")
 
     categories = fit.design.categories
 
     def drawn(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
-        weights, trials = _column(rows.weights), _column(rows.trials)
+        weights, trials = as_column(rows.weights), as_column(rows.trials)
         y = fit.family.draw(rng, eta, auxiliary, weights, trials)
         if categories is None:
             return y
@@ -288,28 +268,6 @@ def _seed(fit: Fitted, random_seed: Seed) -> int:
     return seed(fit.options.random_seed if random_seed is None else random_seed)
 
 
-def _own_name(fit: Fitted, parameter: str | None) -> str | None:
-    """Return the further parameter that was asked for; None for that of the formula."""
-    if parameter is None:
-        return None
-    main, *others = fit.family.predictors
-    one_of("parameter", parameter, [main, *others])
-    return None if parameter == main else parameter
-
-
-def _of_one(spec: ModelSpec, name: str | None) -> ModelSpec:
-    """Return the model of one predictor, whose columns alone are needed; None for the formula's."""
-    if name is not None:
-        return spec.predictor(name)
-    encoder = dataclasses.replace(spec.design.encoder, predictors={})
-    design = dataclasses.replace(spec.design, encoder=encoder, predictors={})
-    return dataclasses.replace(spec, design=design)
-
-
-def _column(values: FloatArray | None) -> FloatArray | None:
-    return None if values is None else values[:, np.newaxis]
-
-
 def _predicted(
     name: str,
     quantity: Callable[[Design, Auxiliary, FloatArray], FloatArray],
@@ -330,40 +288,19 @@ def _predicted(
     true_or_false("draws", draws)
     columns = list(summarised(np.empty((0, 1)), ci_level))
     categories = fit.design.categories
-    new = {} if new_levels == "population" else new_levels_of(rows)
-    if new and new_levels == "error":
-        raise unknown_levels(rows.design, new)
-    posterior = fit.posterior
-    parameters = _draws_of(rows.design, Draws.of(fit.spec, posterior))
-    _check_kept(rows.design, parameters)
-    n_draws = len(parameters)
-    kept = np.full((n_draws if draws else len(columns), len(rows.index)), np.nan)
-    step = max(1, BLOCK // n_draws // (1 if categories is None else len(categories.values)))
-    for start in range(0, rows.design.n_rows, step):
-        block = slice(start, min(start + step, rows.design.n_rows))
-        design = rows.design.take(np.arange(block.start, block.stop))
-        own = {factor: levels[block] for factor, levels in new.items()}
-        with np.errstate(over="ignore", invalid="ignore"):
-            auxiliary = parameters.auxiliary | {
-                part.predictor: _eta(part, parameters.predictors[part.predictor], own, seed)
-                for part in design.parts[1:]
-            }
-            values = quantity(design, auxiliary, _eta(design, parameters, own, seed))
-            if start == 0 and values.ndim > 2:
+    own = predicted_rows(fit, rows, new_levels=new_levels, seed=seed)
+    kept = np.full((own.n_draws if draws else len(columns), len(rows.index)), np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in own.blocks(1 if categories is None else len(categories.values)):
+            values = quantity(block.design, block.auxiliary, block.eta)
+            if block.rows.start == 0 and values.ndim > 2:
                 kept = np.full((*kept.shape, *values.shape[2:]), np.nan)
-            kept[:, rows.place[block]] = (
+            kept[:, rows.place[block.rows]] = (
                 np.moveaxis(values, 1, 0) if draws else _summaries(values, ci_level)
             )
     if draws:
-        return as_array(name, kept, posterior, rows.index, categories)
+        return as_array(name, kept, fit.posterior, rows.index, categories)
     return as_frame(columns, kept, rows.index, categories)
-
-
-def _draws_of(design: Design, draws: Draws) -> Draws:
-    """Take the draws of the predictors that a design has."""
-    own = draws.predictors[design.predictor] if design.predictor else draws
-    predictors = {name: draws.predictors[name] for name in design.predictors}
-    return dataclasses.replace(own, predictors=predictors)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
@@ -372,35 +309,3 @@ def _summaries(values: FloatArray, ci_level: float) -> FloatArray:
     by_row = draws_last.reshape(-1, draws_last.shape[-1])
     columns = np.array(list(summarised(by_row, ci_level).values()))
     return columns.reshape(-1, *draws_last.shape[:-1])
-
-
-def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int) -> FloatArray:
-    """Compute the linear predictor (n, S), with drawn effects of the levels in `new`."""
-    unseen = {term.factor: term.codes < 0 for term in design.groups}
-    eta = np.ascontiguousarray(linear_predictor(design, parameters, unseen).T)
-    for term in design.groups:
-        scale = parameters.scale[term.factor]
-        for label, rows in new[term.factor].rows() if term.factor in new else ():
-            rng = _generator(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
-            standard = rng.standard_normal((len(scale), term.n_effects))
-            eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
-    return eta
-
-
-def _generator(seed: int, *names: str) -> np.random.Generator:
-    """Make a generator for one purpose: the same whatever else is drawn."""
-    digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).digest()
-    key = np.frombuffer(digest, dtype="<u4").tolist()
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _check_kept(design: Design, parameters: Draws) -> None:
-    owned = zip(design.parts, parameters.parts, strict=True)
-    for term, own in ((term, own) for part, own in owned for term in part.groups):
-        if term.factor not in own.u and (term.codes >= 0).any():
-            raise BayesmixError(
-                f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
-                f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "
-                "Leave them out with groups='population' or a list of other factors, or refit "
-                "with fewer draws and chains, so that they are kept."
-            )

@@ -17,7 +17,7 @@ from bayesmix.encoding.responsechecks import missing_trials
 from bayesmix.frames.frames import Frame
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["Rows", "rows_of"]
+__all__ = ["GROUPS", "Rows", "factors_of", "rows_of", "rows_of_new_groups"]
 
 
 GROUPS = ("conditional", "population")
@@ -58,7 +58,7 @@ def rows_of(
     """Encode the rows to predict; `trials` and `weights` say whether these are needed."""
     one_of("new_levels", new_levels, NEW_LEVELS)
     encoder = spec.design.encoder
-    groupings = encoder.selected(_factors(spec.design, groups))
+    groupings = encoder.selected(factors_of(spec.design, groups))
     factors = tuple(grouping.factor.name for grouping in groupings)
     design = _with_groups(spec.design, factors)
     if newdata is None:
@@ -86,7 +86,30 @@ def rows_of(
     return Rows(design, np.flatnonzero(complete), frame.index, columns)
 
 
-def _factors(design: Design, groups: str | Collection[str]) -> bool | tuple[str, ...]:
+def rows_of_new_groups(spec: ModelSpec, newdata: pd.DataFrame | None) -> Rows:
+    """Encode rows whose groups are all new, whatever their labels are: these need not be there."""
+    encoder = spec.design.encoder
+    if newdata is None:
+        return Rows(
+            _without_levels(spec.design), np.arange(spec.design.n_rows), spec.design.index, {}
+        )
+    effects = encoder.effect_columns(encoder.every_grouping)
+    labels = (v for grouping in encoder.every_grouping for v in grouping.factor.variables)
+    table = newdata.assign(**{name: None for name in labels if name not in effects})
+    rows = rows_of(spec, table, "conditional", "population")
+    return dataclasses.replace(rows, design=_without_levels(rows.design))
+
+
+def _without_levels(design: Design) -> Design:
+    none = np.full(design.n_rows, -1)
+    return dataclasses.replace(
+        design,
+        groups=tuple(dataclasses.replace(term, codes=none) for term in design.groups),
+        predictors={name: _without_levels(own) for name, own in design.predictors.items()},
+    )
+
+
+def factors_of(design: Design, groups: str | Collection[str]) -> bool | tuple[str, ...]:
     """Read `groups`: True for all grouping factors, or the names of some."""
     if not isinstance(groups, str):
         return names_of("groups", groups)

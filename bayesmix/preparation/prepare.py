@@ -16,7 +16,7 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
 from bayesmix.preparation.zeros import warn_of_zeros
 from bayesmix.priors.defaults import resolve_priors
-from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.effects import AnyPrior
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -28,7 +28,7 @@ def specification(
     formula: str,
     data: IntoFrame,
     family: str | Family,
-    priors: Mapping[str, Prior | LKJ] | None,
+    priors: Mapping[str, AnyPrior | str] | None,
     weights: str | npt.ArrayLike | None,
     se: str | npt.ArrayLike | None,
     residual: bool,

@@ -15,13 +15,16 @@ from scipy.special import logsumexp
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd
+from bayesmix.design.names import hyper_name
 from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
 from bayesmix.families.parameters import Parameter, Sizes
 from bayesmix.families.registry import parameter_names
+from bayesmix.priors.effects import AnyPrior
+from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.predictors import predictor_leaves
-from bayesmix.priors.prior import LKJ, Prior
-from bayesmix.priors.priorset import Leaf, PriorSet, edited, read_edits
+from bayesmix.priors.prior import Prior
+from bayesmix.priors.priorset import PriorSet, edited, read_edits
 
 if TYPE_CHECKING:
     from bayesmix.design.design import Design
@@ -30,7 +33,7 @@ __all__ = ["resolve_priors"]
 
 
 def resolve_priors(
-    design: Design, family: Family, priors: Mapping[str, Prior | LKJ] | None = None
+    design: Design, family: Family, priors: Mapping[str, AnyPrior | str] | None = None
 ) -> PriorSet:
     """Give every parameter of a model its prior: the default, or the closest edit.
 
@@ -44,7 +47,9 @@ def resolve_priors(
         Path -> prior. Paths cascade, and the more specific one wins whatever the order:
         ``beta`` < ``beta:occasion`` (the bare name of a column is short for it);
         ``sd`` < ``sd:student`` < ``sd:student:occasion``; ``cor`` < ``cor:student``;
-        ``Intercept``; the family's auxiliaries, such as ``sigma``.
+        ``Intercept``; the family's auxiliaries, such as ``sigma``. ``u`` < ``u:student`` takes the
+        law of group effects, ``"student"`` or a `StudentT`, and ``df`` < ``df:student`` the prior
+        of its degrees of freedom.
 
     Returns
     -------
@@ -124,12 +129,14 @@ def resolve_priors(
     given = {} if priors is None else priors
     if family.categories and isinstance(given, Mapping):
         given = _without_the_first(given, family.predictors[0])
-    return edited(leaves, read_edits(leaves, given))
+    priors_of_all = edited(leaves, read_edits(leaves, given))
+    _check_new_names(design, priors_of_all)
+    return priors_of_all
 
 
-def _without_the_first(priors: Mapping[str, Prior | LKJ], first: str) -> dict[str, Prior | LKJ]:
+def _without_the_first[P](priors: Mapping[str, P], first: str) -> dict[str, P]:
     """Read paths of the first of several categories, ``mub:beta:x``, as those of the formula."""
-    found: dict[str, Prior | LKJ] = {}
+    found: dict[str, P] = {}
     for path, prior in priors.items():
         own = path.removeprefix(f"{first}:") if isinstance(path, str) else path
         if own in found:
@@ -228,6 +235,25 @@ def _check_names(design: Design, family: Family) -> None:
             raise BayesmixError(
                 f"{what} has the name of a parameter of family {family.name!r}, {name}. Rename "
                 "the column."
+            )
+
+
+def _check_new_names(design: Design, priors: PriorSet) -> None:
+    """Raise for a factor that is called like a variable that only some priors bring."""
+    if not any(leaf.follows_an_edit for leaf in priors.leaves):
+        return
+    names = {hyper_name(path): path for path in priors.hyperparameters}
+    for part in design.parts:
+        student = priors.of(part.predictor).student
+        for term in part.groups:
+            if term.factor in student:
+                names[term.names.df] = f"u:{term.factor}"
+    for term in design.every_group:
+        if term.dim in names:
+            raise BayesmixError(
+                f"No grouping factor can be called '{term.factor}' beside the prior of "
+                f"{names[term.dim]!r}: the posterior has another thing of that name. Rename the "
+                "column."
             )
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.magnitudes import spread
 from bayesmix.families.supports import POSITIVE, REAL
+from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.prior import LKJ, Prior
-from bayesmix.priors.priorset import Leaf
 
 if TYPE_CHECKING:
     from bayesmix.design.design import Design

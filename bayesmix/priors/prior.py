@@ -16,6 +16,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.priors.distributions import pymc_variable, refuse_unknown
 from bayesmix.priors.forms import FORMS, IMPROPER, Form, beta_moments, form_of, written
+from bayesmix.priors.hyperpriors import check_hyperpriors
 
 __all__ = ["LKJ", "Prior", "vectorise"]
 
@@ -32,14 +33,15 @@ class Prior:
     distribution : str
         ``"Normal"``, ``"HalfNormal"``, ``"StudentT"``, ``"Exponential"``, ... Any univariate
         distribution of PyMC; the common ones are checked without importing it.
-    **parameters : float
-        Finite numbers. Those left out take PyMC's defaults and are written out.
+    **parameters : float or Prior
+        Finite numbers. Those left out take PyMC's defaults and are written out. In the prior of
+        population effects a parameter may have a prior of its own, a hyperprior.
 
     Raises
     ------
     BayesmixError
         The distribution or a parameter is unknown, a parameter is missing, is not a finite number
-        or lies outside its range.
+        or lies outside its range, or its hyperprior has mass there.
 
     Examples
     --------
@@ -47,12 +49,17 @@ class Prior:
     Normal(mu=0, sigma=2.5)
     >>> Prior("HalfStudentT", nu=3, sigma=10).log_density([-1.0, 0.0]).round(2)
     array([ -inf, -2.61])
+
+    Coefficients that share a scale, which is estimated:
+
+    >>> Prior("Normal", mu=0, sigma=Prior("HalfNormal", sigma=1))
+    Normal(mu=0, sigma=HalfNormal(sigma=1))
     """
 
     distribution: str
-    _items: tuple[tuple[str, float], ...]
+    _items: tuple[tuple[str, float | Prior], ...]
 
-    def __init__(self, distribution: str, *unnamed: Never, **parameters: float) -> None:
+    def __init__(self, distribution: str, *unnamed: Never, **parameters: float | Prior) -> None:
         if not isinstance(distribution, str):
             raise BayesmixError(
                 f"A prior's distribution must be a name such as 'Normal'; got "
@@ -64,10 +71,14 @@ class Prior:
                 f"{', '.join(map(shown, unnamed))}. "
                 "Write them as in Prior('Normal', mu=0, sigma=1)."
             )
-        values = {
-            name: _finite_number(distribution, name, value) for name, value in parameters.items()
+        nested = {name: own for name, own in parameters.items() if isinstance(own, Prior)}
+        values: dict[str, Any] = {
+            name: own if name in nested else _finite_number(distribution, name, own)
+            for name, own in parameters.items()
         }
-        if distribution in FORMS:
+        if nested:
+            values = _with_hyperpriors(distribution, values, nested)
+        elif distribution in FORMS:
             values = _complete(distribution, values)
         elif distribution in IMPROPER:
             refuse_unknown(distribution, values, {})
@@ -79,7 +90,40 @@ class Prior:
 
     def __repr__(self) -> str:
         """Return the prior as a user reads it, numbers to six significant digits."""
-        return f"{self.distribution}({', '.join(f'{name}={x:g}' for name, x in self._items)})"
+        written = (
+            f"{name}={x!r}" if isinstance(x, Prior) else f"{name}={x:g}" for name, x in self._items
+        )
+        return f"{self.distribution}({', '.join(written)})"
+
+    @property
+    def arguments(self) -> dict[str, float | Prior]:
+        """Numbers and hyperpriors by PyMC's names of the parameters."""
+        return dict(self._items)
+
+    @property
+    def hyperpriors(self) -> dict[str, Prior]:
+        """The priors of those parameters that are no numbers."""
+        return {name: x for name, x in self._items if isinstance(x, Prior)}
+
+    @property
+    def depth(self) -> int:
+        """How many priors stand below one another, 1 where all parameters are numbers."""
+        return 1 + max((prior.depth for prior in self.hyperpriors.values()), default=0)
+
+    @property
+    def at_medians(self) -> Prior:
+        """The same distribution with each parameter that has a prior at its median."""
+        if not self.hyperpriors:
+            return self
+        numbers = {name: x.median if isinstance(x, Prior) else x for name, x in self._items}
+        return Prior(self.distribution, **numbers)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Where the mass of one of the common distributions that are proper ends."""
+        form, law = self.at_medians._law()
+        lower, upper = (float(bound) for bound in law.support())
+        return (0.0 if form.folded else lower), upper
 
     @property
     def parameters(self) -> dict[str, float]:
@@ -87,12 +131,22 @@ class Prior:
 
         They are NumPy's floats: PyTensor takes Python's for single precision where it can, and
         computes their logarithms so.
+
+        Raises
+        ------
+        NotImplementedError
+            Some have priors; `arguments` has these, too.
         """
-        return dict(self._items)
+        numbers = {name: x for name, x in self._items if not isinstance(x, Prior)}
+        if len(numbers) < len(self._items):
+            raise NotImplementedError(f"Parameters of {self} are no numbers.")
+        return numbers
 
     @property
     def has_log_density(self) -> bool:
         """Whether `log_density` is known here, without PyMC."""
+        if self.hyperpriors:
+            return False
         return self.distribution in FORMS or self.distribution in IMPROPER
 
     @property
@@ -158,10 +212,28 @@ class Prior:
         drawn = np.asarray(law.rvs(size=size, random_state=rng), dtype=np.float64)
         return np.abs(drawn) if form.folded else drawn
 
+    def above(self, bound: float, share: npt.ArrayLike) -> FloatArray:
+        """Compute what a share of the mass above a bound exceeds, of a common proper one."""
+        form, law = self._law()
+        half = 0.5 if form.folded else 1.0
+        mass = half * np.exp(self.log_mass_above(bound))
+        value = law.isf(mass * np.asarray(share, dtype=np.float64))
+        return np.asarray(np.maximum(value, bound), dtype=np.float64)
+
+    def log_mass_above(self, bound: float) -> float:
+        """Compute the log probability of more than a bound, of a common one that is proper."""
+        form, law = self._law()
+        if form.folded:
+            return 0.0 if bound <= 0 else math.log(2) + float(law.logsf(bound))
+        return float(law.logsf(bound))
+
     @property
     def median(self) -> float:
-        """The median of one of the common distributions that are proper."""
-        form, law = self._law()
+        """The median of one of the common distributions that are proper.
+
+        Parameters with priors stand at their medians.
+        """
+        form, law = self.at_medians._law()
         # What is folded is symmetric about zero.
         return float(law.ppf(0.75 if form.folded else 0.5))
 
@@ -233,7 +305,8 @@ def vectorise(priors: Sequence[Prior]) -> tuple[str, dict[str, FloatArray]] | No
     Returns
     -------
     tuple of (str, dict of str to ndarray of shape (len(priors),)), or None
-        Distribution and parameters; None where the priors differ in more than numbers.
+        Distribution and parameters; None where the priors differ in more than numbers, or some of
+        their parameters are none.
 
     Examples
     --------
@@ -242,8 +315,8 @@ def vectorise(priors: Sequence[Prior]) -> tuple[str, dict[str, FloatArray]] | No
     >>> vectorise([Prior("Normal"), Prior("Laplace", mu=0, b=1)]) is None
     True
     """
-    kinds = {(prior.distribution, tuple(prior.parameters)) for prior in priors}
-    if len(kinds) != 1:
+    kinds = {(prior.distribution, tuple(prior.arguments)) for prior in priors}
+    if len(kinds) != 1 or any(prior.hyperpriors for prior in priors):
         return None
     distribution, names = kinds.pop()
     return distribution, {
@@ -262,14 +335,22 @@ def _finite_number(distribution: str, name: str, value: object) -> float:
         many = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
         hint = " Give each parameter of the model its own prior by path." if many else ""
         if isinstance(value, Prior):
-            hint = (
-                " Group effects are normal, and the prior of their sd has a path of its own: "
-                f"priors={{'sd:g': {value}}}."
-            )
+            hint = " Priors of the parameters of priors are for those of population effects."
         raise BayesmixError(f"{distribution}: {name} must be one number, got {shown(value)}.{hint}")
     if not math.isfinite(number):
         raise BayesmixError(f"{distribution}: {name} must be finite, got {number}.")
     return np.float64(number) + 0.0  # never -0.0, which would print as such
+
+
+def _with_hyperpriors(
+    distribution: str, given: dict[str, Any], nested: dict[str, Prior]
+) -> dict[str, Any]:
+    """Check parameters that have priors, and write PyMC's defaults of the others out."""
+    form = form_of(distribution, given) if distribution in FORMS else None
+    check_hyperpriors(distribution, form, nested)
+    medians = {name: np.float64(own.median) for name, own in nested.items()}
+    complete = _complete(distribution, given | medians)
+    return {name: nested.get(name, value) for name, value in complete.items()}
 
 
 def _complete(distribution: str, values: dict[str, float]) -> dict[str, float]:

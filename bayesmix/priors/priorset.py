@@ -10,56 +10,16 @@ from typing import TYPE_CHECKING
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import parameter_names
-from bayesmix.families.supports import REAL, Support
+from bayesmix.priors.derived import with_derived, with_laws
+from bayesmix.priors.effects import AnyPrior, NormalEffects, StudentT, effects_law
+from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.prior import LKJ, Prior
-from bayesmix.priors.support import check_prior
+from bayesmix.priors.support import check_leaf
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["PriorSet", "without_correlations"]
-
-
-@dataclass(frozen=True)
-class Leaf:
-    """One parameter: its place in the tree of paths, its default and the prior it has."""
-
-    node: tuple[str, ...]
-    default: Prior | LKJ = field(compare=False)
-    prior: Prior | LKJ
-    # Of the sd of an intercept: the effects that are correlated with it, and whether the prior is
-    # that of the block with their columns at their means, not at zero.
-    beside: tuple[str, ...] = field(default=(), compare=False)
-    is_centred: bool = False
-    # Where the parameter may lie, and how many elements it has; None for one number.
-    support: Support = field(default=REAL, compare=False)
-    length: int | None = field(default=None, compare=False)
-    # Whether the prior is that of the model with the population columns at their means.
-    at_means: bool = field(default=False, compare=False)
-    # The parameter whose predictor it belongs to; empty for that of the formula.
-    predictor: str = ""
-
-    @property
-    def path(self) -> str:
-        return ":".join(self.place)
-
-    @property
-    def place(self) -> tuple[str, ...]:
-        return (self.predictor, *self.node) if self.predictor else self.node
-
-    @property
-    def kind(self) -> str:
-        return self.node[0]
-
-    @property
-    def paths(self) -> list[str]:
-        """Paths that it is under, from its root to its own."""
-        return [":".join(place) for place in self.places]
-
-    @property
-    def places(self) -> list[tuple[str, ...]]:
-        first = len(self.place) - len(self.node) + 1
-        return [self.place[:depth] for depth in range(first, len(self.place) + 1)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,7 +43,7 @@ class PriorSet:
     """
 
     leaves: tuple[Leaf, ...]
-    _edits: tuple[tuple[str, Prior | LKJ], ...] = field(default=(), compare=False)
+    _edits: tuple[tuple[str, AnyPrior], ...] = field(default=(), compare=False)
     predictor: str = ""
 
     def of(self, predictor: str) -> PriorSet:
@@ -135,13 +95,40 @@ class PriorSet:
         return {
             leaf.kind: leaf.prior
             for leaf in self._own
-            if leaf.kind not in _ROOTS and isinstance(leaf.prior, Prior)
+            if _is_auxiliary(leaf) and isinstance(leaf.prior, Prior)
         }
 
     @property
     def lengths(self) -> dict[str, int | None]:
         """Auxiliary parameter of the family -> number of its elements; None for one number."""
-        return {leaf.kind: leaf.length for leaf in self._own if leaf.kind not in _ROOTS}
+        return {leaf.kind: leaf.length for leaf in self._own if _is_auxiliary(leaf)}
+
+    @property
+    def student(self) -> dict[str, StudentT]:
+        """Grouping factor -> law of its effects, where these are Student-t."""
+        laws = {leaf.node[1]: leaf.prior for leaf in self._own if leaf.kind == "u"}
+        return {factor: law for factor, law in laws.items() if isinstance(law, StudentT)}
+
+    @property
+    def hyperparameters(self) -> dict[str, Leaf]:
+        """Path -> parameter of the prior of population effects, of all predictors."""
+        return {leaf.path: leaf for leaf in self.leaves if leaf.is_hyper}
+
+    @property
+    def population(self) -> tuple[Leaf, ...]:
+        """The population effects with their priors and where these were set, intercept first."""
+        every = tuple(leaf for leaf in self._own if not leaf.is_hyper)
+        intercept = tuple(leaf for leaf in every if leaf.kind == "Intercept")
+        return intercept + tuple(leaf for leaf in every if leaf.kind == "beta")
+
+    @property
+    def by_path(self) -> dict[str, AnyPrior]:
+        """All priors as edits that make the same set again, shared hyperparameters included."""
+        found: dict[str, AnyPrior] = {}
+        for leaf in self.leaves:
+            if not leaf.is_hyper and leaf.kind != "df":
+                found[leaf.origin if leaf.has_hyperpriors else leaf.path] = leaf.prior
+        return found
 
     @property
     def defaults(self) -> PriorSet:
@@ -149,11 +136,11 @@ class PriorSet:
         return edited(self.leaves, {})
 
     @property
-    def edits(self) -> dict[str, Prior | LKJ]:
+    def edits(self) -> dict[str, AnyPrior]:
         """What the user set, by full path; to resolve again for a changed design."""
         return dict(self._edits)
 
-    def replace(self, priors: Mapping[str, Prior | LKJ]) -> PriorSet:
+    def replace(self, priors: Mapping[str, AnyPrior | str]) -> PriorSet:
         """Return a set with further edits.
 
         Parameters
@@ -189,7 +176,9 @@ class PriorSet:
         DataFrame
             Columns ``parameter`` (the path that edits it) and ``prior`` (text). The priors of an
             intercept, of its sd and of its correlations say where the other columns stand:
-            ``Exponential(scale=56.3), Days at its mean``.
+            ``Exponential(scale=56.3), Days at its mean``. Of group effects that are Student-t
+            there is the row ``u:<factor>`` besides, and ``df:<factor>``; of priors with
+            hyperpriors one for each hyperparameter, such as ``beta:sigma``.
         """
         import pandas as pd
 
@@ -200,14 +189,18 @@ class PriorSet:
                 if leaf.beside:
                     where[leaf.path] = f", {_at(leaf.beside, leaf.is_centred)}"
                     where[f"{prefix}cor:{leaf.node[1]}"] = where[leaf.path]
-            columns = tuple(":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta")
+            columns = tuple(
+                ":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta" and not leaf.is_hyper
+            )
             if columns:
                 paths = [f"{prefix}Intercept", *(leaf.path for leaf in own if leaf.at_means)]
                 where |= dict.fromkeys(paths, f", {_at(columns, is_centred=True)}")
         return pd.DataFrame(
             {
                 "parameter": [leaf.path for leaf in self.leaves],
-                "prior": [f"{leaf.prior!r}{where.get(leaf.path, '')}" for leaf in self.leaves],
+                "prior": [
+                    f"{leaf.prior!r}{where.get(leaf.path, _cut_off(leaf))}" for leaf in self.leaves
+                ],
             }
         )
 
@@ -219,12 +212,25 @@ class PriorSet:
         return tuple(
             leaf.prior
             for leaf in self._own
-            if leaf.node[: len(node)] == node and isinstance(leaf.prior, Prior)
+            if leaf.node[: len(node)] == node
+            and isinstance(leaf.prior, Prior)
+            and not leaf.is_hyper
         )
 
 
-_ROOTS = ("Intercept", "beta", "sd", "cor")
+_ROOTS = ("Intercept", "beta", "sd", "cor", "u", "df")
 _MOST_NAMES = 3
+# What hyperparameters are called.
+_MOMENTS = ("mu", "sigma", "tau", "nu", "lam", "alpha", "beta", "b", "s", "scale")
+
+
+def _is_auxiliary(leaf: Leaf) -> bool:
+    return leaf.kind not in _ROOTS and not leaf.is_hyper
+
+
+def _cut_off(leaf: Leaf) -> str:
+    """Say where a prior is cut off that has mass outside of what its parameter may be."""
+    return f", {leaf.support.where}" if leaf.kind == "df" else ""
 
 
 def _at(columns: tuple[str, ...], is_centred: bool) -> str:
@@ -237,53 +243,72 @@ def _at(columns: tuple[str, ...], is_centred: bool) -> str:
     return f"{written} at zero"
 
 
-def without_correlations(edits: Mapping[str, Prior | LKJ]) -> dict[str, Prior | LKJ]:
+def without_correlations(edits: Mapping[str, AnyPrior]) -> dict[str, AnyPrior]:
     """Leave out the edits of correlations, for a design whose blocks have been split.
 
     Parameters
     ----------
-    edits : mapping of str to Prior or LKJ
+    edits : mapping of str to AnyPrior
         Path -> prior, such as `PriorSet.edits`.
 
     Returns
     -------
-    dict of str to Prior or LKJ
+    dict of str to AnyPrior
     """
     return {path: prior for path, prior in edits.items() if not isinstance(prior, LKJ)}
 
 
-def edited(leaves: Iterable[Leaf], edits: Mapping[str, Prior | LKJ]) -> PriorSet:
+def edited(leaves: Iterable[Leaf], edits: Mapping[str, AnyPrior]) -> PriorSet:
     """Give each leaf the edit of its own path, else of the closest path above, else its default."""
     resolved = []
-    for leaf in leaves:
-        paths = list(reversed(leaf.paths))
-        edit = next((edits[path] for path in paths if path in edits), None)
-        prior, is_centred = (leaf.default, bool(leaf.beside)) if edit is None else (edit, False)
-        resolved.append(replace(leaf, prior=prior, is_centred=is_centred))
-    return PriorSet(tuple(resolved), tuple(edits.items()))
+    for leaf in with_laws(leaves):
+        origin = next((path for path in reversed(leaf.paths) if path in edits), "")
+        prior = edits[origin] if origin else leaf.default
+        is_centred = bool(leaf.beside) and not origin
+        resolved.append(replace(leaf, prior=prior, is_centred=is_centred, origin=origin))
+    return PriorSet(with_derived(resolved, edits), tuple(edits.items()))
 
 
-def read_edits(leaves: Sequence[Leaf], priors: Mapping[str, Prior | LKJ]) -> dict[str, Prior | LKJ]:
+def read_edits(leaves: Sequence[Leaf], priors: Mapping[str, AnyPrior | str]) -> dict[str, AnyPrior]:
     """Check the user's mapping and write its paths in full."""
     if not isinstance(priors, Mapping):
         raise BayesmixError(
             "priors must be a mapping from paths to priors, such as "
             f"{{'sd': Prior('HalfNormal', sigma=1)}}; got {type(priors).__name__}."
         )
+    leaves = with_laws(leaves)
     nodes = _nodes(leaves)
-    edits: dict[str, Prior | LKJ] = {}
+    edits: dict[str, AnyPrior] = {}
     for given, prior in priors.items():
         path = _full_path(given, leaves, nodes)
+        if not isinstance(prior, str | StudentT | NormalEffects):
+            path = _of_column(path, nodes)
         if path in edits:
             raise BayesmixError(
                 f"The prior of {path!r} is given twice, as {path!r} and as its short form. "
                 "Give one of them."
             )
-        leaf = next(leaf for leaf in leaves if path in leaf.paths)
-        # Those of one path lie in the same numbers.
-        check_prior(path, prior, leaf.support, is_correlation=leaf.kind == "cor")
-        edits[path] = prior
+        edits[path] = _checked(path, prior, next(leaf for leaf in leaves if path in leaf.paths))
     return edits
+
+
+def _of_column(path: str, nodes: Mapping[str, set[tuple[str, ...]]]) -> str:
+    """Take a path of laws, 'u' or 'df:g', for the short form of that of a column, if there is."""
+    (place,) = nodes[path]
+    for k in (0, 1):
+        if place[k : k + 1] in (("u",), ("df",)):
+            column = ":".join((*place[:k], "beta", *place[k:]))
+            return column if column in nodes else path
+    return path
+
+
+def _checked(path: str, prior: AnyPrior | str, leaf: Leaf) -> AnyPrior:
+    """Check what is given for a path; those of one path lie in the same numbers."""
+    if leaf.kind == "u":
+        return effects_law(path, prior)
+    check_leaf(path, prior, leaf)
+    assert not isinstance(prior, str)
+    return prior
 
 
 def _nodes(leaves: Iterable[Leaf]) -> dict[str, set[tuple[str, ...]]]:
@@ -312,8 +337,13 @@ def _full_path(
                 return path
     raise BayesmixError(
         f"Unknown prior path {shown(given)}. {_explain(given, leaves)}"
-        f"Paths of this model: {', '.join(nodes)}. {_closest(given, nodes)}".strip()
+        f"Paths of this model: {', '.join(_shown(nodes))}. {_closest(given, nodes)}".strip()
     )
+
+
+def _shown(nodes: Iterable[str]) -> list[str]:
+    """Leave out degrees of freedom, which only effects that are Student-t have."""
+    return [path for path in nodes if "df" not in path.split(":")[:2]]
 
 
 def _explain(given: object, leaves: Sequence[Leaf]) -> str:
@@ -339,8 +369,14 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
         if "cor" in kinds:
             return "Only a factor with two or more effects in one bar has correlations. "
         return "The model has no correlations: no bar has two or more correlated effects. "
-    if root == "sd" and "sd" not in kinds:
-        return "The formula has no bars, so there are no sds of group effects. "
+    if root in ("sd", "u", "df") and "sd" not in kinds:
+        what = "are no sds" if root == "sd" else "is no distribution"
+        return f"The formula has no bars, so there {what} of group effects. "
+    if root in ("beta", "Intercept") and given.count(":") and given.rpartition(":")[2] in _MOMENTS:
+        return (
+            "A parameter of a prior has its prior inside of that: "
+            "Prior('Normal', mu=0, sigma=Prior('HalfNormal', sigma=1)). "
+        )
     if root in parameter_names() and root not in kinds:
         return f"The family has no {root}. "
     if root == "beta" and "beta" not in kinds:

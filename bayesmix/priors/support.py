@@ -12,12 +12,16 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.base.interrupts import import_whole
 from bayesmix.families.supports import POSITIVE, Support
 from bayesmix.priors.distributions import pymc_variable
+from bayesmix.priors.effects import check_df_prior
 from bayesmix.priors.forms import IMPROPER, POSITIVE_TWIN
+from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.prior import LKJ, Prior
 
-__all__ = ["bounds_of", "check_prior", "mass_of"]
+__all__ = ["bounds_of", "check_leaf", "check_prior", "mass_of"]
 
 
+# Parameters whose priors may have parameters with priors; correlations have an LKJ.
+_NESTED = ("Intercept", "beta", "cor")
 _POSITIVE = (
     *("HalfNormal", "HalfCauchy", "HalfStudentT", "Exponential", "Gamma", "InverseGamma"),
     *("LogNormal", "Weibull", "Pareto", "ChiSquared"),
@@ -53,6 +57,8 @@ class Mass:
 @lru_cache(maxsize=256)
 def mass_of(prior: Prior) -> Mass:
     """Find out where a prior has its mass."""
+    if prior.hyperpriors:
+        return mass_of(prior.at_medians)  # where it has mass does not depend on them
     if not prior.is_proper:
         return Mass(*IMPROPER[prior.distribution])
     if prior.has_log_density:
@@ -100,6 +106,21 @@ def _mass_by_pymc(prior: Prior) -> Mass:
         ) from error
     inside = np.sort(grid[finite])
     return Mass(inside[0], inside[-1]) if inside.size else Mass(np.inf, -np.inf)
+
+
+def check_leaf(path: str, prior: object, leaf: Leaf) -> None:
+    """Raise unless a prior suits one of the parameters of its path."""
+    if leaf.kind == "df":
+        check_df_prior(path, prior)
+        return
+    if isinstance(prior, Prior) and prior.hyperpriors and leaf.kind not in _NESTED:
+        own = next(iter(prior.hyperpriors.values()))
+        raise BayesmixError(
+            f"The prior of {path!r}, {prior!r}, has priors in the place of numbers, which only "
+            "those of population effects may have ('beta', 'Intercept'). Give numbers"
+            + (f", or write priors={{{path!r}: {own!r}}}." if leaf.kind == "sd" else ".")
+        )
+    check_prior(path, prior, leaf.support, is_correlation=leaf.kind == "cor")
 
 
 def check_prior(

@@ -15,7 +15,7 @@ from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.priors.compiled import compile_log_density
-from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.prior import Prior
 from bayesmix.questions.densities import density_at_zero
 from bayesmix.questions.expressions import Affine, Expression
 from bayesmix.questions.names import Parameters, levels_of
@@ -73,7 +73,8 @@ def _of_one(spec: ModelSpec, affine: Affine) -> PriorDensity | None:
     if leaf is None or leaf.is_centred or leaf.at_means or leaf.length is not None:
         return None
     prior = leaf.prior
-    if isinstance(prior, LKJ) or not _has_numbers(prior):
+    # The prior of degrees of freedom is cut off.
+    if not isinstance(prior, Prior) or prior.hyperpriors or leaf.kind == "df":
         return None
     if not prior.is_proper:
         return _improper([label])
@@ -108,7 +109,7 @@ def _of_normals(spec: ModelSpec, affine: Affine) -> PriorDensity | None:
             # The intercept that has the prior is that of the columns at their means.
             weights = weights - weights[0] * part.population_centre
         used = [(w, p) for w, p in zip(weights, priors, strict=True) if w]
-        if any(p.distribution != "Normal" or not _has_numbers(p) for _, p in used):
+        if any(p.distribution != "Normal" or p.hyperpriors for _, p in used):
             return None
         for weight, prior in used:
             numbers = prior.parameters
@@ -187,11 +188,6 @@ def _prior_draws(fit: Fitted, labels: tuple[str, ...]) -> dict[str, FloatArray]:
 
 def _is_of(label: str, paths: tuple[str, ...]) -> bool:
     return any(label == path or label.startswith(f"{path}:") for path in paths)
-
-
-def _has_numbers(prior: Prior) -> bool:
-    """Whether its parameters are numbers, which may be priors themselves."""
-    return all(isinstance(value, float) for value in prior.parameters.values())
 
 
 def _spread(draws: FloatArray) -> float:

@@ -50,7 +50,8 @@ def rows_of(fit: Fitted) -> list[Row]:
     for label, draws in found.items():
         predictor = next((own for own in predictors if label.startswith(f"{own}:")), "")
         path = label.removeprefix(path_start(predictor))
-        kind = path.partition(":")[0]
+        # Parameters of priors have paths that begin as those of what they are for.
+        kind = "" if label in fit.spec.priors.hyperparameters else path.partition(":")[0]
         is_threshold = thresholds is not None and kind == thresholds.name and not predictor
         if is_threshold:
             kind = "beta"

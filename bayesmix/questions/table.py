@@ -20,6 +20,7 @@ from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import interval_of
 from bayesmix.questions.layout import Cell, Layout
 from bayesmix.questions.side_by_side import joined, model_frame, shown_sections
+from bayesmix.tables.prior_parameters import student_lines
 
 __all__ = ["ModelTable", "table"]
 
@@ -150,6 +151,7 @@ def table(
         notes=(
             *filter(None, [notes[style], _ratio_note(ratios, fits)]),
             *(f"{name}: {'; '.join(fit.design.formulas)}" for name, fit in fits.items()),
+            *(f"{name}: {line}" for name, fit in fits.items() for line in student_lines(fit)),
         ),
         warnings=(*doubtful, *_notes(fits)),
     )

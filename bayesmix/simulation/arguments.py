@@ -23,6 +23,7 @@ __all__ = [
     "check_names",
     "intercept_first",
     "read_counts",
+    "read_dfs",
     "read_levels",
     "read_numbers",
     "read_sds",
@@ -80,6 +81,30 @@ def read_sds(
                     f"The sd of '{effect}' by '{factor}' is {value}. An sd is 0 or positive."
                 )
     return sds
+
+
+def read_dfs(
+    df: float | Mapping[str, float] | None, levels: Mapping[str, list[str]]
+) -> dict[str, float]:
+    """Read the degrees of freedom of effects that are Student-t, by factor."""
+    if df is None:
+        return {}
+    if not isinstance(df, Mapping):
+        if len(levels) > 1:
+            raise BayesmixError(
+                f"df={shown(df)} with several grouping factors. Say whose effects are Student-t: "
+                f"df={{'{next(iter(levels))}': 4}}."
+            )
+        df = {next(iter(levels)): df}
+    check_factors("df", df, levels)
+    numbers = read_numbers("df", df)
+    for factor, value in numbers.items():
+        if value <= 0:
+            raise BayesmixError(
+                f"df of '{factor}' is {value}. Degrees of freedom are positive: few, such as 4, "
+                "for some levels far from all others, and None for normal effects."
+            )
+    return numbers
 
 
 def read_numbers(what: str, values: Mapping[str, float]) -> dict[str, float]:

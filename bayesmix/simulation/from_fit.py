@@ -23,6 +23,8 @@ from bayesmix.model.centring import (
 )
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.mixing import draw_mixing
+from bayesmix.priors.prior import Prior
 from bayesmix.simulation.truth import Predictor, Simulation
 
 if TYPE_CHECKING:
@@ -40,8 +42,8 @@ def simulate_from(
 ) -> Simulation:
     """Simulate a study like the one that was fitted, with new groups and new rows.
 
-    Group effects and responses are drawn anew; population effects, sds, correlations and the
-    residual sd are those of the fit.
+    Group effects and responses are drawn anew; population effects, sds, correlations, degrees of
+    freedom of effects that are Student-t, and the residual sd are those of the fit.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ def simulate_from(
         if design.offset is not None:
             eta = eta + design.offset
         sds: dict[str, dict[str, float]] = {}
-        correlations, u = {}, {}
+        correlations, u, df = {}, {}, {}
         for own, term in zip(spec.design.groups, design.groups, strict=True):
             centre, scales = spec.centre(own), centred_scale(spec, own, posterior)
             scale = _mean_scale(scales) if parameters == "mean" else scales[one]
@@ -113,12 +115,17 @@ def simulate_from(
             if term.names.cor in posterior:
                 correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
             standard = rng.standard_normal((term.n_levels, len(sd)))
+            if (law := spec.student(own)) is not None:
+                nu = value(term.names.df) if isinstance(law.nu, Prior) else law.nu
+                df[term.factor] = float(nu)
+                w = draw_mixing(rng, np.full(term.n_levels, df[term.factor]))
+                standard *= np.sqrt(w)[:, None]
             values = effects_as_written(centre, standard @ scale.T)
             eta = eta + term.dot(values)
             sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
             u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
         effects = dict(zip(design.terms, beta.tolist(), strict=True))
-        return Predictor(design.formula.text, effects, sds, correlations, u, eta)
+        return Predictor(design.formula.text, effects, sds, correlations, u, eta, df)
 
     main, *others = (drawn(*one) for one in zip(spec.parts, study.parts, strict=True))
     predictors = dict(zip(study.predictors, others, strict=True))

@@ -16,6 +16,7 @@ from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.family import Family
 from bayesmix.families.given import given_parameters
 from bayesmix.families.registry import get_family
+from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.simulation.arguments import (
     INTERCEPT,
     RESPONSE,
@@ -25,6 +26,7 @@ from bayesmix.simulation.arguments import (
     check_names,
     intercept_first,
     read_counts,
+    read_dfs,
     read_levels,
     read_numbers,
     read_sds,
@@ -49,6 +51,7 @@ def simulate(
     sigma: float | None = None,
     family: str | Family = "gaussian",
     trials: int | Sequence[int] = 10,
+    df: float | Mapping[str, float] | None = None,
     dropout: float = 0.0,
     random_seed: int | np.random.Generator | None = None,
     **parameters: float | Sequence[float],
@@ -57,7 +60,8 @@ def simulate(
 
     The names in `beta` and `sd` make the columns: ``Intercept`` is the constant, ``time`` counts
     the rows of a group from 0, and every other name is a covariate drawn from Normal(0, 1) for
-    each row. The group effects of a level are jointly normal with the given sds and correlations.
+    each row. The group effects of a level are jointly normal with the given sds and correlations,
+    or jointly Student-t with these scales where `df` is given.
 
     Parameters
     ----------
@@ -82,6 +86,10 @@ def simulate(
         Family of the response, with its link.
     trials : int or sequence of int
         Number of trials of each row, for the binomial family.
+    df : float or mapping of str to float, optional
+        Degrees of freedom, above 0: the group effects of a level are jointly Student-t, and `sd` is
+        the scale of that distribution. With several factors, a mapping from those that are
+        Student-t. None draws normal effects.
     dropout : float
         Probability that a group, present at one time, is gone at the next and stays away. The
         first row of every group remains.
@@ -160,7 +168,8 @@ def simulate(
     terms = [
         group_term(factor, levels[factor], codes[factor], sds[factor], covariates) for factor in sds
     ]
-    u = {term.factor: _draw_effects(term, sds, correlations, rng) for term in terms}
+    dfs = read_dfs(df, levels)
+    u = {term.factor: _draw_effects(term, sds, correlations, dfs, rng) for term in terms}
     eta = np.zeros(len(time))
     for name, value in beta.items():
         eta += value * covariates[name]
@@ -189,6 +198,7 @@ def simulate(
         u=u,
         auxiliary=auxiliary,
         eta=eta,
+        df=dfs,
     )
 
 
@@ -196,6 +206,7 @@ def _draw_effects(
     term: GroupTerm,
     sds: Mapping[str, Mapping[str, float]],
     correlations: Mapping[str, pd.DataFrame],
+    dfs: Mapping[str, float],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
     """Draw the effects of all levels, level x effect."""
@@ -203,6 +214,8 @@ def _draw_effects(
     if term.factor in correlations:
         values = values @ np.linalg.cholesky(correlations[term.factor]).T
     values = values * np.array(list(sds[term.factor].values()))
+    if term.factor in dfs:
+        values *= np.sqrt(draw_mixing(rng, np.full(term.n_levels, dfs[term.factor])))[:, None]
     return pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
 
 

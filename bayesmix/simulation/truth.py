@@ -23,7 +23,7 @@ class Predictor:
     ----------
     formula : str
         ``"sigma ~ x"``.
-    beta, sd, cor, u, eta
+    beta, sd, cor, u, eta, df
         As those of `Simulation`.
     """
 
@@ -33,6 +33,7 @@ class Predictor:
     cor: dict[str, pd.DataFrame]
     u: dict[str, pd.DataFrame]
     eta: npt.NDArray[np.float64]
+    df: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +64,9 @@ class Simulation:
         Linear predictor of each row of `data`.
     predictors : dict of str to Predictor
         The truth of the predictors of further parameters.
+    df : dict of str to float
+        For each grouping factor whose effects are Student-t, their degrees of freedom; `sd` is
+        the scale of these.
     """
 
     data: pd.DataFrame
@@ -75,6 +79,7 @@ class Simulation:
     auxiliary: dict[str, float | npt.NDArray[np.float64]]
     eta: npt.NDArray[np.float64]
     predictors: dict[str, Predictor] = dataclasses.field(default_factory=dict)
+    df: dict[str, float] = dataclasses.field(default_factory=dict)
 
     @property
     def formulas(self) -> dict[str, str]:
@@ -126,4 +131,5 @@ def _of_predictor(truth: Simulation | Predictor) -> dict[str, float]:
         R = matrix.to_numpy()
         for (i, first), (j, second) in itertools.combinations(enumerate(matrix), 2):
             values[f"cor:{factor}:{first}:{second}"] = float(R[i, j])
+    values |= {f"df:{factor}": df for factor, df in truth.df.items()}
     return values

@@ -22,15 +22,15 @@ from bayesmix.frames.frames import open_frame
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.learn import learn_design
 from bayesmix.priors.defaults import resolve_priors
-from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.priorset import PriorSet
-from bayesmix.priors.support import check_prior
+from bayesmix.priors.support import check_leaf
 from bayesmix.storage.archive import require
 from bayesmix.storage.columns import plain_columns, restore_columns
 from bayesmix.storage.digest import digest_of, is_same
 from bayesmix.storage.labels import plain_labels, restore_index
 from bayesmix.storage.names import NotGiven, plain_names, plain_remembered, stored_names
 from bayesmix.storage.plain import Plain
+from bayesmix.storage.priors import plain_prior, restore_prior
 from bayesmix.storage.records import checked, mapping
 
 if TYPE_CHECKING:
@@ -178,12 +178,12 @@ def _plain_priors(priors: PriorSet) -> dict[str, Plain]:
     # The priors of all parameters, not only the user's: defaults are computed from the data, and
     # another version of bayesmix or NumPy may compute them otherwise.
     return {
-        "edits": {path: _plain_prior(prior) for path, prior in priors.edits.items()},
+        "edits": {path: plain_prior(prior) for path, prior in priors.edits.items()},
         "leaves": [
             {
                 "node": leaf.place,
-                "default": _plain_prior(leaf.default),
-                "prior": _plain_prior(leaf.prior),
+                "default": plain_prior(leaf.default),
+                "prior": plain_prior(leaf.prior),
                 "is_centred": leaf.is_centred,
             }
             for leaf in priors.leaves
@@ -194,7 +194,7 @@ def _plain_priors(priors: PriorSet) -> dict[str, Plain]:
 def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     stored = mapping(stored, "the priors")
     edits = {
-        path: _restore_prior(prior)
+        path: restore_prior(prior)
         for path, prior in mapping(stored.get("edits"), "the priors").items()
     }
     priors = resolve_priors(design, family, edits)
@@ -205,28 +205,19 @@ def _restore_priors(stored: Plain, design: Design, family: Family) -> PriorSet:
     require(nodes == [leaf.place for leaf in priors.leaves], "the priors are of another model")
     restored = []
     for leaf, one in zip(priors.leaves, leaves, strict=True):
-        default, prior = _restore_prior(one.get("default")), _restore_prior(one.get("prior"))
+        default, prior = restore_prior(one.get("default")), restore_prior(one.get("prior"))
+        if leaf.follows_an_edit:
+            require(prior == leaf.prior, f"the prior of {leaf.path} is another one than was set")
+            restored.append(leaf)
+            continue
         for each in dict.fromkeys((default, prior)):
-            check_prior(leaf.path, each, leaf.support, is_correlation=leaf.kind == "cor")
+            check_leaf(leaf.path, each, leaf)
         is_centred = checked(one.get("is_centred"), bool, "a prior")
         require(leaf.beside or not is_centred, "a prior is centred where nothing can be")
         restored.append(
             dataclasses.replace(leaf, default=default, prior=prior, is_centred=is_centred)
         )
     return dataclasses.replace(priors, leaves=tuple(restored))
-
-
-def _plain_prior(prior: Prior | LKJ) -> dict[str, Plain]:
-    if isinstance(prior, LKJ):
-        return {"distribution": "LKJ", "parameters": {"eta": prior.eta}}
-    return {"distribution": prior.distribution, "parameters": prior.parameters}
-
-
-def _restore_prior(stored: Plain) -> Prior | LKJ:
-    stored = mapping(stored, "a prior")
-    name = checked(stored.get("distribution"), str, "a prior")
-    parameters = checked(stored.get("parameters"), dict[str, float], "the parameters of a prior")
-    return LKJ(**parameters) if name == "LKJ" else Prior(name, **parameters)
 
 
 def restore_options(stored: Plain) -> SampleOptions:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.design.names import population_names
+from bayesmix.design.names import TermNames, hyper_name, population_names
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.model.schema import Schema
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.model.spec import ModelSpec
+    from bayesmix.priors.leaves import Leaf
 
 __all__ = ["plain_tree", "restore_tree"]
 
@@ -144,6 +145,8 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
             needed |= {u: dims[u]}
         else:
             _check_summaries(summaries.dataset, u, dims[u], labels)
+    extra = [(leaf, _variable_of(leaf)) for leaf in spec.priors.leaves]
+    needed |= {name: dims[name] for _, name in extra if name is not None}
     for name in needed:
         require(name in posterior, f"there are no draws of {name}")
     for name, own in (dims | needed).items():
@@ -159,6 +162,7 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
         values = draws.transpose("chain", "draw", *dims[parameter.name]).to_numpy()
         inside = parameter.support.may_hold(values)
         require(inside, f"a draw of {parameter.name} is out of its range")
+    ranges |= {name: leaf.support.bounds for leaf, name in extra if name is not None}
     for name, (low, high) in ranges.items():
         if name in posterior:
             values = posterior[name].to_numpy()
@@ -168,6 +172,13 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     if stats is not None and "diverging" in stats.dataset:
         diverging = stats.dataset["diverging"]
         require(diverging.dtype.kind in "bi", "what diverged")
+
+
+def _variable_of(leaf: Leaf) -> str | None:
+    """Name what only some priors bring: degrees of freedom and hyperparameters."""
+    if leaf.is_hyper:
+        return hyper_name(leaf.path)
+    return TermNames(leaf.node[1], leaf.predictor).df if leaf.kind == "df" else None
 
 
 def _check_draws(

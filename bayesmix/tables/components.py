@@ -73,6 +73,10 @@ def varcorr(
     parameter are added up for themselves. Without a residual sd
     the shares are those of the group effects alone. With weights, the residual variance is that
     of a row with weight 1.
+
+    Of group effects that are Student-t `sd` is the scale of their distribution, as in brms, and
+    ``variance`` its square: the variance of the effects is ``df / (df - 2)`` times that, where df
+    is above 2.
     """
     interval = interval_of(ci_level)
     one_of("ci_scale", ci_scale, ("sd", "var"))

@@ -21,6 +21,11 @@ from bayesmix.tables.components import correlation_matrices, family_parameters, 
 from bayesmix.tables.page import Summary
 from bayesmix.tables.population import cor_fe as correlation_of_terms
 from bayesmix.tables.population import fixef
+from bayesmix.tables.prior_parameters import (
+    degrees_of_freedom,
+    hyperparameters,
+    student_lines,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,7 +57,8 @@ def summary(
         Prints as text and shows as HTML in a notebook. Sections: variance components, correlations
         of random effects if asked for (one for each factor that has any), fixed effects,
         correlations of fixed effects if asked for, parameters of the family beside its mean and
-        its residual sd.
+        its residual sd. Degrees of freedom of effects that are Student-t follow the variance
+        components, and hyperparameters the fixed effects, where there are any.
 
     Raises
     ------
@@ -61,26 +67,29 @@ def summary(
     """
     for name, value in {"ci": ci, "cor_re": cor_re, "cor_fe": cor_fe}.items():
         true_or_false(name, value)
-    components, population, others = varcorr(fit), fixef(fit), family_parameters(fit)
-    if not ci:
-        components = _without_limits(components)
-        population = _without_limits(population)
-        others = _without_limits(others)
+    tables = varcorr(fit), degrees_of_freedom(fit), fixef(fit), hyperparameters(fit)
+    components, tails, population, hyper, others = (
+        table if ci else _without_limits(table) for table in (*tables, family_parameters(fit))
+    )
     sections = []
     if len(components):
         sections.append(("Variance Components", components))
+    if len(tails):
+        sections.append(("Degrees of Freedom of Group Effects", tails))
     if cor_re:
         sections += _correlation_sections(fit)
     if len(population):
         sections.append(("Fixed Effects", population))
         if cor_fe:
             sections.append(("Correlation of Fixed Effects", correlation_of_terms(fit)))
+    if len(hyper):
+        sections.append(("Hyperparameters", hyper))
     if len(others):
         sections.append(("Family Parameters", others))
     return Summary(
         header=(*fit.design.formulas, _facts(fit)),
         sections=tuple(sections),
-        footer=(_sampling_line(fit), *_summarised_effects(fit)),
+        footer=(*student_lines(fit), _sampling_line(fit), *_summarised_effects(fit)),
         warnings=fit.notes,
         digits=digits,
     )

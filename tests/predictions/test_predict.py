@@ -16,7 +16,7 @@ import bayesmix as bm
 from bayesmix.design.design import Design
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.summaries import summarised
-from bayesmix.predictions import predict
+from bayesmix.predictions import blocks, predict
 from cases import BY_ID
 from gaussian import CASES, frame, theta_variables
 from posteriors import fit_of
@@ -316,7 +316,7 @@ def test_blocks_do_not_change_the_numbers(case, quantity, size, monkeypatch):
     call, options = QUANTITIES[quantity], {"new_levels": "sample", "random_seed": 3}
     whole = call(spec, draws, data, **options)
     array = call(spec, draws, data, draws=True, **options)
-    monkeypatch.setattr(predict, "BLOCK", size)
+    monkeypatch.setattr(blocks, "BLOCK", size)
     pd.testing.assert_frame_equal(call(spec, draws, data, **options), whole, rtol=1e-9)
     xr.testing.assert_allclose(call(spec, draws, data, draws=True, **options), array, rtol=1e-9)
 
@@ -325,7 +325,7 @@ def test_a_block_holds_few_rows_at_a_time(monkeypatch):
     spec = CASES["crossed"].spec()
     draws = posterior(spec)
     sizes = []
-    monkeypatch.setattr(predict, "BLOCK", 12 * 20)
+    monkeypatch.setattr(blocks, "BLOCK", 12 * 20)
     monkeypatch.setattr(
         predict,
         "linear_predictor",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.integrate import quad
 
 import bayesmix as bm
 from bayesmix.questions import prior_densities
@@ -16,6 +17,7 @@ from bayesmix.questions.densities import density_at_zero
 from bayesmix.questions.prior_densities import prior_density
 from bayesmix.questions.reading import read_hypothesis
 from bayesmix.questions.spelling import Spelling
+from odd_columns import rows
 from posteriors import fit_of
 
 QUIET = {"random_seed": 4, "progressbar": False}
@@ -179,6 +181,32 @@ def test_closed_forms_are_densities_of_prior_draws(request, monkeypatch, name, t
     assert closed.relative_se == 0 < drawn.relative_se < 0.2
     assert math.log(closed.value / drawn.value) == pytest.approx(0, abs=4 * drawn.relative_se)
     assert closed.spread == pytest.approx(drawn.spread, rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def heavy() -> bm.MixedFit:
+    """Student-t effects and a shared scale of the slopes; draws of the prior for those of a fit."""
+    priors = {
+        "u:g": bm.StudentT(nu=bm.Prior("Gamma", alpha=2, beta=0.2)),
+        "beta": bm.Prior("Normal", mu=0, sigma=bm.Prior("HalfNormal", sigma=2)),
+    }
+    spec = bm.prepare("y ~ x + (1 | g)", rows(), priors=priors)
+    return fit_of(spec, spec.sample_prior(60, random_seed=1)["prior"].dataset)
+
+
+@pytest.mark.slow
+def test_hyperpriors_and_degrees_of_freedom(heavy):
+    law = stats.gamma(2, scale=5)
+    assert density_of(heavy, "df:g = 8").value == pytest.approx(law.pdf(8) / law.sf(1), rel=0.1)
+    shared = density_of(heavy, "beta:sigma = 1.5")
+    assert shared.value == pytest.approx(stats.halfnorm(scale=2).pdf(1.5))
+    marginal = quad(lambda s: stats.norm(0, s).pdf(1) * stats.halfnorm(scale=2).pdf(s), 0, np.inf)
+    assert density_of(heavy, "x = 1").value == pytest.approx(marginal[0], rel=0.15)
+    assert heavy.hypothesis("df:g > 1")["probability"].iloc[0] == 1
+    frame = bm.table(heavy).frame["model 1"]["value"]
+    other = frame.loc["Residual and other parameters"]
+    assert list(other.index) == ["df:g", "sigma", "beta:sigma"]
+    assert other["beta:sigma"] == pytest.approx(heavy.draws_frame("beta:sigma").mean().iloc[0])
 
 
 def test_densities_without_a_closed_form(odd_fit, rating_fit):

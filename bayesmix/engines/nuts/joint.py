@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,13 +10,20 @@ import numpy as np
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import population_names
+from bayesmix.engines.nuts.heavy_tails import standard_effects
+from bayesmix.engines.nuts.hyperpriors import (
+    hyperparameters,
+    population_variable,
+    population_vector,
+)
 from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
+from bayesmix.engines.nuts.variables import variable, vector
 from bayesmix.families.supports import Support
 from bayesmix.model.centring import sd_variable
-from bayesmix.model.schema import Schema, element_dim, part_name
+from bayesmix.model.schema import Schema, element_dim
 from bayesmix.model.spec import ModelSpec
 from bayesmix.model.thresholds import centred_name, level_at_means, weights_of
-from bayesmix.priors.prior import Prior, vectorise
+from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
     import pymc as pm
@@ -45,7 +52,11 @@ def build_model(spec: ModelSpec) -> pm.Model:
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
         effects as written, is deterministic. What belongs to the predictor of a further parameter
         has its name before it, ``sigma_beta``. Where the priors of one factor differ in
-        distribution, ``sd_<factor>`` is put together from one free variable per effect.
+        distribution, ``sd_<factor>`` is put together from one free variable per effect. Where the
+        effects of a factor are Student-t, ``zeta_<factor>`` are t numbers with their sds, the k-th
+        of a level with k - 1 degrees of freedom more than ``df_<factor>``, which is free unless it
+        is a number. Parameters of priors that have a prior are ``hyper_<path>``; what they are the
+        location or scale of is deterministic then, and ``<name>_raw``, its standard form, free.
 
     References
     ----------
@@ -66,10 +77,11 @@ def build_model(spec: ModelSpec) -> pm.Model:
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        eta, beta = _linear_predictor(spec)
+        hyper = hyperparameters(spec)
+        eta, beta = _linear_predictor(spec, hyper)
         auxiliary, betas = {name: _auxiliary(spec, name) for name in family.auxiliary}, {"": beta}
         for name in design.predictors:
-            auxiliary[name], betas[name] = _linear_predictor(spec.predictor(name))
+            auxiliary[name], betas[name] = _linear_predictor(spec.predictor(name), hyper)
         if family.thresholds is not None:
             name = family.thresholds.name
             auxiliary[name] = _thresholds_as_written(spec, name, auxiliary[name], betas)
@@ -86,7 +98,7 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
-def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
+def _linear_predictor(spec: ModelSpec, hyper: Mapping[str, Any]) -> tuple[Any, Any]:
     """Make the linear predictor of a parameter, and its population effects; None without."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -95,7 +107,7 @@ def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
     eta, beta = pt.zeros(design.n_rows), None
     if design.n_terms:
         X = pm.Data(names.X, design.X, dims=("obs", names.dim))
-        beta = _population_effects(spec)
+        beta = _population_effects(spec, hyper)
         eta = eta + pt.dot(X, beta)
     if design.offset is not None:
         eta = eta + pm.Data(names.offset, design.offset, dims="obs")
@@ -104,20 +116,21 @@ def _linear_predictor(spec: ModelSpec) -> tuple[Any, Any]:
     return eta, beta
 
 
-def _population_effects(spec: ModelSpec) -> Any:
+def _population_effects(spec: ModelSpec, hyper: Mapping[str, Any]) -> Any:
     import pymc as pm
     import pytensor.tensor as pt
 
-    design, priors, names = spec.design, spec.priors, population_names(spec.design.predictor)
+    design, names = spec.design, population_names(spec.design.predictor)
+    leaves = spec.priors.population
     if not design.has_intercept:
-        return _vector(names.beta, design.terms, priors.beta, names.dim)
-    if priors.intercept is None:
+        return population_vector(names.beta, design.terms, leaves, names.dim, hyper)
+    if leaves[0].kind != "Intercept":
         raise AssertionError("a design with an intercept has a prior for it")
-    centred = _variable(names.centred_intercept, priors.intercept)
+    centred = population_variable(names.centred_intercept, leaves[0], hyper)
     if design.n_terms == 1:
         beta = pt.stack([centred])
     else:
-        slope = _vector(names.slope, design.terms[1:], priors.beta, names.slope_dim)
+        slope = population_vector(names.slope, design.terms[1:], leaves[1:], names.slope_dim, hyper)
         intercept = centred - pt.dot(design.X[:, 1:].mean(axis=0), slope)
         beta = pt.concatenate([pt.stack([intercept]), slope])
     return pm.Deterministic(names.beta, beta, dims=names.dim)
@@ -129,10 +142,8 @@ def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
 
     Z = pm.Data(term.names.Z, term.Z, dims=("obs", term.effect_dim))
     codes = pm.Data(term.names.codes, term.codes, dims="obs")
-    sd = _vector(
-        sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim
-    )
-    zeta = pm.Normal(term.names.zeta, 0.0, 1.0, dims=(term.dim, term.effect_dim))
+    sd = vector(sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim)
+    zeta = standard_effects(spec, term, sd)
     root = _root_of_correlations(spec, term)
     u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
     centre = spec.centre(term)
@@ -172,31 +183,10 @@ def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
     return correlations.factor(2 * lkj - 1, tensor_operations())
 
 
-def _variable(name: str, prior: Prior, **kwargs: Any) -> Any:
-    import pymc as pm
-
-    return getattr(pm, prior.distribution)(name, **prior.parameters, **kwargs)
-
-
-def _vector(name: str, labels: Sequence[str], priors: Sequence[Prior], dim: str) -> Any:
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    together = vectorise(priors)
-    if together is not None:
-        distribution, parameters = together
-        return getattr(pm, distribution)(name, **parameters, dims=dim)
-    parts = [
-        _variable(part_name(name, label), prior)
-        for label, prior in zip(labels, priors, strict=True)
-    ]
-    return pm.Deterministic(name, pt.stack(parts), dims=dim)
-
-
 def _auxiliary(spec: ModelSpec, name: str) -> Any:
     prior, length = spec.priors.auxiliary[name], spec.priors.lengths[name]
     if length is None:
-        return _variable(name, prior)
+        return variable(name, prior)
     if spec.family.parameter(name).is_threshold:
         return _centred_thresholds(spec, name)
     return _elements(name, prior, length, element_dim(name), spec.family.parameter(name).support)
@@ -207,9 +197,9 @@ def _elements(name: str, prior: Prior, length: int, dim: str, support: Support) 
     import pytensor.tensor as pt
 
     if not support.is_ordered:
-        return _variable(name, prior, dims=dim)
+        return variable(name, prior, dims=dim)
     transform, start = pm.distributions.transforms.ordered, np.arange(length) - (length - 1) / 2
-    free = _variable(name, prior, dims=dim, transform=transform, initval=start)
+    free = variable(name, prior, dims=dim, transform=transform, initval=start)
     # Draws from the prior do not pass through the transform, and rise only when they are sorted.
     return pt.sort(free)
 

@@ -1,0 +1,219 @@
+"""A fit with some of its arguments changed: a new fit."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bayesmix.base.arguments import shown
+from bayesmix.base.callers import namespace_of_caller
+from bayesmix.base.errors import BayesmixError, DesignWarning, warn
+from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
+from bayesmix.engines.run import sample
+from bayesmix.families.family import Family
+from bayesmix.families.registry import get_family, is_known
+from bayesmix.formula.formula import Formula, parse_formula
+from bayesmix.formula.predictor import parse_predictor
+from bayesmix.formula.updating import updated
+from bayesmix.frames.values import listed
+from bayesmix.model.options import SampleOptions
+from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.preparation.prepare import specification
+from bayesmix.priors.defaults import resolve_priors
+from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.priorset import PriorSet
+
+if TYPE_CHECKING:
+    from narwhals.typing import IntoFrame
+
+__all__ = ["update"]
+
+_OPTIONS = tuple(field.name for field in dataclasses.fields(SampleOptions))
+_OF_MODEL = ("family", "priors", "weights", "se", "residual", "missing")
+
+
+def update[F: Fitted](
+    fit: F, formula: str | None = None, *, data: IntoFrame | None = None, **changes: Any
+) -> F:
+    """Fit a model again with some of its arguments changed.
+
+    Parameters
+    ----------
+    fit : Fitted
+    formula : str, optional
+        The new formula, in which ``.`` stands for the same side of the old one: ``". ~ . + x"``,
+        ``". ~ . - (1 | g)"``, ``"log(.) ~ ."``.
+    data : DataFrame, optional
+        New rows; by default those of the fit, which has kept the columns that it used.
+    **changes
+        Any other argument of `bayesmix.fit`: ``family``, ``weights``, ``draws``, ``random_seed``,
+        ... ``priors`` are added to those of the fit, ``{"sd": None}`` takes one of these back. A
+        formula of a further parameter may have a dot, too, ``sigma="~ . + x"``, and ``sigma=None``
+        leaves it out. What is not named stays, the seed included.
+
+    Returns
+    -------
+    MixedFit
+        A new fit; the old one stays as it is.
+
+    Raises
+    ------
+    BayesmixError
+        As `bayesmix.fit`; the formula has a column that the fit did not use, so that `data` is
+        needed; or weights came as an array and `data` has other rows.
+
+    Warns
+    -----
+    DesignWarning
+        As `bayesmix.fit`, and for priors of parameters that the new model does not have, which are
+        left out.
+
+    Examples
+    --------
+    >>> import bayesmix as bm
+    >>> data = bm.load_dataset("sleepstudy")
+    >>> fit = bm.fit("Reaction ~ 1 + (1 | Subject)", data, random_seed=1, progressbar=False)
+    >>> more = fit.update(". ~ . + Days", data=data)
+    >>> more.design.formula.text
+    'Reaction ~ 1 + (1 | Subject) + Days'
+    """
+    namespace = {**namespace_of_caller(), **fit.design.encoder.names}
+    spec, own = fit.spec, dict(changes)
+    options = _options(fit.options, {name: own.pop(name) for name in _OPTIONS if name in own})
+    given = {name: own.pop(name) for name in _OF_MODEL if name in own}
+    if formula is None and data is None and not given and not own:
+        return dataclasses.replace(fit, idata=sample(spec, options), options=options)
+    text = spec.design.formula.text if formula is None else updated(spec.design.formula, formula)
+    predictors = _predictors(spec, own)
+    priors = given.pop("priors", None)
+    if priors is not None and not isinstance(priors, Mapping):
+        raise BayesmixError(
+            f"priors={shown(priors)} is no mapping of paths to priors. Write "
+            "{'sd': bm.Prior('HalfNormal', sigma=1)}."
+        )
+    arguments = _arguments(spec, has_data=data is not None) | given
+    if data is None:
+        read = [parse_formula(text, namespace=namespace)]
+        for name, right in predictors.items():
+            predictor = parse_predictor(name, right, namespace=namespace)
+            read.append(dataclasses.replace(predictor, response="1"))
+        data = _rows(spec, read, namespace)
+    made = specification(
+        text,
+        data,
+        arguments["family"],
+        None,
+        arguments["weights"],
+        arguments["se"],
+        arguments["residual"],
+        arguments.get("missing", "drop"),
+        namespace,
+        predictors,
+    )
+    prior_set = _with_priors(made, spec, dict(priors or {}))
+    new = dataclasses.replace(spec, design=made.design, family=made.family, priors=prior_set)
+    return dataclasses.replace(fit, spec=new, idata=sample(new, options), options=options)
+
+
+def _options(options: SampleOptions, changes: Mapping[str, Any]) -> SampleOptions:
+    """Change options; those of NUTS go where another method is asked for."""
+    if changes.get("method") not in (None, "auto", "nuts"):
+        changes = {"nuts": None, "nuts_sampler": None, **changes}
+    return dataclasses.replace(options, **changes)
+
+
+def _predictors(spec: ModelSpec, changes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the formulas of further parameters, those that are given in place of the old ones."""
+    old = {
+        name: own.formula
+        for name, own in spec.design.predictors.items()
+        if name not in spec.family.specific
+    }
+    if spec.family.categories:  # those with the terms of the formula come with it
+        old = {name: own for name, own in old.items() if own.common != spec.design.formula.common}
+    found = {name: f"~{own.text.partition('~')[2]}" for name, own in old.items()}
+    for name, change in changes.items():
+        if change is None:
+            found.pop(name, None)
+        elif name in old:
+            found[name] = f"~ {updated(old[name], change, name).partition('~')[2].strip()}"
+        else:
+            found[name] = change
+    return found
+
+
+def _arguments(spec: ModelSpec, *, has_data: bool) -> dict[str, Any]:
+    """Return what the model was made of beside its formula, data and priors."""
+    encoder, source = spec.design.encoder, spec.design.source
+    found: dict[str, Any] = {
+        "family": _given_family(spec.family),
+        "weights": encoder.weights or encoder.response.weights,
+        "se": encoder.se,
+        "residual": spec.family.known_errors and "sigma" in spec.family.others,
+    }
+    for argument, column in (("weights", WEIGHTS_COLUMN), ("se", SE_COLUMN)):
+        if source is not None and column in source:
+            if has_data:
+                raise BayesmixError(
+                    f"{argument} of the fit came as an array, which is not one of the new rows. "
+                    f"Give {argument}=, the name of a column of the data."
+                )
+            found[argument] = source[column].to_numpy()
+    return found
+
+
+def _given_family(family: Family) -> Family:
+    """Return the family as it was given, before a model made it know more."""
+    if is_known(family):
+        return get_family(family.name, family.link, threshold=family.threshold or None)
+    parameters = tuple(one for one in family.parameters if one.name not in family.specific)
+    return dataclasses.replace(family, parameters=parameters, predicted=())
+
+
+def _rows(spec: ModelSpec, formulas: Iterable[Formula], namespace: Mapping[str, Any]) -> Any:
+    """Return the columns that the fit has kept, if they are all that is needed."""
+    source = spec.design.source
+    if source is None:
+        raise BayesmixError("The fit has no columns of its data. Give the rows: data=data.")
+    names = {name: None for formula in formulas for name in formula.variables}
+    absent = [name for name in names if name not in source and name not in namespace]
+    if absent:
+        are = "is" if len(absent) == 1 else "are"
+        raise BayesmixError(
+            f"The fit has kept the columns that it used: {listed(map(str, source), 8)}; "
+            f"{listed(map(repr, absent), 5)} {are} not among them. Give the rows: "
+            "fit.update(..., data=data)."
+        )
+    return source.drop(columns=[WEIGHTS_COLUMN, SE_COLUMN], errors="ignore")
+
+
+def _with_priors(
+    made: ModelSpec, old: ModelSpec, changes: Mapping[str, Prior | LKJ | None]
+) -> PriorSet:
+    """Set the priors that the user set before, where the new model has their parameters."""
+    edits = {path: prior for path, prior in old.priors.edits.items() if path not in changes}
+    given = {path: prior for path, prior in changes.items() if prior is not None}
+    kept, gone = {}, []
+    for path, prior in edits.items():
+        try:
+            resolve_priors(made.design, made.family, {path: prior})
+        except BayesmixError:
+            gone.append(path)
+        else:
+            kept[path] = prior
+    unknown = [path for path in changes if changes[path] is None and path not in old.priors.edits]
+    if unknown:
+        raise BayesmixError(
+            f"priors: {shown(unknown[0])} is no path that a prior was set for. Set are: "
+            f"{listed(old.priors.edits, 8) or 'none'}."
+        )
+    priors = resolve_priors(made.design, made.family, {**kept, **given})
+    if gone:
+        warn(
+            f"What was set as the prior of {listed(map(repr, gone), 5)} is left out: the new model "
+            "has no such parameter.",
+            DesignWarning,
+        )
+    return priors

@@ -1,0 +1,147 @@
+"""Rows to predict in blocks: the linear predictors of all draws, levels that are new included."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import BayesmixError
+from bayesmix.design.design import Design
+from bayesmix.design.names import prefix_of
+from bayesmix.posterior.draws import Draws, linear_predictor
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.mixing import draw_mixing
+from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
+from bayesmix.predictions.rows import Rows
+
+__all__ = ["BLOCK", "Block", "Predicted", "generator_of", "predicted_rows"]
+
+# Numbers in the largest array of one block of rows.
+BLOCK = 1 << 21
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Block:
+    """Some rows, and what their parameters are in each draw.
+
+    Attributes
+    ----------
+    rows : slice
+        Which they are among the rows without missing values.
+    design : Design
+    parameters : Draws
+    eta : ndarray, shape (b, S)
+        Linear predictor of the first parameter.
+    auxiliary : mapping of str to ndarray
+        Those of all other parameters: draws (S,), or linear predictors (b, S).
+    """
+
+    rows: slice
+    design: Design
+    parameters: Draws
+    eta: FloatArray
+    auxiliary: Mapping[str, FloatArray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predicted:
+    """Rows with the draws that are needed for them.
+
+    Attributes
+    ----------
+    rows : Rows
+    parameters : Draws
+    new : mapping of str to NewLevels
+        Levels whose effects are drawn.
+    seed : int
+    """
+
+    rows: Rows
+    parameters: Draws
+    new: Mapping[str, NewLevels]
+    seed: int
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws S."""
+        return len(self.parameters)
+
+    def block(self, start: int, stop: int) -> Block:
+        """Compute the linear predictors of some rows."""
+        rows = slice(start, min(stop, self.rows.design.n_rows))
+        design = self.rows.design.take(np.arange(rows.start, rows.stop))
+        new = {factor: levels[rows] for factor, levels in self.new.items()}
+        auxiliary = self.parameters.auxiliary | {
+            part.predictor: _eta(part, self.parameters.predictors[part.predictor], new, self.seed)
+            for part in design.parts[1:]
+        }
+        eta = _eta(design, self.parameters, new, self.seed)
+        return Block(rows, design, self.parameters, eta, auxiliary)
+
+    def blocks(self, n_values: int = 1) -> Iterator[Block]:
+        """Yield all rows, as many at once as keep arrays of `n_values` numbers a row small."""
+        step = max(1, BLOCK // self.n_draws // n_values)
+        for start in range(0, self.rows.design.n_rows, step):
+            yield self.block(start, start + step)
+
+
+def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Predicted:
+    """Put rows and draws together.
+
+    Raises
+    ------
+    BayesmixError
+        Levels are new and `new_levels` is ``"error"``, or the effects of a factor were not kept.
+    """
+    new = {} if new_levels == "population" else new_levels_of(rows)
+    if new and new_levels == "error":
+        raise unknown_levels(rows.design, new)
+    parameters = _draws_of(rows.design, Draws.of(fit.spec, fit.posterior))
+    _check_kept(rows.design, parameters)
+    return Predicted(rows, parameters, new, seed)
+
+
+def _draws_of(design: Design, draws: Draws) -> Draws:
+    """Take the draws of the predictors that a design has."""
+    own = draws.predictors[design.predictor] if design.predictor else draws
+    predictors = {name: draws.predictors[name] for name in design.predictors}
+    return dataclasses.replace(own, predictors=predictors)
+
+
+def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int) -> FloatArray:
+    """Compute the linear predictor (n, S), with drawn effects of the levels in `new`."""
+    unseen = {term.factor: term.codes < 0 for term in design.groups}
+    eta = np.ascontiguousarray(linear_predictor(design, parameters, unseen).T)
+    for term in design.groups:
+        scale = parameters.scale[term.factor]
+        for label, rows in new[term.factor].rows() if term.factor in new else ():
+            rng = generator_of(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
+            standard = rng.standard_normal((len(scale), term.n_effects))
+            if term.factor in parameters.df:
+                standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
+            eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
+    return eta
+
+
+def generator_of(seed: int, *names: str) -> np.random.Generator:
+    """Make a generator for one purpose: the same whatever else is drawn."""
+    digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).digest()
+    key = np.frombuffer(digest, dtype="<u4").tolist()
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def _check_kept(design: Design, parameters: Draws) -> None:
+    owned = zip(design.parts, parameters.parts, strict=True)
+    for term, own in ((term, own) for part, own in owned for term in part.groups):
+        if term.factor not in own.u and (term.codes >= 0).any():
+            raise BayesmixError(
+                f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
+                f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "
+                "Leave them out with groups='population' or a list of other factors, or refit "
+                "with fewer draws and chains, so that they are kept."
+            )

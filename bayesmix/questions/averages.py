@@ -1,0 +1,121 @@
+"""Values of rows averaged by the values of columns, draw by draw."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arguments import names_of, shown
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.frames.values import listed
+
+__all__ = ["Cells", "Means", "cells_of"]
+
+_MOST_NUMBERS = 1 << 28
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Cells:
+    """To which average each row belongs, and with which weight.
+
+    Attributes
+    ----------
+    labels : DataFrame
+        A row for each cell, with the columns that rows are averaged by; none for a single one.
+    codes : ndarray of int64, shape (n,)
+        -1 for a row without a label.
+    weights : ndarray, shape (n,)
+    """
+
+    labels: pd.DataFrame
+    codes: IntArray
+    weights: FloatArray
+
+    def __len__(self) -> int:
+        """Return the number of cells."""
+        return len(self.labels)
+
+
+def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
+    """Read `by`: None for rows by themselves, True for one average, or names of columns.
+
+    Raises
+    ------
+    BayesmixError
+        A name is that of no column, or weights are none or not positive.
+    """
+    if by is None or by is False:
+        if weights is not None:
+            raise BayesmixError("weights= are of averages. Give by=, or by=True for a single one.")
+        return None
+    own = _weights(frame, weights)
+    if by is True or (isinstance(by, np.bool_) and bool(by)):
+        return Cells(pd.DataFrame(index=[0]), np.zeros(len(frame), dtype=np.int64), own)
+    names = names_of("by", by)
+    if not names:
+        raise BayesmixError("by=[] names no column. Write by=True for the average of all rows.")
+    for name in names:
+        if name not in frame:
+            raise BayesmixError(
+                f"by: {shown(name)} is no column of the rows. Columns: "
+                f"{listed(map(str, frame), 8)}. {suggest(name, map(str, frame))}".rstrip()
+            )
+    grouped = frame.groupby(list(names), observed=True, sort=True, dropna=True)
+    codes = grouped.ngroup().to_numpy().astype(np.int64)
+    labels = grouped.size().index.to_frame(index=False)
+    return Cells(labels, codes, own)
+
+
+def _weights(frame: pd.DataFrame, weights: Any) -> FloatArray:
+    if weights is None:
+        return np.ones(len(frame))
+    if not isinstance(weights, str) or weights not in frame:
+        raise BayesmixError(
+            f"weights={shown(weights)} is no column of the rows. Columns: "
+            f"{listed(map(str, frame), 8)}."
+        )
+    values = pd.to_numeric(frame[weights], errors="coerce").to_numpy(dtype=np.float64)
+    if not (values >= 0).all() or not np.isfinite(values).all() or values.sum() == 0:
+        raise BayesmixError(
+            f"weights={shown(weights)}: weights of rows are numbers of 0 or more, of which one is "
+            "above 0."
+        )
+    return values
+
+
+class Means:
+    """Weighted means of rows, of several settings at once, that are added block by block."""
+
+    def __init__(self, cells: Cells, n_settings: int) -> None:
+        self.cells = cells
+        self.sums: list[FloatArray] = []
+        self.total = np.zeros(len(cells))
+        self.n_settings = n_settings
+
+    def add(self, place: IntArray, values: Sequence[FloatArray]) -> None:
+        """Add rows (b, S) or (b, S, K) of each setting."""
+        codes = self.cells.codes[place]
+        weights = np.where(codes < 0, 0.0, self.cells.weights[place])
+        if not self.sums:
+            shape = (len(self.cells), *values[0].shape[1:])
+            if np.prod(shape, dtype=np.float64) * self.n_settings > _MOST_NUMBERS:
+                raise BayesmixError(
+                    f"by= makes {len(self.cells):,} averages, whose draws are too many to be held. "
+                    "Average by fewer values."
+                )
+            self.sums = [np.zeros(shape) for _ in range(self.n_settings)]
+        self.total += np.bincount(codes[codes >= 0], weights[codes >= 0], len(self.cells))
+        for cell in np.unique(codes[codes >= 0]):
+            rows = np.flatnonzero(codes == cell)
+            for sums, own in zip(self.sums, values, strict=True):
+                sums[cell] += np.tensordot(weights[rows], own[rows], axes=1)
+
+    def values(self) -> list[FloatArray]:
+        """Return the means (cells, S) or (cells, S, K) of each setting; NaN without rows."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return [sums / self.total.reshape(-1, *[1] * (sums.ndim - 1)) for sums in self.sums]
