@@ -43,6 +43,8 @@ from bayesmix.preparation.prepare import specification
 from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.questions.comparisons import comparisons, slopes
+from bayesmix.questions.draws_frame import draws_frame
+from bayesmix.questions.hypothesis import hypothesis
 from bayesmix.questions.icc import icc
 from bayesmix.questions.predictions import predictions
 from bayesmix.questions.r2 import r2
@@ -102,6 +104,8 @@ class MixedFit(Fitted):
     slopes = slopes
     icc = icc
     r2 = r2
+    draws_frame = draws_frame
+    hypothesis = hypothesis
 
     loo = loo
     waic = waic
