@@ -20,7 +20,7 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.engines`      a model -> draws
 `bayesmix.predictions`  rows old and new
 `bayesmix.criteria`     how well a model predicts
-`bayesmix.questions`    what people ask of a fit: predictions on grids, comparisons, slopes
+`bayesmix.questions`    what people ask of a fit: predictions, comparisons, hypotheses
 `bayesmix.figures`      figures
 `bayesmix.storage`      a fit to one file and back
 `bayesmix.simulation`   grouped data from a known truth
@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from bayesmix.priors.effects import StudentT
     from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.questions.grid import datagrid
+    from bayesmix.questions.hypothesis import Hypotheses
+    from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
     from bayesmix.simulation.truth import Simulation
@@ -75,8 +77,10 @@ __all__ = [
     "DesignWarning",
     "Family",
     "FormulaError",
+    "Hypotheses",
     "MixedFit",
     "ModelSpec",
+    "ModelTable",
     "Prior",
     "Simulation",
     "StudentT",
@@ -91,6 +95,7 @@ __all__ = [
     "prepare",
     "simulate",
     "simulate_from",
+    "table",
 ]
 
 _MODULE_OF = {
@@ -103,8 +108,10 @@ _MODULE_OF = {
     "DesignWarning": "base.errors",
     "Family": "families.family",
     "FormulaError": "base.errors",
+    "Hypotheses": "questions.hypothesis",
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
+    "ModelTable": "questions.table",
     "Prior": "priors.prior",
     "Simulation": "simulation.truth",
     "StudentT": "priors.effects",
@@ -119,6 +126,7 @@ _MODULE_OF = {
     "prepare": "fitting",
     "simulate": "simulation.from_parameters",
     "simulate_from": "simulation.from_fit",
+    "table": "questions.table",
 }
 
 

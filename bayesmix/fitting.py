@@ -43,7 +43,11 @@ from bayesmix.preparation.prepare import specification
 from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.questions.comparisons import comparisons, slopes
+from bayesmix.questions.draws_frame import draws_frame
+from bayesmix.questions.hypothesis import hypothesis
+from bayesmix.questions.icc import icc
 from bayesmix.questions.predictions import predictions
+from bayesmix.questions.r2 import r2
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -98,6 +102,10 @@ class MixedFit(Fitted):
     predictions = predictions
     comparisons = comparisons
     slopes = slopes
+    icc = icc
+    r2 = r2
+    draws_frame = draws_frame
+    hypothesis = hypothesis
 
     loo = loo
     waic = waic

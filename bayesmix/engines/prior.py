@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ from bayesmix.priors.prior import Prior
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["sample_prior"]
+__all__ = ["draw_variables", "sample_prior"]
 
 
 def sample_prior(
@@ -70,15 +71,53 @@ def sample_prior(
     return _rising(spec, tree)
 
 
-def _rising(spec: ModelSpec, tree: xr.DataTree) -> xr.DataTree:
-    """Sort the elements of ordered parameters, as the model does that drew the response."""
-    prior = tree["prior"].dataset
-    names = [
+def draw_variables(
+    spec: ModelSpec, names: Sequence[str], draws: int, random_seed: int
+) -> dict[str, np.ndarray]:
+    """Draw variables of the posterior schema from the prior, without what does not make them.
+
+    Returns
+    -------
+    dict of str to ndarray, each of shape (draws, ...)
+
+    Raises
+    ------
+    NotImplementedError
+        A prior that makes one of them is improper.
+    """
+    import_whole("pymc")
+    import pymc as pm
+
+    with quiet_libraries():
+        model = build_model(spec)
+        drawn = pm.draw(
+            [model[name] for name in names],
+            draws=draws,
+            random_seed=random_seed,
+            mode="FAST_COMPILE",
+        )
+    values = dict(zip(names, map(np.asarray, drawn), strict=True))
+    return {
+        name: np.sort(own) if name in _ordered_variables(spec) else own
+        for name, own in values.items()
+    }
+
+
+def _ordered_variables(spec: ModelSpec) -> list[str]:
+    return [
         centred_name(parameter.name) if parameter.is_threshold else parameter.name
         for parameter in map(spec.family.parameter, spec.family.others)
         if parameter.support.is_ordered and parameter.length is not None
     ]
-    ordered = {name: prior[name].copy(data=np.sort(prior[name].to_numpy())) for name in names}
+
+
+def _rising(spec: ModelSpec, tree: xr.DataTree) -> xr.DataTree:
+    """Sort the elements of ordered parameters, as the model does that drew the response."""
+    prior = tree["prior"].dataset
+    ordered = {
+        name: prior[name].copy(data=np.sort(prior[name].to_numpy()))
+        for name in _ordered_variables(spec)
+    }
     if ordered:
         tree["prior"] = tree["prior"].assign(ordered)
     return tree

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesmix.families.family import Family
+from bayesmix.families.own_variances import OF_LATENT
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import BINARY
 from bayesmix.families.scores import Scores
@@ -54,4 +55,5 @@ BERNOULLI = Family(
     cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
+    own_variance=OF_LATENT,
 )

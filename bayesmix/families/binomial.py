@@ -10,6 +10,7 @@ from scipy.special import betaln
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.family import Family
 from bayesmix.families.incomplete import beta_below
+from bayesmix.families.own_variances import OF_LATENT
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import TRIALS
 from bayesmix.families.scores import Scores
@@ -72,4 +73,5 @@ BINOMIAL = Family(
     cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
+    own_variance=OF_LATENT,
 )

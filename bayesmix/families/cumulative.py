@@ -24,6 +24,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.intervals import interval_and_slopes, log_interval
 from bayesmix.families.ordinal import Ordinal, Sorted
+from bayesmix.families.own_variances import OF_LATENT
 from bayesmix.families.partials import Partials
 from bayesmix.families.supports import ORDERED
 from bayesmix.families.tails import LARGEST_EXPONENT, log1mexp
@@ -99,4 +100,7 @@ def _between(
     return log_upper, by_lower - by_width, by_upper + by_width
 
 
-CUMULATIVE = Ordinal("cumulative", ORDERED, _logs, _partials, _scores, _log).family
+CUMULATIVE = replace(
+    Ordinal("cumulative", ORDERED, _logs, _partials, _scores, _log).family,
+    own_variance=OF_LATENT,
+)

@@ -18,6 +18,7 @@ from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.links import ARRAYS, LINKS, Functions
+from bayesmix.families.own_variances import OwnVariance
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
@@ -85,6 +86,8 @@ class Family:
         of its logarithm.
     residual : str, optional
         The parameter that is the sd of a residual on the scale of the response.
+    own_variance : OwnVariance, optional
+        Of the distribution on the scale of the linear predictor, where that is known.
     weights : bool
         Whether rows may have weights.
     known_errors : bool
@@ -130,6 +133,7 @@ class Family:
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
     residual: str | None = None
+    own_variance: OwnVariance | None = None
     weights: bool = False
     known_errors: bool = False
     link: str = ""

@@ -17,6 +17,7 @@ from scipy.special import gammainc
 
 from bayesmix.families.family import Family
 from bayesmix.families.measures import POSITIVE_NUMBERS
+from bayesmix.families.own_variances import OF_GAMMA
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
@@ -96,4 +97,5 @@ GAMMA = Family(
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
+    own_variance=OF_GAMMA,
 )

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from bayesmix.families.family import Family
+from bayesmix.families.own_variances import OF_RESIDUAL
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores
@@ -89,4 +90,5 @@ GAUSSIAN = Family(
     closed_scores=_scores,
     residual="sigma",
     weights=True,
+    own_variance=OF_RESIDUAL,
 )

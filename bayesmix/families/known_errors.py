@@ -12,6 +12,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.own_variances import OwnVariance
 from bayesmix.families.parameters import Sizes
 from bayesmix.families.responses import Labels, ResponseKind
 from bayesmix.families.scores import Scores
@@ -100,6 +101,7 @@ _KNOWN = replace(
     further_slopes={},
     closed_scores=_scores,
     residual=None,
+    own_variance=OwnVariance("se^2", _variance),
     known_errors=True,
 )
 _WITH_RESIDUAL = replace(
@@ -107,6 +109,7 @@ _WITH_RESIDUAL = replace(
     parameters=(_MU, replace(_SIGMA, prior=_default_sigma)),
     further_slopes={"sigma": _sigma_slope},
     residual="sigma",
+    own_variance=OwnVariance("se^2 + sigma^2", _variance),
 )
 
 

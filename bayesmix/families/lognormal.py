@@ -17,6 +17,7 @@ from scipy.special import ndtr
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.measures import POSITIVE_NUMBERS
+from bayesmix.families.own_variances import OF_RESIDUAL
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
 from bayesmix.families.values import Rows, Values
@@ -73,4 +74,5 @@ LOGNORMAL = Family(
     further_slopes={"sigma": _sigma_slope},
     closed_scores=_scores,
     response_link="log",
+    own_variance=OF_RESIDUAL,
 )

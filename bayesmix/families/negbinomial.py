@@ -21,6 +21,7 @@ from scipy.special import expit, gammainc, gammaincc, gammaln
 
 from bayesmix.families.family import Family
 from bayesmix.families.incomplete import beta_above, beta_below
+from bayesmix.families.own_variances import OF_NEGBINOMIAL
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.poisson import POISSON, poisson_draws
 from bayesmix.families.responses import COUNTS
@@ -140,4 +141,5 @@ NEGBINOMIAL = Family(
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
+    own_variance=OF_NEGBINOMIAL,
 )

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import gammaincc, gammaln
 
 from bayesmix.families.family import Family
+from bayesmix.families.own_variances import OF_COUNTS
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import COUNTS
 from bayesmix.families.scores import Scores, spread
@@ -73,4 +74,5 @@ POISSON = Family(
     cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
+    own_variance=OF_COUNTS,
 )

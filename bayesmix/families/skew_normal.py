@@ -24,6 +24,7 @@ from scipy.special import erfcx, ndtr, owens_t
 
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.own_variances import OF_RESIDUAL
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, short_blocks, spread
@@ -140,4 +141,5 @@ SKEW_NORMAL = Family(
     closed_slopes=_slopes,
     closed_scores=_scores,
     residual="sigma",
+    own_variance=OF_RESIDUAL,
 )

@@ -27,6 +27,7 @@ from scipy.special import betaln, digamma
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
 from bayesmix.families.incomplete import beta_below
+from bayesmix.families.own_variances import OF_STUDENT
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, spread
@@ -142,4 +143,5 @@ STUDENT = Family(
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope, "nu": _nu_slope},
     closed_scores=_scores,
+    own_variance=OF_STUDENT,
 )

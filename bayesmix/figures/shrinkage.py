@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arguments import one_of
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.figures.panels import (
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["plot_shrinkage"]
 
 
+# Levels up to which each has an arrow; of more, so many are a sample.
+_EACH, _SAMPLE = 300, 120
 # Parts of the estimated distribution of the groups inside its contours.
 CONTOURS = (0.5, 0.9)
 # Quartile ranges beyond the quartiles from which on an own regression is far out.
@@ -89,9 +91,11 @@ def plot_shrinkage(
 
     Notes
     -----
-    A group that cannot be fitted alone is a cross at its mixed-model estimate. Of own regressions
-    far out, as groups of two rows have them, the view leaves out what would press the rest
-    together, and the legend counts the arrows that start outside.
+    Of more than 300 groups 120 have an arrow, taken at equal steps of how far pooling moved them,
+    as the legend says; all have their dots. A group that cannot be fitted alone is a cross at its
+    mixed-model estimate. Of own regressions far out, as groups of two rows have them, the view
+    leaves out what would press the rest together, and the legend counts the arrows that start
+    outside.
 
     Examples
     --------
@@ -162,25 +166,29 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
         label = f"{100 * part:g} % of groups"
         axes.plot(*curve, color="#404040", lw=1.2, ls=style, label=label, zorder=5)
     size = float(np.clip(40 / np.sqrt(max(n, 1)), 1.6, 5.5))
-    faint = float(np.clip(4 / np.sqrt(max(n, 1)), 0.12, 0.6))
+    arrows = _sampled(own, mixed, alone)
+    faint = float(np.clip(4 / np.sqrt(max(len(arrows), 1)), 0.12, 0.6))
     if n:
         axes.quiver(
-            *own[:, alone],
-            *(mixed - own)[:, alone],
+            *own[:, arrows],
+            *(mixed - own)[:, arrows],
             angles="xy",
             scale_units="xy",
             scale=1,
-            width=float(np.clip(0.006 / n**0.2, 0.0016, 0.0035)),
+            width=float(np.clip(0.006 / len(arrows) ** 0.2, 0.0016, 0.0035)),
             headwidth=5,
             headlength=6,
             headaxislength=5.5,
             minlength=0.1,
             color=BLUE,
             alpha=faint,
-            zorder=2,
+            zorder=4.5 if len(arrows) < n else 2,
         )
         (dots,) = axes.plot(*own[:, alone], "o", color=ORANGE, ms=size, mew=0, zorder=3)
         dots.set_alpha(max(faint, 0.5))
+        if len(arrows) < n:
+            label = f"arrows: {len(arrows)} of {n:,}"
+            axes.plot([], [], ">", color=BLUE, ms=5, mew=0, alpha=0.6, label=label)
         axes.plot([], [], "o", color=ORANGE, ms=5, mew=0, label="own regression")
     axes.plot([], [], "o", color=BLUE, ms=5, mew=0, label="mixed model")
     axes.plot(*mixed[:, alone], "o", color=BLUE, ms=size, mew=0, alpha=max(faint, 0.6), zorder=4)
@@ -191,7 +199,7 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
         *population, "D", color="black", mec="white", mew=1.2, ms=9, label="population", zorder=6
     )
     inside = np.all([(own[k] >= limits[k][0]) & (own[k] <= limits[k][1]) for k in range(2)], axis=0)
-    outside = int((alone & ~inside).sum())
+    outside = int((~inside[arrows]).sum())
     if outside:
         label = f"{outside} {'arrow starts' if outside == 1 else 'arrows start'} outside"
         axes.plot([], [], " ", label=label)
@@ -204,6 +212,17 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
             axes, own[:, alone], mixed[:, alone], contours, [str(x) for x in term.levels[alone]]
         )
     return axes
+
+
+def _sampled(own: FloatArray, mixed: FloatArray, alone: npt.NDArray[np.bool_]) -> IntArray:
+    """Choose the groups that have an arrow: all, or some by how far they moved."""
+    known = np.flatnonzero(alone)
+    if len(known) <= _EACH:
+        return known
+    scale = mixed[:, known].std(axis=1, keepdims=True)
+    moved = (((mixed - own)[:, known] / np.where(scale > 0, scale, 1.0)) ** 2).sum(axis=0)
+    steps = np.linspace(0, len(known) - 1, _SAMPLE).astype(np.int64)
+    return np.sort(known[np.argsort(moved, kind="stable")[steps]])
 
 
 def _contours(fit: Fitted, groups: _Groups) -> list[FloatArray]:

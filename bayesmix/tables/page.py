@@ -12,13 +12,13 @@ import pandas as pd
 from bayesmix.base.arguments import whole_number
 from bayesmix.tables.strings import Table, aligned, as_strings
 
-__all__ = ["Summary"]
+__all__ = ["STYLE", "Summary", "wrapped"]
 
 _WIDTH = 80
 _NOTHING = "None estimated."
 _FIGURE_SPACE = "\u2007"  # as wide as a digit, and not collapsed
 
-_STYLE = """
+STYLE = """
 .bayesmix-summary { max-width: 100%; color: inherit; font-variant-numeric: tabular-nums; }
 .bayesmix-summary p { margin: 0 0 .3em; }
 .bayesmix-summary p.bayesmix-formula { font-family: ui-monospace, Menlo, Consolas, monospace;
@@ -102,12 +102,12 @@ class Summary:
 
     def __repr__(self) -> str:
         """Return the summary as text of 80 columns."""
-        first = [_wrap(f"Warning: {text}") for text in self.alerts]
-        blocks = ["\n".join([*first, *(_wrap(line) for line in self.header)])]
+        first = [wrapped(f"Warning: {text}") for text in self.alerts]
+        blocks = ["\n".join([*first, *(wrapped(line) for line in self.header)])]
         for table in self._tables():
             blocks += [f"{table.title}:", *(_text_table(table) if table.rows else [_NOTHING])]
-        last = [_wrap(line) for line in self.footer]
-        last += [_wrap(f"Warning: {text}") for text in self.warnings]
+        last = [wrapped(line) for line in self.footer]
+        last += [wrapped(f"Warning: {text}") for text in self.warnings]
         return "\n\n".join([*blocks, *(["\n".join(last)] if last else [])])
 
     def _repr_html_(self) -> str:
@@ -119,7 +119,7 @@ class Summary:
         parts += [_paragraph("bayesmix-fact", line) for line in self.footer]
         parts += [_paragraph("bayesmix-warning", f"Warning: {text}") for text in self.warnings]
         return "\n".join(
-            ['<div class="bayesmix-summary">', f"<style>\n{_STYLE}\n</style>", *parts, "</div>"]
+            ['<div class="bayesmix-summary">', f"<style>\n{STYLE}\n</style>", *parts, "</div>"]
         )
 
     def _tables(self) -> Iterator[Table]:
@@ -155,7 +155,8 @@ def _pieces(table: Table, widths: Sequence[int]) -> Iterator[list[int]]:
     yield piece
 
 
-def _wrap(text: str) -> str:
+def wrapped(text: str) -> str:
+    """Break a text into lines of 80 columns, those after the first one indented."""
     return textwrap.fill(
         text, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
     )

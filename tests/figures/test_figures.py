@@ -194,7 +194,7 @@ class TestShrinkagePlane:
     @pytest.mark.parametrize("groups", [10, 50, 1000])
     def test_readable_with_few_and_with_many_groups(self, simulated, groups):
         axes = simulated(groups).plot_shrinkage()
-        assert groups == quiver(axes).N
+        assert (groups if groups <= 300 else 120) == quiver(axes).N
         assert bool(axes.texts) == (groups == 10)
         assert not texts_overlap(axes.figure)
 

@@ -49,7 +49,8 @@ SETTINGS = {"draws": 30, "tune": 30, "chains": 2, "cores": 1, "random_seed": 1}
 QUIET = SETTINGS | {"progressbar": False}
 OURS = (bm.DesignWarning, bm.ConvergenceWarning, bm.ComparisonWarning)
 # Values and results: made by the package, not by its users.
-MADE = {"Comparison", "CorrelationComparison", "Family", "MixedFit", "ModelSpec", "Simulation"}
+MADE = {"Comparison", "CorrelationComparison", "Family", "Hypotheses", "MixedFit", "ModelSpec"}
+MADE |= {"ModelTable", "Simulation"}
 # What methods of other classes than these do is for the package itself.
 CLASSES = (bm.MixedFit, bm.ModelSpec, Design, GroupTerm, PriorSet)
 INTERNAL = {"PriorSet.centred_as", "GroupTerm.dot"}
@@ -120,6 +121,8 @@ def calls(folder: str) -> list[Call]:
             "random_seed": 1,
         },
         "simulate_from": {"fit": fit, "random_seed": 1},
+        "table": {"models": {"a": fit, "b": other}},
+        "MixedFit.hypothesis": {"hypotheses": ["x > 0", "x = sd:g:x"]},
         "MixedFit.save": {"path": os.path.join(folder, "new.fit"), "overwrite": True},
         "MixedFit.kfold": {"k": 2, "progressbar": False},
         "MixedFit.logo": {"group": "g"},

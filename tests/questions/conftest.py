@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import bayesmix as bm
+from odd_columns import QUIET, rows
 from question_cases import FORMULAS, frame
 
 
@@ -35,3 +36,25 @@ def fits(questioned) -> dict[str, bm.MixedFit]:
             )
             for family, (formula, others) in FORMULAS.items()
         }
+
+
+@pytest.fixture(scope="session")
+def odd_fit() -> bm.MixedFit:
+    """Terms that look like arithmetic, and two effects of each group."""
+    formula = "y ~ x + I(x**2) + np.log(x) + temp + (x | g)"
+    return bm.fit(formula, rows(), draws=250, **QUIET)
+
+
+@pytest.fixture(scope="session")
+def scale_fit() -> bm.MixedFit:
+    return bm.fit("y ~ x", rows(), sigma="~ x + (1 | g)", draws=250, **QUIET)
+
+
+@pytest.fixture(scope="session")
+def rating_fit() -> bm.MixedFit:
+    return bm.fit("rating ~ x + (1 | g)", rows(), family="cumulative", draws=250, **QUIET)
+
+
+@pytest.fixture(scope="session")
+def kind_fit() -> bm.MixedFit:
+    return bm.fit("kind ~ x", rows(), family="categorical", draws=250, **QUIET)
