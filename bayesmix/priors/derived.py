@@ -111,10 +111,10 @@ def _linked(law: Leaf, predictors: Sequence[str]) -> BayesmixError:
     factor = law.node[1]
     names = ["the formula" if not name else f"'{name}'" for name in predictors]
     return BayesmixError(
-        f"What is set for {law.origin!r} cannot be, that effects of '{factor}' are Student-t: a name "
-        f"between two bars correlates them across {', '.join(names[:-1])} and {names[-1]}, and such "
-        f"effects are normal. Write (... | {factor}) without the name, or leave these normal and "
-        "set other factors by their path, such as 'u:<factor>'."
+        f"What is set for {law.origin!r} cannot be, that effects of '{factor}' are Student-t: a "
+        f"name between two bars correlates them across {', '.join(names[:-1])} and {names[-1]}, "
+        f"and such effects are normal. Write (... | {factor}) without the name, or leave these "
+        "normal and set other factors by their path, such as 'u:<factor>'."
     )
 
 
