@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.names import path_start
@@ -72,11 +73,12 @@ def _names(fit: Fitted) -> dict[str, str]:
     for part in fit.design.parts:
         start = path_start(part.predictor)
         for term in part.groups:
-            for i, effect in enumerate(term.effects):
+            for effect in term.effects:
                 found[f"{start}sd:{term.factor}:{effect}"] = f"{term.factor}: {effect}"
-                for other in term.effects[i + 1 :]:
-                    label = f"{start}cor:{term.factor}:{effect}:{other}"
-                    found[label] = f"{term.factor}: {effect}, {other}"
+    for joint in fit.design.joint_effects:
+        start = f"{path_start(joint.predictor)}cor:{joint.factor}"
+        for one, other in itertools.combinations(joint.effects, 2):
+            found[f"{start}:{one}:{other}"] = f"{joint.factor}: {one}, {other}"
     if (thresholds := fit.family.thresholds) is not None:
         length = fit.spec.priors.lengths[thresholds.name] or 0
         for k in range(1, length + 1):

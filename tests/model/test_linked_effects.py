@@ -382,6 +382,15 @@ class TestTables:
         assert len(fit.coef("g")) == 160
         assert len(fit.find_typical()) > 0
 
+    def test_shares_of_variance_are_of_the_effects_on_the_mean(self, fit, data, draws):
+        covariance = joint_root(draws)[:, :2] @ np.swapaxes(joint_root(draws)[:, :2], 1, 2)
+        Z = np.column_stack([np.ones(len(data)), data["x"]])
+        of_group = np.einsum("ni,sij,nj->sn", Z, covariance, Z).mean(axis=1)
+        log_sigma = linear_predictor(fit.design.predictors["sigma"], draws.predictors["sigma"], {})
+        share = of_group / (of_group + np.exp(2 * log_sigma).mean(axis=1))
+        icc = fit.icc().set_index("icc")["value"]
+        assert icc["adjusted"] == pytest.approx(share.mean(), rel=1e-9)
+
     def test_effects_too_large_to_keep_are_summarised_for_each_parameter(self, fit, tmp_path):
         engine = Whitened(Limits(kept_bytes=500_000))
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""Averages over new groups whose effects on several predictors are correlated."""
+"""Questions to models whose group effects on several predictors are correlated."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from bayesmix.predictions.averaged import averaged
 from bayesmix.predictions.blocks import predicted_rows
 from bayesmix.predictions.quantities import expected
 from bayesmix.predictions.rows import rows_of_new_groups
+from bayesmix.questions.prior_densities import prior_density
+from bayesmix.questions.reading import read_hypothesis
+from bayesmix.questions.spelling import Spelling
 
 MODELS = {
     "two predictors": (
@@ -136,3 +139,28 @@ def test_student_effects_of_another_factor_keep_the_correlations(fits):
     for draw in (0, 51):
         mean, error = by_hand(fit, rows, draws, draw)
         assert (np.abs(own[:, draw] - mean) < 4.5 * error + 2 * SOBOL_ERROR).all()
+
+
+def test_correlations_across_predictors_have_names(fits):
+    frame = bm.table(fits).frame
+    names = [name for section, name in frame.index if "Correlations" in section]
+    assert names == [
+        "g: Intercept, x",
+        "g: Intercept, zi_Intercept",
+        "g: x, zi_Intercept",
+        "g: Intercept, muc_Intercept",
+        "g: Intercept, mud_Intercept",
+        "g: muc_Intercept, mud_Intercept",
+    ]
+    fit = fits["two predictors"]
+    name = "cor:g:x:zi_Intercept"
+    own = fit.cor_re(long=True).set_index(["effect_1", "effect_2"])["value"]
+    assert fit.draws_frame([name])[name].mean() == pytest.approx(own["x", "zi_Intercept"])
+    assert fit.hypothesis(f"{name} < 0")["value"].item() == pytest.approx(own["x", "zi_Intercept"])
+
+
+def test_the_prior_of_a_correlation_is_that_of_all_effects(fits):
+    """LKJ(1) of three effects: each is Beta(3/2, 3/2) on (-1, 1)."""
+    asked = read_hypothesis("c = 0", Spelling({"c": "cor:g:x:zi_Intercept"})).expression
+    found = prior_density(fits["two predictors"], asked)
+    assert found.value == pytest.approx(2 / np.pi, rel=0.15)
