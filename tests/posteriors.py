@@ -73,6 +73,10 @@ class DesignStandIn:
         return SimpleNamespace(text=self.text)
 
     @property
+    def formulas(self) -> tuple[str, ...]:
+        return (self.text,)
+
+    @property
     def encoder(self) -> Any:
         return SimpleNamespace(se=None)
 
