@@ -199,6 +199,8 @@ def prepare(
         ``sigma="~ x + (1 | g)"`` for the logarithm of the residual sd, ``zi="~ x"`` for the log
         odds of an additional zero. Of the family categorical each category but the first has a
         predictor, with the terms of the formula where ``mu<category>="~ x"`` gives no others.
+        Effects of bars with the same name between two bars, ``(1 + x | p | g)`` in the formula and
+        ``(1 | p | g)`` here, are correlated.
 
     Returns
     -------

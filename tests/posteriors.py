@@ -21,6 +21,7 @@ import xarray as xr
 
 import bayesmix as bm
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.model.options import SampleOptions
 
 CHAINS, DRAWS = 2, 100
@@ -87,6 +88,10 @@ class DesignStandIn:
     @property
     def every_group(self) -> tuple[GroupTerm, ...]:
         return self.groups
+
+    @property
+    def joint_effects(self) -> tuple[JointEffects, ...]:
+        return joined(self.groups)
 
 
 @dataclass(frozen=True)

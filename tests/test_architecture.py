@@ -63,6 +63,7 @@ PYMC_DOORS = {
     "engines.nuts.joint",
     "engines.nuts.engine",
     "engines.nuts.failures",
+    "engines.nuts.group_effects",
     "engines.nuts.tensors",
     "engines.nuts.variables",
 }

@@ -15,13 +15,13 @@ from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
 from bayesmix.criteria.correlation_words import cautions_of, sentence_of, what_is_compared
 from bayesmix.criteria.correlations import (
     Correlation,
-    correlated_terms,
+    correlated_effects,
     correlation_table,
     correlations,
 )
 from bayesmix.criteria.logo import logo
 from bayesmix.criteria.loo import loo
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.design.names import path_start
 from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.engines.refits import refitted
@@ -148,8 +148,8 @@ def compare_correlation(
     etas = _etas(eta)
     if logo is not None:
         true_or_false("logo", logo)
-    terms = [term for _, term in correlated_terms(fit.spec)]
-    if not terms:
+    correlated = correlated_effects(fit.spec)
+    if not correlated:
         raise BayesmixError(
             f"'{fit.spec.design.formula.text}' has no correlated group effects. Fit a model with "
             "some, such as (1 + x | g), and compare that."
@@ -162,7 +162,7 @@ def compare_correlation(
         criteria = [("LOO", own_loo, split_loo)]
         others = []
         if with_logo:
-            criteria += _logos(fit, split, terms)
+            criteria += _logos(fit, split, correlated)
         frames = []
         for value in etas:
             other = _with_eta(fit, value)
@@ -214,26 +214,26 @@ def _etas(eta: object) -> list[float]:
 
 def _with_eta(fit: Fitted, eta: float) -> Fitted:
     """Refit with another LKJ prior; the fit itself where it has that prior."""
-    terms = correlated_terms(fit.spec)
-    if all(part.priors.cor[term.factor].eta == eta for part, term in terms):
+    every = correlated_effects(fit.spec)
+    if all(fit.spec.joint_correlations(joint).eta == eta for joint in every):
         return fit
-    paths = (f"{path_start(term.predictor)}cor:{term.factor}" for _, term in terms)
+    paths = (f"{path_start(joint.predictor)}cor:{joint.factor}" for joint in every)
     priors = fit.spec.priors.replace(dict.fromkeys(paths, LKJ(eta)))
     return refitted(fit, dataclasses.replace(fit.spec, priors=priors))
 
 
 def _logos(
-    fit: Fitted, split: Fitted, terms: Iterable[GroupTerm]
+    fit: Fitted, split: Fitted, correlated: Iterable[JointEffects]
 ) -> list[tuple[str, ELPDData, ELPDData]]:
     """Leave the levels of each factor out, with both models."""
     # Refits without the few groups that importance sampling cannot do take seconds.
     return [
         (
-            f"LOGO, {term.factor}",
-            logo(fit, term.factor, reloo=True),
-            logo(split, term.factor, reloo=True),
+            f"LOGO, {factor}",
+            logo(fit, factor, reloo=True),
+            logo(split, factor, reloo=True),
         )
-        for term in {term.factor: term for term in terms}.values()
+        for factor in dict.fromkeys(joint.factor for joint in correlated)
     ]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from bayesmix.criteria.correlations import correlated_terms
+from bayesmix.criteria.correlations import correlated_effects
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE, caution, remedy
 from bayesmix.model.spec import ModelSpec
 
@@ -103,7 +103,8 @@ def cautions_of(
 def what_is_compared(spec: ModelSpec) -> tuple[str, ...]:
     """Say of each factor that a covariate is not centred, and what then differs."""
     notes = []
-    for part, term in correlated_terms(spec):
+    for term in (term for joint in correlated_effects(spec) for term in joint.terms):
+        part = spec.part(term)
         beside = term.intercept_block[1:]
         off = {
             term.effects[k]: float(term.Z[:, k].mean())

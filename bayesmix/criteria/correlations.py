@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, draws_first
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.engines.exact.implied import ImpliedPrior, implied_priors
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
@@ -84,34 +84,37 @@ def correlations(fit: Fitted) -> tuple[Correlation, ...]:
     """
     found = []
     posterior = fit.idata["posterior"].dataset
-    for part, term in correlated_terms(fit.spec):
-        cor = posterior[term.names.cor]
-        array = draws_first(cor, term.effect_dim, term.effect_dim_bis)
-        own = part.correlations(term)
+    spec = fit.spec
+    for joint in correlated_effects(spec):
+        array = draws_first(posterior[joint.names.cor], *joint.dims)
+        own = spec.joint_correlations(joint)
+        moved = {  # intercepts of centred blocks
+            place.start for term, place in joint.members if spec.part(term).is_centred(term)
+        }
         implied = {}
-        if part.is_centred(term) or any(b.structure.concentration is None for b in own.blocks):
-            implied = implied_priors(part, term)[1]
+        if moved or any(b.structure.concentration is None for b in own.blocks):
+            implied = implied_priors(spec, joint)[1]
         for block in own.blocks:
             closed = block.structure.concentration
             found += [
                 Correlation(
-                    term.factor,
-                    term.effects[i],
-                    term.effects[j],
+                    joint.factor,
+                    joint.effects[i],
+                    joint.effects[j],
                     array[:, i, j],
                     np.nan if closed is None else closed(len(block), own.eta),
-                    implied.get((term.effects[i], term.effects[j]))
-                    if closed is None or i == block.effects[0]
+                    implied.get((joint.effects[i], joint.effects[j]))
+                    if closed is None or moved & {i, j}
                     else None,
-                    term.predictor,
+                    joint.predictor,
                 )
                 for i, j in block.pairs
             ]
     return tuple(found)
 
 
-def correlated_terms(spec: ModelSpec) -> list[tuple[ModelSpec, GroupTerm]]:
-    return [(part, term) for part, term in spec.owned_terms if term.correlations]
+def correlated_effects(spec: ModelSpec) -> list[JointEffects]:
+    return [joint for joint in spec.design.joint_effects if joint.correlations]
 
 
 def correlation_table(draws: Iterable[Correlation]) -> pd.DataFrame:

@@ -50,7 +50,7 @@ class Facts:
             response=design.response,
             n_rows=design.n_rows,
             K=sum(part.n_terms for part in design.parts)
-            + sum(term.n_effects + len(term.correlations) for term in terms)
+            + sum(joint.n_effects + len(joint.correlations) for joint in design.joint_effects)
             + _further_parameters(spec),
             n_random_effects=sum(term.n_levels * term.n_effects for term in terms),
             values=_hash(np.concatenate(y)),

@@ -25,6 +25,7 @@ from bayesmix.design.columns import (
 )
 from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.design.known_errors import weights_of_errors
 from bayesmix.encoding.categories import Categories
 from bayesmix.encoding.effects import Effects
@@ -120,6 +121,11 @@ class Design:
         return tuple(term for part in self.parts for term in part.groups)
 
     @property
+    def joint_effects(self) -> tuple[JointEffects, ...]:
+        """The same factors, put together where their effects are correlated across predictors."""
+        return joined(self.every_group)
+
+    @property
     def n_rows(self) -> int:
         """Number of rows n."""
         return len(self.y)
@@ -208,7 +214,7 @@ class Design:
         def split(bar: Bar) -> Bar:
             spans = self.encoder.bars[bar.effects].spans
             if max(len(span) for span in spans_of(bar, self.encoder.bars[bar.effects])) == 1:
-                return bar
+                return dataclasses.replace(bar, id="")
             return bar.uncorrelated(diagonal=max(map(len, spans)) > 1)
 
         formula = with_bars(self.formula, split)

@@ -53,12 +53,18 @@ class Grouping:
         labels: list[str] = []
         blocks: list[tuple[int, ...]] = []
         structures: list[str] = []
+        ids: list[str] = []
         for bar in self.bars:
             one = effects[bar.effects]
             spans = spans_of(bar, one)
-            blocks += [tuple(len(labels) + k for k in span) for span in spans]
-            structures += [bar.structure] * len(spans)
+            own = [tuple(len(labels) + k for k in span) for span in spans]
             labels += one.labels
+            if bar.id and bar.id in ids:  # bars with the same id stand next to each other
+                blocks[-1] += own[0]
+                continue
+            blocks += own
+            structures += [bar.structure] * len(spans)
+            ids += [bar.id] * len(spans)
         parts = [matrices[bar.effects] for bar in self.bars]
         return GroupTerm(
             factor=self.factor.name,
@@ -71,6 +77,7 @@ class Grouping:
             structures=tuple(structures),
             means=self.means,
             predictor=self.predictor,
+            ids=tuple(ids) if any(ids) else (),
         )
 
 

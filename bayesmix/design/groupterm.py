@@ -46,6 +46,9 @@ class GroupTerm:
         columns beside it, 0 elsewhere. None where the effects do not have such a block.
     predictor : str
         The parameter whose predictor has the effects; empty for that of the formula.
+    ids : tuple of str
+        The id of each block, empty without: blocks of several predictors with the same one are
+        correlated with each other (`bayesmix.design.joint_effects`). Empty where none has one.
     """
 
     factor: str
@@ -58,6 +61,7 @@ class GroupTerm:
     structures: tuple[str, ...] = ()
     means: FloatArray | None = None
     predictor: str = ""
+    ids: tuple[str, ...] = ()
 
     @property
     def n_levels(self) -> int:
@@ -91,7 +95,7 @@ class GroupTerm:
 
     @property
     def correlations(self) -> Correlations:
-        """How the effects are correlated."""
+        """How the effects are correlated with each other."""
         structures = self.structures or (UNSTRUCTURED.name,) * len(self.blocks)
         return Correlations(self.effects, self.blocks, structures)
 
@@ -119,7 +123,7 @@ class GroupTerm:
         """Return the same term with every effect in a block of its own."""
         blocks = tuple((k,) for k in range(self.n_effects))
         structures = (UNSTRUCTURED.name,) * self.n_effects
-        return dataclasses.replace(self, blocks=blocks, structures=structures, means=None)
+        return dataclasses.replace(self, blocks=blocks, structures=structures, means=None, ids=())
 
     @property
     def intercept_block(self) -> tuple[int, ...]:

@@ -124,6 +124,16 @@ class TermNames:
         return f"{self.effect_dim}_bis"
 
     @property
+    def joint_effect_dim(self) -> str:
+        """Dim of the effects of several predictors that are correlated."""
+        return f"{self._prefix}{self.dim}_joint_effect"
+
+    @property
+    def joint_effect_dim_bis(self) -> str:
+        """Dim of the columns of their correlation matrix."""
+        return f"{self.joint_effect_dim}_bis"
+
+    @property
     def pair_dim(self) -> str:
         """Dim of the free numbers of the correlations."""
         return f"{self._prefix}{self.dim}_pair"
@@ -188,4 +198,5 @@ class TermNames:
         """Every name but the dim of the levels."""
         variables = (self.u, self.sd, self.centred_sd, self.cor, self.zeta, self.lkj)
         dims = (self.effect_dim, self.effect_dim_bis, self.pair_dim)
-        return (*variables, self.Z, self.codes, *dims)
+        joint_dims = (self.joint_effect_dim, self.joint_effect_dim_bis)
+        return (*variables, self.Z, self.codes, *dims, *joint_dims)

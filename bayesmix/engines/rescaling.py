@@ -177,8 +177,9 @@ def with_numbers_of(spec: ModelSpec, units: Units, idata: xr.DataTree) -> xr.Dat
         # Those of effects that are Student-t have the unit of these.
         is_normal = spec.student(term) is None
         draws[term.names.zeta] = zeta if is_normal else zeta * (units.response / unit)
-        if spec.correlations(term):
-            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
+    for joint in design.joint_effects:
+        if spec.joint_correlations(joint):
+            draws[joint.names.free] = 2 * posterior[joint.names.lkj].to_numpy() - 1
     for part in spec.parts[1:]:
         draws |= _as_they_are(part, posterior)
     values = draws | free_variables(spec, draws)
@@ -208,8 +209,6 @@ def _as_they_are(spec: ModelSpec, posterior: xr.Dataset) -> dict[str, np.ndarray
     for term in spec.design.groups:
         own = (term.names.sd, sd_variable(spec, term), term.names.u, term.names.zeta)
         draws |= {name: posterior[name].to_numpy() for name in own}
-        if spec.correlations(term):
-            draws[term.names.free] = 2 * posterior[term.names.lkj].to_numpy() - 1
     return draws
 
 

@@ -33,12 +33,17 @@ def prior_densities(fit: Fitted) -> dict[str, Density]:
         start = path_start(term.predictor)
         for effect, prior in zip(term.effects, part.priors.sd[term.factor], strict=True):
             found[f"{start}sd:{term.factor}:{effect}"] = functools.partial(prior_density, prior)
-        if part.is_centred(term):
-            sds, _ = implied_priors(part, term)
-            found[f"{start}sd:{term.factor}:Intercept"] = sds["Intercept"].density
         nu = getattr(part.student(term), "nu", None)
         if isinstance(nu, Prior):
             found[f"{start}df:{term.factor}"] = functools.partial(_df_density, nu)
+    spec = fit.spec
+    for joint in spec.design.joint_effects:
+        moved = [term for term in joint.terms if spec.part(term).is_centred(term)]
+        sds = implied_priors(spec, joint)[0] if moved else {}
+        for term, place in joint.members:
+            if term in moved:
+                label = f"{path_start(term.predictor)}sd:{term.factor}:Intercept"
+                found[label] = sds[joint.effects[place.start]].density
     for one in correlations(fit):
         start = path_start(one.predictor)
         found[f"{start}cor:{one.factor}:{one.effect_1}:{one.effect_2}"] = one.prior_density
@@ -94,12 +99,16 @@ def component_label(fit: Fitted, label: str) -> str:
         of = f" ({owner})" if (owner := parameter_of(fit, term)) else ""
         if label == f"{start}df:{term.factor}":
             return f"Degrees of freedom\nof effects by {term.factor}{of}"
-        for i, effect in enumerate(term.effects):
+        for effect in term.effects:
             if label == f"{start}sd:{term.factor}:{effect}":
                 return f"Sd of {effect}{of}\nby {term.factor}"
-            for other in term.effects[i + 1 :]:
-                if label == f"{start}cor:{term.factor}:{effect}:{other}":
-                    return f"Correlation of {effect}\nand {other} by {term.factor}{of}"
+    for joint in fit.design.joint_effects:
+        owner = "" if joint.is_linked else parameter_of(fit, joint.terms[0])
+        of = f" ({owner})" if owner else ""
+        for i, j in joint.correlations.pairs:
+            one, other = joint.effects[i], joint.effects[j]
+            if label == f"{path_start(joint.predictor)}cor:{joint.factor}:{one}:{other}":
+                return f"Correlation of {one}\nand {other} by {joint.factor}{of}"
     return f"Residual sd\nof {fit.design.response}" if label == fit.family.residual else label
 
 

@@ -43,6 +43,9 @@ class Bar:
         How the effects of a block are correlated: the name of a covariance structure.
     absent : tuple of tuple of str
         Terms that are taken away but were not there; see `Expansion`.
+    id : str
+        What stands between two bars, ``"p"`` in ``(x | p | g)``: effects of bars with the same
+        one are correlated, those of several predictors too. Empty without.
     """
 
     effects: str
@@ -51,11 +54,13 @@ class Bar:
     diagonal: bool = False
     structure: str = UNSTRUCTURED.name
     absent: tuple[tuple[str, str], ...] = dataclasses.field(default=(), compare=False)
+    id: str = ""
 
     def __str__(self) -> str:
         """Return the bar as it is written in a formula."""
         factor = ":".join(quote(name) for name in self.factor)
-        return f"{self.word}({self.effects} {self.sign} {factor})"
+        between = f"{self.sign} {self.id} " if self.id else ""
+        return f"{self.word}({self.effects} {between}{self.sign} {factor})"
 
     @property
     def word(self) -> str:
@@ -77,7 +82,7 @@ class Bar:
     def uncorrelated(self, *, diagonal: bool = False) -> Bar:
         """Return the bar with the same effects, not correlated."""
         return dataclasses.replace(
-            self, correlated=False, diagonal=diagonal, structure=UNSTRUCTURED.name
+            self, correlated=False, diagonal=diagonal, structure=UNSTRUCTURED.name, id=""
         )
 
     def plain(self) -> Bar:
@@ -91,7 +96,7 @@ def grouping_names(nodes: Nodes) -> Iterator[str]:
     """Yield the names that stand right of bars."""
     for i, node in enumerate(nodes):
         if has_bar([node]):
-            yield from _all_names(nodes[i + 1 :])
+            yield from _all_names(split(nodes[i + 1 :], BARS)[-1])
             return
         yield from grouping_names(node.items)
 
@@ -110,11 +115,12 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
     arguments = split(node.items, (",",))
     parts = split(arguments[0], BARS)
     bars = [item for item in arguments[0] if has_bar([item])]
-    if len(parts) > 2:
+    if len(parts) > 3:
         raise Problem(
-            f"Two bars in one term. Write ({_shown(parts[0])} | {_shown(parts[-1])}); identifiers "
-            "between bars, as in brms, link effects of several formulas, and here is one.",
-            bars[1].start,
+            f"More than two bars in one term. Write ({_shown(parts[0])} | {_shown(parts[-1])}), or "
+            "with one name between two bars, as brms has it, for effects that are correlated with "
+            f"those of other bars: ({_shown(parts[0])} | p | {_shown(parts[-1])}).",
+            bars[2].start,
         )
     if len(parts) < 2:
         raise Problem(
@@ -122,7 +128,17 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             f"{node.text}(1 + x | g).",
             node.start,
         )
+    own_id = _id(node, parts, bars) if len(parts) == 3 else ""
+    parts = [parts[0], parts[-1]]
     structure = _structure(node, parts, arguments, bars[0])
+    if own_id and structure != UNSTRUCTURED.name:
+        raise Problem(
+            f"{node.text}() says how the effects of a bar are correlated, and the name {own_id} "
+            "between two bars joins them with those of other bars, by any correlations. Write "
+            f"({_shown(parts[0])} | {own_id} | {_shown(parts[1])}), or "
+            f"{node.text}({_shown(parts[0])} | {_shown(parts[1])}).",
+            node.start,
+        )
     for item in _deep(parts[0]):
         if item.kind == "call" and item.text == "offset":
             raise Problem(
@@ -151,7 +167,29 @@ def expand_bar(node: Node, columns: Iterable[str] | None = None) -> Iterator[Bar
             diagonal=structure is None,
             structure=structure or UNSTRUCTURED.name,
             absent=effects.absent,
+            id=own_id,
         )
+
+
+def _id(node: Node, parts: list[Nodes], bars: list[Node]) -> str:
+    """Read what stands between two bars: a name or a whole number, as in brms."""
+    left, between, right = map(_shown, parts)
+    if bars[0].text == "||" or bars[1].text == "||":
+        raise Problem(
+            f"|| asks for no correlations, and the name {between} between two bars for "
+            f"correlations with those of other bars. Write ({left} | {between} | {right}) or "
+            f"({left} || {right}).",
+            bars[0 if bars[0].text == "||" else 1].start,
+        )
+    (first, *more) = parts[1]
+    is_name = first.kind == "name" or (first.kind == "number" and first.text.isdigit())
+    if more or not is_name:
+        raise Problem(
+            f"{between} between two bars is no name. One word there, as in brms, says which bars "
+            f"have correlated effects: ({left} | p | {right}); without, write ({left} | {right}).",
+            first.start,
+        )
+    return first.text
 
 
 def _shown(nodes: Iterable[Node]) -> str:
@@ -270,6 +308,10 @@ def _factor_names(atom: Node, bar: str) -> list[tuple[str, ...]]:
         advice += " in the data first"
     elif atom.kind == "call" and atom.text in ("paste", "paste0") and columns:
         advice = f"Write {bar}{':'.join(_shown([column]) for column in columns)})"
+    elif (
+        atom.kind == "call" and atom.text == "gr" and any(node.text == "id" for node in atom.items)
+    ):
+        advice = f"Write what id= of gr() says between two bars: (1 | p | {_shown(columns[:1])})"
     elif atom.kind == "call" and atom.text == "gr" and columns:
         advice = f"gr() of brms is read without by=, cov= and dist=: {bar}{_shown(columns[:1])})"
     elif atom.kind == "call" and atom.text == "mm":

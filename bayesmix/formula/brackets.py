@@ -313,7 +313,10 @@ def _no_operand(items: list[Node], token: Node, opener: Node | None) -> str:
         return f"No effects before '{token.text}'. Write (1 {token.text} g) for an intercept per g."
     if has_bar(items[-1:]):
         if token.text in BARS:
-            return "Two bars in one term. Write (x | g), or (x || g) without a space between."
+            return (
+                "Two bars in one term. Write (x | g), or (x || g) without a space between; a name "
+                "between them, (x | p | g), says which bars have correlated effects."
+            )
         return "No grouping factor after the bar. Name a column: (1 | g)."
     if not items and opener is not None and CLOSING.get(opener.text) == token.text:
         return f"Nothing between '{opener.text}' and '{token.text}'. Write a term or remove them."

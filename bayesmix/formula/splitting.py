@@ -59,9 +59,12 @@ def _retyped(text: str, change: Callable[[Bar], Bar]) -> str | None:
     """Put new signs into the text for those of its bars that change; None if one is not found."""
     # Quoted names may hold any character.
     plain = _QUOTED.sub(lambda match: "_" * len(match[0]), text)
-    edits = []
+    edits, done = [], 0
     for match in re.finditer(r"\|\|?", plain):
+        if match.start() < done:
+            continue  # the second of (x | p | g)
         start, stop = _brackets(plain, match.start())
+        done = stop
         written = _parsed(f"{_RESPONSE} ~ {text[start:stop]}")
         if written is None or len(written.bars) == 0:
             return None
@@ -69,7 +72,8 @@ def _retyped(text: str, change: Callable[[Bar], Bar]) -> str | None:
         new = change(old)
         if new != old:
             inside = text[text.index("(", start) + 1 : match.start()]
-            rest = text[match.end() : stop]
+            after = plain.index("|", match.end()) + 1 if old.id and not new.id else match.end()
+            rest = text[after:stop]
             edits.append((start, stop, f"{new.word}({inside}{new.sign}{rest}"))
     for start, stop, piece in reversed(edits):
         text = text[:start] + piece + text[stop:]

@@ -4,7 +4,9 @@ A covariate's zero is arbitrary, and the intercept of ``(year | g)`` stands wher
 default prior of such a block is therefore that of the block with its other columns centred,
 ``Z~ = Z - m`` for the columns beside the intercept. The same model has effects ``u~ = T u`` with
 ``T = [[1, m'], [0, I]]``, so that ``u_0 = u~_0 - m' u~_k`` and ``u_k = u~_k``. All computing is
-done with ``Z~``, where nothing cancels; what is reported are the effects as written.
+done with ``Z~``, where nothing cancels; what is reported are the effects as written. Of effects
+that are correlated across predictors, those of each predictor are moved by themselves: T has a
+block for each.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.model.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -28,6 +31,7 @@ __all__ = [
     "centred_scale",
     "effects_as_written",
     "group_draws",
+    "joint_scale_as_written",
     "scale_as_written",
     "sd_and_cor",
     "sd_variable",
@@ -57,8 +61,17 @@ def centred_effects(centre: FloatArray, effects: FloatArray) -> FloatArray:
 
 
 def scale_as_written(centre: FloatArray, scale: FloatArray) -> FloatArray:
-    """Return ``T^-1 L`` of shape (..., q, q), a square root of the covariance as written."""
+    """Return ``T^-1 L`` of shape (..., q, Q), a square root of the covariance as written."""
     return np.swapaxes(_moved(np.swapaxes(scale, -1, -2), -centre), -1, -2)
+
+
+def joint_scale_as_written(spec: ModelSpec, joint: JointEffects, scale: FloatArray) -> FloatArray:
+    """Return ``T^-1 L`` (..., Q, Q) of the effects of all predictors, T having a block for each."""
+    parts = [
+        scale_as_written(spec.part(term).centre(term), scale[..., place, :])
+        for term, place in joint.members
+    ]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-2)
 
 
 def _moved(effects: FloatArray, by: FloatArray) -> FloatArray:
@@ -111,7 +124,7 @@ def centred_design(spec: ModelSpec, design: Design | None = None) -> Design:
 
 def group_draws(
     spec: ModelSpec,
-    term: GroupTerm,
+    joint: JointEffects,
     sd: FloatArray,
     free: FloatArray,
     scale: FloatArray,
@@ -122,13 +135,14 @@ def group_draws(
     Parameters
     ----------
     spec : ModelSpec
-    term : GroupTerm
+        Of all predictors.
+    joint : JointEffects
         One of its grouping factors.
-    sd, free : ndarray, shape (B, q) and (B, k)
+    sd, free : ndarray, shape (B, Q) and (B, k)
         Sds that have a prior, and free numbers of the correlations.
-    scale : ndarray, shape (B, q, q)
+    scale : ndarray, shape (B, Q, Q)
         The root of the covariance that they make.
-    zeta : ndarray, shape (B, J, q), or None
+    zeta : ndarray, shape (B, J, Q), or None
         Effects as standard normal numbers; None for those that are not kept.
 
     Returns
@@ -136,16 +150,21 @@ def group_draws(
     dict of ndarray
         ``sd_``, ``free_`` and, where there are such, ``cor_``, ``centred_sd_``, ``zeta_``, ``u_``.
     """
-    names, centre = term.names, spec.centre(term)
-    values = {sd_variable(spec, term): sd}
-    if spec.is_centred(term):
-        values[names.sd], values[names.cor] = sd_and_cor(scale_as_written(centre, scale))
-    elif spec.correlations(term):
-        values[names.cor] = sd_and_cor(scale)[1]
-    values[names.free] = free
-    if zeta is not None:
-        values[names.zeta] = zeta
-        values[names.u] = effects_as_written(centre, zeta @ np.swapaxes(scale, 1, 2))
+    written = joint_scale_as_written(spec, joint, scale)
+    sds, cor = sd_and_cor(written)
+    u = None if zeta is None else zeta @ np.swapaxes(scale, 1, 2)
+    values = {}
+    for term, place in joint.members:
+        part = spec.part(term)
+        values[sd_variable(part, term)] = sd[:, place]
+        if part.is_centred(term):
+            values[term.names.sd] = sds[:, place]
+        if zeta is not None and u is not None:
+            values[term.names.zeta] = zeta[..., place]
+            values[term.names.u] = effects_as_written(part.centre(term), u[..., place])
+    if spec.joint_correlations(joint):
+        values[joint.names.cor] = cor
+    values[joint.names.free] = free
     return values
 
 
@@ -154,25 +173,28 @@ def sd_variable(spec: ModelSpec, term: GroupTerm) -> str:
     return term.names.centred_sd if spec.is_centred(term) else term.names.sd
 
 
-def centred_scale(spec: ModelSpec, term: GroupTerm, posterior: xr.Dataset) -> FloatArray:
+def centred_scale(spec: ModelSpec, joint: JointEffects, posterior: xr.Dataset) -> FloatArray:
     """Read a square root of the covariance of the effects of the centred columns.
 
     Parameters
     ----------
     spec : ModelSpec
-    term : GroupTerm
+        Of all predictors.
+    joint : JointEffects
         One of its grouping factors.
     posterior : Dataset
         Draws by whichever method.
 
     Returns
     -------
-    ndarray, shape (S, q, q)
-        ``diag(sd) chol(R)`` of each draw, chain after chain; with `scale_as_written` that of the
-        effects as written.
+    ndarray, shape (S, Q, Q)
+        ``diag(sd) chol(R)`` of each draw, chain after chain; with `joint_scale_as_written` that of
+        the effects as written.
     """
-    correlations = spec.correlations(term)
-    root = np.eye(term.n_effects)
+    correlations = spec.joint_correlations(joint)
+    root = np.eye(joint.n_effects)
     if len(correlations):
-        root = correlations.factor(2 * draws_first(posterior[term.names.lkj], ...) - 1)
-    return draws_first(posterior[sd_variable(spec, term)], ...)[..., None] * root
+        root = correlations.factor(2 * draws_first(posterior[joint.names.lkj], ...) - 1)
+    sds = [draws_first(posterior[sd_variable(spec.part(term), term)], ...) for term in joint.terms]
+    sd = sds[0] if len(sds) == 1 else np.concatenate(sds, axis=-1)
+    return sd[..., None] * root

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.design.names import hyper_name, path_start, population_names
 from bayesmix.families.registry import parameter_names
 from bayesmix.families.thresholds import EQUIDISTANT
@@ -81,8 +82,9 @@ class Schema:
             Variable(hyper_name(path), "auxiliary", (), (path,))
             for path in spec.priors.hyperparameters
         ]
+        joint = spec.design.joint_effects
         variables = [
-            *(v for design in spec.design.parts for v in _of_predictor(design)),
+            *(v for design in spec.design.parts for v in _of_predictor(design, joint)),
             *auxiliary,
         ]
         return cls({one.name: one for one in variables}, _coords(spec), _observed(spec.design))
@@ -102,17 +104,21 @@ def _free_thresholds(spec: ModelSpec) -> list[Variable]:
     return [Variable(centred_name(thresholds.name), "free", (dim,))]
 
 
-def _of_predictor(design: Design) -> list[Variable]:
+def _of_predictor(design: Design, joint: Sequence[JointEffects]) -> list[Variable]:
     names, start = population_names(design.predictor), path_start(design.predictor)
     paths = tuple(f"{start}beta:{term}" for term in design.terms)
     slope = Variable(names.slope, "free", (names.slope_dim,))
     population = [Variable(names.beta, "population", (names.dim,), paths), slope]
-    return [*population, *(v for term in design.groups for v in _of_term(term, start))]
+    of_term = {id(one.terms[0]): one for one in joint}
+    return [
+        *population,
+        *(v for term in design.groups for v in _of_term(term, of_term.get(id(term)), start)),
+    ]
 
 
-def _of_term(term: GroupTerm, start: str) -> list[Variable]:
+def _of_term(term: GroupTerm, joint: JointEffects | None, start: str) -> list[Variable]:
     names, effects = term.names, (term.effect_dim,)
-    pairs = [(term.effects[i], term.effects[j]) for i, j in term.correlations.pairs]
+    correlations = [] if joint is None else _of_correlations(joint, start)
     return [
         Variable(
             names.sd,
@@ -121,16 +127,21 @@ def _of_term(term: GroupTerm, start: str) -> list[Variable]:
             tuple(f"{start}sd:{term.factor}:{effect}" for effect in term.effects),
         ),
         Variable(names.centred_sd, "free", effects),
-        Variable(
-            names.cor,
-            "cor",
-            (term.effect_dim, term.effect_dim_bis),
-            tuple(f"{start}cor:{term.factor}:{one}:{other}" for one, other in pairs),
-        ),
-        Variable(names.lkj, "free", (names.pair_dim,)),
+        *correlations,
         Variable(names.df, "auxiliary", (), (f"{start}df:{term.factor}",)),
         Variable(names.zeta, "free", (term.dim, term.effect_dim)),
         Variable(names.u, "level", (term.dim, term.effect_dim)),
+    ]
+
+
+def _of_correlations(joint: JointEffects, start: str) -> list[Variable]:
+    names, effects = joint.names, joint.effects
+    paths = tuple(
+        f"{start}cor:{joint.factor}:{effects[i]}:{effects[j]}" for i, j in joint.correlations.pairs
+    )
+    return [
+        Variable(names.cor, "cor", joint.dims, paths),
+        Variable(names.lkj, "free", (names.pair_dim,)),
     ]
 
 
@@ -160,10 +171,10 @@ def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
         for term in design.groups:
             coords[term.dim] = term.levels
             coords[term.effect_dim] = term.effects
-            correlations = part.correlations(term)
-            if correlations:
-                coords[term.effect_dim_bis] = term.effects
-                coords[term.names.pair_dim] = correlations.labels
+    for joint in spec.design.joint_effects:
+        if correlations := spec.joint_correlations(joint):
+            coords |= dict.fromkeys(joint.dims, joint.effects)
+            coords[joint.names.pair_dim] = correlations.labels
     return {dim: np.asarray(labels) for dim, labels in coords.items()}
 
 
@@ -188,6 +199,9 @@ def free_variables(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict[str
     free: dict[str, np.ndarray] = {name: draws[name] for name in spec.family.auxiliary}
     for part in spec.parts:
         free |= _free_of_predictor(part, draws)
+    for joint in spec.design.joint_effects:
+        if spec.joint_correlations(joint):
+            free[joint.names.lkj] = (1 + draws[joint.names.free]) / 2
     thresholds = spec.family.thresholds
     if thresholds is not None:
         betas = {name: draws[population_names(name).beta] for name in ("", *spec.design.predictors)}
@@ -211,8 +225,6 @@ def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict
         free |= _split(sd, term.effects, spec.priors.sd[term.factor], draws[sd])
         if term.names.zeta in draws:
             free[term.names.zeta] = draws[term.names.zeta]
-        if spec.correlations(term):
-            free[term.names.lkj] = (1 + draws[term.names.free]) / 2
     return free
 
 

@@ -14,6 +14,7 @@ from bayesmix.base.words import count
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.families.family import Family
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import StudentT
@@ -83,11 +84,23 @@ class ModelSpec:
             centre[1:] = self.design.X[:, 1:].mean(axis=0)
         return centre
 
+    def part(self, term: GroupTerm) -> ModelSpec:
+        """Return the model of the predictor that has a grouping factor."""
+        return self.predictor(term.predictor) if term.predictor else self
+
     def correlations(self, term: GroupTerm) -> Correlations:
         """Return how the effects of one grouping factor are correlated, with the prior of that."""
         self._check_term(term)
+        if self.priors.is_linked(term.factor):
+            raise AssertionError(f"effects of {term.factor!r} are correlated across predictors")
         prior = self.priors.cor.get(term.factor)
         own = term.correlations
+        return own if prior is None else dataclasses.replace(own, eta=prior.eta)
+
+    def joint_correlations(self, joint: JointEffects) -> Correlations:
+        """Return the same of effects that may be those of several predictors."""
+        prior = self.priors.of(joint.predictor).cor.get(joint.factor)
+        own = joint.correlations
         return own if prior is None else dataclasses.replace(own, eta=prior.eta)
 
     def student(self, term: GroupTerm) -> StudentT | None:

@@ -12,7 +12,12 @@ import numpy.typing as npt
 from bayesmix.base.arrays import FloatArray, draws_first
 from bayesmix.design.design import Design
 from bayesmix.design.names import population_names
-from bayesmix.model.centring import centred_effects, centred_scale, scale_as_written
+from bayesmix.model.centring import (
+    centred_effects,
+    centred_scale,
+    joint_scale_as_written,
+    scale_as_written,
+)
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
 from bayesmix.priors.prior import Prior
@@ -36,8 +41,10 @@ class Draws:
     ----------
     beta : ndarray, shape (S, p)
     auxiliary : dict of str to ndarray, shape (S,) or (S, length)
-    scale : dict of str to ndarray, shape (S, q, q)
-        By factor, square roots of Sigma, of the effects as written.
+    scale : dict of str to ndarray, shape (S, q, Q)
+        By factor, square roots of Sigma, of the effects as written: of as many standard normal
+        numbers as the factor has effects. Where effects are correlated across predictors, these
+        are those of all of them, Q > q, and the same numbers make the effects of each.
     u : dict of str to ndarray, shape (S, J, q)
         By factor; lacks a factor whose draws were not kept.
     batch : int
@@ -59,15 +66,15 @@ class Draws:
     @classmethod
     def of(cls, spec: ModelSpec, posterior: xr.Dataset, batch: int = BATCH) -> Draws:
         """Read them from the variables of the posterior schema."""
-        schema = Schema.of(spec)
+        schema, scales = Schema.of(spec), _scales(spec, posterior)
         auxiliary = {
             name: draws_first(posterior[name], *schema.dims(name)) for name in spec.family.auxiliary
         }
         predictors = {
-            name: cls.of_predictor(spec.predictor(name), posterior, {}, batch)
+            name: cls.of_predictor(spec.predictor(name), posterior, {}, scales[name], batch)
             for name in spec.design.predictors
         }
-        main = cls.of_predictor(spec, posterior, auxiliary, batch)
+        main = cls.of_predictor(spec, posterior, auxiliary, scales[""], batch)
         return dataclasses.replace(main, predictors=predictors)
 
     @classmethod
@@ -76,9 +83,10 @@ class Draws:
         spec: ModelSpec,
         posterior: xr.Dataset,
         auxiliary: dict[str, FloatArray],
+        scale: dict[str, FloatArray],
         batch: int = BATCH,
     ) -> Draws:
-        """Read those of one predictor."""
+        """Read those of one predictor, given the scales of its factors."""
         n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
         names = population_names(spec.design.predictor)
         beta = (
@@ -86,10 +94,8 @@ class Draws:
             if spec.design.n_terms
             else np.zeros((n_draws, 0))
         )
-        scale, u, df = {}, {}, {}
+        u, df = {}, {}
         for term in spec.design.groups:
-            root = centred_scale(spec, term, posterior)
-            scale[term.factor] = scale_as_written(spec.centre(term), root)
             if (law := spec.student(term)) is not None:
                 fixed = not isinstance(law.nu, Prior)
                 df[term.factor] = (
@@ -146,6 +152,16 @@ class Draws:
         step = max(1, self.batch // max(size, 1))
         for start in range(0, len(self), step):
             yield self[start : start + step]
+
+
+def _scales(spec: ModelSpec, posterior: xr.Dataset) -> dict[str, dict[str, FloatArray]]:
+    """Read the scales of the group effects, by predictor and factor."""
+    found: dict[str, dict[str, FloatArray]] = {part.predictor: {} for part in spec.design.parts}
+    for joint in spec.design.joint_effects:
+        root = joint_scale_as_written(spec, joint, centred_scale(spec, joint, posterior))
+        for term, place in joint.members:
+            found[term.predictor][term.factor] = root[:, place]
+    return found
 
 
 def mean_predicted(design: Design, draws: Draws) -> dict[str, FloatArray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.design import Design
-    from bayesmix.design.groupterm import GroupTerm
+    from bayesmix.design.joint_effects import JointEffects
     from bayesmix.families.family import Family
 
 __all__ = [
@@ -50,7 +50,8 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
         ``sigma:beta:Days``; then hyperparameters, ``beta:sigma``.
     """
     shape = posterior.sizes["chain"], posterior.sizes["draw"]
-    main, *others = (_of_predictor(own, posterior) for own in design.parts)
+    joint = design.joint_effects
+    main, *others = (_of_predictor(own, joint, posterior) for own in design.parts)
     draws = main | auxiliary_draws(family, posterior)
     for own in others:
         draws |= own
@@ -60,7 +61,9 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
     return {label: values.reshape(shape) for label, values in draws.items()}
 
 
-def _of_predictor(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray]:
+def _of_predictor(
+    design: Design, joint: Sequence[JointEffects], posterior: xr.Dataset
+) -> dict[str, FloatArray]:
     start = path_start(design.predictor)
     paths = (f"{start}beta:{term}" for term in design.terms)
     draws = dict(zip(paths, beta_draws(design, posterior), strict=True))
@@ -68,8 +71,10 @@ def _of_predictor(design: Design, posterior: xr.Dataset) -> dict[str, FloatArray
         sd = draws_of(posterior, term.names.sd, term.effect_dim)
         paths = (f"{start}sd:{term.factor}:{effect}" for effect in term.effects)
         draws |= dict(zip(paths, sd, strict=True))
-        for i, j, values in correlation_draws(term, posterior):
-            draws[f"{start}cor:{term.factor}:{term.effects[i]}:{term.effects[j]}"] = values
+        for one in joint:
+            if one.factor == term.factor and one.predictor == design.predictor:
+                for i, j, values in correlation_draws(one, posterior):
+                    draws[f"{start}cor:{one.factor}:{one.effects[i]}:{one.effects[j]}"] = values
         if term.names.df in posterior:
             draws[f"{start}df:{term.factor}"] = draws_of(posterior, term.names.df)
     return draws
@@ -139,10 +144,10 @@ def _by_element(name: str, values: xr.DataArray) -> dict[str, FloatArray]:
 
 
 def correlation_draws(
-    term: GroupTerm, posterior: xr.Dataset
+    joint: JointEffects, posterior: xr.Dataset
 ) -> Iterator[tuple[int, int, FloatArray]]:
     """Yield the two positions and the draws (S,) of each correlation that is estimated."""
-    if term.correlations:
-        draws = draws_of(posterior, term.names.cor, term.effect_dim, term.effect_dim_bis)
-        for i, j in term.correlations.pairs:
+    if joint.correlations:
+        draws = draws_of(posterior, joint.names.cor, *joint.dims)
+        for i, j in joint.correlations.pairs:
             yield i, j, draws[i, j]

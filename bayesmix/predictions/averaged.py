@@ -1,10 +1,11 @@
 """Quantities averaged over new groups: their effects integrated out, given each draw.
 
 Given the parameters, the effects of new groups add to the linear predictor of a row a normal number
-of known sd, whatever factors they come from. So the average is an integral over one dimension for
-each predictor with group effects, by Gauss-Hermite quadrature for one and two of these, by the
-points of a Sobol sequence for more. The scale of Student-t effects is one dimension more for each
-factor.
+of known sd, whatever factors they come from, and to those of several parameters normal numbers that
+are correlated where the effects are, ``(1 | p | g)``. So the average is an integral over one
+dimension for each predictor with group effects, by Gauss-Hermite quadrature for one and two of
+these, by the points of a Sobol sequence for more. The scale of Student-t effects is one dimension
+more for each factor.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import special
@@ -20,10 +21,12 @@ from scipy import special
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.mixing import mixing_of_normal
 from bayesmix.predictions.blocks import Block
 from bayesmix.predictions.quantities import Quantity
+from bayesmix.predictions.unseen import Entries, cholesky
 
 __all__ = ["averaged"]
 
@@ -51,30 +54,24 @@ def averaged(quantity: Quantity, block: Block) -> FloatArray:
     BayesmixError
         The average is infinite: of Student-t effects with a log link.
     """
-    parts = [
-        _Added.of(part, own)
-        for part, own in zip(block.design.parts, block.parameters.parts, strict=True)
-        if part.groups
-    ]
-    if quantity.is_linear or not parts:
+    if quantity.is_linear or not block.design.every_group:
         return quantity.of(block.design, block.auxiliary, block.eta)
+    added = _Added.of(block.design, block.parameters)
     family = quantity.spec.family
     links = {"": family.link, **dict(family.predicted)}
-    for part in parts:
-        if part.heavy and links[part.predictor] == "log":
+    for predictor, heavy in zip(added.predictors, added.heavy, strict=True):
+        if heavy and links[predictor] == "log":
             raise BayesmixError(
                 "groups='average': with Student-t group effects and the log link the mean over "
                 "new groups is infinite. Ask about a typical group, groups='population', or take "
                 "normal effects."
             )
     total: FloatArray | None = None
-    for point, weight in _points(parts):
-        moved, eta, place = dict(block.auxiliary), block.eta, 0
-        for part in parts:
-            own = part.at(point[place : place + part.n_points])
-            place += part.n_points
-            if part.predictor in moved:
-                moved[part.predictor] = moved[part.predictor] + own
+    for point, weight in _points(added):
+        moved, eta = dict(block.auxiliary), block.eta
+        for predictor, own in zip(added.predictors, added.at(point), strict=True):
+            if predictor in moved:
+                moved[predictor] = moved[predictor] + own
             else:
                 eta = eta + own
         values = weight * quantity.of(block.design, moved, eta)
@@ -85,61 +82,88 @@ def averaged(quantity: Quantity, block: Block) -> FloatArray:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Added:
-    """What effects of new groups add to one linear predictor.
+    """What effects of new groups add to the K linear predictors that have some.
 
     Attributes
     ----------
-    predictor : str
-    variance : ndarray, shape (b, S)
+    predictors : tuple of str
+    covariance : Entries of arrays (b, S)
         Of normal effects.
-    heavy : tuple of (ndarray, ndarray)
-        Variance (b, S) and degrees of freedom (S,) of each factor whose effects are Student-t.
+    heavy : tuple of tuples of (ndarray, ndarray)
+        For each predictor, variance (b, S) and degrees of freedom (S,) of each factor whose effects
+        are Student-t.
     """
 
-    predictor: str
-    variance: FloatArray
-    heavy: tuple[tuple[FloatArray, FloatArray], ...]
+    predictors: tuple[str, ...]
+    covariance: Entries
+    heavy: tuple[tuple[tuple[FloatArray, FloatArray], ...], ...]
 
     @classmethod
     def of(cls, design: Design, draws: Draws) -> _Added:
-        normal, heavy = np.zeros((design.n_rows, len(draws))), []
-        for term in design.groups:
-            variance = np.zeros_like(normal)
-            for column in np.moveaxis(draws.scale[term.factor], 2, 0):
-                variance += (term.Z @ column.T) ** 2
-            if term.factor in draws.df:
-                heavy.append((variance, draws.df[term.factor]))
-            else:
-                normal += variance
-        return cls(design.predictor, normal, tuple(heavy))
+        owned = zip(design.parts, draws.parts, strict=True)
+        drawn = {part.predictor: own for part, own in owned if part.groups}
+        numbers = {predictor: k for k, predictor in enumerate(drawn)}
+        shape = design.n_rows, len(draws)
+        normal: Entries = [{k: np.zeros(shape)} for k in numbers.values()]
+        heavy: list[list[tuple[FloatArray, FloatArray]]] = [[] for _ in numbers]
+        for joint in design.joint_effects:
+            for one, other in itertools.combinations_with_replacement(joint.terms, 2):
+                j, k = numbers[one.predictor], numbers[other.predictor]
+                own, further = drawn[one.predictor], drawn[other.predictor]
+                covariance = _covariance(one, own, other, further, shape)
+                if one.factor in own.df:
+                    heavy[k].append((covariance, own.df[one.factor]))
+                else:
+                    normal[k][j] = normal[k].get(j, 0.0) + covariance
+        return cls(tuple(drawn), normal, tuple(map(tuple, heavy)))
 
     @property
     def n_points(self) -> int:
         """Number of standard normal numbers that it is made of."""
-        return 1 + len(self.heavy)
+        return len(self.predictors) + sum(map(len, self.heavy))
 
     @property
     def largest(self) -> float:
         """Largest sd of normal effects."""
-        return float(np.sqrt(self.variance.max(initial=0.0)))
+        variances = [row[k] for k, row in enumerate(self.covariance)]
+        return float(np.sqrt(max(own.max(initial=0.0) for own in variances)))
 
-    def at(self, point: FloatArray) -> FloatArray:
-        """Return what is added at a point (n_points,) of standard normal numbers."""
-        variance = self.variance
-        for z, (own, df) in zip(point[1:], self.heavy, strict=True):
-            variance = variance + own * mixing_of_normal(df, z)
-        return np.asarray(point[0] * np.sqrt(variance))
+    def at(self, point: FloatArray) -> list[FloatArray]:
+        """Return what is added to each predictor at a point (n_points,) of standard numbers."""
+        numbers, normal, matrix = iter(point), [], []
+        for k, (row, heavy) in enumerate(zip(self.covariance, self.heavy, strict=True)):
+            normal.append(next(numbers))
+            variance = row[k]
+            for own, df in heavy:
+                variance = variance + own * mixing_of_normal(df, next(numbers))
+            matrix.append({**row, k: variance})
+        root = cholesky(matrix) if any(self.heavy) else self._root
+        return [np.asarray(sum(normal[k] * entry for k, entry in row.items())) for row in root]
+
+    @functools.cached_property
+    def _root(self) -> Entries:
+        return cholesky(self.covariance)
 
 
-def _points(parts: Sequence[_Added]) -> Iterator[tuple[FloatArray, float]]:
+def _covariance(
+    one: GroupTerm, own: Draws, other: GroupTerm, further: Draws, shape: tuple[int, int]
+) -> FloatArray:
+    """Compute the covariance (b, S) of what the effects of two predictors add to them."""
+    found = np.zeros(shape)
+    roots = own.scale[one.factor], further.scale[other.factor]
+    for first, second in zip(*(np.moveaxis(root, 2, 0) for root in roots), strict=True):
+        found += (one.Z @ first.T) * (other.Z @ second.T)
+    return found
+
+
+def _points(added: _Added) -> Iterator[tuple[FloatArray, float]]:
     """Yield points of standard normal numbers, with weights that sum to one."""
-    n = sum(part.n_points for part in parts)
-    if n > 2 or any(part.heavy for part in parts):
+    n = added.n_points
+    if n > 2 or any(added.heavy):
         points = _sobol(n)
         yield from ((point, 1 / len(points)) for point in points)
         return
-    largest = max(part.largest for part in parts)
-    size = next(size for limit, size in _NODES if largest <= limit)
+    size = next(size for limit, size in _NODES if added.largest <= limit)
     if n == 2:
         size = max(size // 2 + 1, _NODES_OF_TWO)
     nodes, weights = _hermite(size)

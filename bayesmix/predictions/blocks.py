@@ -120,8 +120,11 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
     for term in design.groups:
         scale = parameters.scale[term.factor]
         for label, rows in new[term.factor].rows() if term.factor in new else ():
-            rng = generator_of(seed, f"{prefix_of(term.predictor)}level", term.factor, *label)
-            standard = rng.standard_normal((len(scale), term.n_effects))
+            # Effects that are correlated across predictors are made of the same numbers.
+            is_linked = scale.shape[-1] > term.n_effects
+            kind = "joint_level" if is_linked else f"{prefix_of(term.predictor)}level"
+            rng = generator_of(seed, kind, term.factor, *label)
+            standard = rng.standard_normal((len(scale), scale.shape[-1]))
             if term.factor in parameters.df:
                 standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)

@@ -16,6 +16,11 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.mixing import mixing_of_normal
 from bayesmix.predictions.splits import Split
+from bayesmix.predictions.unseen import (
+    factor_of_unseen,
+    new_levels_of,
+    squared_scale_of_unseen,
+)
 
 __all__ = ["ByDraws"]
 
@@ -67,17 +72,23 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
         known = [eta[:, ~new] for eta in etas]
         result[:, ~new] = _log_density(spec, held_out.take(~new), known, batch)
         if new.any():
+            of_new = {factor: own[new] for factor, own in unseen.items()}
+            design = held_out.take(new)
+            root = factor_of_unseen(design, batch, of_new)
             lattice = _lattice([shift[done : done + len(batch)] for shift in shifts])
+            standard: list[FloatArray] = []
             points = []
-            for part, drawn, eta, own in zip(
-                held_out.parts, batch.parts, etas, students, strict=True
+            for part, drawn, eta, own, row in zip(
+                design.parts, batch.parts, etas, students, root, strict=True
             ):
-                sd = np.sqrt(_variance_of_unseen(part, drawn, unseen))[:, new]
-                points.append(eta[:, None, new] + ndtri(next(lattice))[..., None] * sd[:, None])
+                standard.append(ndtri(next(lattice))[..., None])
+                points.append(eta[:, None, new])
+                for k, entry in row.items():
+                    points[-1] = points[-1] + standard[k] * entry[:, None]
                 for factor in own:
                     t = stdtrit(drawn.df[factor][:, None], next(lattice))
-                    sd = np.sqrt(_variance_of_unseen(part, drawn, unseen, only=factor))[:, new]
-                    points[-1] += t[..., None] * sd[:, None]
+                    sd = np.sqrt(squared_scale_of_unseen(part, drawn, of_new, factor))
+                    points[-1] = points[-1] + t[..., None] * sd[:, None]
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
         done += len(batch)
@@ -103,27 +114,6 @@ def _ratios(n: int) -> FloatArray:
     return np.array([1.0, *(POINTS * root ** -np.arange(1.0, n))])
 
 
-def _variance_of_unseen(
-    design: Design,
-    draws: Draws,
-    unseen: Mapping[str, npt.NDArray[np.bool_]],
-    *,
-    only: str | None = None,
-) -> FloatArray:
-    """Compute the variance (B, m) of what unseen levels add to a linear predictor.
-
-    That of all factors whose effects are normal, or the squared scale of one that is Student-t.
-    """
-    variance = np.zeros((len(draws), design.n_rows))
-    for term in design.groups:
-        if term.factor != only if only is not None else term.factor in draws.df:
-            continue
-        Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
-        root = Z @ draws.scale[term.factor]
-        variance += (root**2).sum(axis=-1)
-    return variance
-
-
 def _linear_predictors(
     design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
 ) -> list[FloatArray]:
@@ -144,16 +134,9 @@ def _log_density(
 def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple[str, ...]]:
     """Integrate over the standardised effects t of the unseen levels by importance sampling."""
     spec, held_out, draws, unseen = split.spec, split.held_out, split.draws, split.unseen
-    new = [
-        (k, term, np.where(rows & (term.codes == code), 1.0, 0.0))
-        for k, part in enumerate(held_out.parts)
-        for term in part.groups
-        for rows in (unseen[term.factor],)
-        for code in np.unique(term.codes[rows])
-    ]
     # Beside its effects a level that is Student-t has one more number, which becomes their scale.
-    extra = [int(term.factor in draws.parts[k].df) for k, term, _ in new]
-    D = sum(term.n_effects for _, term, _ in new) + sum(extra)
+    new = new_levels_of(held_out, draws, unseen)
+    D = sum(level.size + level.is_heavy for level in new)
 
     def log_likelihood(t: FloatArray) -> FloatArray:
         """Log densities (S, m) of all rows together, for t (S, m, D)."""
@@ -165,14 +148,15 @@ def _by_importance(split: Split, rng: np.random.Generator) -> tuple[float, tuple
                 for eta in _linear_predictors(held_out, batch, unseen)
             ]
             start = 0
-            for (k, term, rows), more in zip(new, extra, strict=True):
-                place = slice(start, start + term.n_effects)
-                u = own[..., place] @ np.swapaxes(batch.parts[k].scale[term.factor], 1, 2)
-                if more:
-                    df = batch.parts[k].df[term.factor][:, None]
-                    u *= np.sqrt(mixing_of_normal(df, own[..., place.stop]))[..., None]
-                etas[k] += u @ (term.Z * rows[:, None]).T
-                start = place.stop + more
+            for level in new:
+                place = slice(start, start + level.size)
+                start = place.stop + level.is_heavy
+                for k, factor, Z in level.members:
+                    u = own[..., place] @ np.swapaxes(batch.parts[k].scale[factor], 1, 2)
+                    if level.is_heavy:
+                        df = batch.parts[k].df[factor][:, None]
+                        u *= np.sqrt(mixing_of_normal(df, own[..., place.stop]))[..., None]
+                    etas[k] += u @ Z.T
             parts.append(_log_density(spec, held_out, etas, batch).sum(axis=-1))
             done += len(batch)
         return np.concatenate(parts)

@@ -31,7 +31,10 @@ def distinct_bars(formula: Formula) -> tuple[tuple[Bar, ...], tuple[str, ...]]:
 
 
 def merge_bars(bars: Sequence[Bar], effects: Mapping[str, Effects]) -> list[tuple[Bar, ...]]:
-    """Collect the bars of each grouping factor, the one with the intercept first."""
+    """Collect the bars of each grouping factor, the one with the intercept first.
+
+    Bars with the same id follow each other.
+    """
     factors: dict[frozenset[str], list[Bar]] = {}
     for bar in bars:
         factors.setdefault(frozenset(bar.factor), []).append(bar)
@@ -44,6 +47,8 @@ def merge_bars(bars: Sequence[Bar], effects: Mapping[str, Effects]) -> list[tupl
                     raise _repeated_effect(label, seen[label], bar)
                 seen[label] = bar
         same.sort(key=lambda bar: "Intercept" not in effects[bar.effects].labels)
+        ids = [bar.id or k for k, bar in enumerate(same)]
+        same = [same[k] for k in sorted(range(len(same)), key=lambda k: ids.index(ids[k]))]
         merged.append(tuple(same))
     return merged
 

@@ -38,6 +38,7 @@ from bayesmix.preparation.bars import distinct_bars, merge_bars
 from bayesmix.preparation.bycategory import formulas_by_category
 from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
+from bayesmix.preparation.ids import check_ids, check_labels
 from bayesmix.preparation.rows import KeptRows, kept_rows
 from bayesmix.preparation.thresholds import (
     check_specific,
@@ -132,6 +133,7 @@ def learn_design(
         every = formulas_by_category(family, formula, predictors, kept.columns.keys())
         first = family.predictors[0]
         right = {name: right.get(name or first, right[""]) for name in every}
+    check_ids(every)
     outcome = _outcome(response, family, table, kept, given)
     if formula.specific:
         length = int(outcome.y.max())
@@ -207,6 +209,7 @@ def learn_design(
         source=kept.source(given),
         predictors={own.predictor: own for own in others},
     )
+    check_labels(design.every_group)
     distinct = {id(own): own for own in right.values()}
     every_side = tuple(side for own in distinct.values() for side in own.sides)
     return Learnt(

@@ -94,7 +94,8 @@ def resolve_priors(
 
     In a correlated block with an intercept, such as ``(x | g)``, the priors of sds and correlations
     are those of the block with its other columns centred at their means over the rows, so that the
-    model does not depend on the zero of x; what is reported are the effects as written. A prior
+    model does not depend on the zero of x; what is reported are the effects as written. Effects of
+    several predictors that ``(x | p | g)`` correlates are centred within each predictor. A prior
     that is set for the sd of that intercept (``sd``, ``sd:g`` or ``sd:g:Intercept``) is for the
     effect as written, and then nothing of the block is centred.
 
@@ -112,6 +113,7 @@ def resolve_priors(
     ...     X=np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]),
     ...     terms=("Intercept", "x"),
     ...     groups=(),
+    ...     joint_effects=(),
     ...     has_intercept=True,
     ...     offset=None,
     ...     weights=None,
@@ -170,7 +172,13 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         categories=1 + int(design.y.max(initial=0.0)) if family.discrete else 0,
     )
     auxiliary = tuple(_auxiliary_leaves(family, sizes))
-    own = predictor_leaves(design, location, scale, has_thresholds=family.thresholds is not None)
+    own = predictor_leaves(
+        design,
+        location,
+        scale,
+        correlated=_correlated(design, ""),
+        has_thresholds=family.thresholds is not None,
+    )
     return (
         *(leaf for leaf in auxiliary if leaf.at_means),
         *own,
@@ -178,7 +186,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         *(
             leaf
             for own in design.predictors.values()
-            for leaf in _further_leaves(family, own, sizes)
+            for leaf in _further_leaves(family, own, sizes, _correlated(design, own.predictor))
         ),
     )
 
@@ -190,7 +198,18 @@ def _default(parameter: Parameter, sizes: Sizes) -> Prior:
     return Prior(distribution, **numbers)
 
 
-def _further_leaves(family: Family, own: Design, sizes: Sizes) -> tuple[Leaf, ...]:
+def _correlated(design: Design, predictor: str) -> dict[str, tuple[str, ...]]:
+    """Find the factors whose correlations count to a predictor, and whose effects they are of."""
+    return {
+        joint.factor: tuple(term.predictor for term in joint.terms)
+        for joint in design.joint_effects
+        if joint.predictor == predictor and joint.correlations
+    }
+
+
+def _further_leaves(
+    family: Family, own: Design, sizes: Sizes, correlated: Mapping[str, tuple[str, ...]]
+) -> tuple[Leaf, ...]:
     """Expect a parameter with a predictor where it is without: at its number, or its median."""
     parameter = family.parameter(own.predictor)
     if family.intercepts is not None:
@@ -201,7 +220,9 @@ def _further_leaves(family: Family, own: Design, sizes: Sizes) -> tuple[Leaf, ..
         location = float(LINKS[dict(family.predicted)[own.predictor]].function(value))
     location -= 0.0 if own.offset is None else mean(own.offset)
     at_threshold = own.means is not None
-    return predictor_leaves(own, location, parameter.step, has_thresholds=at_threshold)
+    return predictor_leaves(
+        own, location, parameter.step, correlated=correlated, has_thresholds=at_threshold
+    )
 
 
 def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:

@@ -9,7 +9,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.priors.effects import DF_PRIOR, DF_SUPPORT, NORMAL_EFFECTS, AnyPrior, StudentT
 from bayesmix.priors.forms import form_of
-from bayesmix.priors.leaves import Leaf
+from bayesmix.priors.leaves import Leaf, linked_predictors
 from bayesmix.priors.prior import Prior
 
 __all__ = ["with_derived", "with_laws", "without_derived"]
@@ -61,8 +61,8 @@ def with_derived(leaves: Sequence[Leaf], edits: Mapping[str, AnyPrior]) -> tuple
     Raises
     ------
     BayesmixError
-        A prior of degrees of freedom that there are not, or that is given twice; a hyperparameter
-        with the path of another parameter.
+        A prior of degrees of freedom that there are not, or that is given twice; Student-t effects
+        that are correlated across predictors; a hyperparameter with the path of another parameter.
     """
     used: set[str] = set()
     found: list[Leaf] = []
@@ -70,6 +70,8 @@ def with_derived(leaves: Sequence[Leaf], edits: Mapping[str, AnyPrior]) -> tuple
         if leaf.kind == "u":
             df = next(one for one in leaves if one.place == _beside(leaf, "df"))
             own = _student(leaf, df)
+            if own and (linked := linked_predictors(leaves, leaf.node[1], leaf.predictor)):
+                raise _linked(leaf, linked)
             found += own
             used |= {df.origin for one in own if one.kind == "df"}
         elif leaf.kind != "df":
@@ -103,6 +105,17 @@ def _student(law: Leaf, df: Leaf) -> list[Leaf]:
         dataclasses.replace(law, prior=dataclasses.replace(student, nu=nu)),
         dataclasses.replace(df, prior=nu),
     ]
+
+
+def _linked(law: Leaf, predictors: Sequence[str]) -> BayesmixError:
+    factor = law.node[1]
+    names = ["the formula" if not name else f"'{name}'" for name in predictors]
+    return BayesmixError(
+        f"What is set for {law.origin!r} cannot be, that effects of '{factor}' are Student-t: a "
+        f"name between two bars correlates them across {', '.join(names[:-1])} and {names[-1]}, "
+        f"and such effects are normal. Write (... | {factor}) without the name, or leave these "
+        "normal and set other factors by their path, such as 'u:<factor>'."
+    )
 
 
 def _no_df(leaf: Leaf, edits: Mapping[str, AnyPrior]) -> BayesmixError:

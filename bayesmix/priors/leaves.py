@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bayesmix.families.supports import REAL, Support
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.prior import Prior
 
-__all__ = ["Leaf"]
+__all__ = ["Leaf", "linked_predictors"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Leaf:
     origin: str = field(default="", compare=False)
     # Whether it is a parameter of the prior of population effects.
     is_hyper: bool = False
+    # Of correlations: the predictors whose effects they are of.
+    linked: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def has_hyperpriors(self) -> bool:
@@ -69,3 +72,15 @@ class Leaf:
         """The parts of these paths."""
         first = len(self.place) - len(self.node) + 1
         return [self.place[:depth] for depth in range(first, len(self.place) + 1)]
+
+
+def linked_predictors(leaves: Iterable[Leaf], factor: str, predictor: str) -> tuple[str, ...]:
+    """Find the predictors whose effects of a factor are correlated with those of one of them.
+
+    Empty where these are correlated with no effects of another predictor.
+    """
+    for leaf in leaves:
+        is_own = leaf.node[1:] == (factor,) and predictor in leaf.linked
+        if is_own and len(leaf.linked) > 1:
+            return leaf.linked
+    return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,12 @@ _SUPPORTS = {"Intercept": REAL, "beta": REAL, "sd": POSITIVE, "cor": REAL}
 
 
 def predictor_leaves(
-    design: Design, location: float, scale: float, *, has_thresholds: bool = False
+    design: Design,
+    location: float,
+    scale: float,
+    *,
+    correlated: Mapping[str, tuple[str, ...]],
+    has_thresholds: bool = False,
 ) -> tuple[Leaf, ...]:
     """Give the effects of one predictor their default priors; see `resolve_priors`.
 
@@ -36,6 +42,9 @@ def predictor_leaves(
         Where the intercept is expected.
     scale : float
         Size of differences on the scale of the predictor.
+    correlated : mapping of str to tuple of str
+        Grouping factors whose correlations count to this predictor, with the predictors whose
+        effects they are of.
     has_thresholds : bool
         Whether thresholds take the place of the intercept.
     """
@@ -61,7 +70,9 @@ def predictor_leaves(
         for effect, z, is_intercept in zip(group.effects, group.Z.T, intercepts, strict=True):
             size = scale if is_intercept else scale / spread(z)
             defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
-    defaults += [(("cor", group.factor), LKJ(1.0)) for group in design.groups if group.correlations]
+    defaults += [
+        (("cor", group.factor), LKJ(1.0)) for group in design.groups if group.factor in correlated
+    ]
     return tuple(
         Leaf(
             node,
@@ -70,6 +81,7 @@ def predictor_leaves(
             beside.get(":".join(node), ()),
             support=_SUPPORTS[node[0]],
             predictor=design.predictor,
+            linked=correlated[node[1]] if node[0] == "cor" else (),
         )
         for node, p in defaults
     )

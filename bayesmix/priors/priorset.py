@@ -12,7 +12,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.families.registry import parameter_names
 from bayesmix.priors.derived import with_derived, with_laws
 from bayesmix.priors.effects import AnyPrior, NormalEffects, StudentT, effects_law
-from bayesmix.priors.leaves import Leaf
+from bayesmix.priors.leaves import Leaf, linked_predictors
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.priors.support import check_leaf
 
@@ -79,6 +79,10 @@ class PriorSet:
             for leaf in self._own
             if leaf.kind == "cor" and isinstance(leaf.prior, LKJ)
         }
+
+    def is_linked(self, factor: str) -> bool:
+        """Whether effects of a factor are correlated with those of another predictor."""
+        return bool(linked_predictors(self.leaves, factor, self.predictor))
 
     @property
     def centred(self) -> frozenset[str]:
@@ -188,7 +192,8 @@ class PriorSet:
             for leaf in own:
                 if leaf.beside:
                     where[leaf.path] = f", {_at(leaf.beside, leaf.is_centred)}"
-                    where[f"{prefix}cor:{leaf.node[1]}"] = where[leaf.path]
+                if leaf.kind == "cor":
+                    where[leaf.path] = self._where_correlated(leaf)
             columns = tuple(
                 ":".join(leaf.node[1:]) for leaf in own if leaf.kind == "beta" and not leaf.is_hyper
             )
@@ -203,6 +208,16 @@ class PriorSet:
                 ],
             }
         )
+
+    def _where_correlated(self, cor: Leaf) -> str:
+        """Say where the columns stand beside the intercepts of what is correlated."""
+        texts = []
+        for leaf in self.leaves:
+            if leaf.beside and leaf.node[1] == cor.node[1] and leaf.predictor in cor.linked:
+                start = f"{leaf.predictor}_" if leaf.predictor and len(cor.linked) > 1 else ""
+                names = tuple(f"{start}{name}" for name in leaf.beside)
+                texts.append(f", {_at(names, leaf.is_centred)}")
+        return "".join(texts)
 
     def __repr__(self) -> str:
         """Return the table as text."""
@@ -352,6 +367,13 @@ def _explain(given: object, leaves: Sequence[Leaf]) -> str:
         return "A path is text. "
     root = given.partition(":")[0]
     kinds = {leaf.kind for leaf in leaves if not leaf.predictor}
+    for leaf in leaves:
+        for predictor in leaf.linked[1:]:
+            if given in (f"{predictor}:cor", f"{predictor}:cor:{leaf.node[1]}"):
+                return (
+                    f"Effects of '{leaf.node[1]}' are correlated across parameters, and all of "
+                    f"these correlations have one prior, that of '{leaf.path}'. "
+                )
     if root in {leaf.predictor for leaf in leaves}:
         return (
             f"'{root}' has a predictor, whose parameters have paths of their own, such as "

@@ -18,10 +18,9 @@ from bayesmix.frames.frames import open_frame
 from bayesmix.model.centring import (
     centred_scale,
     effects_as_written,
-    scale_as_written,
+    joint_scale_as_written,
     sd_and_cor,
 )
-from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.priors.prior import Prior
@@ -100,34 +99,41 @@ def simulate_from(
         values = draws[name].transpose("sample", ...)
         return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
 
-    def drawn(spec: ModelSpec, design: Design) -> Predictor:
+    found = [_EffectsOfPredictor({}, {}, {}, {}) for _ in study.parts]
+    by_name = {part.predictor: own for part, own in zip(study.parts, found, strict=True)}
+    for joint, own in zip(spec.design.joint_effects, study.joint_effects, strict=True):
+        scales = centred_scale(spec, joint, posterior)
+        scale = _mean_scale(scales) if parameters == "mean" else scales[one]
+        sd, R = sd_and_cor(joint_scale_as_written(spec, joint, scale))
+        if joint.correlations:
+            matrix = pd.DataFrame(R, joint.effects, joint.effects)
+            by_name[joint.predictor].cor[joint.factor] = matrix
+        standard = rng.standard_normal((own.n_levels, own.n_effects))
+        for term in joint.terms:
+            if (law := spec.part(term).student(term)) is not None:
+                nu = float(value(term.names.df) if isinstance(law.nu, Prior) else law.nu)
+                by_name[term.predictor].df[term.factor] = nu
+                standard *= np.sqrt(draw_mixing(rng, np.full(own.n_levels, nu)))[:, None]
+        values = standard @ scale.T
+        for term, new, place in zip(joint.terms, own.terms, joint.places, strict=True):
+            u = effects_as_written(spec.part(term).centre(term), values[:, place])
+            into = by_name[term.predictor]
+            into.sd[term.factor] = dict(zip(term.effects, sd[place].tolist(), strict=True))
+            into.u[term.factor] = pd.DataFrame(u, pd.Index(new.levels), list(term.effects))
+
+    def drawn(design: Design, groups: _EffectsOfPredictor) -> Predictor:
         names = population_names(design.predictor)
         beta = value(names.beta) if design.n_terms else np.zeros(0)
         eta = design.X @ beta
         if design.offset is not None:
             eta = eta + design.offset
-        sds: dict[str, dict[str, float]] = {}
-        correlations, u, df = {}, {}, {}
-        for own, term in zip(spec.design.groups, design.groups, strict=True):
-            centre, scales = spec.centre(own), centred_scale(spec, own, posterior)
-            scale = _mean_scale(scales) if parameters == "mean" else scales[one]
-            sd, R = sd_and_cor(scale_as_written(centre, scale))
-            if term.names.cor in posterior:
-                correlations[term.factor] = pd.DataFrame(R, term.effects, term.effects)
-            standard = rng.standard_normal((term.n_levels, len(sd)))
-            if (law := spec.student(own)) is not None:
-                nu = value(term.names.df) if isinstance(law.nu, Prior) else law.nu
-                df[term.factor] = float(nu)
-                w = draw_mixing(rng, np.full(term.n_levels, df[term.factor]))
-                standard *= np.sqrt(w)[:, None]
-            values = effects_as_written(centre, standard @ scale.T)
-            eta = eta + term.dot(values)
-            sds[term.factor] = dict(zip(term.effects, sd.tolist(), strict=True))
-            u[term.factor] = pd.DataFrame(values, pd.Index(term.levels), list(term.effects))
+        for term in design.groups:
+            eta = eta + term.dot(groups.u[term.factor].to_numpy())
         effects = dict(zip(design.terms, beta.tolist(), strict=True))
-        return Predictor(design.formula.text, effects, sds, correlations, u, eta, df)
+        text = design.formula.text
+        return Predictor(text, effects, groups.sd, groups.cor, groups.u, eta, groups.df)
 
-    main, *others = (drawn(*one) for one in zip(spec.parts, study.parts, strict=True))
+    main, *others = (drawn(*one) for one in zip(study.parts, found, strict=True))
     predictors = dict(zip(study.predictors, others, strict=True))
     auxiliary = {name: value(name)[()] for name in family.auxiliary}
     etas = {name: own.eta for name, own in predictors.items()}
@@ -139,6 +145,16 @@ def simulate_from(
         predictors=predictors,
         **{field.name: getattr(main, field.name) for field in dataclasses.fields(main)},
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _EffectsOfPredictor:
+    """Sds, correlations, effects of the levels and degrees of freedom of these, by factor."""
+
+    sd: dict[str, dict[str, float]]
+    cor: dict[str, pd.DataFrame]
+    u: dict[str, pd.DataFrame]
+    df: dict[str, float]
 
 
 def _study(fit: Fitted, data: IntoFrame | None) -> tuple[Design, dict[str, Any]]:

@@ -39,6 +39,7 @@ def digest_of(design: Design) -> dict[str, Plain]:
             columns += [("weights", design.weights), ("trials", design.trials)]
         for term in part.groups:
             names += [term.factor, term.variables, term.levels.tolist(), term.effects, term.blocks]
+            names += [term.ids] if term.ids else []
             whole.update(np.ascontiguousarray(term.codes).data)
             columns.append((term.factor, term.Z))
     given = [(name, values) for name, values in columns if values is not None]

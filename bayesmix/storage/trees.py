@@ -129,16 +129,17 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     schema = Schema.of(spec)
     dims = {name: one.dims for name, one in schema.variables.items()}
     labels: dict[str, Any] = dict(schema.coords)
-    labels |= {term.effect_dim_bis: term.effects for term in spec.design.every_group}
     needed: dict[str, tuple[str, ...]] = {name: dims[name] for name in spec.family.auxiliary}
+    for joint in spec.design.joint_effects:
+        labels |= dict.fromkeys(joint.dims, joint.effects)
+        if spec.joint_correlations(joint):
+            needed |= {name: dims[name] for name in (joint.names.cor, joint.names.lkj)}
     for design in spec.design.parts:
         beta = population_names(design.predictor).beta
         needed |= {beta: dims[beta]} if design.n_terms else {}
     for part, term in spec.owned_terms:
         needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(part, term): dims[sd_variable(part, term)]}
-        if part.correlations(term):
-            needed |= {name: dims[name] for name in (term.names.cor, term.names.lkj)}
         summaries = tree.children.get("group_effects")
         u = term.names.u
         if summaries is None or u not in summaries.dataset:

@@ -145,7 +145,10 @@ def cor_re(
         ``group_var, effect_1, effect_2, value, se, lower_2.5, upper_97.5``, one row for each
         correlation that the model estimates, none for the zeros between blocks. Where further
         parameters have predictors, there is a first column ``parameter``, and the matrix of the
-        effects on one of them is that of ``"sigma:Subject"``.
+        effects on one of them is that of ``"sigma:Subject"``. Of effects that ``(1 | p | Subject)``
+        correlates across parameters there is one matrix, that of the first of them,
+        ``"Subject"``; labels of further parameters have their name before them,
+        ``"sigma_Intercept"``.
 
     Raises
     ------
@@ -161,11 +164,12 @@ def cor_re(
     first, second, draws, rows = [], [], [], []
     for part in design.parts:
         start = len(factors)
-        for term in part.groups:
-            for i, j, values in correlation_draws(term, posterior):
-                factors.append(term.factor)
-                first.append(term.effects[i])
-                second.append(term.effects[j])
+        for joint in design.joint_effects:
+            own = correlation_draws(joint, posterior) if joint.predictor == part.predictor else ()
+            for i, j, values in own:
+                factors.append(joint.factor)
+                first.append(joint.effects[i])
+                second.append(joint.effects[j])
                 draws.append(values)
         rows.append(len(factors) - start)
     stacked = np.array(draws) if draws else np.empty((0, number_of_draws(posterior)))
@@ -219,12 +223,12 @@ def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.
         Grouping factor -> effect x effect, for every grouping factor.
     """
     matrices = {}
-    for term in design.every_group:
-        matrix = np.eye(len(term.effects))
-        for i, j, values in correlation_draws(term, posterior):
+    for joint in design.joint_effects:
+        matrix = np.eye(joint.n_effects)
+        for i, j, values in correlation_draws(joint, posterior):
             matrix[i, j] = matrix[j, i] = values.mean()
-        effects = list(term.effects)
-        matrices[f"{path_start(term.predictor)}{term.factor}"] = pd.DataFrame(
+        effects = list(joint.effects)
+        matrices[f"{path_start(joint.predictor)}{joint.factor}"] = pd.DataFrame(
             matrix, index=effects, columns=effects
         )
     return matrices

@@ -103,13 +103,11 @@ def _without_limits(table: pd.DataFrame) -> pd.DataFrame:
 def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
     title = "Correlation of Random Effects"
     matrices = correlation_matrices(fit.design, fit.posterior)
-    terms = [term for term in fit.design.every_group]
-    correlated = [
-        f"{path_start(term.predictor)}{term.factor}" for term in terms if term.correlations
-    ]
+    every = fit.design.joint_effects
+    correlated = [f"{path_start(one.predictor)}{one.factor}" for one in every if one.correlations]
     if not correlated:
         return [(title, pd.DataFrame())]
-    if len(terms) == 1:
+    if len(every) == 1:
         return [(title, matrices[correlated[0]])]
     return [(f"{title}, {factor}", matrices[factor]) for factor in correlated]
 

@@ -84,7 +84,7 @@ class TestPrior:
 
     def test_of_the_sd_of_an_intercept_is_drawn_as_written(self, fitted):
         spec = fitted("sleepstudy-slopes").spec
-        sds = implied_priors(spec, spec.design.groups[0])[0]
+        sds = implied_priors(spec, spec.design.joint_effects[0])[0]
         intercept, slope = sds["Intercept"].draws, sds["Days"].draws
         own = [prior.parameters["scale"] for prior in spec.priors.sd["Subject"]]
         # E sd0^2 = E a^2 + m^2 E b^2, since the correlation has mean zero.

@@ -512,7 +512,7 @@ class TestVarcorr:
             "Residual sd\nof Reaction",
         ]
         # Those of the intercept are of Days at its mean, and have other densities as written.
-        sds, correlations = implied_priors(fit.spec, fit.design.groups[0])
+        sds, correlations = implied_priors(fit.spec, fit.design.joint_effects[0])
         priors = [
             sds["Intercept"].density,
             lambda x: np.exp(fit.spec.priors.sd["Subject"][1].log_density(x)),

@@ -374,8 +374,7 @@ def test_priors_as_written_are_those_of_the_joint_model():
     from bayesmix.engines.exact.implied import implied_priors
 
     spec = bm.prepare("y ~ x + (x | g)", shifted(simulated(5, 8), "t", 3.0))
-    (term,) = spec.design.groups
-    sds, correlations = implied_priors(spec, term)
+    sds, correlations = implied_priors(spec, *spec.design.joint_effects)
     prior = spec.sample_prior(4000, random_seed=1)["prior"].dataset
     pairs = [
         (sds["Intercept"], prior["sd_g"].to_numpy()[0, :, 0]),

@@ -156,7 +156,7 @@ class TestPredictions:
         beta = fit.posterior["beta"].to_numpy().reshape(-1, 3)
         u = np.stack([base - beta[:, :1], by_x - base - beta[:, 1:2], by_z - base - beta[:, 2:]], 2)
         term = fit.design.groups[0]
-        root = centred_scale(fit.spec, term, fit.posterior)
+        root = centred_scale(fit.spec, fit.design.joint_effects[0], fit.posterior)
         root = scale_as_written(fit.spec.centre(term), root)
         s = np.linalg.solve(root, np.swapaxes(u, 1, 2))  # S, q, n
         df = fit.posterior["df_g"].to_numpy().ravel()

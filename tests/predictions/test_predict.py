@@ -327,7 +327,7 @@ def test_a_block_holds_few_rows_at_a_time(monkeypatch):
     sizes = []
     monkeypatch.setattr(blocks, "BLOCK", 12 * 20)
     monkeypatch.setattr(
-        predict,
+        blocks,
         "linear_predictor",
         lambda design, *rest: sizes.append(design.n_rows) or np.zeros((12, design.n_rows)),
     )

@@ -17,6 +17,7 @@ from scipy import stats
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import joined
 from bayesmix.families.registry import get_family
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.forms import FORMS, form_of
@@ -293,6 +294,10 @@ class FakeDesign:
     @property
     def has_intercept(self):
         return "Intercept" in self.terms
+
+    @property
+    def joint_effects(self):
+        return joined(self.groups)
 
 
 N = 12

@@ -49,9 +49,9 @@ def values_by_name(
     values = {"beta": target.marginal.beta_as_written(drawn.beta)}
     if space.sigma_prior is not None:
         values = {"sigma": sigma, **values}
-    for t, term in enumerate(spec.design.groups):
-        zeta = None if term.names.u in left_out else drawn.zeta[t]
-        values |= group_draws(spec, term, sds[t], frees[t], scales[t], zeta)
+    for t, joint in enumerate(spec.design.joint_effects):
+        zeta = None if joint.names.u in left_out else drawn.zeta[t]
+        values |= group_draws(spec, joint, sds[t], frees[t], scales[t], zeta)
     return values
 
 

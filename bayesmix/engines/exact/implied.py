@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.engines.exact.space import draw_from
-from bayesmix.model.centring import scale_as_written, sd_and_cor
+from bayesmix.model.centring import joint_scale_as_written, sd_and_cor
 from bayesmix.model.spec import ModelSpec
 
 __all__ = ["ImpliedPrior", "implied_priors"]
@@ -58,14 +58,15 @@ class ImpliedPrior:
 
 
 def implied_priors(
-    spec: ModelSpec, term: GroupTerm
+    spec: ModelSpec, joint: JointEffects
 ) -> tuple[dict[str, ImpliedPrior], dict[tuple[str, str], ImpliedPrior]]:
-    """Draw the priors of the effects as written of a factor whose block is centred.
+    """Draw the priors of the effects as written of a factor with a block that is centred.
 
     Parameters
     ----------
     spec : ModelSpec
-    term : GroupTerm
+        Of all predictors.
+    joint : JointEffects
 
     Returns
     -------
@@ -75,14 +76,15 @@ def implied_priors(
         By pair of effects of one block, in their order.
     """
     rng = np.random.default_rng(0)
-    priors, correlations = spec.priors.sd[term.factor], spec.correlations(term)
+    priors = [p for term in joint.terms for p in spec.part(term).priors.sd[joint.factor]]
+    correlations = spec.joint_correlations(joint)
     sds = np.stack([draw_from(prior, rng, DRAWS) for prior in priors], axis=-1)
     root = correlations.factor(correlations.draw(rng, DRAWS))
-    sd, cor = sd_and_cor(scale_as_written(spec.centre(term), sds[..., None] * root))
+    sd, cor = sd_and_cor(joint_scale_as_written(spec, joint, sds[..., None] * root))
     return (
-        {effect: ImpliedPrior(sd[:, k], False) for k, effect in enumerate(term.effects)},
+        {effect: ImpliedPrior(sd[:, k], False) for k, effect in enumerate(joint.effects)},
         {
-            (term.effects[i], term.effects[j]): ImpliedPrior(cor[:, i, j], True)
+            (joint.effects[i], joint.effects[j]): ImpliedPrior(cor[:, i, j], True)
             for i, j in correlations.pairs
         },
     )

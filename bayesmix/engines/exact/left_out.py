@@ -58,7 +58,7 @@ def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
     Theta
         A batch of all draws, chain after chain.
     """
-    scale = tuple(centred_scale(spec, term, posterior) for term in spec.design.groups)
+    scale = tuple(centred_scale(spec, joint, posterior) for joint in spec.design.joint_effects)
     n_draws = posterior.sizes["chain"] * posterior.sizes["draw"]
     known = spec.family.known_errors
     return Theta(scale, np.ones(n_draws) if known else draws_first(posterior["sigma"]))

@@ -10,16 +10,15 @@ import numpy as np
 from bayesmix.base.interrupts import import_whole
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import population_names
-from bayesmix.engines.nuts.heavy_tails import standard_effects
+from bayesmix.engines.nuts.group_effects import GroupEffects
 from bayesmix.engines.nuts.hyperpriors import (
     hyperparameters,
     population_variable,
     population_vector,
 )
-from bayesmix.engines.nuts.tensors import tensor_functions, tensor_operations
-from bayesmix.engines.nuts.variables import variable, vector
+from bayesmix.engines.nuts.tensors import tensor_functions
+from bayesmix.engines.nuts.variables import variable
 from bayesmix.families.supports import Support
-from bayesmix.model.centring import sd_variable
 from bayesmix.model.schema import Schema, element_dim
 from bayesmix.model.spec import ModelSpec
 from bayesmix.model.thresholds import centred_name, level_at_means, weights_of
@@ -50,13 +49,16 @@ def build_model(spec: ModelSpec) -> pm.Model:
         ``cutpoint_centred``, those of the model with centred columns. Deterministic: ``beta``,
         ``cor_<factor>``, ``u_<factor>``. Where the priors of a factor are those of its centred
         block (`ModelSpec.is_centred`), ``centred_sd_<factor>`` is free and ``sd_<factor>``, of the
-        effects as written, is deterministic. What belongs to the predictor of a further parameter
-        has its name before it, ``sigma_beta``. Where the priors of one factor differ in
-        distribution, ``sd_<factor>`` is put together from one free variable per effect. Where the
-        effects of a factor are Student-t, ``zeta_<factor>`` are t numbers with their sds, the k-th
-        of a level with k - 1 degrees of freedom more than ``df_<factor>``, which is free unless it
-        is a number. Parameters of priors that have a prior are ``hyper_<path>``; what they are the
-        location or scale of is deterministic then, and ``<name>_raw``, its standard form, free.
+        effects as written, is deterministic. Of effects that are correlated across predictors,
+        ``(1 | p | g)``, there is one ``lkj_<factor>`` and one ``cor_<factor>``, with the dims
+        ``<factor>_joint_effect`` and ``<factor>_joint_effect_bis``. What belongs to the predictor
+        of a further parameter has its name before it, ``sigma_beta``. Where the priors of one
+        factor differ in distribution, ``sd_<factor>`` is put together from one free variable per
+        effect. Where the effects of a factor are Student-t, ``zeta_<factor>`` are t numbers with
+        their sds, the k-th of a level with k - 1 degrees of freedom more than ``df_<factor>``,
+        which is free unless it is a number. Parameters of priors that have a prior are
+        ``hyper_<path>``; what they are the location or scale of is deterministic then, and
+        ``<name>_raw``, its standard form, free.
 
     References
     ----------
@@ -77,11 +79,12 @@ def build_model(spec: ModelSpec) -> pm.Model:
     design, family = spec.design, spec.family
     schema = Schema.of(spec)
     with pm.Model(coords=schema.coords) as model:
-        hyper = hyperparameters(spec)
-        eta, beta = _linear_predictor(spec, hyper)
+        hyper, effects = hyperparameters(spec), GroupEffects(spec)
+        eta, beta = _linear_predictor(spec, hyper, effects)
         auxiliary, betas = {name: _auxiliary(spec, name) for name in family.auxiliary}, {"": beta}
         for name in design.predictors:
-            auxiliary[name], betas[name] = _linear_predictor(spec.predictor(name), hyper)
+            own = _linear_predictor(spec.predictor(name), hyper, effects)
+            auxiliary[name], betas[name] = own
         if family.thresholds is not None:
             name = family.thresholds.name
             auxiliary[name] = _thresholds_as_written(spec, name, auxiliary[name], betas)
@@ -98,7 +101,9 @@ def build_model(spec: ModelSpec) -> pm.Model:
     return model
 
 
-def _linear_predictor(spec: ModelSpec, hyper: Mapping[str, Any]) -> tuple[Any, Any]:
+def _linear_predictor(
+    spec: ModelSpec, hyper: Mapping[str, Any], effects: GroupEffects
+) -> tuple[Any, Any]:
     """Make the linear predictor of a parameter, and its population effects; None without."""
     import pymc as pm
     import pytensor.tensor as pt
@@ -112,7 +117,7 @@ def _linear_predictor(spec: ModelSpec, hyper: Mapping[str, Any]) -> tuple[Any, A
     if design.offset is not None:
         eta = eta + pm.Data(names.offset, design.offset, dims="obs")
     for term in design.groups:
-        eta = eta + _group_contribution(spec, term)
+        eta = eta + _group_contribution(spec, term, effects)
     return eta, beta
 
 
@@ -136,51 +141,13 @@ def _population_effects(spec: ModelSpec, hyper: Mapping[str, Any]) -> Any:
     return pm.Deterministic(names.beta, beta, dims=names.dim)
 
 
-def _group_contribution(spec: ModelSpec, term: GroupTerm) -> Any:
+def _group_contribution(spec: ModelSpec, term: GroupTerm, effects: GroupEffects) -> Any:
     import pymc as pm
-    import pytensor.tensor as pt
 
     Z = pm.Data(term.names.Z, term.Z, dims=("obs", term.effect_dim))
     codes = pm.Data(term.names.codes, term.codes, dims="obs")
-    sd = vector(sd_variable(spec, term), term.effects, spec.priors.sd[term.factor], term.effect_dim)
-    zeta = standard_effects(spec, term, sd)
-    root = _root_of_correlations(spec, term)
-    u = (zeta if root is None else pt.dot(zeta, root.T)) * sd
-    centre = spec.centre(term)
-    _report_effects(spec, term, u, sd, root)
+    u, centre = effects.of(term), spec.centre(term)
     return ((Z - centre if centre.any() else Z) * u[codes]).sum(axis=1)
-
-
-def _report_effects(spec: ModelSpec, term: GroupTerm, u: Any, sd: Any, root: Any) -> None:
-    """Report effects, sds and correlations as written (`bayesmix.model.centring`)."""
-    import pymc as pm
-    import pytensor.tensor as pt
-
-    centre = spec.centre(term)
-    square = (term.effect_dim, term.effect_dim_bis)
-    if not spec.is_centred(term):
-        pm.Deterministic(term.names.u, u, dims=(term.dim, term.effect_dim))
-        if root is not None:
-            pm.Deterministic(term.names.cor, pt.dot(root, root.T), dims=square)
-        return
-    back = np.eye(term.n_effects)
-    back[0] -= centre
-    pm.Deterministic(term.names.u, pt.dot(u, back.T), dims=(term.dim, term.effect_dim))
-    scale = pt.dot(back, root * sd[:, None])
-    written = pt.sqrt((scale**2).sum(axis=1))
-    pm.Deterministic(term.names.sd, written, dims=term.effect_dim)
-    cor = pt.clip(pt.dot(scale, scale.T) / pt.outer(written, written), -1.0, 1.0)
-    pm.Deterministic(term.names.cor, cor, dims=square)
-
-
-def _root_of_correlations(spec: ModelSpec, term: GroupTerm) -> Any:
-    import pymc as pm
-
-    correlations = spec.correlations(term)
-    if not correlations:
-        return None
-    lkj = pm.Beta(term.names.lkj, *correlations.shapes.T, dims=term.names.pair_dim)
-    return correlations.factor(2 * lkj - 1, tensor_operations())
 
 
 def _auxiliary(spec: ModelSpec, name: str) -> Any:

@@ -66,7 +66,8 @@ class Part:
 class Coordinates:
     """The parameters beside the effects: (population effects, sds, correlations, others).
 
-    Each kind has those of all predictors, one after another.
+    Each kind has those of all predictors, one after another; sds that are correlated across
+    predictors follow each other.
 
     Attributes
     ----------
@@ -191,8 +192,7 @@ def bounds_obstacle(spec: ModelSpec) -> str | None:
 
 def coordinates_of(spec: ModelSpec) -> Coordinates:
     """Lay out the parameters of a specification, with sds of size one."""
-    parts = spec.parts
-    terms = spec.owned_terms
+    parts, joint = spec.parts, spec.design.joint_effects
     builder = _Builder()
     rows_population = builder.add([prior for part in parts for prior in part.population_priors])
     thresholds, auxiliary = thresholds_of(spec), {}
@@ -201,9 +201,15 @@ def coordinates_of(spec: ModelSpec) -> Coordinates:
         rows_population = slice(0, own.start + 1)
         auxiliary[thresholds.name] = slice(own.start + 1, own.stop)
     rows_sds = builder.add(
-        [prior for part, term in terms for prior in part.priors.sd[term.factor]], scales=True
+        [
+            prior
+            for one in joint
+            for term in one.terms
+            for prior in spec.part(term).priors.sd[term.factor]
+        ],
+        scales=True,
     )
-    shapes = [np.empty((0, 2)), *(part.correlations(term).shapes for part, term in terms)]
+    shapes = [np.empty((0, 2)), *(spec.joint_correlations(one).shapes for one in joint)]
     rows_free = builder.add_correlations(np.concatenate(shapes))
     auxiliary |= {
         name: builder.add_auxiliary(spec, name, prior)

@@ -11,7 +11,7 @@ from scipy import linalg, sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.covariance.correlations import Correlations
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.engines.whitened.coordinates import Coordinates, coordinates_of
 from bayesmix.families.links import LINKS
 from bayesmix.families.values import Rows
@@ -27,9 +27,9 @@ class Factor:
 
     Attributes
     ----------
-    predictor : int
-        Its predictor, among those of the specification.
-    term : GroupTerm
+    predictors : tuple of int, length q
+        The predictor of each effect, among those of the specification.
+    joint : JointEffects
         As written.
     codes : ndarray of int64, shape (K n,)
         Level of each row, for each predictor.
@@ -42,8 +42,8 @@ class Factor:
         Its effects among those of all factors, level by level.
     """
 
-    predictor: int
-    term: GroupTerm
+    predictors: tuple[int, ...]
+    joint: JointEffects
     codes: IntArray
     Z: FloatArray
     correlations: Correlations
@@ -54,12 +54,12 @@ class Factor:
     @functools.cached_property
     def n_levels(self) -> int:
         """Number of levels J."""
-        return self.term.n_levels
+        return self.joint.n_levels
 
     @functools.cached_property
     def n_effects(self) -> int:
         """Number of effects q."""
-        return self.term.n_effects
+        return self.joint.n_effects
 
     @functools.cached_property
     def pattern(self) -> frozenset[tuple[int, int]]:
@@ -188,36 +188,39 @@ class Layout:
 def layout_of(spec: ModelSpec) -> Layout:
     """Lay out a specification."""
     coordinates, parts = coordinates_of(spec), spec.parts
-    owned = [(k, term) for k, part in enumerate(parts) for term in part.design.groups]
-    centred = [term for part in parts for term in centred_design(part).groups]
-    places = sorted(range(len(owned)), key=lambda t: -owned[t][1].n_levels * owned[t][1].n_effects)
-    design = spec.design
+    design, every = spec.design, spec.design.joint_effects
+    centred = joined(centred_design(spec).every_group)
+    places = sorted(range(len(every)), key=lambda t: -every[t].n_levels * every[t].n_effects)
     order = np.arange(design.n_rows)
     if places:
-        order = np.argsort(owned[places[0]][1].codes, kind="stable")
-    sd_starts = np.cumsum([0, *(term.n_effects for _, term in owned)])
-    correlations = [parts[k].correlations(term) for k, term in owned]
+        order = np.argsort(every[places[0]].terms[0].codes, kind="stable")
+    sd_starts = np.cumsum([0, *(joint.n_effects for joint in every)])
+    correlations = [spec.joint_correlations(joint) for joint in every]
+    of_predictor = {part.design.predictor: k for k, part in enumerate(parts)}
     free_starts = np.cumsum([0, *map(len, correlations)])
     factors = []
     start = 0
     for t in places:
-        k, term = owned[t]
+        joint = every[t]
         sds, free = coordinates.sds.start, coordinates.free.start
-        Z = np.zeros((term.n_effects, len(parts), design.n_rows))
-        Z[:, k] = centred[t].Z[order].T
+        Z = np.zeros((joint.n_effects, len(parts), design.n_rows))
+        for term, place in centred[t].members:
+            Z[place, of_predictor[term.predictor]] = term.Z[order].T
         factors.append(
             Factor(
-                predictor=k,
-                term=term,
-                codes=np.tile(term.codes[order], len(parts)),
-                Z=Z.reshape(term.n_effects, -1),
+                predictors=tuple(
+                    of_predictor[term.predictor] for term in joint.terms for _ in term.effects
+                ),
+                joint=joint,
+                codes=np.tile(joint.terms[0].codes[order], len(parts)),
+                Z=Z.reshape(joint.n_effects, -1),
                 correlations=correlations[t],
                 sds=slice(sds + sd_starts[t], sds + sd_starts[t + 1]),
                 free=slice(free + free_starts[t], free + free_starts[t + 1]),
-                rows=slice(start, start + term.n_levels * term.n_effects),
+                rows=slice(start, start + joint.n_levels * joint.n_effects),
             )
         )
-        start += term.n_levels * term.n_effects
+        start += joint.n_levels * joint.n_effects
     weights = None if design.weights is None else design.weights[order]
     trials = None if design.trials is None else np.asarray(design.trials, dtype=float)[order]
     return Layout(
@@ -254,15 +257,13 @@ def _population_effects(
 
 def _all_effects(predictors: int, n: int, factors: list[Factor], size: int) -> sparse.csr_array:
     """Put the columns of all effects into one matrix, a row's entries factor after factor."""
-    widths = [
-        sum(own.n_effects for own in factors if own.predictor == k) for k in range(predictors)
-    ]
+    widths = [sum(own.predictors.count(k) for own in factors) for k in range(predictors)]
     columns, values = [], []
     for k, width in enumerate(widths):
         own_columns, own_values = np.empty((n, width), dtype=np.int32), np.empty((n, width))
         rows, place = slice(k * n, (k + 1) * n), 0
-        for factor in (own for own in factors if own.predictor == k):
-            for a in range(factor.n_effects):
+        for factor in factors:
+            for a in np.flatnonzero(np.array(factor.predictors) == k):
                 own_columns[:, place] = (
                     factor.rows.start + factor.codes[rows] * factor.n_effects + a
                 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.design.names import population_names
 from bayesmix.engines.rescaling import with_unit
 from bayesmix.engines.scaling import Units
@@ -40,12 +40,11 @@ def named_draws(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> dict[str
     for name in with_unit(spec.family):
         values[name] = values[name] * units.residual
     for t, factor in enumerate(layout.factors):
-        part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
-        term = _as_written(part, factor)
+        unit = _unit(spec, units, factor)
         zeta = None if t == 0 and drawn.sparse > 1 else kept.zeta[t]
         values |= group_draws(
-            part,
-            term,
+            spec,
+            _as_written(spec, factor),
             flat[:, factor.sds] * unit,
             flat[:, factor.free],
             _scale(factor, flat) * unit[:, None],
@@ -72,27 +71,28 @@ def summaries_of(
     if drawn.sparse == 1:
         return {}
     factor = drawn.layout.factors[0]
-    part, unit = spec.parts[factor.predictor], _unit(spec, units, factor)
-    term, zeta = _as_written(part, factor), drawn.kept.zeta[0]
-    places, terms = _kept_places(drawn), part.design.terms
-    beta = values[population_names(part.design.predictor).beta]
+    unit, zeta, places = _unit(spec, units, factor), drawn.kept.zeta[0], _kept_places(drawn)
+    joint = _as_written(spec, factor)
     flat = drawn.kept.values[:, places].reshape(zeta.shape[0] * zeta.shape[1], -1)
     scale = _scale(factor, flat) * unit[:, None]
     zeta = zeta.reshape(len(flat), *zeta.shape[2:])
-    some = beta[:, places].reshape(len(flat), -1)
-    twins = [
-        some[:, terms.index(effect)] if effect in terms else np.zeros(1) for effect in term.effects
-    ]
-    found: dict[str, list[FloatArray]] = {term.names.u: [], term.names.coef: []}
+    found: dict[str, list[FloatArray]] = {}
     step = max(1, 4_000_000 // (len(flat) * factor.n_effects))
     for start in range(0, factor.n_levels, step):
         levels = zeta[:, start : start + step] @ np.swapaxes(scale, 1, 2)
-        u = np.moveaxis(effects_as_written(part.centre(term), levels), 0, -1)
-        u = np.ascontiguousarray(np.moveaxis(u, 1, 0))
-        found[term.names.coef].append(
-            statistics_of(np.stack([one + twin for one, twin in zip(u, twins, strict=True)]))
-        )
-        found[term.names.u].append(statistics_of(u))
+        for term, place in joint.members:
+            part = spec.part(term)
+            terms = part.design.terms
+            beta = values[population_names(term.predictor).beta]
+            some = beta[:, places].reshape(len(flat), -1)
+            u = np.moveaxis(effects_as_written(part.centre(term), levels[..., place]), 0, -1)
+            u = np.ascontiguousarray(np.moveaxis(u, 1, 0))
+            coef = [
+                one + some[:, terms.index(effect)] if effect in terms else one
+                for one, effect in zip(u, term.effects, strict=True)
+            ]
+            found.setdefault(term.names.u, []).append(statistics_of(u))
+            found.setdefault(term.names.coef, []).append(statistics_of(np.stack(coef)))
     return {name: np.concatenate(parts, axis=1) for name, parts in found.items()}
 
 
@@ -141,15 +141,20 @@ def as_written(layout: Layout, flat: FloatArray) -> dict[str, FloatArray]:
 
 def _unit(spec: ModelSpec, units: Units, factor: Factor) -> FloatArray:
     """Return the units of the effects of a factor; those of further predictors are one."""
-    if factor.predictor:
-        return np.ones(factor.n_effects)
-    place = [term.factor for term in spec.design.groups].index(factor.term.factor)
-    return np.asarray(units.response / units.Z[place])
+    factors = [term.factor for term in spec.design.groups]
+    found = [
+        np.ones(term.n_effects)
+        if term.predictor
+        else units.response / units.Z[factors.index(term.factor)]
+        for term in factor.joint.terms
+    ]
+    return np.concatenate(found)
 
 
-def _as_written(part: ModelSpec, factor: Factor) -> GroupTerm:
-    """Return the term of a factor in the numbers of the user."""
-    return next(term for term in part.design.groups if term.factor == factor.term.factor)
+def _as_written(spec: ModelSpec, factor: Factor) -> JointEffects:
+    """Return a factor in the numbers of the user."""
+    own = (factor.joint.factor, factor.joint.predictor)
+    return next(one for one in spec.design.joint_effects if (one.factor, one.predictor) == own)
 
 
 def _scale(factor: Factor, flat: FloatArray) -> FloatArray:

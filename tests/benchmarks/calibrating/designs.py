@@ -292,6 +292,17 @@ FAMILIES = (
             "zi:beta": bm.Prior("Normal", mu=0, sigma=0.7),
         },
     ),
+    dataclasses.replace(
+        _of_family("gaussian"),
+        name="gaussian, (x | p | g), sigma ~ (1 | p | g)",
+        formula="y ~ x + (x | p | g)",
+        predictors={"sigma": "~ (1 | p | g)"},
+        priors=priors((0, 1), 0.7, bm.Prior("HalfNormal", sigma=0.7), cor=bm.LKJ(1))
+        | {
+            "sigma:Intercept": bm.Prior("Normal", mu=-0.5, sigma=0.5),
+            "sigma:sd": bm.Prior("HalfNormal", sigma=0.4),
+        },
+    ),
 )
 
 DESIGNS = {"exact": EXACT, "whitened": WHITENED, "families": FAMILIES}

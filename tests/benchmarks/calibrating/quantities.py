@@ -63,6 +63,11 @@ def _log_prior(spec: ModelSpec, draws: xr.Dataset) -> FloatArray:
         total = total + prior.log_density(own).reshape(len(own), -1).sum(axis=1)
     for part in spec.parts:
         total = total + _log_prior_of_predictor(part, draws)
+    for joint in spec.design.joint_effects:
+        pairs = spec.joint_correlations(joint)
+        if len(pairs):
+            share = draws[joint.names.lkj].values
+            total = total + stats.beta.logpdf(share, *pairs.shapes.T).sum(axis=1)
     return total
 
 
@@ -79,10 +84,6 @@ def _log_prior_of_predictor(spec: ModelSpec, draws: xr.Dataset) -> FloatArray:
         with_prior = draws[sd_variable(spec, term)].values
         for i, prior in enumerate(priors.sd[term.factor]):
             total = total + prior.log_density(with_prior[:, i])
-        pairs = spec.correlations(term)
-        if len(pairs):
-            share = draws[term.names.lkj].values
-            total = total + stats.beta.logpdf(share, *pairs.shapes.T).sum(axis=1)
         zeta = draws[term.names.zeta].values
         total = total + stats.norm.logpdf(zeta).sum(axis=(1, 2))
     return np.asarray(total)

@@ -175,10 +175,49 @@ OTHERS = {
         {"disc": "~ 0 + x"},
     ),
 }
+LINKED = {
+    "linked, sigma": ("y ~ x + (1 | p | g)", "gaussian", {"sigma": "~ (1 | p | g)"}),
+    "linked, far from zero": (
+        "y ~ year + (1 + year | p | g) + (1 | h)",
+        "gaussian",
+        {"sigma": "~ year + (1 + year | p | g) + (1 | h)", "priors": {"cor:g": bm.LKJ(2)}},
+    ),
+    "linked, intercept as written": (
+        "y ~ year + (1 + year | p | g)",
+        "gaussian",
+        {
+            "sigma": "~ year + (1 + year | p | g)",
+            "priors": {"sigma:sd:g:Intercept": bm.Prior("HalfNormal", sigma=1)},
+        },
+    ),
+    "linked, two ids and others": (
+        "y ~ x + (1 | p | g) + (0 + x | q | g) + (0 + z | g)",
+        "student",
+        {"sigma": "~ (1 | q | g) + (0 + z | p | g) + (0 + x | p | g)", "nu": "~ (1 | h)"},
+    ),
+    "linked, nested": ("y ~ x + (1 | 1 | g/h)", "gaussian", {"sigma": "~ (1 | 1 | g/h) + (1 | k)"}),
+    "linked, in part": ("y ~ x + (1 | p | g/h)", "gaussian", {"sigma": "~ (x | p | g)"}),
+    "linked, not with the formula": (
+        "y ~ x + (x | g)",
+        "student",
+        {"sigma": "~ (1 | p | g)", "nu": "~ (1 | p | g)"},
+    ),
+    "linked, three": (
+        "count ~ x + (x | p | g)",
+        "zero_inflated_negbinomial",
+        {"zi": "~ z + (1 | p | g)", "shape": "~ x + (1 | p | g) + (1 | h)"},
+    ),
+    "linked, categorical": ("kind ~ x + (year | p | g) + (1 | h)", "categorical", {}),
+    "linked, disc": ("rating ~ x + (x | p | g)", "cumulative", {"disc": "~ 0 + x + (1 | p | g)"}),
+    "one id": ("y ~ x + (1 | p | g) + (0 + z | g) + (0 + x | p | g)", "gaussian", {}),
+}
+OTHERS |= LINKED
 SPECS |= {name: (formula, family, None, given) for name, (formula, family, given) in OTHERS.items()}
 SOME = (
     "gaussian, sigma far from zero",
     "zero inflation",
+    "linked, far from zero",
+    "linked, two ids and others",
     "cumulative, disc",
     "acat, at single thresholds",
     "categorical, own formulas",
@@ -233,10 +272,11 @@ def free_draws(density: Density, x: np.ndarray) -> dict[str, np.ndarray]:
     values, effects = density.effects(x)
     draws = as_written(layout, values.T)
     for factor, solved in zip(layout.factors, effects.solved, strict=True):
-        term = factor.term
-        draws[sd_variable(spec.parts[factor.predictor], term)] = values[factor.sds].T
-        draws[term.names.free] = values[factor.free].T
-        draws[term.names.zeta] = np.stack(solved.v, axis=-1)
+        sds, zeta = values[factor.sds].T, np.stack(solved.v, axis=-1)
+        for term, place in factor.joint.members:
+            draws[sd_variable(spec.part(term), term)] = sds[:, place]
+            draws[term.names.zeta] = zeta[..., place]
+        draws[factor.joint.names.free] = values[factor.free].T
     free = free_variables(spec, draws)
     if spec.family.thresholds is not None:  # made of `cutpoint_centred`
         del free["cutpoint"]
