@@ -96,8 +96,8 @@ answers.round(3)
 # %% [markdown]
 # In a typical school, whose effect is zero, a pupil of high status passes more often by 9 of a
 # hundred. On average over all schools it is 8. Nothing is wrong with either: in schools where
-# nearly everybody passes, or nearly nobody, status can do little, and the average has such schools, too.
-# So curves of averages are flatter than curves of a typical school.
+# nearly everybody passes, or nearly nobody, status can do little, and the average has such schools,
+# too. So curves of averages are flatter than curves of a typical school.
 
 # %%
 schools = passing.predictions(
