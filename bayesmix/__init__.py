@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from bayesmix.families.registry import get_family
     from bayesmix.figures.components import plot_correlation
     from bayesmix.figures.models import plot_compare
+    from bayesmix.figures.power import plot_power
     from bayesmix.fitting import MixedFit, fit, load, prepare
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.effects import StudentT
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
+    from bayesmix.simulation.power import power
     from bayesmix.simulation.truth import Simulation
 
 __all__ = [
@@ -92,6 +94,8 @@ __all__ = [
     "load_dataset",
     "plot_compare",
     "plot_correlation",
+    "plot_power",
+    "power",
     "prepare",
     "simulate",
     "simulate_from",
@@ -123,6 +127,8 @@ _MODULE_OF = {
     "load_dataset": "data.datasets",
     "plot_compare": "figures.models",
     "plot_correlation": "figures.components",
+    "plot_power": "figures.power",
+    "power": "simulation.power",
     "prepare": "fitting",
     "simulate": "simulation.from_parameters",
     "simulate_from": "simulation.from_fit",

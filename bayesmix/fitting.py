@@ -48,6 +48,7 @@ from bayesmix.questions.hypothesis import hypothesis
 from bayesmix.questions.icc import icc
 from bayesmix.questions.predictions import predictions
 from bayesmix.questions.r2 import r2
+from bayesmix.simulation.power import power_of_fit
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -124,6 +125,8 @@ class MixedFit(Fitted):
     plot_comparisons = plot_comparisons
     plot_slopes = plot_slopes
     plot_trace = plot_trace
+
+    power = power_of_fit
 
     save = storage.save
 

@@ -27,6 +27,8 @@ NAMES = (
     "excess_zeros",
     "location_scale",
     "ratings",
+    "what_does_it_say",
+    "next_study",
 )
 
 
