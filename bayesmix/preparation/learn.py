@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +29,15 @@ from bayesmix.encoding.responses import (
     read_response,
     with_categories,
 )
-from bayesmix.encoding.sides import Side, read_side
+from bayesmix.encoding.sides import Side
 from bayesmix.formula.formula import Bar, Formula
-from bayesmix.formula.specific import WORD
 from bayesmix.frames.columns import encode_column, learn_factor
 from bayesmix.frames.frames import Frame
 from bayesmix.preparation.bars import distinct_bars, merge_bars
-from bayesmix.preparation.bycategory import formulas_by_category
 from bayesmix.preparation.byrow import ByRow, by_row
-from bayesmix.preparation.fixed import is_beside_fixed, with_intercept
 from bayesmix.preparation.ids import check_ids, check_labels
+from bayesmix.preparation.predictors import Predictors, RightSide
 from bayesmix.preparation.rows import KeptRows, kept_rows
-from bayesmix.preparation.thresholds import (
-    check_specific,
-    specific_formulas,
-    with_thresholds,
-)
 
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
@@ -92,56 +85,31 @@ def learn_design(
     predictors: Mapping[str, Formula] = MappingProxyType({}),
 ) -> Learnt:
     """Make the arrays and names of a model; see `make_design` for the arguments."""
-    formula, notes = with_thresholds(formula, family)
-    every = {"": formula, **predictors}
-    check_specific(family, every)
-    beside = {name for name, own in every.items() if is_beside_fixed(name, own, family)}
-    right = {
-        name: _Right.of(with_intercept(own) if name in beside else own)
-        for name, own in every.items()
-    }
-    if formula.specific:
-        right[WORD] = _Right(read_side(formula.specific), {})
+    read = Predictors.of(formula, family, predictors)
     left = read_response(formula.response)
-    sides = {name: (own.sides if name else (left, *own.sides)) for name, own in right.items()}
+    sides = {name: (own.sides if name else (left, *own.sides)) for name, own in read.right.items()}
     names = Namespace()
     for name, some in sides.items():
-        names |= resolve(some, opened.header, every.get(name, formula))
+        names |= resolve(some, opened.header, read.formulas.get(name, read.formula))
     given = by_row(weights, se)
-    kept = kept_rows(
-        tuple(every.values()),
-        [side for own in sides.values() for side in own],
-        opened,
-        given,
-        missing,
-    )
+    every_side = [side for own in sides.values() for side in own]
+    kept = kept_rows(tuple(read.formulas.values()), every_side, opened, given, missing)
     trials_name = None
     if given is not None and family.trials:
         trials_name = given.column or TRIALS_IN_ARRAY
-    columns = unique(
-        column for own in sides.values() for side in own for column in side.columns(opened.columns)
-    )
+    columns = unique(column for side in every_side for column in side.columns(opened.columns))
     encoded = _encoded(columns, kept, trials_name)
     table = pd.DataFrame(encoded, index=pd.RangeIndex(len(kept.rows)), copy=False)
 
     response = learn_response(left, table, names, family, trials_name)
-    for name, own in every.items():
-        check_right_side(response, own, right[name].sides)
+    for name, own in read.formulas.items():
+        check_right_side(response, own, read.right[name].sides)
     response, unused = with_categories(response, table, kept.columns, family)
-    if family.of_categories is not None and response.categories is not None:
-        family = family.completed(tuple(response.categories.labels))
-        every = formulas_by_category(family, formula, predictors, kept.columns.keys())
-        first = family.predictors[0]
-        right = {name: right.get(name or first, right[""]) for name in every}
-    check_ids(every)
-    outcome = _outcome(response, family, table, kept, given)
-    if formula.specific:
-        length = int(outcome.y.max())
-        family = family.with_specific(length)
-        own_formulas = specific_formulas(formula, length, kept.columns.keys())
-        every |= own_formulas
-        right |= dict.fromkeys(own_formulas, right.pop(WORD))
-    encoder_of = functools.partial(
+    read = read.with_categories(response.categories, kept.columns.keys())
+    check_ids(read.formulas)
+    outcome = _outcome(response, read.family, table, kept, given)
+    read = read.with_thresholds(int(outcome.y.max(initial=0.0)), kept.columns.keys())
+    encoder = functools.partial(
         Encoder,
         response=response,
         categories={
@@ -153,7 +121,7 @@ def learn_design(
         names=names,
         n_rows=len(kept.rows),
     )
-    design_of = functools.partial(
+    design = functools.partial(
         Design,
         response=response.name,
         y=outcome.y,
@@ -162,76 +130,59 @@ def learn_design(
         weights=outcome.weights,
         trials=outcome.trials,
     )
-    designs = []
-    repeated: tuple[str, ...] = ()
-    learnt: dict[int, _LearntEffects] = {}
-    for name, own in every.items():
-        bars, twice = distinct_bars(own)
-        repeated += twice
-        place = id(right[name])  # categories have the formula in common
-        if place not in learnt:
-            learnt[place] = _learn_effects(right[name], table, names, kept)
-        effects = learnt[place]
-        means = None
-        if (family.thresholds is not None and not name) or name in family.specific:
-            effects = effects.without_intercept()
-            means = read_only(effects.X.mean(axis=0))
-        elif name in beside:
-            effects = effects.without_intercept()
-        groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
-        _check_names(groups, response.name, every)
-        common = effects.common
-        designs.append(
-            design_of(
-                formula=own,
-                X=finite(effects.X, common.labels, kept.index),
-                terms=common.labels,
-                groups=groups,
-                offset=offset_of(common, table, kept.index),
-                encoder=encoder_of(
-                    formula=own,
-                    common=common,
-                    bars=effects.bars,
-                    groupings=groupings,
-                    predictor=name,
-                ),
-                predictor=name,
-                means=means,
-            )
-        )
-    main, *others = designs
-    encoder = dataclasses.replace(
-        main.encoder, predictors={own.predictor: own.encoder for own in others}
-    )
-    design = dataclasses.replace(
+    main, *others = _designs(read, table, names, kept, encoder, design)
+    made = dataclasses.replace(
         main,
-        encoder=encoder,
+        encoder=dataclasses.replace(
+            main.encoder, predictors={own.predictor: own.encoder for own in others}
+        ),
         source=kept.source(given),
         predictors={own.predictor: own for own in others},
     )
-    check_labels(design.every_group)
-    distinct = {id(own): own for own in right.values()}
-    every_side = tuple(side for own in distinct.values() for side in own.sides)
-    return Learnt(
-        design, family, kept.columns, every_side, unique((*kept.notes, *repeated, *notes, *unused))
-    )
+    check_labels(made.every_group)
+    repeated = (note for own in read.formulas.values() for note in distinct_bars(own)[1])
+    notes = unique((*kept.notes, *repeated, *read.notes, *unused))
+    return Learnt(made, read.family, kept.columns, read.every_side, notes)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Right:
-    """What formulae reads of the right of a formula: population effects, and those of the bars."""
-
-    common: Side
-    bars: dict[str, Side]
-
-    @classmethod
-    def of(cls, formula: Formula) -> _Right:
-        bars = {bar.effects: read_side(bar.effects) for bar in formula.bars}
-        return cls(read_side(formula.common), bars)
-
-    @property
-    def sides(self) -> tuple[Side, ...]:
-        return (self.common, *self.bars.values())
+def _designs(
+    read: Predictors,
+    table: pd.DataFrame,
+    names: Namespace,
+    kept: KeptRows,
+    encoder_of: Callable[..., Encoder],
+    design_of: Callable[..., Design],
+) -> Iterator[Design]:
+    """Make the design of each predictor, that of the formula first."""
+    learnt: dict[int, _LearntEffects] = {}
+    for name, own in read.formulas.items():
+        place = id(read.right[name])  # categories, and thresholds, have a right side in common
+        if place not in learnt:
+            learnt[place] = _learn_effects(read.right[name], table, names, kept)
+        effects, means = learnt[place], None
+        if (read.family.thresholds is not None and not name) or name in read.family.specific:
+            effects = effects.without_intercept()
+            means = read_only(effects.X.mean(axis=0))
+        elif name in read.beside:
+            effects = effects.without_intercept()
+        bars, _ = distinct_bars(own)
+        groups, groupings = _learn_groups(name, merge_bars(bars, effects.bars), effects, kept)
+        common = effects.common
+        encoder = encoder_of(
+            formula=own, common=common, bars=effects.bars, groupings=groupings, predictor=name
+        )
+        design = design_of(
+            formula=own,
+            X=finite(effects.X, common.labels, kept.index),
+            terms=common.labels,
+            groups=groups,
+            offset=offset_of(common, table, kept.index),
+            encoder=encoder,
+            predictor=name,
+            means=means,
+        )
+        _check_names(groups, design.response, read.formulas)
+        yield design
 
 
 def _encoded(names: Iterable[str], kept: KeptRows, trials_name: str | None) -> dict[str, Any]:
@@ -281,7 +232,7 @@ class _LearntEffects:
 
 
 def _learn_effects(
-    sides: _Right, table: pd.DataFrame, names: Namespace, kept: KeptRows
+    sides: RightSide, table: pd.DataFrame, names: Namespace, kept: KeptRows
 ) -> _LearntEffects:
     common, X = learn_effects(sides.common, table, names)
     effects: dict[str, Effects] = {}
