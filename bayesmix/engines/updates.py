@@ -22,13 +22,13 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.preparation.prepare import specification
 from bayesmix.priors.defaults import resolve_priors
-from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.priorset import PriorSet
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
-__all__ = ["update"]
+__all__ = ["possible_priors", "update"]
 
 _OPTIONS = tuple(field.name for field in dataclasses.fields(SampleOptions))
 _OF_MODEL = ("family", "priors", "weights", "se", "residual", "missing")
@@ -189,20 +189,31 @@ def _rows(spec: ModelSpec, formulas: Iterable[Formula], namespace: Mapping[str, 
     return source.drop(columns=[WEIGHTS_COLUMN, SE_COLUMN], errors="ignore")
 
 
+def possible_priors(made: ModelSpec, edits: Mapping[str, AnyPrior]) -> dict[str, AnyPrior]:
+    """Choose the priors that a model has a place for; some have it beside others only."""
+    kept: dict[str, AnyPrior] = {}
+    left = dict(edits)
+    while left:
+        before = len(kept)
+        for path, prior in list(left.items()):
+            try:
+                resolve_priors(made.design, made.family, {**kept, path: prior})
+            except BayesmixError:
+                continue
+            kept[path] = left.pop(path)
+        if len(kept) == before:
+            break
+    return {path: prior for path, prior in edits.items() if path in kept}
+
+
 def _with_priors(
-    made: ModelSpec, old: ModelSpec, changes: Mapping[str, Prior | LKJ | None]
+    made: ModelSpec, old: ModelSpec, changes: Mapping[str, AnyPrior | None]
 ) -> PriorSet:
     """Set the priors that the user set before, where the new model has their parameters."""
     edits = {path: prior for path, prior in old.priors.edits.items() if path not in changes}
     given = {path: prior for path, prior in changes.items() if prior is not None}
-    kept, gone = {}, []
-    for path, prior in edits.items():
-        try:
-            resolve_priors(made.design, made.family, {path: prior})
-        except BayesmixError:
-            gone.append(path)
-        else:
-            kept[path] = prior
+    kept = possible_priors(made, edits)
+    gone = [path for path in edits if path not in kept]
     unknown = [path for path in changes if changes[path] is None and path not in old.priors.edits]
     if unknown:
         raise BayesmixError(

@@ -193,3 +193,15 @@ def test_bad_changes_are_told(data, name):
     changes, message = BAD[name]
     with pytest.raises(BayesmixError, match=message):
         fit.update(**changes)
+
+
+def test_priors_that_stand_beside_others_stay(data):
+    """The degrees of freedom of Student-t effects have a prior where the effects are Student-t."""
+    from bayesmix.engines.updates import possible_priors
+
+    df = bm.Prior("Gamma", alpha=2, beta=0.1)
+    spec = bm.prepare("y ~ x + (1 | g)", data, priors={"df:g": df, "u:g": "student"})
+    edits = spec.priors.edits
+    assert possible_priors(spec, dict(reversed(edits.items()))).keys() == edits.keys()
+    other = bm.prepare("y ~ x", data)
+    assert possible_priors(other, edits) == {}
