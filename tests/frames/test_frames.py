@@ -759,7 +759,7 @@ def test_long_labels_of_new_data_are_shortened():
 
 
 @pytest.mark.parametrize(
-    ("count", "fits"), [(60, 1), pytest.param(3000, 150, marks=pytest.mark.slow)]
+    ("count", "fits"), [(60, 1), pytest.param(1500, 150, marks=pytest.mark.slow)]
 )
 def test_frames_of_all_dtypes(count, fits):
     tally = run(seed=20261126, count=count, fits=fits)

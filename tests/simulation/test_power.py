@@ -149,12 +149,12 @@ def test_beside_the_t_test_of_slopes():
     The posterior has priors of the sds beside it, which moves power by less than the error here.
     """
     study = STUDY | {"n_groups": 18, "n_per_group": 10}
-    options = {"replications": 200, "draws": 250, "random_seed": 1, "progressbar": False}
+    options = {"replications": 100, "draws": 250, "random_seed": 1, "progressbar": False}
     table = bm.power(study, statement="time > 5", **options)
     variance = 6**2 + 25**2 / (10 * np.var(np.arange(10)))
     shift = 5 / np.sqrt(variance / 18)
     expected = stats.nct.sf(stats.t.isf(0.025, 17), 17, shift)
-    error = np.sqrt(expected * (1 - expected) / 200)
+    error = np.sqrt(expected * (1 - expected) / 100)
     assert abs(table["power"][0] - expected) < 3.5 * error
 
 
