@@ -31,6 +31,7 @@ from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.effects import plot_ranef
 from bayesmix.figures.predicted import plot_predictions
 from bayesmix.figures.replications import plot_ppc
+from bayesmix.figures.residuals import plot_residuals
 from bayesmix.figures.shrinkage import plot_shrinkage
 from bayesmix.figures.trends import plot_trends
 from bayesmix.model.options import SampleOptions
@@ -42,6 +43,8 @@ from bayesmix.preparation.prepare import specification
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.questions.comparisons import comparisons, slopes
 from bayesmix.questions.predictions import predictions
+from bayesmix.questions.residual_tests import residual_tests
+from bayesmix.questions.residuals import residuals
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
@@ -97,6 +100,9 @@ class MixedFit(Fitted):
     comparisons = comparisons
     slopes = slopes
 
+    residuals = residuals
+    residual_tests = residual_tests
+
     loo = loo
     waic = waic
     logo = logo
@@ -112,6 +118,7 @@ class MixedFit(Fitted):
     plot_predictions = plot_predictions
     plot_comparisons = plot_comparisons
     plot_slopes = plot_slopes
+    plot_residuals = plot_residuals
     plot_trace = plot_trace
 
     save = storage.save

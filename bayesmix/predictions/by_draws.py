@@ -16,7 +16,7 @@ from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.predictions.splits import Split
 
-__all__ = ["ByDraws"]
+__all__ = ["ByDraws", "variance_of_unseen"]
 
 
 # Points at which an effect of an unseen level is integrated out, for each draw.
@@ -66,7 +66,7 @@ def _by_quantiles(split: Split, rng: np.random.Generator) -> Iterator[FloatArray
                 # The first of them is a grid with one point between any two quantiles.
                 first = shift[done : done + len(batch), None] * (1 if ratio == 1 else POINTS)
                 t = ndtri((np.arange(POINTS) * ratio + first) % POINTS / POINTS)
-                sd = np.sqrt(_variance_of_unseen(part, drawn, unseen))[:, new]
+                sd = np.sqrt(variance_of_unseen(part, drawn, unseen))[:, new]
                 points.append(eta[:, None, new] + t[..., None] * sd[:, None])
             logs = _log_density(spec, held_out.take(new), points, batch)
             result[:, new] = logsumexp(logs, axis=1) - np.log(POINTS)
@@ -85,7 +85,7 @@ def _ratios(n: int) -> FloatArray:
     return np.array([1.0, *(POINTS * root ** -np.arange(1.0, n))])
 
 
-def _variance_of_unseen(
+def variance_of_unseen(
     design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
 ) -> FloatArray:
     """Compute the variance (B, m) of what unseen levels add to a linear predictor."""
