@@ -28,7 +28,7 @@ _MOST_DOTS = 3_000
 # Groups that are named along the axis, and those whose names stand upright.
 _MOST_NAMED, _MOST_LEVEL, _MOST_CHARACTERS = 40, 8, 40
 # Rows of one cell along an axis of numbers, and the number of cells.
-_LEAST_IN_CELL, _MOST_CELLS = 20, 20
+_LEAST_IN_CELL, _MOST_CELLS = 30, 20
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -193,8 +193,12 @@ def _draw_groups(axis: Axes, column: pd.Series[Any], values: FloatArray) -> None
         means, sizes = means.iloc[order], sizes.iloc[order]
     place, mean = np.arange(len(means)), means.to_numpy()
     half = 1.959964 / np.sqrt(sizes.to_numpy())
-    wide = 6 if len(means) <= _MOST_LEVEL else 4 if len(means) <= _MOST_NAMED else 1
-    axis.vlines(place, -half, half, color=GREY, alpha=0.4, lw=wide, label="95 %, for each")
+    wide = 6 if len(means) <= _MOST_LEVEL else 4
+    if len(means) <= _MOST_NAMED:
+        axis.vlines(place, -half, half, color=GREY, alpha=0.4, lw=wide, label="95 %, for each")
+    else:
+        steps: Any = {"step": "mid", "color": GREY, "alpha": 0.3, "lw": 0}
+        axis.fill_between(place, -half, half, label="95 %, for each", **steps)
     outside = np.abs(mean) > half
     size = 6 if len(means) <= _MOST_NAMED else 3
     axis.plot(place[~outside], mean[~outside], "o", color=BLUE, ms=size, label="mean of a group")
@@ -203,6 +207,7 @@ def _draw_groups(axis: Axes, column: pd.Series[Any], values: FloatArray) -> None
         axis.plot(place[outside], mean[outside], "o", color=ORANGE, ms=size, label=label)
     axis.axhline(0.0, color=GREY, lw=0.8, zorder=0)
     if len(means) <= _MOST_NAMED:
+        axis.set_xlim(-0.7, len(means) - 0.3)
         names = [short(label_of(value)) for value in means.index]
         upright = len(names) > _MOST_LEVEL or sum(map(len, names)) > _MOST_CHARACTERS
         axis.set_xticks(place, names, rotation=90 if upright else 0)

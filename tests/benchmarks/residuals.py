@@ -23,6 +23,8 @@ import bayesmix as bm
 
 OPTIONS: dict[str, Any] = {"draws": 250, "chains": 4, "cores": 1, "progressbar": False}
 LEVEL = 0.05
+# Probabilities of all data sets of a model.
+HELD_OUT: list[np.ndarray] = []
 
 
 def frame(rng: np.random.Generator, each: int = 8, sd: float = 0.5) -> pd.DataFrame:
@@ -118,6 +120,7 @@ def tested(case: tuple[Draw, str, str], seed: int, *, residuals: bool) -> dict[s
         found["any (Holm)"] = table["p_adjusted"].min()
         if residuals:
             uniform = fit.residuals()["uniform"]
+            HELD_OUT.append(uniform.to_numpy())
             found["KS of held-out residuals"] = kstest(uniform, "uniform").pvalue
             uniform = fit.residuals(predictive="conditional")["uniform"]
             found["KS of conditional residuals"] = kstest(uniform, "uniform").pvalue
@@ -140,6 +143,10 @@ def main() -> None:
         print(f"\n{name}: {len(p)} data sets, share of p-values below {LEVEL}", flush=True)
         print((p < LEVEL).mean().round(3).to_string(), flush=True)
         if name in RIGHT:
+            together = np.concatenate(HELD_OUT)
+            shares = np.histogram(together, np.linspace(0, 1, 11))[0] / len(together)
+            print(f"held-out residuals, all together: shares of tenths {shares.round(4)}")
+            HELD_OUT.clear()
             uniformity = {one: kstest(p[one], "uniform").pvalue for one in p}
             print(
                 "are the p-values uniform? " + str({k: round(v, 3) for k, v in uniformity.items()})
