@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from bayesmix.model.spec import ModelSpec
     from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.questions.grid import datagrid
+    from bayesmix.questions.residual_tests import ResidualTests
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
     from bayesmix.simulation.truth import Simulation
@@ -77,6 +78,7 @@ __all__ = [
     "MixedFit",
     "ModelSpec",
     "Prior",
+    "ResidualTests",
     "Simulation",
     "compare",
     "datagrid",
@@ -104,6 +106,7 @@ _MODULE_OF = {
     "MixedFit": "fitting",
     "ModelSpec": "model.spec",
     "Prior": "priors.prior",
+    "ResidualTests": "questions.residual_tests",
     "Simulation": "simulation.truth",
     "compare": "criteria.comparison",
     "datagrid": "questions.grid",

@@ -87,8 +87,8 @@ def plot_residuals(
     is_fit("plot_residuals", fit)
     one_of("predictive", predictive, PREDICTIVE)
     given = None if by is None else by_column(fit, by)
-    axes = make_axes(ax, 2 if given is None else 1, width=5.4, height=4.2)
     table = residuals(fit, predictive=predictive, random_seed=random_seed)
+    axes = make_axes(ax, 2 if given is None else 1, width=5.4, height=4.2)
     values = table["residual"].to_numpy()
     if given is None:
         fitted = table["fitted"]

@@ -36,7 +36,8 @@ def by_column(fit: Fitted, by: Any) -> tuple[str, pd.Series[Any]]:
     Raises
     ------
     BayesmixError
-        The fit has no such column, there are too few or too many values, or all are missing.
+        The fit has no such column or it is the response, there are too few or too many values, or
+        all are missing.
     """
     index, n = fit.design.index, fit.design.n_rows
     if isinstance(by, str):
@@ -47,6 +48,11 @@ def by_column(fit: Fitted, by: Any) -> tuple[str, pd.Series[Any]]:
                 f"by={shown(by)} is no column that the fit has. Columns: "
                 f"{listed(known, 8) or 'none'}. Of another column give the values, by=data['z']. "
                 f"{suggest(by, known)}".rstrip()
+            )
+        if by in fit.design.encoder.response.own_columns:
+            raise BayesmixError(
+                f"by={by!r} is the response: residuals rise with it in any model. Hold them "
+                "against fitted values (without by) or columns that predict."
             )
         name, column = by, source[by]
     else:
