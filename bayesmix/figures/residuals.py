@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,8 +59,8 @@ def plot_residuals(
     Axes or ndarray of two Axes
         Without `by` two. The first: sorted residuals over normal quantiles, all of which lie in the
         band with probability 0.95. The second: residuals over the ranks of the fitted values, with
-        the quartiles of about 20 cells and the range of each quartile where the model is right, 95 %
-        for one; those outside are marked. With `by` the same over a column of numbers; of
+        the quartiles of up to 20 cells and where each of them lies with probability 0.95 if the
+        model is right; those outside are marked. With `by` the same over a column of numbers; of
         categories and groups the mean residual of each, in ascending order where there are more
         than 40, over its range where the model is right. Beyond 3,000 rows some are drawn as
         dots, and all are counted.
@@ -154,12 +155,11 @@ def _draw_numbers(axis: Axes, x: FloatArray, values: FloatArray) -> None:
 
 def _range_of(share: float, sizes: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
     """Compute where a quantile of so many standard normal numbers lies, with probability 0.95."""
-    from scipy.special import ndtri
-    from scipy.stats import beta
+    from scipy.special import betaincinv, ndtri
 
     # Of the numbers at (size - 1) share + 1 among the sorted ones, as `numpy.quantile` has it.
     place = (sizes - 1) * share + 1
-    lower, upper = (beta.ppf(tail, place, sizes + 1 - place) for tail in (0.025, 0.975))
+    lower, upper = (betaincinv(place, sizes + 1 - place, tail) for tail in (0.025, 0.975))
     return np.asarray(ndtri(lower)), np.asarray(ndtri(upper))
 
 
@@ -170,7 +170,7 @@ def _cells(x: FloatArray) -> list[slice]:
     edges = np.linspace(0, n, wanted + 1).round().astype(np.int64)[1:-1]
     edges = np.unique(np.searchsorted(x, x[edges]))
     stops = [0, *(int(edge) for edge in edges if edge > 0), n]
-    return [slice(a, b) for a, b in zip(stops[:-1], stops[1:], strict=True)]
+    return [slice(a, b) for a, b in itertools.pairwise(stops)]
 
 
 def _draw_dots(axis: Axes, x: FloatArray, values: FloatArray) -> None:

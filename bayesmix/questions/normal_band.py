@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from scipy.special import ndtri
-from scipy.stats import beta
+from scipy.special import betainc, betainccinv, betaincinv, ndtri
 
 from bayesmix.base.arrays import FloatArray, IntArray
 
@@ -45,10 +44,10 @@ def normal_band(n: int, level: float = 0.95) -> tuple[FloatArray, FloatArray]:
     gaps = rng.gamma(np.diff(place, prepend=0), size=(_SIMULATIONS, len(place)))
     sums = gaps.cumsum(axis=1)
     drawn = sums / (sums[:, -1:] + rng.gamma(second[-1], size=(_SIMULATIONS, 1)))
-    below = beta.cdf(drawn, first, second)
+    below = betainc(first, second, drawn)
     nearest = np.minimum(below, 1 - below).min(axis=1)
     tail = float(np.quantile(nearest, 1 - level))
     return (
-        np.asarray(ndtri(beta.ppf(tail, first, second))),
-        np.asarray(ndtri(beta.isf(tail, first, second))),
+        np.asarray(ndtri(betaincinv(first, second, tail))),
+        np.asarray(ndtri(betainccinv(first, second, tail))),
     )

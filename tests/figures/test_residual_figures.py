@@ -15,6 +15,7 @@ from bayesmix.questions.normal_band import normal_band, places_shown
 from pictures import labels, texts_overlap
 
 mpl.use("Agg")
+pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.ComparisonWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +35,7 @@ def data() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def fit(data) -> bm.MixedFit:
-    return bm.fit(
-        "y ~ x + (1 | g)", data.head(1200), draws=250, random_seed=1, progressbar=False
-    )
+    return bm.fit("y ~ x + (1 | g)", data.head(1200), draws=250, random_seed=1, progressbar=False)
 
 
 def dots(axis, colour=None):
@@ -69,7 +68,7 @@ class TestBoth:
         first, second = fit.plot_residuals()
         residual = np.sort(fit.residuals()["residual"])
         places = places_shown(1200)
-        drawn = [one for one in first.lines if one.get_label() == "1,200 rows"][0].get_xydata()
+        drawn = next(one for one in first.lines if one.get_label() == "1,200 rows").get_xydata()
         assert_allclose(drawn[:, 1], residual[places])
         assert_allclose(drawn[:, 0], stats.norm.ppf((places + 0.5) / 1200))
         assert "outside" in labels(first), "long tails"
@@ -135,8 +134,8 @@ class TestBy:
 
 
 def test_many_rows_are_some_dots_and_all_are_counted(data):
-    whole = bm.fit("y ~ x + (1 | g)", data, draws=100, random_seed=1, progressbar=False)
+    whole = bm.fit("y ~ x + (1 | g)", data, draws=200, random_seed=1, progressbar=False)
     _, axis = whole.plot_residuals()
     assert "3,000 of 6,000 rows" in labels(axis)
-    cloud = [one for one in axis.lines if one.get_marker() == "."][0]
+    cloud = next(one for one in axis.lines if one.get_marker() == ".")
     assert len(cloud.get_xdata()) == 3000

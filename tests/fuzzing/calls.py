@@ -49,7 +49,15 @@ SETTINGS = {"draws": 30, "tune": 30, "chains": 2, "cores": 1, "random_seed": 1}
 QUIET = SETTINGS | {"progressbar": False}
 OURS = (bm.DesignWarning, bm.ConvergenceWarning, bm.ComparisonWarning)
 # Values and results: made by the package, not by its users.
-MADE = {"Comparison", "CorrelationComparison", "Family", "MixedFit", "ModelSpec", "ResidualTests", "Simulation"}
+MADE = {
+    "Comparison",
+    "CorrelationComparison",
+    "Family",
+    "MixedFit",
+    "ModelSpec",
+    "ResidualTests",
+    "Simulation",
+}
 # What methods of other classes than these do is for the package itself.
 CLASSES = (bm.MixedFit, bm.ModelSpec, Design, GroupTerm, PriorSet)
 INTERNAL = {"PriorSet.centred_as", "GroupTerm.dot"}
