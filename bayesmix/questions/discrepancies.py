@@ -22,7 +22,7 @@ from scipy.special import chdtrc, gammainc, gammaincc
 
 from bayesmix.base.arrays import FloatArray
 
-__all__ = ["Discrepancies", "Tested"]
+__all__ = ["Discrepancies", "Outcome"]
 
 # Share of a variance below which what is left of it is not told from none, at the least, and how
 # many of its standard errors, as the draws give it.
@@ -30,7 +30,7 @@ LEAST_LEFT, ERRORS = 0.02, 4.0
 
 
 @dataclasses.dataclass(frozen=True)
-class Tested:
+class Outcome:
     """One test: what was observed, what is expected where the model is right, and its p-value.
 
     Attributes
@@ -79,7 +79,7 @@ class Discrepancies:
         """Tell for variances that are left whether they differ from none."""
         return left > np.maximum(LEAST_LEFT * whole, ERRORS * error * np.sqrt(2 / self.n_draws))
 
-    def one(self, center: float, scale: float = 1.0, *, above_only: bool = False) -> Tested:
+    def one(self, center: float, scale: float = 1.0, *, above_only: bool = False) -> Outcome:
         """Test a single one: a sum whose mean is `center`, reported divided by `scale`.
 
         Its law is that of the gamma distribution with its mean and variance. With `above_only`
@@ -93,9 +93,9 @@ class Discrepancies:
         p = float(gammaincc(shape, at))
         if not above_only:
             p = min(1.0, 2 * min(p, float(gammainc(shape, at))))
-        return Tested(observed / scale, center / scale, float(np.sqrt(left)) / scale, p)
+        return Outcome(observed / scale, center / scale, float(np.sqrt(left)) / scale, p)
 
-    def squares(self) -> Tested:
+    def squares(self) -> Outcome:
         """Test all together by the sum of their squares, each in units of its own variance."""
         root = np.linalg.cholesky(self.variance)
         mean = np.linalg.solve(root, self.mean)
@@ -106,4 +106,4 @@ class Discrepancies:
             share, told = np.ones_like(share), np.ones_like(told)
         k = int(told.sum())
         statistic = float((((axes.T @ mean) ** 2)[told] / share[told]).sum())
-        return Tested(statistic, float(k), float(np.sqrt(2 * k)), float(chdtrc(k, statistic)))
+        return Outcome(statistic, float(k), float(np.sqrt(2 * k)), float(chdtrc(k, statistic)))

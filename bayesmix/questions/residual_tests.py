@@ -17,7 +17,7 @@ from bayesmix.base.words import count
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.blocks import generator_of
-from bayesmix.questions.discrepancies import Tested
+from bayesmix.questions.discrepancies import Outcome
 from bayesmix.questions.distributions import check_draws_kept
 from bayesmix.questions.residual_columns import (
     by_column,
@@ -211,7 +211,7 @@ def _of_column(name: str, column: pd.Series[Any]) -> FloatArray | None:
 
 def _table(sums: ResidualSums, zeros: float | None) -> pd.DataFrame:
     n = float(sums.n)
-    tests: dict[tuple[str, str], Tested] = {
+    tests: dict[tuple[str, str], Outcome] = {
         ("uniformity", ""): sums.of_cells().squares(),
         ("dispersion", ""): sums.of_squares().one(n, n),
     }
@@ -224,7 +224,7 @@ def _table(sums: ResidualSums, zeros: float | None) -> pd.DataFrame:
     return _as_frame(tests)
 
 
-def _as_frame(tests: Mapping[tuple[str, str], Tested]) -> pd.DataFrame:
+def _as_frame(tests: Mapping[tuple[str, str], Outcome]) -> pd.DataFrame:
     table = pd.DataFrame([{"test": test, "by": by} for test, by in tests])
     for field in ("observed", "expected", "se", "p_value"):
         table[field] = [float(getattr(one, field)) for one in tests.values()]

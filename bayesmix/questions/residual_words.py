@@ -28,6 +28,13 @@ _WITH_ZEROS = {
     "poisson": "family='zero_inflated_poisson' or 'hurdle_poisson'",
     "negbinomial": "family='zero_inflated_negbinomial' or 'hurdle_negbinomial'",
 }
+_OTHERS = {
+    "gaussian": "'student' for long tails, 'lognormal' or 'gamma' for positive responses, "
+    "'skew_normal' for others that lean to one side",
+    "lognormal": "'gamma' or 'weibull'",
+    "gamma": "'lognormal' or 'weibull'",
+    "weibull": "'gamma' or 'lognormal'",
+}
 _OF_SPREAD = {
     "gaussian": "sigma",
     "student": "sigma",
@@ -80,10 +87,9 @@ def advice_of(family: Family, table: pd.DataFrame) -> tuple[str, ...]:
     """Say what to try for the tests that tell something, each once."""
     told = table[table["p_adjusted"] < LEVEL]
     found = dict.fromkeys(text for _, row in told.iterrows() if (text := _advice(family, row)))
-    # Of a distribution that is another one in all respects the others say how.
-    general = _of_uniformity(family)
-    if len(found) > 1:
-        found.pop(general, None)
+    # Where nothing better is known of the distribution, the others say more.
+    if len(found) > 1 and family.name not in _OTHERS:
+        found.pop(_of_uniformity(family), None)
     return tuple(found)
 
 
@@ -149,12 +155,6 @@ def _of_zeros(family: Family, *, more: bool) -> str:
 
 
 def _of_uniformity(family: Family) -> str:
-    others = {
-        "gaussian": "'student' for long tails, 'lognormal' or 'gamma' for positive responses, "
-        "'skew_normal' for others that lean to one side",
-        "lognormal": "'gamma' or 'weibull'",
-        "gamma": "'lognormal' or 'weibull'",
-        "weibull": "'gamma' or 'lognormal'",
-    }.get(family.name)
+    others = _OTHERS.get(family.name)
     text = "Look at fit.plot_residuals()"
     return f"{text}; other families: {others}." if others else f"{text}, and try another family."

@@ -11,7 +11,6 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count, have, their
 from bayesmix.criteria.psis import good_k_of, warn_of
-from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.predictions.blocks import generator_of
 from bayesmix.questions.heldout_rows import RowsCumulated, conditional_rows, held_out_rows
@@ -139,13 +138,9 @@ def _warn_of_high_k(fit: Fitted, found: RowsCumulated) -> None:
     good_k = good_k_of(S)
     bad = int((found.k > good_k).sum())
     if bad:
-        why = (
-            "they are far from all others"
-            if left_out_obstacle(fit.spec) is None
-            else "few others tell of their groups"
-        )
         warn_of(
             f"{bad} of {count(len(found.k), 'row')} {have(bad)} a Pareto k above {good_k:.2f}, as "
-            f"rows have where {why}: {their(bad)} residuals may be nearer to zero than those of "
-            "rows left out in a refit. The column pareto_k names them."
+            "rows have that are far from all others, or nearly alone in their groups: "
+            f"{their(bad)} residuals may be nearer to zero than if they were left out in a refit. "
+            "The column pareto_k of fit.residuals() names them."
         )
