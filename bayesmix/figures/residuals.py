@@ -94,7 +94,8 @@ def plot_residuals(
     if given is None:
         fitted = table["fitted"]
         _draw_quantiles(axes[0], values)
-        _draw_numbers(axes[1], fitted.rank(method="average", pct=True).to_numpy(), values)
+        ranks = fitted.rank(method="average", pct=True).to_numpy()
+        _draw_numbers(axes[1], np.asarray(ranks, dtype=np.float64), values)
         axes[1].set_xlabel(f"Fitted {fit.design.response} (rank)")
     else:
         name, column = given
