@@ -88,14 +88,13 @@ def residuals(
     Examples
     --------
     >>> import bayesmix as bm
-    >>> data = bm.load_dataset("sleepstudy")
-    >>> formula = "Reaction ~ Days + (Days | Subject)"
-    >>> fit = bm.fit(formula, data, random_seed=1, progressbar=False)
-    >>> fit.residuals()[["uniform", "residual"]].head(3).round(1)
-       uniform  residual
-    0      0.4      -0.2
-    1      0.3      -0.6
-    2      0.0      -1.7
+    >>> data = bm.load_dataset("gpa")
+    >>> fit = bm.fit("gpa ~ occasion + (1 | student)", data, random_seed=1, progressbar=False)
+    >>> fit.residuals()[["uniform", "residual", "fitted"]].head(3).round(1)
+       uniform  residual  fitted
+    0      0.7       0.6     2.6
+    1      0.8       0.9     2.7
+    2      1.0       1.6     2.8
     """
     one_of("kind", kind, KINDS)
     one_of("predictive", predictive, PREDICTIVE)
