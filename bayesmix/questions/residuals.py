@@ -61,7 +61,8 @@ def residuals(
         1 where the model is right), ``residual``, its normal quantile, and ``fitted``, the expected
         response. Of ordered categories that is the expected number of the category. With
         ``predictive="loo"`` also ``pareto_k``, above 0.7 where leaving the row out cannot be
-        trusted. Without ``uniform`` for ``kind="response"``.
+        trusted, and 0 where all draws have nearly the same weight.
+        ``kind="response"`` is without ``uniform``.
 
     Raises
     ------
