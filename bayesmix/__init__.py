@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from bayesmix.priors.prior import LKJ, Prior
     from bayesmix.questions.grid import datagrid
     from bayesmix.questions.hypothesis import Hypotheses
+    from bayesmix.questions.residual_tests import ResidualTests
     from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
@@ -84,6 +85,7 @@ __all__ = [
     "ModelSpec",
     "ModelTable",
     "Prior",
+    "ResidualTests",
     "Simulation",
     "StudentT",
     "compare",
@@ -117,6 +119,7 @@ _MODULE_OF = {
     "ModelSpec": "model.spec",
     "ModelTable": "questions.table",
     "Prior": "priors.prior",
+    "ResidualTests": "questions.residual_tests",
     "Simulation": "simulation.truth",
     "StudentT": "priors.effects",
     "compare": "criteria.comparison",

@@ -32,6 +32,7 @@ from bayesmix.figures.components import plot_varcorr
 from bayesmix.figures.effects import plot_ranef
 from bayesmix.figures.predicted import plot_predictions
 from bayesmix.figures.replications import plot_ppc
+from bayesmix.figures.residuals import plot_residuals
 from bayesmix.figures.shrinkage import plot_shrinkage
 from bayesmix.figures.trends import plot_trends
 from bayesmix.model.options import SampleOptions
@@ -48,6 +49,8 @@ from bayesmix.questions.hypothesis import hypothesis
 from bayesmix.questions.icc import icc
 from bayesmix.questions.predictions import predictions
 from bayesmix.questions.r2 import r2
+from bayesmix.questions.residual_tests import residual_tests
+from bayesmix.questions.residuals import residuals
 from bayesmix.simulation.power import power_of_fit
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
@@ -108,6 +111,9 @@ class MixedFit(Fitted):
     draws_frame = draws_frame
     hypothesis = hypothesis
 
+    residuals = residuals
+    residual_tests = residual_tests
+
     loo = loo
     waic = waic
     logo = logo
@@ -124,6 +130,7 @@ class MixedFit(Fitted):
     plot_predictions = plot_predictions
     plot_comparisons = plot_comparisons
     plot_slopes = plot_slopes
+    plot_residuals = plot_residuals
     plot_trace = plot_trace
 
     power = power_of_fit

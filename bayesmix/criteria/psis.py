@@ -16,7 +16,7 @@ from bayesmix.criteria.facts import Facts
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["Pointwise", "enough_draws", "good_k_of", "pareto_smoothed", "warn_of"]
+__all__ = ["FEWEST_DRAWS", "Pointwise", "enough_draws", "good_k_of", "pareto_smoothed", "warn_of"]
 
 GOOD_K = 0.7
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.theta import Theta
-from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.left_out import group_densities, row_densities, row_scores, theta_of
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.moved import DENSITIES, matched
 from bayesmix.engines.exact.space import ThetaSpace
@@ -53,6 +53,11 @@ class LeftOut(Protocol):
         run: Callable[..., Any] = map,
     ) -> Iterator[tuple[slice, FloatArray]]:
         """Yield log p(y_i | y_-i, theta), (S, rows), of all rows or of those in `first`."""
+
+    def scores(
+        self, theta: Theta, *, rows_at_once: int, run: Callable[..., Any] = map
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """Yield (y_i - mean) / sd of all rows, (S, rows), given all others and theta."""
 
     def groups(self, theta: Theta, codes: IntArray, *, run: Callable[..., Any] = map) -> FloatArray:
         """Compute log p(y_g | y_-g, theta), (S, J), for the groups of rows in `codes`."""
@@ -111,6 +116,12 @@ class GaussianLeftOut:
             spec = dataclasses.replace(spec, design=design.take(np.concatenate([first, rest])))
             stop = len(first)
         return row_densities(spec, theta, rows_at_once=rows_at_once, stop=stop, run=run)
+
+    def scores(
+        self, theta: Theta, *, rows_at_once: int, run: Callable[..., Any] = map
+    ) -> Iterator[tuple[slice, FloatArray]]:
+        """Compute them block by block, in the blocks of `rows`."""
+        return row_scores(self.spec, theta, rows_at_once=rows_at_once, run=run)
 
     def groups(self, theta: Theta, codes: IntArray, *, run: Callable[..., Any] = map) -> FloatArray:
         """Compute the densities of all groups."""

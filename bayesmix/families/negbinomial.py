@@ -14,6 +14,7 @@ Hilbe (2011), Negative Binomial Regression, https://doi.org/10.1017/CBO978051197
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -56,24 +57,22 @@ def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
 
 
 def _cumulative(y: Any, p: Values, rows: Rows) -> Any:
-    return _below_and_above(y, p)[0]
+    return _share(y, p, beta_below, gammainc)
 
 
 def negbinomial_above(y: Any, p: Values) -> Any:
     """Probability of more than y."""
-    return _below_and_above(y, p)[1]
+    return _share(y, p, beta_above, gammaincc)
 
 
-def _below_and_above(y: Any, p: Values) -> tuple[Any, Any]:
+def _share(y: Any, p: Values, of_beta: Callable[..., Any], of_gamma: Callable[..., Any]) -> Any:
     shape, far = p["shape"].value, p["mu"].log - p["shape"].log
-    shares = expit(-far), expit(far)
-    rate, few = np.exp(np.log(y) - far), np.minimum(y, _LARGEST_COUNT) + 1
+    found = of_beta(shape, np.minimum(y, _LARGEST_COUNT) + 1, expit(-far), expit(far))
     # There the Poisson distribution adds nothing to what its mean varies.
     is_large = np.greater(y, _LARGEST_COUNT)
-    return (
-        np.where(is_large, gammainc(shape, rate), beta_below(shape, few, *shares)),
-        np.where(is_large, gammaincc(shape, rate), beta_above(shape, few, *shares)),
-    )
+    if not is_large.any():
+        return found
+    return np.where(is_large, of_gamma(shape, np.exp(np.log(y) - far)), found)
 
 
 def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:

@@ -19,6 +19,7 @@ __all__ = [
     "factor_of_unseen",
     "new_levels_of",
     "squared_scale_of_unseen",
+    "variance_of_unseen",
 ]
 
 type Entries = list[dict[int, FloatArray]]
@@ -129,3 +130,17 @@ def new_levels_of(
 
 def _number(design: Design, predictor: str) -> int:
     return [part.predictor for part in design.parts].index(predictor)
+
+
+def variance_of_unseen(
+    design: Design, draws: Draws, unseen: Mapping[str, npt.NDArray[np.bool_]]
+) -> FloatArray:
+    """Compute the variance (B, m) of what unseen levels add to one linear predictor.
+
+    All their effects are normal.
+    """
+    variance = np.zeros((len(draws), design.n_rows))
+    for term in design.groups:
+        Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
+        variance += ((Z @ draws.scale[term.factor]) ** 2).sum(axis=-1)
+    return variance

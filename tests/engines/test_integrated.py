@@ -15,7 +15,12 @@ import bayesmix as bm
 from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.theta import Theta
 from bayesmix.engines.exact.densities import Budget
-from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.engines.exact.left_out import (
+    group_densities,
+    row_densities,
+    row_scores,
+    theta_of,
+)
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.model.centring import sd_variable
@@ -80,6 +85,24 @@ def test_a_row_left_out(case):
     theta = points(spec)
     expected = brute_force(spec, theta, np.arange(spec.design.n_rows))
     np.testing.assert_allclose(rows_of(spec, theta), expected, rtol=1e-8, atol=1e-8)
+
+
+@cases
+def test_scores_of_rows_left_out(case):
+    spec = case.spec()
+    theta = points(spec, n=2)
+    expected = np.empty((2, spec.design.n_rows))
+    for b in range(2):
+        algebra = dense(spec, theta, b)
+        for row in range(spec.design.n_rows):
+            inside = np.arange(spec.design.n_rows) == row
+            others = (algebra.columns[~inside], algebra.noise[~inside], algebra.y[~inside])
+            mean, covariance = DenseAlgebra(algebra.mean, algebra.precision, *others).posterior()
+            own = algebra.columns[row]
+            variance = own @ covariance @ own + algebra.noise[row]
+            expected[b, row] = (algebra.y[row] - own @ mean) / np.sqrt(variance)
+    ours = np.concatenate([z for _, z in row_scores(spec, theta)], axis=1)
+    np.testing.assert_allclose(ours, expected, rtol=1e-7, atol=1e-8)
 
 
 @cases

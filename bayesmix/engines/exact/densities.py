@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,22 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.small import factorise
 
-__all__ = ["LOG_2_PI", "ROOM", "Budget", "Pattern", "log_normal", "message_of", "whitened"]
+__all__ = [
+    "LOG_2_PI",
+    "ROOM",
+    "Budget",
+    "OfRows",
+    "Pattern",
+    "log_normal",
+    "message_of",
+    "standardised",
+    "whitened",
+]
 
 
 type Pattern = tuple[tuple[int, int], ...]
+# Residuals, leverages, weights and sigma to what is computed of rows left out (rows, B).
+type OfRows = Callable[[FloatArray, FloatArray, FloatArray | None, FloatArray], FloatArray]
 LOG_2_PI = float(np.log(2 * np.pi))
 
 
@@ -67,6 +80,16 @@ def log_normal(
     log += LOG_2_PI
     log *= -0.5
     return log
+
+
+def standardised(
+    residual: FloatArray, leverage: FloatArray, weights: FloatArray | None, sigma: FloatArray
+) -> FloatArray:
+    """Distance of rows left out from their mean, in sds, (rows, B); arguments of `log_normal`."""
+    if weights is None:
+        return residual / (sigma * np.sqrt(1 - leverage))
+    root = np.sqrt(weights)[:, None]
+    return residual * root / (sigma * np.sqrt(1 - leverage * weights[:, None]))
 
 
 def whitened(white: dict[tuple[int, int], FloatArray], values: FloatArray, B: int) -> FloatArray:

@@ -28,7 +28,7 @@ from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.blocks.plan import marginal_model
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
-from bayesmix.engines.exact.densities import ROOM, Budget
+from bayesmix.engines.exact.densities import ROOM, Budget, OfRows, log_normal, standardised
 from bayesmix.engines.exact.left_out_crossed import Crossed, crossed_of
 from bayesmix.engines.exact.left_out_tree import Tree, tree_of
 from bayesmix.engines.exact.marginal import Marginal, marginal_of
@@ -38,7 +38,7 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["group_densities", "row_densities", "theta_of"]
+__all__ = ["group_densities", "row_densities", "row_scores", "theta_of"]
 
 
 def theta_of(spec: ModelSpec, posterior: xr.Dataset) -> Theta:
@@ -98,6 +98,37 @@ def row_densities(
     densities : ndarray, shape (S, rows)
         NaN for a theta beyond what the machine can factorise.
     """
+    unit = float(np.log(marginal_of(spec).units.response))
+    for rows, densities in _of_rows(spec, theta, log_normal, rows_at_once, stop, run, budget):
+        densities -= unit
+        yield rows, densities
+
+
+def row_scores(
+    spec: ModelSpec,
+    theta: Theta,
+    *,
+    rows_at_once: int | None = None,
+    run: Callable[..., Any] = map,
+    budget: Budget = ROOM,
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Compute how many sds each row is from its mean given all others, (S, rows).
+
+    Arguments are those of `row_densities`, and so are the slices of rows.
+    """
+    return _of_rows(spec, theta, standardised, rows_at_once, None, run, budget)
+
+
+def _of_rows(
+    spec: ModelSpec,
+    theta: Theta,
+    of: OfRows,
+    rows_at_once: int | None,
+    stop: int | None,
+    run: Callable[..., Any],
+    budget: Budget,
+) -> Iterator[tuple[slice, FloatArray]]:
+    """Compute something of each row from its residual and leverage, in units of the model."""
     if not len(theta):
         raise ValueError("theta has no draws.")
     n = spec.design.n_rows if stop is None else stop
@@ -107,14 +138,13 @@ def row_densities(
     block = max(1, most // yielded) * yielded
     marginal = marginal_of(spec)
     structure, theta = _structure(spec, marginal, budget), marginal.units.theta(theta)
-    unit = np.log(marginal.units.response)
     batches = _batches(structure, theta)
     keep = structure.size * len(theta) <= budget.kept
     kept: dict[int, Any] = {}
     for start in range(0, n, block):
         rows = slice(start, min(start + block, n))
         out = np.empty((len(theta), rows.stop - start))
-        use = structure.of_rows(rows)
+        use = structure.of_rows(rows, of)
 
         def fill(
             part: slice, out: FloatArray = out, use: Callable[[Theta, Any], FloatArray] = use
@@ -125,7 +155,7 @@ def row_densities(
                     state = structure.prepare(theta[part])
                     if keep:
                         kept[part.start] = state
-                out[part] = use(theta[part], state) - unit
+                out[part] = use(theta[part], state)
 
         for _ in run(fill, batches):
             pass

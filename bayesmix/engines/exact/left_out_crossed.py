@@ -16,7 +16,7 @@ from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.small import cholesky, factorise
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
-from bayesmix.engines.exact.densities import LOG_2_PI, Budget, log_normal, whitened
+from bayesmix.engines.exact.densities import LOG_2_PI, Budget, OfRows, log_normal, whitened
 
 __all__ = ["Crossed", "crossed_of"]
 
@@ -112,8 +112,8 @@ class Crossed:
             "inner": inner,
         }
 
-    def of_rows(self, rows: slice) -> Callable[[Theta, Any], FloatArray]:
-        """Prepare the log densities (B, rows) of some rows."""
+    def of_rows(self, rows: slice, of: OfRows = log_normal) -> Callable[[Theta, Any], FloatArray]:
+        """Prepare the log densities (B, rows) of some rows, or what else is computed of them."""
         codes, rest = self.codes[rows], self.rest[rows]
         n, width = rest.shape
         # Places of the row's columns among the meetings of its level.
@@ -145,9 +145,10 @@ class Crossed:
                 residual = self._residual(some, state)
                 leverage = self._leverage(some, own[chunk], squares[chunk], state)
                 weights = None if self.weights is None else self.weights[some]
-                out[:, chunk] = log_normal(residual, leverage, weights, theta.sigma).T
+                out[:, chunk] = of(residual, leverage, weights, theta.sigma).T
             if far.any():
-                out[far] = self._far_rows(rows, theta[np.flatnonzero(far)], _taken(state, far))
+                some_theta, some_state = theta[np.flatnonzero(far)], _taken(state, far)
+                out[far] = self._far_rows(rows, some_theta, some_state, of)
             return out
 
         return densities
@@ -199,8 +200,8 @@ class Crossed:
         ]
         return np.max(sizes, axis=0) / theta.sigma
 
-    def _far_rows(self, rows: slice, theta: Theta, state: dict[str, Any]) -> FloatArray:
-        """Log densities (B, rows) from sums of squares, which is slower but keeps the digits."""
+    def _far_rows(self, rows: slice, theta: Theta, state: dict[str, Any], of: OfRows) -> FloatArray:
+        """Compute them (B, rows) from sums of squares, which is slower but keeps the digits."""
         order = np.argsort(self.codes[rows], kind="stable") + rows.start
         levels, starts = np.unique(self.codes[order], return_index=True)
         out = np.empty((len(theta), len(order)))
@@ -210,7 +211,7 @@ class Crossed:
             leverage = (half**2).sum(axis=2) + ((h @ covariance) * h).sum(axis=2)
             weights = None if self.weights is None else self.weights[own]
             residual = self._residual(own, state)
-            out[:, own - rows.start] = log_normal(residual, leverage.T, weights, theta.sigma).T
+            out[:, own - rows.start] = of(residual, leverage.T, weights, theta.sigma).T
         return out
 
     def _reduced(

@@ -18,6 +18,7 @@ from bayesmix.design.design import Design
 from bayesmix.engines.exact.densities import (
     LOG_2_PI,
     Budget,
+    OfRows,
     Pattern,
     log_normal,
     message_of,
@@ -105,8 +106,8 @@ class Tree:
                     potential[above] -= np.add.reduceat(products, starts, axis=0)
         return found
 
-    def of_rows(self, rows: slice) -> Callable[[Theta, Any], FloatArray]:
-        """Prepare the log densities (B, rows) of some rows."""
+    def of_rows(self, rows: slice, of: OfRows = log_normal) -> Callable[[Theta, Any], FloatArray]:
+        """Prepare the log densities (B, rows) of some rows, or what else is computed of them."""
         # Rows of the same level next to each other share its factorisation.
         order = np.arange(rows.start, rows.stop)
         if self.stages:
@@ -120,8 +121,8 @@ class Tree:
                 some = order[chunk]
                 residual, leverage = self._sweep(some, theta, found, root)
                 own = None if weights is None else weights[some]
-                log = log_normal(residual, leverage, own, theta.sigma)
-                out[:, some - rows.start] = log.T
+                values = of(residual, leverage, own, theta.sigma)
+                out[:, some - rows.start] = values.T
             return out
 
         return densities
