@@ -43,12 +43,15 @@ def separated_outcomes(design: Design, family: Family) -> list[str]:
 def _of_columns(design: Design, outcomes: Sequence[Outcome]) -> list[str]:
     messages = []
     for j in range(int(design.has_intercept), design.n_terms):
-        sides = {_side(design.X[:, j], one) for one in outcomes}
-        if len(sides) > 1 or 0 in sides:
+        sides = [_side(design.X[:, j], one) for one in outcomes]
+        separated = [one for one, side in zip(outcomes, sides, strict=True) if side]
+        is_binary = len(np.unique(design.X[:, j])) == 2
+        # Of two values, one separated threshold is enough: the others are of one value each.
+        if not separated or (not is_binary and (len(set(sides)) > 1 or 0 in sides)):
             continue
-        what = _categories(outcomes)
+        what = _categories(outcomes) if len(separated) > 1 or len(outcomes) == 1 else ""
         if not what:
-            (one,) = outcomes
+            one = separated[0]
             what = f"{one.name} from {one.opposite}: {_bounds(design.X[:, j], one)}"
         messages.append(
             f"Column '{design.terms[j]}' separates {what}, so that only its prior says how large "

@@ -123,7 +123,10 @@ def _is_better(draft: Draft, candidates: Candidates) -> bool:
 def _without_population_effect(term: GroupTerm, candidates: Candidates) -> set[int]:
     """Find columns of Z that are no column of X and not made of those."""
     design = candidates.design
-    new = [k for k, name in enumerate(term.effects) if name not in (*design.terms, "Intercept")]
+    # Effects at single thresholds are population effects, too.
+    single = (own.terms for own in design.predictors.values() if own.means is not None)
+    known = {"Intercept", *design.terms, *(name for terms in single for name in terms)}
+    new = [k for k, name in enumerate(term.effects) if name not in known]
     if not new:
         return set()
     X = design.X[:, design.has_intercept :]

@@ -27,6 +27,7 @@ from bayesmix.frames.spelling import label_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.comparisons import comparisons, slopes
 from bayesmix.questions.grid import datagrid
+from bayesmix.questions.results import label_name
 from bayesmix.questions.variables import Variable, variable_of
 
 if TYPE_CHECKING:
@@ -168,9 +169,10 @@ def _drawn(
             )
         averaged = True if across is None else across.name
         table = answer(by=averaged, groups=groups or "conditional", **options)
-    names = ["variable", "contrast"] + (["category"] if "category" in table else [])
-    panels = [("", "")] if across is None else list(table[names[:2]].itertuples(index=False))
-    panels = list(dict.fromkeys(map(tuple, panels)))
+    split = ["variable", "contrast"] if across is not None else []
+    if "category" in table and across is not None and across.kind != "number":
+        split.append("category")
+    panels = list(dict.fromkeys(table[split].itertuples(index=False, name=None))) or [()]
     if len(panels) > _MOST_PANELS:
         raise BayesmixError(
             f"There would be {len(panels)} panels, and {_MOST_PANELS} can be read. Ask about fewer "
@@ -179,11 +181,11 @@ def _drawn(
     axes = make_axes(ax, len(panels), width=3.8 + 1.4 * (len(panels) == 1), height=3.4)
     quantity = quantity_label(fit, scale, parameter, is_category="category" in table)
     what = f"{name} of {quantity}"
-    for axis, (variable, contrast) in zip(axes, panels, strict=True):
-        own = table
-        if across is not None:
-            own = table[(table["variable"] == variable) & (table["contrast"] == contrast)]
-            axis.set_title(f"{variable}: {contrast}", fontsize="medium", loc="left")
+    for axis, panel in zip(axes, panels, strict=True):
+        own = table[(table[split] == list(panel)).all(axis=1)] if split else table
+        if split:
+            title = f"{panel[0]}: {', '.join(label_of(part) for part in panel[1:])}"
+            axis.set_title(title, fontsize="medium", loc="left")
         if across is not None and across.kind == "number":
             _lines(axis, own, across, zero)
             axis.set_ylabel(what if axis is axes[0] else "")
@@ -205,8 +207,8 @@ def _lines(axis: Axes, table: pd.DataFrame, across: Variable, zero: float) -> No
     axis.axhline(zero, color=GREY, lw=0.8, ls=":")
     for (category, own), colour in zip(_by_category(table), _shades(table), strict=True):
         lower, upper = _limits(own)
-        axis.fill_between(own[across.name], lower, upper, color=colour, alpha=0.2, lw=0)
-        axis.plot(own[across.name], own["value"], color=colour, lw=1.8, label=category)
+        axis.fill_between(own[label_name(across.name)], lower, upper, color=colour, alpha=0.2, lw=0)
+        axis.plot(own[label_name(across.name)], own["value"], color=colour, lw=1.8, label=category)
     axis.set_xlabel(across.name)
     if "category" in table:
         title = axis.get_title(loc="left")
@@ -238,13 +240,13 @@ def _intervals(axis: Axes, table: pd.DataFrame, across: Variable | None, zero: f
 
 def _row_labels(table: pd.DataFrame, across: Variable | None) -> list[str]:
     if across is not None:
-        labels = [label_of(value) for value in table[across.name]]
+        labels = [label_of(value) for value in table[label_name(across.name)]]
     else:
         labels = [
             f"{one}: {other}"
             for one, other in zip(table["variable"], table["contrast"], strict=True)
         ]
-    if "category" not in table:
+    if "category" not in table or across is not None:
         return labels
     return [f"{one}, {label_of(k)}" for one, k in zip(labels, table["category"], strict=True)]
 

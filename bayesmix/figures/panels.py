@@ -128,7 +128,7 @@ def clean(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def legend_above(axes: Axes, title: str | None = None) -> None:
+def legend_above(axes: Axes, title: str | None = None, *, columns: int = 3) -> None:
     """Put the legend above the axes, where it hides nothing."""
     axes.legend(
         title=title,
@@ -136,7 +136,7 @@ def legend_above(axes: Axes, title: str | None = None) -> None:
         alignment="left",
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=3,
+        ncols=columns,
         frameon=False,
         fontsize="small",
         borderaxespad=0.2,

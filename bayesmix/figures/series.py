@@ -14,6 +14,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.figures.panels import BLUE, CHAINS, legend_above, make_axes
 from bayesmix.frames.spelling import label_of
+from bayesmix.questions.results import label_name
 from bayesmix.questions.variables import Variable
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ __all__ = ["Series", "draw_series", "label_panels", "make_panels", "positions"]
 # Levels that have a colour of their own, and levels that have a panel of their own.
 MOST_COLOURS, MOST_PANELS = len(CHAINS), 36
 # Names of places along the axis that stand beside each other without touching.
-_MOST_NAMED = 8
+_MOST_NAMED, _MOST_TICKS = 8, 30
+CATEGORY = "category"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,24 +130,29 @@ def positions(values: pd.Series[Any], across: Variable) -> FloatArray:
     return np.array([places[label_of(value)] for value in values])
 
 
+def label_of_series(name: str) -> str:
+    """Name the column of an answer that divides it: the category, or a column of the rows."""
+    return name if name == CATEGORY else label_name(name)
+
+
 def draw_series(
     axis: Axes, series: Series, panel: Any, table: pd.DataFrame, across: Variable
 ) -> None:
     """Draw the lines of one panel with their intervals, or dots with intervals of categories."""
     if panel is not None:
-        table = table[table[series.panel] == panel]
+        table = table[table[label_of_series(series.panel)] == panel]
     lower, upper = (name for name in table if str(name).startswith(("lower_", "upper_")))
     n = len(series.colours)
     for k, (value, colour) in enumerate(series.colours.items()):
-        own = table if value is None else table[table[series.colour] == value]
-        x = positions(own[across.name], across)
+        own = table if value is None else table[table[label_of_series(series.colour)] == value]
+        x = positions(own[label_name(across.name)], across)
         label = None if value is None else label_of(value)
-        if across.kind != "number":
+        if series.is_bundle:
+            axis.plot(x, own["value"], color=colour, lw=0.6, alpha=min(1.0, 30 / n), label=label)
+        elif across.kind != "number":
             x = x + (k - (n - 1) / 2) * min(0.12, 0.6 / n)
             axis.vlines(x, own[lower], own[upper], color=colour, lw=1.6, alpha=0.9)
             axis.plot(x, own["value"], "o", color=colour, ms=5, label=label)
-        elif series.is_bundle:
-            axis.plot(x, own["value"], color=colour, lw=0.6, alpha=min(1.0, 30 / n), label=label)
         else:
             axis.fill_between(x, own[lower], own[upper], color=colour, alpha=0.18, lw=0)
             axis.plot(x, own["value"], color=colour, lw=1.8, label=label)
@@ -164,6 +171,10 @@ def label_panels(axes: Sequence[Axes], series: Series, across: Variable, what: s
         if across.kind != "number":
             labels = [label_of(value) for value in across.values]
             many = len(labels) > _MOST_NAMED or sum(map(len, labels)) > 40
+            if len(labels) > _MOST_TICKS:
+                axis.set_xticks([])
+                axis.set_xlim(-0.5, len(labels) - 0.5)
+                continue
             axis.set_xticks(
                 range(len(labels)),
                 labels,
@@ -172,6 +183,8 @@ def label_panels(axes: Sequence[Axes], series: Series, across: Variable, what: s
             )
             axis.set_xlim(-0.5, len(labels) - 0.5)
     title = across.name
+    if across.kind != "number" and len(across.values) > _MOST_TICKS:
+        title = f"{len(across.values):,} of {across.name}, in their order"
     if series.panel and len(axes) > 6:
         title = f"{across.name}   (panels: {series.panel})"
     if len(axes) == 1:
@@ -191,7 +204,7 @@ def label_panels(axes: Sequence[Axes], series: Series, across: Variable, what: s
 def _legend(axes: Sequence[Axes], series: Series) -> None:
     """Put the names of the colours above the first panel, or above the figure."""
     if len(axes) == 1:
-        legend_above(axes[0], series.colour)
+        legend_above(axes[0], series.colour, columns=6)
         return
     handles, labels = axes[0].get_legend_handles_labels()
     axes[0].figure.legend(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,15 @@ import pandas as pd
 
 from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.base.errors import BayesmixError, suggest
+from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
+from bayesmix.base.words import have
 from bayesmix.frames.values import listed
 
 __all__ = ["Cells", "Means", "cells_of"]
 
 _MOST_NUMBERS = 1 << 28
+# Of the cells among the columns of the rows.
+_CODE, _ALONE = "\N{BULLET}cell", "\N{BULLET}alone"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -39,6 +42,21 @@ class Cells:
     def __len__(self) -> int:
         """Return the number of cells."""
         return len(self.labels)
+
+    def distinct(self, frame: pd.DataFrame, names: Collection[str]) -> tuple[Cells, IntArray]:
+        """Take rows that are alike once, with the weight of all; return their positions, too.
+
+        Rows with missing values stay as they are, so that they can be counted.
+        """
+        known = [name for name in names if name in frame]
+        incomplete = frame[known].isna().any(axis=1).to_numpy()
+        alone = np.where(incomplete, np.arange(len(frame)), -1)
+        keys = frame[known].assign(**{_CODE: self.codes, _ALONE: alone})
+        number = keys.groupby(list(keys), observed=True, dropna=False, sort=False).ngroup()
+        numbers = number.to_numpy()
+        _, first = np.unique(numbers, return_index=True)
+        weights = np.bincount(numbers, self.weights)
+        return Cells(self.labels, self.codes[first], weights), first
 
 
 def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
@@ -66,7 +84,15 @@ def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
                 f"{listed(map(str, frame), 8)}. {suggest(name, map(str, frame))}".rstrip()
             )
     grouped = frame.groupby(list(names), observed=True, sort=True, dropna=True)
-    codes = grouped.ngroup().to_numpy().astype(np.int64)
+    number = grouped.ngroup()
+    codes = number.fillna(-1).to_numpy().astype(np.int64)
+    lost = int((codes < 0).sum())
+    if lost:
+        warn(
+            f"{lost} of {len(frame)} rows {have(lost)} no value of {listed(map(repr, names), 4)}, "
+            "and no part in the averages.",
+            DesignWarning,
+        )
     labels = grouped.size().index.to_frame(index=False)
     return Cells(labels, codes, own)
 

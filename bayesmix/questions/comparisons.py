@@ -88,7 +88,7 @@ def comparisons(
     0     Days    9 - 0   94.0  6.0       83.0       106.0
     """
     asked = Asked.of(fit, scale, groups, new_levels, parameter, random_seed)
-    measure = measure_of(fit, comparison, scale)
+    measure = measure_of(fit, comparison, scale, parameter)
     found = [
         contrast
         for variable, how in read_variables(fit, variables).items()
@@ -147,7 +147,8 @@ def slopes(
 
     Notes
     -----
-    Central differences over a ten-thousandth of the range of the column in the rows of the fit.
+    Differences over a millionth of the range of the column in the rows of the fit, central but at
+    its ends, beyond which splines would have to be extrapolated.
 
     Examples
     --------

@@ -22,8 +22,8 @@ __all__ = ["Contrast", "contrasts_of", "read_variables", "slope_of"]
 _OF_NUMBERS = ("sd", "2sd", "iqr", "minmax")
 _OF_CATEGORIES = ("reference", "pairwise", "sequential")
 _MOST_CONTRASTS = 1_000
-# Share of the range of a column that a slope is measured over, as in marginaleffects.
-_STEP = 1e-4
+# Share of the range of a column that a slope is measured over.
+_STEP = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +43,8 @@ class Contrast:
         The contrast as a difference; empty where the two labels say it.
     unit : float
         By what the difference is divided.
+    bounds : tuple of float
+        A difference of rows inside stays inside.
     """
 
     variable: str
@@ -53,6 +55,7 @@ class Contrast:
     high_label: str = ""
     label: str = ""
     unit: float = 1.0
+    bounds: tuple[float, float] = (-np.inf, np.inf)
 
     def frames(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the rows in the two settings."""
@@ -60,6 +63,11 @@ class Contrast:
             return tuple(frame.assign(**{self.variable: value}) for value in (self.low, self.high))  # type: ignore[return-value]
         own = frame[self.variable]
         low, high = (own if step == 0 else own + step for step in (self.low, self.high))
+        if np.isfinite(self.bounds).all():
+            least, most = self.bounds
+            below, above = (own >= least) & (low < least), (own <= most) & (high > most)
+            low = low.mask(below, least).mask(above, most - self.unit)
+            high = low + self.unit
         return frame.assign(**{self.variable: low}), frame.assign(**{self.variable: high})
 
 
@@ -132,9 +140,19 @@ def contrasts_of(variable: Variable, how: Any) -> list[Contrast]:
 
 def slope_of(variable: Variable) -> Contrast:
     """Return the two settings that a derivative is measured by."""
-    span = float(np.ptp(_numbers(variable)))
-    step = max(_STEP * span, 1e-8)
-    return Contrast(variable.name, -step / 2, step / 2, is_relative=True, label="dY/dX", unit=step)
+    values = _numbers(variable)
+    span = float(np.ptp(values))
+    step = _STEP * span or 1e-6
+    bounds = (float(values.min()), float(values.max()))
+    return Contrast(
+        variable.name,
+        -step / 2,
+        step / 2,
+        is_relative=True,
+        label="dY/dX",
+        unit=step,
+        bounds=bounds if span > step else (-np.inf, np.inf),
+    )
 
 
 def _of_number(variable: Variable, how: Any) -> Contrast:

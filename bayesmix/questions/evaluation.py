@@ -66,6 +66,13 @@ class Asked:
         quantity = (
             linear(fit, parameter) if scale == "link" else expected(fit, parameter, per_trial=True)
         )
+        family = fit.family
+        if scale == "link" and parameter is None and (family.categories or family.specific):
+            what = "category but the first" if family.categories else "threshold"
+            raise BayesmixError(
+                f"scale='link': each {what} has a linear predictor of its own. Name one: "
+                f"parameter= one of {', '.join(family.predictors)}."
+            )
         own_seed = seed(fit.options.random_seed if random_seed is None else random_seed)
         return cls(fit, quantity, groups, new_levels, own_seed)
 
@@ -110,6 +117,15 @@ class Asked:
             for v in dict.fromkeys(v for one in idle for v in one.factor.variables)
             if v not in used
         ]
+
+    @property
+    def used_columns(self) -> tuple[str, ...]:
+        """Columns that predictions depend on."""
+        encoder = self.quantity.spec.design.encoder
+        every = encoder.every_grouping
+        labels = [] if self.is_average else [v for one in every for v in one.factor.variables]
+        trials = self.fit.design.encoder.response.trial_columns
+        return tuple(dict.fromkeys([*encoder.effect_columns(every), *labels, *trials]))
 
     @property
     def _chosen(self) -> bool | Collection[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -68,6 +68,9 @@ def datagrid(
             f"datagrid: {shown(columns)} is no mapping of columns to values. Write Days=[0, 9], or "
             "{'body mass': [60, 70]} for names that cannot be typed."
         )
+    twice = sorted({*(columns or {})} & {*named})
+    if twice:
+        raise BayesmixError(f"datagrid: {twice[0]!r} has values twice. Give it once.")
     asked = {**(columns or {}), **named}
     if isinstance(fit_or_data, Fitted):
         frame = columns_of_fit(fit_or_data)
@@ -77,7 +80,28 @@ def datagrid(
         frame = opened.read(opened.columns).table
         rest = {str(name): held(frame[name]) for name in frame if name not in asked}
     values = {name: _values(frame, name, value) for name, value in asked.items()}
-    return _product(values, rest)
+    made = _product(values, rest)
+    if isinstance(fit_or_data, Fitted):
+        for grouping in fit_or_data.design.encoder.every_grouping:
+            _hold_inside(made, frame, grouping.factor.variables, asked)
+    return made
+
+
+def _hold_inside(
+    made: pd.DataFrame, frame: pd.DataFrame, variables: Sequence[str], asked: Collection[str]
+) -> None:
+    """Hold a label of a combination of factors where it occurs beside those that were asked for."""
+    outer = [name for name in variables if name in asked]
+    inner = [name for name in variables if name not in asked]
+    if not outer or not inner:
+        return
+    texts = frame[outer].astype(str)
+    for labels, rows in made[outer].astype(str).groupby(outer, sort=False):
+        inside = frame[(texts == list(labels)).all(axis=1)]
+        if len(inside):
+            for name in inner:
+                made[name] = made[name].astype(object)
+                made.loc[rows.index, name] = held(inside[name], is_category=True)
 
 
 def combined(frame: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:

@@ -39,9 +39,10 @@ _MEASURES: MappingProxyType[str, tuple[Measure, str]] = MappingProxyType(
     }
 )
 _OF_ODDS = ("oddsratio", "lnor")
+_PROBABILITIES = ("logit", "probit", "cloglog", "cauchit")
 
 
-def measure_of(fit: Fitted, comparison: str, scale: str) -> Measure:
+def measure_of(fit: Fitted, comparison: str, scale: str, parameter: str | None = None) -> Measure:
     """Return how two predictions are compared.
 
     Raises
@@ -52,6 +53,8 @@ def measure_of(fit: Fitted, comparison: str, scale: str) -> Measure:
     one_of("comparison", comparison, _MEASURES)
     family = fit.family
     is_probability = family.binary or family.response.has_categories
+    if parameter is not None and parameter in dict(family.predicted):
+        is_probability = dict(family.predicted)[parameter] in _PROBABILITIES
     if comparison in _OF_ODDS and (scale != "response" or not is_probability):
         raise BayesmixError(
             f"comparison={comparison!r} is of probabilities, and scale={scale!r} of family "

@@ -19,18 +19,19 @@ from bayesmix.questions.variances import has_own_variance, variances_of
 
 __all__ = ["r2"]
 
-_MOST_NUMBERS = 1 << 28
+_MOST_NUMBERS, _MOST_ROWS = 1 << 28, 2_000
 _ROLES = ("population", "sd", "auxiliary")
 
 
-def r2(fit: Fitted, *, loo: bool = True, ci_level: float = 0.95) -> pd.DataFrame:
+def r2(fit: Fitted, *, loo: bool | None = None, ci_level: float = 0.95) -> pd.DataFrame:
     """Compute R2: the share of the variance that a model explains.
 
     Parameters
     ----------
     fit : Fitted
-    loo : bool
-        Compute R2 of rows that are left out, too; it takes the log density of all rows and draws.
+    loo : bool, optional
+        Compute R2 of rows that are left out, too. It takes the log density of all rows and draws, a
+        minute for ten thousand rows, and by default is computed up to 2,000 rows.
     ci_level : float
         Probability inside the interval, above 0 and below 1.
 
@@ -73,6 +74,8 @@ def r2(fit: Fitted, *, loo: bool = True, ci_level: float = 0.95) -> pd.DataFrame
     """
     interval = interval_of(ci_level)
     found: dict[str, FloatArray] = {}
+    if loo is None:
+        loo = fit.design.n_rows <= _MOST_ROWS
     true_or_false("loo", loo)
     if has_own_variance(fit.family) or fit.family.response.has_categories:
         variances = variances_of(fit, "r2")

@@ -17,9 +17,17 @@ from bayesmix.questions.evaluation import Asked
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["answered"]
+__all__ = ["answered", "label_name"]
+
+_OWN = ("value", "se", "category", "variable", "contrast")
 
 type Comparison = tuple[dict[str, str], Callable[[list[FloatArray]], FloatArray]]
+
+
+def label_name(name: str) -> str:
+    """Name a column of the rows in an answer: with a line below it where that has one so called."""
+    is_taken = name in _OWN or name.startswith(("lower_", "upper_"))
+    return f"{name}_" if is_taken else name
 
 
 def answered(
@@ -48,6 +56,9 @@ def answered(
     cells : Cells or None
         None for rows by themselves.
     """
+    if cells is not None:
+        cells, rows = cells.distinct(frame, asked.used_columns)
+        frames = [one.iloc[rows] for one in frames]
     settings = asked.settings(frames)
     labels = frame if cells is None else cells.labels
     kept: list[_Kept] = [_Kept(len(labels), ci_level, draws) for _ in comparisons]
@@ -127,9 +138,9 @@ def _labelled(
     times = len(table) // max(len(repeated), 1)
     before = {key: np.repeat(own, times) for key, own in columns.items()}
     for key in map(str, repeated):
-        if key not in before and key not in table:
-            before[key] = repeated[key].array.repeat(times)
-    return pd.concat([pd.DataFrame(before, index=table.index), table], axis=1)
+        before[label_name(key)] = repeated[key].array.repeat(times)
+    made = pd.concat([pd.DataFrame(before, index=table.index), table], axis=1)
+    return made if is_rows else made.reset_index(drop=True)
 
 
 def _index(columns: dict[str, Any], labels: pd.DataFrame, is_rows: bool) -> pd.Index[Any]:

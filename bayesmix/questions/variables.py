@@ -68,6 +68,7 @@ def columns_of_fit(fit: Fitted) -> pd.DataFrame:
             "newdata=data."
         )
     names = [*variables_of(design), *design.encoder.response.trial_columns]
+    names += [name for name in (design.encoder.weights,) if name is not None]
     return design.source[[name for name in dict.fromkeys(names) if name in design.source]]
 
 
@@ -151,5 +152,5 @@ def held_values(fit: Fitted, names: Iterable[str]) -> Mapping[str, Any]:
             kind = _described(fit.design, name, columns[name]).kind
             found[name] = held(columns[name], is_category=kind != "number")
         else:
-            found[name] = 1  # trials
+            found[name] = 1  # trials, weights
     return found

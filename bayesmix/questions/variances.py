@@ -15,7 +15,9 @@ from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.evaluation import Asked
 
-__all__ = ["Variances", "has_own_variance", "variances_of"]
+_R2 = ", fit.r2() R2 of predictions."
+
+__all__ = ["Variances", "check_variance", "has_own_variance", "variances_of"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,7 +62,7 @@ def variances_of(fit: Fitted, verb: str) -> Variances:
             f"{family!r} itself is not known there"
             + (" where disc has a predictor" if "disc" in family.predictors else "")
             + ". fit.varcorr() has the variances of the groups"
-            + (", fit.r2() R2 of predictions." if verb == "icc" else ".")
+            + ("." if verb == "r2" or family.response.has_categories else _R2)
         )
     draws, design = Draws.of(fit.spec, fit.posterior), fit.design
     fixed = np.empty(len(draws))
@@ -79,11 +81,21 @@ def variances_of(fit: Fitted, verb: str) -> Variances:
             own = np.einsum("sik,sjk,ij->s", scale, scale, products)
             if term.factor in batch.df:  # Student-t effects vary more than their scale
                 df = batch.df[term.factor]
-                own *= np.where(df > 2, df / np.maximum(df - 2, 1e-300), np.inf)
+                check_variance(verb, term.factor, df)
+                own *= df / (df - 2)
             random[term.factor][start:stop] = own
         start = stop
     text = family.own_variance.text(family.link)
     return Variances(fixed, random, _own(fit, draws), text)
+
+
+def check_variance(verb: str, factor: str, df: FloatArray) -> None:
+    if (df <= 2).any():
+        raise BayesmixError(
+            f"{verb} compares variances, and the Student-t effects of '{factor}' have none with 2 "
+            f"or fewer degrees of freedom, as {100 * (df <= 2).mean():.0f} % of the draws have. "
+            f"Give 'df:{factor}' a prior above 2, or fit normal effects."
+        )
 
 
 def has_own_variance(family: Family) -> bool:

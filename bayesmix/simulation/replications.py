@@ -121,9 +121,16 @@ def _fitted(job: Job, simulated: Simulation | pd.DataFrame) -> Fitted:
         return Fitted(spec, sample(spec, options), options)
 
 
+class _NoStatement(BayesmixError):
+    """A statement that cannot be read, whatever the data."""
+
+
 def _probability(fit: Fitted, statement: Statement) -> float:
     if isinstance(statement, str):
-        return float(hypothesis(fit, statement)["probability"].iloc[0])
+        try:
+            return float(hypothesis(fit, statement)["probability"].iloc[0])
+        except BayesmixError as error:
+            raise _NoStatement(str(error)) from error
     return float(bool(statement(fit)))
 
 
@@ -165,6 +172,8 @@ def _results(jobs: Sequence[Job], executor: Executor | None, progressbar: bool) 
 
 
 def _failure(job: Job, error: Exception) -> BayesmixError:
+    if isinstance(error, _NoStatement):
+        return BayesmixError(str(error))
     sizes = ", ".join(f"{name}={n}" for name, n in job.sizes.items())
     text = str(error) if isinstance(error, BayesmixError) else f"{type(error).__name__}: {error}"
     if "pickle" in text.lower():

@@ -134,3 +134,11 @@ def test_no_zeros_at_all(family, other, has_predictor):
     assert f"Take family '{other}'" in message
     data.loc[3, "y"] = 0
     assert said("y ~ x", data, family, **given) == []
+
+
+def test_one_threshold_is_enough_for_a_column_of_two_values():
+    data = frame()
+    data["b"] = (data.x > 0.3).astype(int)
+    data["y"] = np.where(data.b == 1, 4 + data.g % 2, 1 + data.g % 3)
+    (message,) = said("y ~ b + z", data, "cumulative")
+    assert "Column 'b' separates categories above '3' from other categories" in message

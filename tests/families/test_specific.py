@@ -289,3 +289,18 @@ def test_effects_of_single_thresholds_are_those_of_glm():
     assert minus_log(found) == pytest.approx(85.18436, abs=2e-4)
     assert_allclose(found[:3], [-1.3474786, 0.7413563, 2.7938249], atol=1e-3)
     assert_allclose(found[[5, 6, 8]], [1.8644625, 2.3928845, 1.2164714], atol=1e-3)
+
+
+def test_questions_on_the_latent_scale_name_a_threshold(fit):
+    with pytest.raises(BayesmixError, match="each threshold has a linear predictor"):
+        fit.comparisons("temp", by=True, scale="link")
+    table = fit.comparisons("temp", by=True, scale="link", parameter="cs2")
+    own = fit.fixef()
+    beta = own[(own["parameter"] == "cs2") & (own["term"] == "temp[warm]")]["value"]
+    assert table["value"][0] == pytest.approx(float(beta.iloc[0]))
+
+
+def test_effects_of_groups_beside_those_of_thresholds_are_no_surprise():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bm.prepare("rating ~ cs(temp) + (temp | judge)", wine(), family="acat")

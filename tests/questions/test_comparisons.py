@@ -281,7 +281,7 @@ class TestSlopes:
         fit = fits["binomial"]
         p = epred(fit, questioned)
         beta = Draws.of(fit.spec, fit.posterior).beta[:, fit.design.terms.index("x")]
-        assert_allclose(drawn(fit.slopes("x", draws=True)), p * (1 - p) * beta[:, None], rtol=1e-6)
+        assert_allclose(drawn(fit.slopes("x", draws=True)), p * (1 - p) * beta[:, None], rtol=1e-5)
 
     def test_of_a_linear_model_they_are_coefficients(self, fits):
         fit = fits["gaussian"]

@@ -65,3 +65,46 @@ def test_nothing_of_the_users_is_changed(fits, questioned):
     fits["bernoulli"].comparisons("f", newdata=questioned, by="g")
     fits["bernoulli"].predictions(newdata=questioned, grid={"x": [0, 1]}, groups="average")
     pd.testing.assert_frame_equal(questioned, before)
+
+
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
+class TestNames:
+    """Columns of the rows that are called like those of an answer."""
+
+    def fit(self):
+        rng = np.random.default_rng(1)
+        data = pd.DataFrame({"value": np.tile(np.arange(5.0), 24), "variable": np.arange(120) % 6})
+        data["y"] = data["value"] + rng.normal(size=120)
+        return bm.fit("y ~ value + (1 | variable)", data, draws=30, progressbar=False)
+
+    def test_they_get_a_line_below(self):
+        table = self.fit().predictions(grid={"value": [0, 9]}, groups="population")
+        assert table["value_"].tolist() == [0, 9]
+        assert table["value"].iloc[1] > 5
+        by = self.fit().comparisons("value", by="variable")
+        assert by["variable"].tolist() == ["value"] * 6
+        assert sorted(by["variable_"].astype(int)) == list(range(6))
+
+    def test_figures_draw_them(self):
+        fit = self.fit()
+        axes = fit.plot_predictions("value", data=False)
+        assert axes.lines[0].get_xdata().max() == 4.0
+        axes = fit.plot_slopes("value", by="variable")
+        labels = [text.get_text() for text in axes.get_yticklabels()]
+        assert labels == [str(k) for k in range(6)]
+
+
+def test_labels_of_nested_groups_are_held_inside_those_asked_for(questioned):
+    data = questioned.assign(h=questioned["g"] + "." + questioned["h"].astype(str))
+    with pytest.warns(bm.ConvergenceWarning):
+        fit = bm.fit("y ~ x + (1 | g/h)", data, draws=30, random_seed=1, progressbar=False)
+    table = fit.predictions(grid={"g": ["g03", "g11"]})
+    assert [label[:3] for label in table["h"]] == ["g03", "g11"]
+    assert len(fit.plot_predictions("x", by="g", data=False)) == 20
+
+
+def test_rows_without_a_label_are_told(fits, questioned):
+    holes = questioned.assign(w=np.where(np.arange(300) < 7, np.nan, 1.0))
+    with pytest.warns(bm.DesignWarning, match="7 of 300 rows have no value of 'w'"):
+        table = fits["gaussian"].predictions("w", newdata=holes)
+    assert table["w"].tolist() == [1.0]

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.posterior.draws import Draws
+from bayesmix.questions.variances import check_variance
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
 
@@ -138,3 +139,10 @@ def test_what_has_no_variance_of_its_own(fits, questioned):
         fits["gaussian"].r2(ci_level="x")
     with pytest.raises(BayesmixError, match="loo="):
         fits["gaussian"].r2(loo="no")
+
+
+def test_student_effects_without_a_variance_are_told():
+    df = np.where(np.arange(200) % 4 == 0, 1.5, 6.0)
+    with pytest.raises(BayesmixError, match="'g' have none with 2 or fewer .* as 25 % of"):
+        check_variance("icc", "g", df)
+    check_variance("icc", "g", df + 1)
