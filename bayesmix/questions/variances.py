@@ -90,6 +90,7 @@ def variances_of(fit: Fitted, verb: str) -> Variances:
 
 
 def check_variance(verb: str, factor: str, df: FloatArray) -> None:
+    """Refuse Student-t effects of so few degrees of freedom that they have no variance."""
     if (df <= 2).any():
         raise BayesmixError(
             f"{verb} compares variances, and the Student-t effects of '{factor}' have none with 2 "

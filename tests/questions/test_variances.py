@@ -143,6 +143,6 @@ def test_what_has_no_variance_of_its_own(fits, questioned):
 
 def test_student_effects_without_a_variance_are_told():
     df = np.where(np.arange(200) % 4 == 0, 1.5, 6.0)
-    with pytest.raises(BayesmixError, match="'g' have none with 2 or fewer .* as 25 % of"):
+    with pytest.raises(BayesmixError, match=r"'g' have none with 2 or fewer .* as 25 % of"):
         check_variance("icc", "g", df)
     check_variance("icc", "g", df + 1)
