@@ -88,6 +88,8 @@ FIRST = {
     "prepare": ("formula", "data"),
     "get_family": ("family", "link"),
     "simulate_from": ("fit", "data"),
+    "power": ("simulation", "formula", "statement"),
+    "datagrid": ("fit_or_data", "columns"),
 }
 
 

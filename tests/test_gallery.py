@@ -102,8 +102,10 @@ def test_words_of_bambi_are_answered_with_ours(word):
 
 
 def test_a_prior_within_a_prior_is_answered_with_a_path():
-    with pytest.raises(bm.BayesmixError, match=re.escape("{'sd:g': HalfNormal(sigma=1)}")):
-        bm.Prior("Normal", mu=0, sigma=bm.Prior("HalfNormal", sigma=1))
+    data = pd.DataFrame({"y": np.arange(12.0) ** 2, "g": np.arange(12) % 6})
+    effects = bm.Prior("Normal", mu=0, sigma=bm.Prior("HalfNormal", sigma=1))
+    with pytest.raises(bm.BayesmixError, match=re.escape("{'sd': HalfNormal(sigma=1)}")):
+        bm.prepare("y ~ 1 + (1 | g)", data, priors={"sd": effects})
 
 
 def test_the_order_of_numbered_categories_is_offered_as_it_can_be_run():

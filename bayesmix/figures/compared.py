@@ -26,7 +26,7 @@ from bayesmix.figures.panels import (
 from bayesmix.frames.spelling import label_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.comparisons import comparisons, slopes
-from bayesmix.questions.grid import datagrid
+from bayesmix.questions.grid import checked_grid, datagrid
 from bayesmix.questions.results import label_name
 from bayesmix.questions.variables import Variable, variable_of
 
@@ -154,12 +154,13 @@ def _drawn(
     zero: float,
 ) -> Axes | npt.NDArray[Any]:
     """Draw an answer: averages as dots with intervals, or a line over a column of numbers."""
+    held = {} if grid is None else checked_grid(grid)
     across = None if by is None else _column(fit, by)
     options: dict[str, Any] = {"scale": scale, "parameter": parameter, "ci_level": ci_level}
     if across is not None and across.kind == "number":
         column = across.column.dropna().to_numpy(dtype=np.float64)
         places = np.linspace(column.min(), column.max(), _POINTS).tolist()
-        rows = datagrid(fit, {**(grid or {}), across.name: places})
+        rows = datagrid(fit, {**held, across.name: places})
         table = answer(newdata=rows, groups=groups or "population", **options)
     else:
         if grid is not None:

@@ -14,7 +14,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.figures.panels import GREY, clean, is_fit, quantity_label, returned
 from bayesmix.figures.series import Series, draw_series, label_panels, make_panels, positions
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.questions.grid import datagrid
+from bayesmix.questions.grid import checked_grid, datagrid
 from bayesmix.questions.predictions import predictions
 from bayesmix.questions.variables import Variable, columns_of_fit, variable_of
 
@@ -85,6 +85,7 @@ def plot_predictions(
     >>> fit.plot_predictions("Days", by="Subject")  # doctest: +SKIP
     """
     is_fit("plot_predictions", fit)
+    held = {} if grid is None else checked_grid(grid)
     true_or_false("data", data)
     across = variable_of(fit, variable, "variable")
     names = () if by is None else names_of("by", by)
@@ -101,7 +102,7 @@ def plot_predictions(
     values = {one.name: _cuts(one) for one in split} | {variable: _places(across)}
     table = predictions(
         fit,
-        newdata=datagrid(fit, {**(grid or {}), **values}),
+        newdata=datagrid(fit, {**held, **values}),
         scale=scale,
         groups=groups,
         parameter=parameter,

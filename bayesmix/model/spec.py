@@ -86,6 +86,7 @@ class ModelSpec:
 
     def part(self, term: GroupTerm) -> ModelSpec:
         """Return the model of the predictor that has a grouping factor."""
+        self._check_term(term)
         return self.predictor(term.predictor) if term.predictor else self
 
     def correlations(self, term: GroupTerm) -> Correlations:
@@ -99,6 +100,10 @@ class ModelSpec:
 
     def joint_correlations(self, joint: JointEffects) -> Correlations:
         """Return the same of effects that may be those of several predictors."""
+        if not isinstance(joint, JointEffects):
+            raise BayesmixError(
+                f"joint={shown(joint)} is not usable: give one of spec.design.joint_effects."
+            )
         prior = self.priors.of(joint.predictor).cor.get(joint.factor)
         own = joint.correlations
         return own if prior is None else dataclasses.replace(own, eta=prior.eta)

@@ -29,7 +29,7 @@ def with_laws(leaves: Iterable[Leaf]) -> list[Leaf]:
     """
     plain = without_derived(leaves)
     found = []
-    for leaf, after in zip(plain, [*plain[1:], None], strict=True):
+    for leaf, after in zip(plain, [*plain[1:], None], strict=False):
         found.append(leaf)
         ends = after is None or after.predictor != leaf.predictor or not _of_groups(after)
         if _of_groups(leaf) and ends:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import one_of, seed, shown
+from bayesmix.base.arguments import one_of, seed
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError, warn
 from bayesmix.frames.frames import open_frame
@@ -19,7 +19,7 @@ from bayesmix.predictions.averaged import averaged
 from bayesmix.predictions.blocks import BLOCK, Predicted, predicted_rows
 from bayesmix.predictions.quantities import Quantity, expected, linear
 from bayesmix.predictions.rows import GROUPS, factors_of, rows_of, rows_of_new_groups
-from bayesmix.questions.grid import combined, datagrid
+from bayesmix.questions.grid import checked_grid, combined, datagrid
 from bayesmix.questions.variables import columns_of_fit
 
 __all__ = ["AVERAGE", "Asked", "asked_frame"]
@@ -167,10 +167,8 @@ def asked_frame(asked: Asked, newdata: Any, grid: Mapping[str, Any] | None) -> p
     grid : mapping or None
         Values by column; with `newdata` all its rows at each combination of the values.
     """
-    if grid is not None and not isinstance(grid, Mapping):
-        raise BayesmixError(
-            f"grid={shown(grid)} is no mapping of columns to values. Write grid={{'x': [0, 1]}}."
-        )
+    if grid is not None:
+        grid = checked_grid(grid)
     if newdata is None and grid is None:
         return columns_of_fit(asked.fit)
     if newdata is None:

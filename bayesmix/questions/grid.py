@@ -16,7 +16,7 @@ from bayesmix.frames.values import listed
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.variables import columns_of_fit, held, held_values
 
-__all__ = ["combined", "datagrid"]
+__all__ = ["checked_grid", "combined", "datagrid"]
 
 _MOST_ROWS = 1_000_000
 
@@ -102,6 +102,15 @@ def _hold_inside(
             for name in inner:
                 made[name] = made[name].astype(object)
                 made.loc[rows.index, name] = held(inside[name], is_category=True)
+
+
+def checked_grid(grid: object) -> Mapping[str, Any]:
+    """Return values by column; raise for what is no mapping."""
+    if not isinstance(grid, Mapping):
+        raise BayesmixError(
+            f"grid={shown(grid)} is no mapping of columns to values. Write grid={{'x': [0, 1]}}."
+        )
+    return grid
 
 
 def combined(frame: pd.DataFrame, grid: Mapping[str, Any]) -> pd.DataFrame:

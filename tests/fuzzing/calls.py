@@ -89,6 +89,17 @@ def frame() -> pd.DataFrame:
     return data
 
 
+def _grid(fit_or_data: Any, columns: Any = None) -> Any:
+    """Give `datagrid` by name what it takes by place, since columns may have these names."""
+    return bm.datagrid(fit_or_data, columns)
+
+
+_FEW = {"replications": 2, "draws": 30, "chains": 2, "random_seed": 1, "progressbar": False}
+_POWER = pd.DataFrame(
+    {"n_groups": [4], "statement": ["x > 0"], "power": [0.5], "lower": [0.1], "upper": [0.9]}
+)
+
+
 def calls(folder: str) -> list[Call]:
     """Collect the public calls, and working arguments of each."""
     with warnings.catch_warnings():
@@ -122,6 +133,23 @@ def calls(folder: str) -> list[Call]:
         },
         "simulate_from": {"fit": fit, "random_seed": 1},
         "table": {"models": {"a": fit, "b": other}},
+        "datagrid": {"fit_or_data": fit, "columns": {"x": [0, 1]}},
+        "plot_power": {"table": _POWER},
+        "power": {
+            "simulation": {"beta": {"x": 1.0}, "sd": {"Intercept": 1.0}, "sigma": 1.0},
+            "statement": "x > 0",
+            "n_groups": 4,
+            **_FEW,
+        },
+        "StudentT": {"nu": 4.0},
+        "MixedFit.power": {"statement": "x > 0", "group": "g", **_FEW},
+        "MixedFit.predictions": {"by": "f", "newdata": frame()},
+        "MixedFit.comparisons": {"variables": "x", "by": True},
+        "MixedFit.slopes": {"variables": "x", "by": True},
+        "MixedFit.plot_predictions": {"variable": "x"},
+        "MixedFit.plot_comparisons": {"variables": "x"},
+        "MixedFit.plot_slopes": {"variables": "x"},
+        "MixedFit.update": {"formula": ". ~ . - (1 | g:h)", **QUIET},
         "MixedFit.hypothesis": {"hypotheses": ["x > 0", "x = sd:g:x"]},
         "MixedFit.save": {"path": os.path.join(folder, "new.fit"), "overwrite": True},
         "MixedFit.kfold": {"k": 2, "progressbar": False},
@@ -141,7 +169,7 @@ def calls(folder: str) -> list[Call]:
     for name in bm.__all__:
         target = getattr(bm, name)
         if not name.endswith(("Error", "Warning")) and name not in MADE:
-            found.append((name, target))
+            found.append((name, _grid if name == "datagrid" else target))
     owners = (fit, fit.spec, fit.design, fit.design.groups[0], fit.spec.priors)
     for cls, owner in zip(CLASSES, owners, strict=True):
         for name, value in vars(cls).items():
