@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.base.arguments import as_number, shown
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.figures.panels import CHAINS, GREY, clean, legend_above, make_axes, returned
 
@@ -48,6 +49,9 @@ def plot_power(
     """
     if not isinstance(table, pd.DataFrame) or not {*_NEEDED} <= {*table}:
         raise BayesmixError("plot_power takes the table of bm.power or fit.power.")
+    line = None if target is None else as_number(target)
+    if target is not None and (line is None or not 0 <= line <= 1):
+        raise BayesmixError(f"target={shown(target)} is no power: give a number from 0 to 1.")
     varied = [name for name in _LABELS if name in table]
     if not varied:
         raise BayesmixError("plot_power draws power by a size. Give bm.power n_groups=[10, 20].")
@@ -66,8 +70,8 @@ def plot_power(
         )
         axes.vlines(own[across], own["lower"], own["upper"], color=colour, lw=1.4)
         axes.plot(own[across], own["power"], "o-", color=colour, ms=5, lw=1.6, label=label or None)
-    if target is not None:
-        axes.axhline(target, color=GREY, lw=0.8, ls=":")
+    if line is not None:
+        axes.axhline(line, color=GREY, lw=0.8, ls=":")
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel(_LABELS[across])
     axes.set_ylabel("power")

@@ -28,7 +28,7 @@ from bayesmix.simulation.studies import FromFunction, Sizes, study_of
 
 __all__ = ["power", "power_of_fit"]
 
-_MOST_SIZE, _MOST_DESIGNS, _MOST_REPLICATIONS = 1_000_000, 1_000, 1_000_000
+_MOST_SIZE, _MOST_DESIGNS, _MOST_REPLICATIONS = 100_000, 50, 100_000
 # Of the standard normal law, for Wilson's interval of a share.
 _Z = 1.959963984540054
 _OPTIONS = ("method", "tune", "nuts", "nuts_sampler")
