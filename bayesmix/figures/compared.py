@@ -27,6 +27,7 @@ from bayesmix.frames.spelling import label_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.comparisons import comparisons, slopes
 from bayesmix.questions.grid import checked_grid, datagrid
+from bayesmix.questions.measures import measure_of
 from bayesmix.questions.results import label_name
 from bayesmix.questions.variables import Variable, variable_of
 
@@ -92,6 +93,7 @@ def plot_comparisons(
     def answer(**options: Any) -> pd.DataFrame:
         return comparisons(fit, variables, comparison=comparison, **options)  # type: ignore[return-value]
 
+    measure_of(fit, comparison, scale, parameter)
     zero = 0.0 if comparison in ("difference", "lift", "lnratio", "lnor") else 1.0
     name = _NAMES.get(comparison, comparison)
     return _drawn(fit, answer, name, by, grid, scale, groups, parameter, ci_level, ax, zero)

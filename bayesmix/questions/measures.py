@@ -53,7 +53,7 @@ def measure_of(fit: Fitted, comparison: str, scale: str, parameter: str | None =
     one_of("comparison", comparison, _MEASURES)
     family = fit.family
     is_probability = family.binary or family.response.has_categories
-    if parameter is not None and parameter in dict(family.predicted):
+    if isinstance(parameter, str) and parameter in dict(family.predicted):
         is_probability = dict(family.predicted)[parameter] in _PROBABILITIES
     if comparison in _OF_ODDS and (scale != "response" or not is_probability):
         raise BayesmixError(

@@ -53,7 +53,7 @@ MADE = {"Comparison", "CorrelationComparison", "Family", "Hypotheses", "MixedFit
 MADE |= {"ModelTable", "ResidualTests", "Simulation"}
 # What methods of other classes than these do is for the package itself.
 CLASSES = (bm.MixedFit, bm.ModelSpec, Design, GroupTerm, PriorSet)
-INTERNAL = {"PriorSet.centred_as", "GroupTerm.dot"}
+INTERNAL = {"PriorSet.centred_as", "PriorSet.is_linked", "GroupTerm.dot"}
 # PyMC compiles for these.
 COMPILING = {"ModelSpec.build", "ModelSpec.sample_prior"}
 
