@@ -141,6 +141,5 @@ def variance_of_unseen(
     """
     variance = np.zeros((len(draws), design.n_rows))
     for term in design.groups:
-        Z = np.where(unseen[term.factor][:, None], term.Z, 0.0)
-        variance += ((Z @ draws.scale[term.factor]) ** 2).sum(axis=-1)
+        variance += squared_scale_of_unseen(design, draws, unseen, term.factor)
     return variance

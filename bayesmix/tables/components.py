@@ -19,7 +19,7 @@ from bayesmix.posterior.parameters import (
     number_of_draws,
 )
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
-from bayesmix.tables.parameters import by_parameter
+from bayesmix.tables.parameters import by_parameter, parameter_table
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -204,9 +204,7 @@ def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
     shown = {fit.family.residual, thresholds.name if thresholds else None}
     draws = auxiliary_draws(fit.family, fit.posterior)
     draws = {label: own for label, own in draws.items() if label.partition(":")[0] not in shown}
-    stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
-    columns = marginals_of(stacked, interval).columns(interval)
-    return pd.DataFrame({"parameter": text_column(list(draws)), **columns})
+    return parameter_table(fit, draws, interval)
 
 
 def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.DataFrame]:

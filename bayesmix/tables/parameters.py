@@ -1,17 +1,18 @@
-"""The column that says which parameter rows of a table belong to, where several have predictors."""
+"""The column of tables that says which parameter a row is, or belongs to."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arrays import FloatArray
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.summaries import text_column
+from bayesmix.posterior.parameters import number_of_draws
+from bayesmix.posterior.summaries import Interval, marginals_of, text_column
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["by_parameter", "formula_effects"]
+__all__ = ["by_parameter", "formula_effects", "parameter_table"]
 
 
 def by_parameter(fit: Fitted, rows: Sequence[int]) -> dict[str, pd.Series[str]]:
@@ -29,3 +30,12 @@ def formula_effects(fit: Fitted, table: pd.DataFrame) -> pd.DataFrame:
         return table
     main = fit.family.predictors[0]
     return table[table["parameter"] == main].drop(columns="parameter").reset_index(drop=True)
+
+
+def parameter_table(
+    fit: Fitted, draws: Mapping[str, FloatArray], interval: Interval
+) -> pd.DataFrame:
+    """Summarise the draws (S,) of each parameter, one row of the table for each."""
+    stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
+    columns = marginals_of(stacked, interval).columns(interval)
+    return pd.DataFrame({"parameter": text_column(list(draws)), **columns})

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pandas as pd
 
 from bayesmix.design.names import TermNames, hyper_name, path_start
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.parameters import draws_of, number_of_draws
-from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+from bayesmix.posterior.parameters import draws_of
+from bayesmix.posterior.summaries import interval_of
 from bayesmix.priors.prior import Prior
+from bayesmix.tables.parameters import parameter_table
 
 __all__ = ["degrees_of_freedom", "hyperparameters", "student_lines"]
 
@@ -59,8 +59,5 @@ def student_lines(fit: Fitted) -> Iterator[str]:
 def _summarised(
     fit: Fitted, paths: Sequence[str], names: Sequence[str], ci_level: float
 ) -> pd.DataFrame:
-    interval = interval_of(ci_level)
     draws = [draws_of(fit.posterior, name) for name in names]
-    stacked = np.array(draws).reshape(len(draws), number_of_draws(fit.posterior))
-    columns = marginals_of(stacked, interval).columns(interval)
-    return pd.DataFrame({"parameter": text_column(list(paths)), **columns})
+    return parameter_table(fit, dict(zip(paths, draws, strict=True)), interval_of(ci_level))
