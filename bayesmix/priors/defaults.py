@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesmix.base.arrays import unique
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd
 from bayesmix.design.names import hyper_name
@@ -20,11 +21,12 @@ from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
 from bayesmix.families.parameters import Parameter, Sizes
 from bayesmix.families.registry import parameter_names
+from bayesmix.priors.edits import read_edits
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.predictors import predictor_leaves
 from bayesmix.priors.prior import Prior
-from bayesmix.priors.priorset import PriorSet, edited, read_edits
+from bayesmix.priors.priorset import PriorSet, edited
 
 if TYPE_CHECKING:
     from bayesmix.design.design import Design
@@ -171,7 +173,7 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         residual=scale * root_mean_weight(design),
         categories=1 + int(design.y.max(initial=0.0)) if family.discrete else 0,
     )
-    auxiliary = tuple(_auxiliary_leaves(family, sizes))
+    auxiliary = tuple(_auxiliary_leaves(design, family, sizes))
     own = predictor_leaves(
         design,
         location,
@@ -180,9 +182,9 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         has_thresholds=family.thresholds is not None,
     )
     return (
-        *(leaf for leaf in auxiliary if leaf.at_means),
+        *(leaf for leaf in auxiliary if leaf.is_threshold),
         *own,
-        *(leaf for leaf in auxiliary if not leaf.at_means),
+        *(leaf for leaf in auxiliary if not leaf.is_threshold),
         *(
             leaf
             for own in design.predictors.values()
@@ -225,8 +227,10 @@ def _further_leaves(
     )
 
 
-def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:
+def _auxiliary_leaves(design: Design, family: Family, sizes: Sizes) -> Iterator[Leaf]:
     """Yield the parameters of the family that have no linear predictor."""
+    specific = (own for own in design.predictors.values() if own.predictor in family.specific)
+    columns = unique(term for part in (design, *specific) for term in part.terms)
     for parameter in map(family.parameter, family.auxiliary):
         default = _default(parameter, sizes)
         yield Leaf(
@@ -235,7 +239,8 @@ def _auxiliary_leaves(family: Family, sizes: Sizes) -> Iterator[Leaf]:
             default,
             support=parameter.support,
             length=None if parameter.length is None else parameter.length(sizes),
-            at_means=parameter.is_threshold,
+            at_means=columns if parameter.is_threshold else (),
+            is_threshold=parameter.is_threshold,
         )
 
 

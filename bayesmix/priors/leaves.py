@@ -9,7 +9,9 @@ from bayesmix.families.supports import REAL, Support
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.prior import Prior
 
-__all__ = ["Leaf", "linked_predictors"]
+__all__ = ["ROOTS", "Leaf", "linked_predictors"]
+
+ROOTS = ("Intercept", "beta", "sd", "cor", "u", "df")
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,9 @@ class Leaf:
     # Where the parameter may lie, and how many elements it has; None for one number.
     support: Support = field(default=REAL, compare=False)
     length: int | None = field(default=None, compare=False)
-    # Whether the prior is that of the model with the population columns at their means.
-    at_means: bool = field(default=False, compare=False)
+    # Of intercepts and thresholds: the population columns at whose means the prior holds.
+    at_means: tuple[str, ...] = field(default=(), compare=False)
+    is_threshold: bool = field(default=False, compare=False)
     # The parameter whose predictor it belongs to; empty for that of the formula.
     predictor: str = ""
     # The path by which the prior was set, which those of its hyperparameters begin with.
@@ -61,6 +64,11 @@ class Leaf:
     def kind(self) -> str:
         """What it is: ``"beta"``, ``"sd"``, ..., or the name of an auxiliary parameter."""
         return self.node[0]
+
+    @property
+    def is_auxiliary(self) -> bool:
+        """Whether it is a parameter of the family without a predictor."""
+        return self.kind not in ROOTS and not self.is_hyper
 
     @property
     def paths(self) -> list[str]:

@@ -80,6 +80,7 @@ def predictor_leaves(
             p,
             beside.get(":".join(node), ()),
             support=_SUPPORTS[node[0]],
+            at_means=design.terms[first:] if node == ("Intercept",) else (),
             predictor=design.predictor,
             linked=correlated[node[1]] if node[0] == "cor" else (),
         )

@@ -185,7 +185,7 @@ def bounds_obstacle(spec: ModelSpec) -> str | None:
         bounds = bounds_of(leaf.prior) if isinstance(leaf.prior, Prior) else (-np.inf, np.inf)
         if bounds is None:
             return f"where {leaf.prior!r}, the prior of {leaf.path}, ends is known to PyMC alone"
-        if leaf.at_means and np.isfinite(bounds).any():
+        if leaf.is_threshold and np.isfinite(bounds).any():
             return f"{leaf.prior!r}, the prior of the thresholds {leaf.path}, has bounds"
     return None
 
