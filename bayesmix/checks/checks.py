@@ -105,7 +105,7 @@ def check_design(
     many, draft = more_effects_than_rows(design, family, draft, candidates)
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, draft = few_levels(design, draft, candidates, shifts)
-    separated = [] if itself else separated_outcomes(design, family)
+    separated = [] if itself else separated_outcomes([design], family)
     separated += no_zeros(design, family)
     messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *separated)
     return Findings(messages, draft, shifts)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.base.words import count
 from bayesmix.checks.outcomes import Outcome, outcomes_of
 from bayesmix.design.names import path_start
+from bayesmix.frames.values import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from bayesmix.base.arrays import FloatArray
+    from bayesmix.base.arrays import BoolArray, FloatArray
     from bayesmix.design.design import Design
     from bayesmix.design.groupterm import GroupTerm
     from bayesmix.families.family import Family
@@ -20,13 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["no_zeros", "separated_outcomes"]
 
 
-def separated_outcomes(design: Design, family: Family) -> list[str]:
-    """Find columns that separate the outcomes completely, and factors of levels with one outcome.
+def separated_outcomes(designs: Iterable[Design], family: Family) -> list[str]:
+    """Find columns that separate the outcomes, and factors of levels with one outcome.
+
+    A column separates them completely where its values overlap nowhere, and quasi-completely where
+    they meet in one value, such as the 0 of a treatment under which all had the outcome.
 
     Parameters
     ----------
-    design : Design
-        Of one predictor.
+    designs : iterable of Design
+        Of one predictor each. A column that separates several thresholds is told once.
     family : Family
 
     References
@@ -34,37 +40,97 @@ def separated_outcomes(design: Design, family: Family) -> list[str]:
     Albert, A. & Anderson, J. A. (1984). On the existence of maximum likelihood estimates in
     logistic regression models. Biometrika 71, 1-10. https://doi.org/10.1093/biomet/71.1.1
     """
-    outcomes = outcomes_of(design, family)
-    if not outcomes or not all(one.happened.any() and one.failed.any() for one in outcomes):
-        return []
-    return [*_of_columns(design, outcomes), *_of_factors(design, outcomes)]
-
-
-def _of_columns(design: Design, outcomes: Sequence[Outcome]) -> list[str]:
-    messages = []
-    for j in range(int(design.has_intercept), design.n_terms):
-        sides = [_side(design.X[:, j], one) for one in outcomes]
-        separated = [one for one, side in zip(outcomes, sides, strict=True) if side]
-        is_binary = len(np.unique(design.X[:, j])) == 2
-        # Of two values, one separated threshold is enough: the others are of one value each.
-        if not separated or (not is_binary and (len(set(sides)) > 1 or 0 in sides)):
+    columns: dict[tuple[str, str], list[_Separated]] = {}
+    factors = []
+    for design in designs:
+        outcomes = outcomes_of(design, family)
+        if not outcomes or not all(one.happened.any() and one.failed.any() for one in outcomes):
             continue
-        what = _categories(outcomes) if len(separated) > 1 or len(outcomes) == 1 else ""
-        if not what:
-            one = separated[0]
-            what = f"{one.name} from {one.opposite}: {_bounds(design.X[:, j], one)}"
-        messages.append(
-            f"Column '{design.terms[j]}' separates {what}, so that only its prior says how large "
-            f"its effect{_of_parameter(design)} is. Give it one that you believe in, or leave the "
-            "column out."
+        kind = "cs" if design.predictor in family.specific else design.predictor
+        for found in _of_columns(design, outcomes):
+            columns.setdefault((kind, found.column), []).append(found)
+        factors += _of_factors(design, outcomes)
+    told = [_told(found, is_specific=kind == "cs") for (kind, _), found in columns.items()]
+    return [*told, *factors]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Separated:
+    """A column, the parameter that it is of, and what it does."""
+
+    column: str
+    predictor: str
+    what: str
+
+
+def _told(found: Sequence[_Separated], *, is_specific: bool) -> str:
+    """Tell of a column and all parameters where it separates outcomes."""
+    first = found[0]
+    remedy = "take it out of cs()" if is_specific else "leave the column out"
+    if len(found) > 1:
+        names = [one.predictor for one in found]
+        return (
+            f"Column '{first.column}' separates categories at several thresholds, so that only "
+            f"their priors say how large its effects on {listed(names, 6)} are. Give them ones "
+            f"that you believe in, or {remedy}."
         )
-    return messages
+    on = f" on {first.predictor}" if first.predictor else ""
+    return (
+        f"Column '{first.column}' {first.what}, so that only its prior says how large its "
+        f"effect{on} is. Give it one that you believe in, or {remedy}."
+    )
+
+
+def _of_columns(design: Design, outcomes: Sequence[Outcome]) -> Iterator[_Separated]:
+    for j in range(int(design.has_intercept), design.n_terms):
+        values = design.X[:, j]
+        sides = [_side(values, one) for one in outcomes]
+        separated = [one for one, side in zip(outcomes, sides, strict=True) if side]
+        is_binary = len(np.unique(values)) == 2
+        # Of two values, one separated threshold is enough: the others are of one value each.
+        if separated and (is_binary or (len(set(sides)) == 1 and 0 not in sides)):
+            what = _categories(outcomes) if len(separated) > 1 or len(outcomes) == 1 else ""
+            if not what:
+                one = separated[0]
+                what = f"{one.name} from {one.opposite}: {_bounds(values, one)}"
+            yield _Separated(design.terms[j], design.predictor, f"separates {what}")
+        elif what := _one_sided(values, outcomes):
+            yield _Separated(design.terms[j], design.predictor, what)
 
 
 def _side(values: FloatArray, one: Outcome) -> int:
     """Tell where a column is larger: 1 where it happened, -1 where not, 0 where they overlap."""
     high, low = values[one.happened], values[one.failed]
     return int(high.min() > low.max()) - int(high.max() < low.min())
+
+
+def _one_sided(values: FloatArray, outcomes: Sequence[Outcome]) -> str:
+    """Say what is alike on a side of the one value where outcomes meet; empty if nothing is."""
+    for sign in (1, -1):
+        ends = [
+            ((sign * values[one.happened]).min(), (sign * values[one.failed]).max())
+            for one in outcomes
+        ]
+        meeting = ends[0][0]
+        if any(high != meeting or low != meeting for high, low in ends):
+            continue
+        first = outcomes[0]
+        names = ("one category",) * 2 if len(outcomes) > 1 else (first.name, first.opposite)
+        beyond = (sign * values > meeting, sign * values < meeting)
+        return "has " + " and ".join(
+            f"only {name} where it is {_place(values, rows, sign * meeting)}"
+            for name, rows in zip(names, beyond, strict=True)
+            if rows.any()
+        )
+    return ""
+
+
+def _place(values: FloatArray, rows: BoolArray, meeting: float) -> str:
+    found = values[rows]
+    where = f"{found[0]:g}"
+    if found.min() < found.max():
+        where = f"{'above' if found[0] > meeting else 'below'} {meeting:g}"
+    return f"{where} ({count(len(found), 'row')})"
 
 
 def _bounds(values: FloatArray, one: Outcome) -> str:

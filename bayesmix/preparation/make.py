@@ -184,11 +184,7 @@ def make_checked(
         )
     ]
     if not any(" is the response " in one for one in checked.messages):
-        of_others += [
-            message
-            for own in design.predictors.values()
-            for message in separated_outcomes(own, family)
-        ]
+        of_others += separated_outcomes(design.predictors.values(), family)
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
         encoder.response,

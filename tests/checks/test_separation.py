@@ -142,3 +142,55 @@ def test_one_threshold_is_enough_for_a_column_of_two_values():
     data["y"] = np.where(data.b == 1, 4 + data.g % 2, 1 + data.g % 3)
     (message,) = said("y ~ b + z", data, "cumulative")
     assert "Column 'b' separates categories above '3' from other categories" in message
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_a_treatment_under_which_all_had_the_outcome(flipped):
+    data = frame()
+    data["arm"] = np.tile(["control", "drug", "both"], 20)
+    data["y"] = np.where(data.arm == "drug", 1, data.y)
+    assert data.y[data.arm != "drug"].nunique() == 2
+    name = "failures" if flipped else "successes"
+    (message,) = said("y ~ arm + (1 | g)", data.assign(y=1 - data.y) if flipped else data)
+    assert message.startswith(f"Column 'arm[drug]' has only {name} where it is 1 (20 rows), so")
+    data.loc[1, "y"] = 0
+    assert said("y ~ arm + (1 | g)", data) == []
+
+
+def test_a_reference_without_the_outcome():
+    data = frame()
+    data["drug"] = np.tile([0, 1], 30)
+    data["y"] = np.where(data.drug == 0, 0, data.y)
+    (message,) = said("y ~ drug + (1 | g)", data)
+    assert message.startswith("Column 'drug' has only failures where it is 0 (30 rows), so that")
+
+
+def test_outcomes_that_meet_in_one_value():
+    data = frame()
+    data["dose"] = np.tile([1.0, 2.0, 3.0, 4.0], 15)
+    data["y"] = np.where(data.dose == 2, data.y, data.dose > 2)
+    (message,) = said("y ~ dose + (1 | g)", data)
+    expected = (
+        "has only successes where it is above 2 (30 rows) and only failures where it is 1 (15"
+    )
+    assert expected in message
+
+
+def test_the_highest_category_alone():
+    data = frame()
+    data["drug"] = np.tile([0, 1], 30)
+    data["y"] = np.where(data.drug == 1, 3, 1 + data.g % 3)
+    (message,) = said("y ~ drug + z", data, "cumulative")
+    assert message.startswith("Column 'drug' has only one category where it is 1 (30 rows), so")
+    # A category that only one of the two values has is no separation of all thresholds.
+    data.loc[1, "y"] = 2
+    assert said("y ~ drug + z", data, "cumulative") == []
+
+
+def test_a_column_of_several_thresholds_is_told_once():
+    data = frame()
+    data["y"] = ratings(data.x)
+    (message,) = said("y ~ z + cs(x)", data, "sratio")
+    assert "only their priors say how large its effects on cs1, cs2 are" in message
+    assert message.endswith("or take it out of cs().")
+    assert said("y ~ z + cs(z:x)", data, "sratio") == []
