@@ -26,7 +26,7 @@ from bayesmix.checks.groupchecks import (
     effects_of_the_same_groups,
     more_effects_than_rows,
 )
-from bayesmix.checks.separation import no_zeros, separated_outcomes
+from bayesmix.checks.separation import no_zeros
 from bayesmix.checks.shifts import Shifts
 from bayesmix.checks.slopes import slopes_without_population_effect
 from bayesmix.formula.rewrites import LONGEST, remove_terms
@@ -65,11 +65,14 @@ class Findings:
     draft : Draft
         The formula with the changes of all messages.
     shifts : Shifts
+    has_response : bool
+        Whether a column is the response.
     """
 
     messages: tuple[str, ...]
     draft: Draft
     shifts: Shifts
+    has_response: bool
 
 
 def check_design(
@@ -105,10 +108,9 @@ def check_design(
     many, draft = more_effects_than_rows(design, family, draft, candidates)
     slopes, draft = slopes_without_population_effect(design, draft, candidates, shifts)
     few, draft = few_levels(design, draft, candidates, shifts)
-    separated = [] if itself else separated_outcomes([design], family)
-    separated += no_zeros(design, family)
-    messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *separated)
-    return Findings(messages, draft, shifts)
+    zeros = no_zeros(design, family)
+    messages = (*redundant, *itself, *explained, *same, *alike, *many, *slopes, *few, *zeros)
+    return Findings(messages, draft, shifts, bool(itself))
 
 
 def check_predictor(

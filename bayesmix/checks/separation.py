@@ -13,7 +13,7 @@ from bayesmix.design.names import path_start
 from bayesmix.frames.values import listed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from bayesmix.base.arrays import BoolArray, FloatArray
     from bayesmix.design.design import Design
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["no_zeros", "separated_outcomes"]
 
 
-def separated_outcomes(designs: Iterable[Design], family: Family) -> list[str]:
+def separated_outcomes(
+    designs: Iterable[Design], family: Family, given: Container[str] = ()
+) -> list[str]:
     """Find columns that separate the outcomes, and factors of levels with one outcome.
 
     A column separates them completely where its values overlap nowhere, and quasi-completely where
@@ -34,6 +36,8 @@ def separated_outcomes(designs: Iterable[Design], family: Family) -> list[str]:
     designs : iterable of Design
         Of one predictor each. A column that separates several thresholds is told once.
     family : Family
+    given : container of str
+        Paths of the parameters whose priors were set, which are believed.
 
     References
     ----------
@@ -48,8 +52,9 @@ def separated_outcomes(designs: Iterable[Design], family: Family) -> list[str]:
             continue
         kind = "cs" if design.predictor in family.specific else design.predictor
         for found in _of_columns(design, outcomes):
-            columns.setdefault((kind, found.column), []).append(found)
-        factors += _of_factors(design, outcomes)
+            if f"{path_start(design.predictor)}beta:{found.column}" not in given:
+                columns.setdefault((kind, found.column), []).append(found)
+        factors += _of_factors(design, outcomes, given)
     told = [_told(found, is_specific=kind == "cs") for (kind, _), found in columns.items()]
     return [*told, *factors]
 
@@ -143,15 +148,17 @@ def _bounds(values: FloatArray, one: Outcome) -> str:
     return f"it is {of_high} where there are {one.name} and {of_low} where there are {one.opposite}"
 
 
-def _of_factors(design: Design, outcomes: Sequence[Outcome]) -> list[str]:
+def _of_factors(design: Design, outcomes: Sequence[Outcome], given: Container[str]) -> list[str]:
     messages = []
     for term in design.groups:
-        if term.n_levels == design.n_rows or any(_have_both(term, one) for one in outcomes):
+        path = f"{path_start(design.predictor)}sd:{term.factor}"
+        is_given = all(f"{path}:{effect}" in given for effect in term.effects)
+        both_somewhere = any(_have_both(term, one) for one in outcomes)
+        if term.n_levels == design.n_rows or is_given or both_somewhere:
             continue
         both = "more than one category"
         if not _categories(outcomes):
             both = f"both {outcomes[0].name} and {outcomes[0].opposite}"
-        path = f"{path_start(design.predictor)}sd:{term.factor}"
         messages.append(
             f"No level of '{term.factor}' has {both} ({term.n_levels} "
             f"levels), so that only the prior says how large the sd of its effects"

@@ -14,7 +14,6 @@ from bayesmix.base.arguments import as_number, one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import DesignWarning, readable, warn
 from bayesmix.checks.checks import Findings, check_design, check_predictor
-from bayesmix.checks.separation import separated_outcomes
 from bayesmix.checks.specific import specific_columns
 from bayesmix.design.columns import Columns
 from bayesmix.design.design import Design
@@ -183,8 +182,6 @@ def make_checked(
             else specific_columns(design, own)
         )
     ]
-    if not any(" is the response " in one for one in checked.messages):
-        of_others += separated_outcomes(design.predictors.values(), family)
     absent = _absent_terms(formula, opened.header, namespace or {})
     itself = response_among_terms(
         encoder.response,

@@ -14,6 +14,7 @@ from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.make import make_checked
+from bayesmix.preparation.separated import warn_of_separation
 from bayesmix.preparation.zeros import warn_of_zeros
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
@@ -55,6 +56,8 @@ def specification(
         predictors=predictors,
     )
     prior_set = resolve_priors(design, resolved, priors)
+    if not findings.has_response:
+        design = warn_of_separation(design, resolved, prior_set)
     return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)
 
 
