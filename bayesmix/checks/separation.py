@@ -111,6 +111,8 @@ def _side(values: FloatArray, one: Outcome) -> int:
 
 def _one_sided(values: FloatArray, outcomes: Sequence[Outcome]) -> str:
     """Say what is alike on a side of the one value where outcomes meet; empty if nothing is."""
+    if values.min() == values.max():
+        return ""
     for sign in (1, -1):
         ends = [
             ((sign * values[one.happened]).min(), (sign * values[one.failed]).max())

@@ -197,6 +197,10 @@ class TestChecks:
         assert near.priors.auxiliary == far.priors.auxiliary
 
 
+# No cold wine was rated 5 and no warm wine 1, of which a warning would tell.
+OF_WARMTH = {f"cs{k}:beta:temp[warm]": bm.Prior("Normal", sigma=5) for k in (1, 2, 3, 4)}
+
+
 @pytest.fixture(scope="module")
 def data() -> pd.DataFrame:
     return wine().assign(year=2000.0 + np.arange(72) % 9)
@@ -208,6 +212,7 @@ def fit(data) -> bm.MixedFit:
         "rating ~ contact + cs(temp + year) + (1 | judge)",
         data,
         family="acat",
+        priors=OF_WARMTH,
         random_seed=1,
         progressbar=False,
         draws=250,
@@ -303,4 +308,4 @@ def test_questions_on_the_latent_scale_name_a_threshold(fit):
 def test_effects_of_groups_beside_those_of_thresholds_are_no_surprise():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        bm.prepare("rating ~ cs(temp) + (temp | judge)", wine(), family="acat")
+        bm.prepare("rating ~ cs(temp) + (temp | judge)", wine(), family="acat", priors=OF_WARMTH)
