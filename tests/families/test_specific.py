@@ -263,7 +263,7 @@ class TestFit:
         simulation = bm.simulate_from(fit, random_seed=3)
         assert simulation.formulas == {}
         assert set(simulation.parameters) == set(fit.diagnostics()["parameter"])
-        spec = bm.prepare(simulation.formula, simulation.data, family="acat")
+        spec = bm.prepare(simulation.formula, simulation.data, family="acat", priors=OF_WARMTH)
         assert spec.design.predictors.keys() == {"cs1", "cs2", "cs3", "cs4"}
 
     @pytest.mark.filterwarnings("ignore::bayesmix.ComparisonWarning")
