@@ -26,6 +26,7 @@ from bayesmix.families.incomplete import beta_below
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.scores import Scores, short_blocks, spread
+from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import (
     log_gamma_above_one,
@@ -33,7 +34,6 @@ from bayesmix.families.stirling import (
     trigamma_above_one,
 )
 from bayesmix.families.supports import POSITIVE, UNIT
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["BETA"]

@@ -23,6 +23,7 @@ import numpy as np
 from scipy.special import erfcx, log_ndtr, ndtr
 
 from bayesmix.families.family import Family
+from bayesmix.families.normal import LOG_SQRT_2PI, mills_ratio
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, short_blocks, spread
@@ -50,15 +51,14 @@ def _parts(y: Any, mu: Any, sigma: Any, tau: Any) -> _Parts:
     ratio = sigma / tau
     z = (y - mu + tau) / sigma
     excess = z - ratio
-    # exp(x^2 / 2) Phi(-x), up to a factor, keeps its digits for any x > 0.
-    scaled = erfcx(np.abs(excess) * np.sqrt(0.5))
-    density = np.exp(-0.5 * excess**2)
-    other = 1 - 0.5 * scaled * density
+    tail = mills_ratio(np.abs(excess))
+    density = np.exp(-0.5 * excess**2 - LOG_SQRT_2PI)
     is_below = excess < 0
-    log_below = np.log(0.5 * scaled) - 0.5 * z**2
-    log_above = np.log(other) + ratio * (0.5 * ratio - z)
-    mills = np.sqrt(2 / np.pi) * np.where(is_below, 1 / scaled, 0.5 * density / other)
-    return _Parts(np.where(is_below, log_below, log_above) - np.log(tau), ratio, excess, mills)
+    # The probability below the excess; far below over the density there, which keeps its digits.
+    share = np.where(is_below, tail, 1 - tail * density)
+    exponent = np.where(is_below, -0.5 * z**2 - LOG_SQRT_2PI, ratio * (0.5 * ratio - z))
+    mills = np.where(is_below, 1.0, density) / share
+    return _Parts(np.log(share) + exponent - np.log(tau), ratio, excess, mills)
 
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
