@@ -12,7 +12,7 @@ from bayesmix.base.arrays import BoolArray, FloatArray
 from bayesmix.families.clusters import Clusters, Expected
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores, spread
+from bayesmix.families.scores import Scores, add_by_value, spread, taken
 from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
@@ -130,7 +130,7 @@ class _Inflated:
 
     def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         some, none = y > 0, y == 0
-        of_none = _taken(p, none)
+        of_none = taken(p, none)
         positive = _scores_of(self.counts, y, p, some)
         expected = self.counts.expected(of_none)
         odds = _odds_of_counts(expected, of_none)
@@ -143,7 +143,7 @@ class _Inflated:
         auxiliary = dict[str, FloatArray]()
         for name, by_value in expected.auxiliary.items():
             auxiliary[name] = _scattered(p[name], some, positive.auxiliary[name])
-            auxiliary[name] += _by_rows(p[name], none, minus_share * by_value)
+            add_by_value(auxiliary[name], none, of_none[name], minus_share * by_value)
         return Scores(total, score, {**auxiliary, "zi": by_zi})
 
 
@@ -203,7 +203,8 @@ class _Hurdle:
     def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         some, none = y > 0, y == 0
         positive = _scores_of(self.counts, y, p, some)
-        expected = self.counts.expected(_taken(p, some))
+        of_some = taken(p, some)
+        expected = self.counts.expected(of_some)
         minus_odds = -expected.odds_of_none
         chances, by_hu = _chances(p["hu"], none, 1.0)
         total = positive.total + chances - expected.log_some.sum(axis=0)
@@ -212,7 +213,7 @@ class _Hurdle:
         auxiliary = dict[str, FloatArray]()
         for name, by_value in expected.auxiliary.items():
             auxiliary[name] = _scattered(p[name], some, positive.auxiliary[name])
-            auxiliary[name] += _by_rows(p[name], some, minus_odds * by_value)
+            add_by_value(auxiliary[name], some, of_some[name], minus_odds * by_value)
         return Scores(total, score, {**auxiliary, "hu": by_hu})
 
 
@@ -226,23 +227,11 @@ def _odds_of_counts(expected: Expected, p: Values) -> Any:
     return np.exp(log_odds - expected.number)
 
 
-# Of scores, chains last: a parameter with a linear predictor differs between rows, (n, M), and what
-# is differentiated by that has as many rows; of another one, (M,), the rows are summed.
-
-
-def _taken(p: Values, kept: BoolArray) -> dict[str, Value]:
-    """Keep some of the rows."""
-    return {
-        name: value if value.eta.ndim == 1 else replace(value, eta=value.eta[kept])
-        for name, value in p.items()
-    }
-
-
 def _scores_of(counts: Clusters, y: FloatArray, p: Values, some: BoolArray) -> Scores:
     """Return the scores of counts above zero."""
     assert counts.family.closed_scores is not None
     own = {name: p[name] for name in ("mu", *counts.family.auxiliary)}
-    return counts.family.closed_scores(y[some], _taken(own, some), Rows())
+    return counts.family.closed_scores(y[some], taken(own, some), Rows())
 
 
 def _chances(
@@ -271,11 +260,3 @@ def _scattered(value: Value, own: BoolArray, score: FloatArray) -> FloatArray:
     every = np.zeros_like(value.eta)
     every[own] = score
     return every
-
-
-def _by_rows(value: Value, own: BoolArray, by_value: FloatArray) -> FloatArray:
-    """Return the same of derivatives of single rows by the value of the parameter."""
-    if value.eta.ndim == 1:
-        return np.asarray(by_value.sum(axis=0))
-    some = replace(value, eta=value.eta[own])
-    return _scattered(value, own, slope_by_value(some, by_value, 0.0).score)
