@@ -206,7 +206,7 @@ class _Hurdle:
         of_some = taken(p, some)
         expected = self.counts.expected(of_some)
         minus_odds = -expected.odds_of_none
-        chances, by_hu = _chances(p["hu"], none, 1.0)
+        chances, by_hu = _chances(p["hu"], none, np.ones(()))
         total = positive.total + chances - expected.log_some.sum(axis=0)
         score = np.zeros_like(p["mu"].eta)
         score[some] = positive.score + minus_odds * expected.slope
@@ -234,15 +234,13 @@ def _scores_of(counts: Clusters, y: FloatArray, p: Values, some: BoolArray) -> S
     return counts.family.closed_scores(y[some], taken(own, some), Rows())
 
 
-def _chances(
-    zero: Value, none: BoolArray, other: FloatArray | float
-) -> tuple[FloatArray, FloatArray]:
+def _chances(zero: Value, none: BoolArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Sum the logarithms of the probability of a zero, or of none, over rows, and differentiate.
 
     `other` is the probability that a zero is no count, which the derivative goes by.
     """
     if zero.eta.ndim == 1:
-        chance, n_none = zero.value, np.count_nonzero(none)
+        chance, n_none = zero.value, int(np.count_nonzero(none))
         zeros = np.broadcast_to(other, (n_none, len(chance))).sum(axis=0)
         total = n_none * np.log(chance) + (len(none) - n_none) * np.log1p(-chance)
         return total, zeros / chance - (len(none) - zeros) / (1 - chance)
@@ -250,7 +248,7 @@ def _chances(
     log, score = SIDES["logit"][0](zero.eta * sign)
     score *= sign
     score[none] += other - 1.0
-    return log.sum(axis=0), score
+    return np.asarray(log.sum(axis=0)), score
 
 
 def _scattered(value: Value, own: BoolArray, score: FloatArray) -> FloatArray:
