@@ -243,9 +243,9 @@ def _chances(zero: Value, none: BoolArray, other: FloatArray) -> tuple[FloatArra
         chance, n_none = zero.value, int(np.count_nonzero(none))
         zeros = np.broadcast_to(other, (n_none, len(chance))).sum(axis=0)
         total = n_none * np.log(chance) + (len(none) - n_none) * np.log1p(-chance)
-        return total, zeros / chance - (len(none) - zeros) / (1 - chance)
+        return total, np.asarray(zeros / chance - (len(none) - zeros) / (1 - chance))
     sign = spread(np.where(none, 1.0, -1.0), zero.eta.shape[1])
-    log, score = SIDES["logit"][0](zero.eta * sign)
+    log, score = SIDES["logit"][0](np.asarray(zero.eta * sign))
     score *= sign
     score[none] += other - 1.0
     return np.asarray(log.sum(axis=0)), score
@@ -255,6 +255,6 @@ def _scattered(value: Value, own: BoolArray, score: FloatArray) -> FloatArray:
     """Put derivatives by a parameter, of some of the rows, among those of all."""
     if value.eta.ndim == 1:
         return score
-    every = np.zeros_like(value.eta)
+    every: FloatArray = np.zeros_like(value.eta)
     every[own] = score
     return every
