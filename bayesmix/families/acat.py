@@ -30,8 +30,8 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.families.categories import log_softmax
 from bayesmix.families.ordinal import Ordinal, Sorted
 from bayesmix.families.partials import Partials
+from bayesmix.families.sides import ODDS
 from bayesmix.families.supports import REAL
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
 
 __all__ = ["ACAT"]
@@ -43,14 +43,6 @@ def _odds(distances: Value) -> Any:
     return up.eta if distances.link.name == "logit" else up.log - up.complement.log
 
 
-def _odds_slope(eta: FloatArray, link: str) -> FloatArray:
-    """Differentiate the log odds by the linear predictor."""
-    if link == "logit":
-        return np.ones_like(eta)
-    success, failure = SIDES[link]
-    return success(eta)[1] - failure(eta)[1]
-
-
 def _logs(distances: Value) -> Any:
     of = distances.functions
     odds = _odds(distances)
@@ -58,7 +50,7 @@ def _logs(distances: Value) -> Any:
 
 
 def _partials(distances: Value) -> Partials:
-    step = _odds_slope(-distances.eta, distances.link.name)
+    _, step = ODDS[distances.link.name](-distances.eta)
     probabilities = np.exp(_logs(distances))
     up = step * np.cumsum(probabilities[..., ::-1], axis=-1)[..., -2::-1]
     down = -step * np.cumsum(probabilities, axis=-1)[..., :-1]
@@ -76,12 +68,8 @@ def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     heights = np.zeros((len(rows.thresholds) + 1, *eta.shape))
     steps = []
     for k in range(len(rows.thresholds)):
-        up = eta - rows.threshold(k, every)
-        odds = up
-        if link != "logit":
-            (log, slope), (log_other, slope_other) = (side(up) for side in SIDES[link])
-            odds = log - log_other
-            steps.append(slope - slope_other)
+        odds, slope = ODDS[link](eta - rows.threshold(k, every))
+        steps.append(slope)
         np.add(heights[k], odds, out=heights[k + 1])
     total = np.zeros(eta.shape[1])
     for k, own in rows.categories():
@@ -97,8 +85,7 @@ def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
         # Whether a row is above the threshold, less the probability of that.
         own = np.divide(above, -sums)
         own[starts[k + 1] :] += 1
-        if steps:
-            own *= steps[k]
+        own *= steps[k]
         rows.add(k, every, -own)
         score += own
     return total, score

@@ -25,7 +25,8 @@ from bayesmix.families.family import Family
 from bayesmix.families.incomplete import beta_below
 from bayesmix.families.measures import SHARES
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores, short_blocks, spread
+from bayesmix.families.scores import Scores, add_by_value, short_blocks, spread, taken
+from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
 from bayesmix.families.stirling import (
     log_gamma_above_one,
@@ -33,7 +34,6 @@ from bayesmix.families.stirling import (
     trigamma_above_one,
 )
 from bayesmix.families.supports import POSITIVE, UNIT
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
 
 __all__ = ["BETA"]
@@ -109,13 +109,16 @@ def _phi_slope(y: Any, p: Values, rows: Rows) -> Slope:
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
-    eta, phi = p["mu"].eta, p["phi"].value
-    log_phi, center = np.log(phi), digamma(phi)
-    total, by_phi = len(y) * gammaln(phi), len(y) * center
+    eta = p["mu"].eta
+    total, by_phi = np.zeros(eta.shape[1]), np.zeros_like(p["phi"].eta)
     logs = np.log(y), np.log1p(-y)
     for block in short_blocks(*eta.shape):
-        at = eta[block]
-        score = np.zeros_like(at)
+        taken_rows = taken(p, block)
+        at, phi, log_phi = taken_rows["mu"].eta, taken_rows["phi"].value, taken_rows["phi"].log
+        log_gamma, center = log_gamma_above_one(phi)
+        center -= 1 / phi
+        total += np.broadcast_to(log_gamma - log_phi, at.shape).sum(axis=0)
+        score, by_log_shapes = np.zeros_like(at), np.zeros_like(at)
         for log_y, side in zip(logs, SIDES[p["mu"].link.name], strict=True):
             log_shape, slope = side(at)
             log_shape = np.maximum(log_shape, _SMALLEST_LOG) + log_phi
@@ -127,10 +130,11 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
             own -= spread(log_y[block], at.shape[1])
             own *= shape
             own -= 1
-            by_phi -= own.sum(axis=0) / phi
+            by_log_shapes += own
             own -= np.multiply(shape, center, out=shape)
             own *= slope
             score -= own
+        add_by_value(by_phi, block, taken_rows["phi"], center - by_log_shapes / phi)
         eta[block] = score
     return Scores(total, eta, {"phi": by_phi})
 
@@ -155,4 +159,5 @@ BETA = Family(
     closed_slopes=_slopes,
     further_slopes={"phi": _phi_slope},
     closed_scores=_scores,
+    scores_predictors=True,
 )

@@ -28,8 +28,8 @@ from bayesmix.families.family import Family
 from bayesmix.families.responses import TRIALS, Labels
 from bayesmix.families.rising import log_rising, rising, rising_curvature, rising_rows
 from bayesmix.families.scores import Scores
+from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Value, Values, slope_by_value
 
 __all__ = ["BETA_BINOMIAL"]

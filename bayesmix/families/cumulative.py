@@ -22,13 +22,12 @@ from typing import Any
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.families.intervals import interval_and_slopes, log_interval
+from bayesmix.families.intervals import INTERVALS, log_interval
 from bayesmix.families.ordinal import Ordinal, Sorted
 from bayesmix.families.own_variances import OF_LATENT
 from bayesmix.families.partials import Partials
+from bayesmix.families.sides import SIDES
 from bayesmix.families.supports import ORDERED
-from bayesmix.families.tails import LARGEST_EXPONENT, log1mexp
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
 
 __all__ = ["CUMULATIVE"]
@@ -54,7 +53,8 @@ def _log(at: Callable[[int], Value], k: int, n: int) -> Any:
 def _partials(distances: Value) -> Partials:
     eta, link = distances.eta, distances.link.name
     below, above = SIDES[link]
-    _, by_lower, by_upper = interval_and_slopes(eta[..., :-1], eta[..., 1:], link)
+    lower, upper = eta[..., :-1], eta[..., 1:]
+    _, by_lower, by_upper = INTERVALS[link](lower, upper, upper - lower)
     nothing = np.zeros_like(eta)
     return Partials(
         below=np.concatenate([below(eta[..., :1])[1], by_upper], axis=-1),
@@ -70,8 +70,9 @@ def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
     for k, own in rows.categories():
         eta = rows.eta[own]
         if 0 < k < len(rows.thresholds):
-            edges = rows.threshold(k - 1, own), rows.threshold(k, own)
-            log, by_lower, by_upper = _between(eta, *edges, link)
+            lower, upper = rows.threshold(k - 1, own), rows.threshold(k, own)
+            ends = lower - eta, upper - eta, upper - lower
+            log, by_lower, by_upper = INTERVALS[link](*ends)
             rows.add(k - 1, own, by_lower)
             rows.add(k, own, by_upper)
             np.negative(by_lower + by_upper, out=score[own])
@@ -82,22 +83,6 @@ def _scores(rows: Sorted, link: str) -> tuple[FloatArray, FloatArray]:
             np.negative(slope, out=score[own])
         total += log.sum(axis=0)
     return total, score
-
-
-def _between(
-    eta: FloatArray, lower: FloatArray, upper: FloatArray, link: str
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    if link != "logit" or lower.ndim > 1:
-        return interval_and_slopes(lower - eta, upper - eta, link)
-    # What the width of the interval gives is the same in all rows of a chain.
-    below, above = SIDES[link]
-    log_upper, by_upper = below(upper - eta)
-    log_lower, by_lower = above(lower - eta)
-    width = upper - lower
-    by_width = 1 / np.expm1(np.minimum(width, LARGEST_EXPONENT))
-    log_upper += log_lower
-    log_upper += log1mexp(width)
-    return log_upper, by_lower - by_width, by_upper + by_width
 
 
 CUMULATIVE = replace(

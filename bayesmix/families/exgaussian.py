@@ -20,12 +20,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import erfcx, log_ndtr, ndtr
+from scipy.special import erfcx, ndtr
 
 from bayesmix.families.family import Family
+from bayesmix.families.normal import LOG_SQRT_2PI, log_ndtr_and_slope, mills_ratio
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
-from bayesmix.families.scores import Scores, short_blocks, spread
+from bayesmix.families.scores import Scores, add_by_value, short_blocks, spread, taken
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.families.values import Rows, Values, slope_by_value, value_of_mu
@@ -50,15 +51,14 @@ def _parts(y: Any, mu: Any, sigma: Any, tau: Any) -> _Parts:
     ratio = sigma / tau
     z = (y - mu + tau) / sigma
     excess = z - ratio
-    # exp(x^2 / 2) Phi(-x), up to a factor, keeps its digits for any x > 0.
-    scaled = erfcx(np.abs(excess) * np.sqrt(0.5))
-    density = np.exp(-0.5 * excess**2)
-    other = 1 - 0.5 * scaled * density
+    tail = mills_ratio(np.abs(excess))
+    density = np.exp(-0.5 * excess**2 - LOG_SQRT_2PI)
     is_below = excess < 0
-    log_below = np.log(0.5 * scaled) - 0.5 * z**2
-    log_above = np.log(other) + ratio * (0.5 * ratio - z)
-    mills = np.sqrt(2 / np.pi) * np.where(is_below, 1 / scaled, 0.5 * density / other)
-    return _Parts(np.where(is_below, log_below, log_above) - np.log(tau), ratio, excess, mills)
+    # The probability below the excess; far below over the density there, which keeps its digits.
+    share = np.where(is_below, tail, 1 - tail * density)
+    exponent = np.where(is_below, -0.5 * z**2 - LOG_SQRT_2PI, ratio * (0.5 * ratio - z))
+    mills = np.where(is_below, 1.0, density) / share
+    return _Parts(np.log(share) + exponent - np.log(tau), ratio, excess, mills)
 
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
@@ -115,25 +115,26 @@ def _expected_information(ratio: Any) -> Any:
     """Integrate the squared score over the rows: ratio E(mills(x)) - ratio^2, x ~ N(-ratio, 1)."""
     points, weights = np.polynomial.hermite_e.hermegauss(40)
     x = points - np.asarray(ratio)[..., np.newaxis]
-    mills = np.exp(-0.5 * x**2 - log_ndtr(x)) / np.sqrt(2 * np.pi)
+    _, mills = log_ndtr_and_slope(x)
     return ratio * ((mills + x) @ (weights / weights.sum()))
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
-    sigma, tau, eta = p["sigma"].value, p["tau"].value, p["mu"].eta
-    n, ratio = len(y), sigma / tau
-    total, by_sigma, by_tau = np.zeros(eta.shape[1]), n * ratio**2, np.full(eta.shape[1], -1.0 * n)
+    eta = p["mu"].eta
+    total = np.zeros(eta.shape[1])
+    auxiliary = {name: np.zeros_like(p[name].eta) for name in ("sigma", "tau")}
     for block in short_blocks(*eta.shape):
-        at = eta[block]
-        column = spread(y[block], at.shape[1])
-        log_density, _, excess, mills = _parts(column, at, sigma, tau)
+        own = taken(p, block)
+        mu, sigma, tau = (own[name].value for name in ("mu", "sigma", "tau"))
+        log_density, ratio, excess, mills = _parts(spread(y[block], mu.shape[1]), mu, sigma, tau)
         total += log_density.sum(axis=0)
-        both = mills.sum(axis=0)
-        by_sigma -= np.einsum("nm,nm->m", mills, excess) + 2 * ratio * both
-        by_tau += ratio * (both + excess.sum(axis=0))
-        np.divide(ratio - mills, sigma, out=at)
-    by_tau = by_tau / tau - eta.sum(axis=0)
-    return Scores(total, eta, {"sigma": by_sigma / sigma, "tau": by_tau})
+        by_mu = (ratio - mills) / sigma
+        by_sigma = (ratio**2 - mills * (excess + 2 * ratio)) / sigma
+        by_tau = (ratio * (mills + excess) - 1) / tau - by_mu
+        for name, by_value in (("sigma", by_sigma), ("tau", by_tau)):
+            add_by_value(auxiliary[name], block, own[name], by_value)
+        eta[block] = by_mu
+    return Scores(total, eta, auxiliary)
 
 
 EXGAUSSIAN = Family(
@@ -160,4 +161,5 @@ EXGAUSSIAN = Family(
     closed_slopes=_slopes,
     further_slopes={"sigma": _sigma_slope, "tau": _tau_slope},
     closed_scores=_scores,
+    scores_predictors=True,
 )

@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, gammainc, gammaincc, gammaln
 
+from bayesmix.base.arrays import FloatArray
 from bayesmix.families.family import Family
 from bayesmix.families.incomplete import beta_above, beta_below
 from bayesmix.families.own_variances import OF_NEGBINOMIAL
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.poisson import POISSON, poisson_draws
 from bayesmix.families.responses import COUNTS
-from bayesmix.families.rising import log_rising, rising
+from bayesmix.families.rising import log_rising, rising, rising_rows
 from bayesmix.families.scores import Scores, spread
+from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.tails import LARGEST_EXPONENT
@@ -96,6 +98,8 @@ def _shape_slope(y: Any, p: Values, rows: Rows) -> Slope:
 
 
 def _scores(y: Any, p: Values, rows: Rows) -> Scores:
+    if p["shape"].eta.ndim > 1:
+        return _scores_of_shapes(y, p["mu"].log, p["shape"].log)
     eta, shape = p["mu"].eta, p["shape"].value
     counts, times = np.unique(y[y > 0], return_counts=True)
     log_ways, slope = rising(counts[:, np.newaxis], np.log(shape))
@@ -120,6 +124,20 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
     return Scores(total, np.subtract(complement, share, out=share), {"shape": by_shape})
 
 
+def _scores_of_shapes(y: FloatArray, log_mean: FloatArray, log_shape: FloatArray) -> Scores:
+    """Compute them where each row has a shape of its own."""
+    shape, column = np.exp(log_shape), spread(y, log_mean.shape[1])
+    minus_excess, minus_share = SIDES["logit"][1](log_mean - log_shape)
+    both = column + shape
+    total = y @ log_mean + np.einsum("nm,nm->m", both, minus_excess)
+    by_shape = shape * minus_excess - both * minus_share
+    order = np.argsort(-y, kind="stable")[: np.count_nonzero(y)]
+    ways, slope = rising_rows(y[order], log_shape[order])
+    by_shape[order] += slope - column[order]
+    score = column * np.exp(minus_excess) + shape * minus_share
+    return Scores(total + ways.sum(axis=0), score, {"shape": by_shape})
+
+
 NEGBINOMIAL = Family(
     name="negbinomial",
     parameters=(
@@ -140,5 +158,6 @@ NEGBINOMIAL = Family(
     closed_slopes=_slopes,
     further_slopes={"shape": _shape_slope},
     closed_scores=_scores,
+    scores_predictors=True,
     own_variance=OF_NEGBINOMIAL,
 )

@@ -211,19 +211,18 @@ class Ordinal:
         distances = _distances(p)
         partials, probabilities = self.partials(distances), np.exp(self.logs(distances))
 
-        def along(direction: Any) -> Slope:
-            by_category = partials.along(direction)
-            information = (probabilities * by_category**2).sum(axis=-1)
+        def slope(by_category: FloatArray) -> Slope:
+            information = np.einsum("...k,...k,...k->...", probabilities, by_category, by_category)
             return Slope(of_categories(y, by_category), information)
 
-        down = np.float64(-1.0)
+        down = np.array(-1.0)
         if DISCRIMINATION in p:
             down = -p[DISCRIMINATION].value[..., np.newaxis]
-        found = {"mu": along(down)}
+        found = {"mu": slope(partials.along(down))}
         if DISCRIMINATION in p:
-            found[DISCRIMINATION] = along(distances.eta)
-        single = np.eye(distances.eta.shape[-1])
-        return found | {name: along(down * single[k]) for k, name in enumerate(_specific(p))}
+            found[DISCRIMINATION] = slope(partials.along(distances.eta))
+        specific = enumerate(_specific(p))
+        return found | {name: slope(down * partials.by_one(k)) for k, name in specific}
 
     def _closed_scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
         disc = p[DISCRIMINATION].value if DISCRIMINATION in p else None

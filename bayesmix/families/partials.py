@@ -36,3 +36,11 @@ class Partials(NamedTuple):
         found[..., 2:] += np.cumsum(higher, axis=-1)[..., :-1]
         found[..., :-2] += np.cumsum(lower[..., ::-1], axis=-1)[..., -2::-1]
         return found
+
+    def by_one(self, k: int) -> FloatArray:
+        """Differentiate all log probabilities (..., K) by one distance."""
+        found = np.empty((*self.below.shape[:-1], self.below.shape[-1] + 1))
+        found[..., :k] = self.lower[..., k : k + 1]
+        found[..., k], found[..., k + 1] = self.below[..., k], self.above[..., k]
+        found[..., k + 2 :] = self.higher[..., k : k + 1]
+        return found

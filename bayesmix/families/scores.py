@@ -11,9 +11,18 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.slopes import Slope, difference
-from bayesmix.families.values import Rows, Values
+from bayesmix.families.values import Rows, Value, Values, slope_by_value
 
-__all__ = ["Density", "Scores", "chains_first", "scores_of_slopes", "short_blocks", "spread"]
+__all__ = [
+    "Density",
+    "Scores",
+    "add_by_value",
+    "chains_first",
+    "scores_of_slopes",
+    "short_blocks",
+    "spread",
+    "taken",
+]
 
 _ENTRIES = 8192
 
@@ -48,6 +57,26 @@ def short_blocks(n: int, chains: int) -> list[slice]:
 def spread(column: FloatArray, chains: int) -> FloatArray:
     """Repeat a column: NumPy is slow where one meets rows that are as short as there are chains."""
     return column.repeat(chains).reshape(-1, chains)
+
+
+# A parameter with a linear predictor differs between rows, (n, M), and its scores have as many; of
+# another one, (M,), those of the rows are summed.
+
+
+def taken(p: Values, kept: Any) -> dict[str, Value]:
+    """Keep some of the rows, chains last, by a mask or a slice."""
+    return {
+        name: value if value.eta.ndim == 1 else replace(value, eta=value.eta[kept])
+        for name, value in p.items()
+    }
+
+
+def add_by_value(scores: FloatArray, kept: Any, value: Value, by_value: FloatArray) -> None:
+    """Add to scores the derivatives of some of the rows, which are by the value of a parameter."""
+    if scores.ndim == 1:
+        scores += by_value.sum(axis=0)
+    else:
+        scores[kept] += slope_by_value(value, by_value, 0.0).score
 
 
 def chains_first(auxiliary: Mapping[str, Any]) -> dict[str, FloatArray]:

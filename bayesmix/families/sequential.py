@@ -11,8 +11,8 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.families.ordinal import Ordinal, Sorted
 from bayesmix.families.partials import Partials
+from bayesmix.families.sides import SIDES
 from bayesmix.families.supports import REAL
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Value
 
 __all__ = ["sequential"]

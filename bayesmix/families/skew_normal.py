@@ -24,13 +24,13 @@ from scipy.special import erfcx, ndtr, owens_t
 
 from bayesmix.families.family import Family
 from bayesmix.families.gaussian import GAUSSIAN
+from bayesmix.families.normal import log_ndtr_and_slope
 from bayesmix.families.own_variances import OF_RESIDUAL
 from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import REAL_NUMBERS
 from bayesmix.families.scores import Scores, short_blocks, spread
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import REAL
-from bayesmix.families.trials import SIDES
 from bayesmix.families.values import Rows, Values, value_of_mu
 
 __all__ = ["SKEW_NORMAL"]
@@ -38,7 +38,6 @@ __all__ = ["SKEW_NORMAL"]
 _LOG_2_LESS_SQRT_2PI = 0.5 * np.log(2 / np.pi)
 # In sds of the smaller tail.
 _FAR = 2.0
-_log_ndtr_and_slope = SIDES["probit"][0]
 
 
 def _shift_and_scale(sigma: Any, alpha: Any) -> tuple[Any, Any]:
@@ -55,7 +54,7 @@ def _standard(y: Any, p: Values) -> tuple[Any, Any]:
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
     z, scale = _standard(y, p)
-    log_share, _ = _log_ndtr_and_slope(p["alpha"].value * z)
+    log_share, _ = log_ndtr_and_slope(p["alpha"].value * z)
     return _LOG_2_LESS_SQRT_2PI - np.log(scale) - 0.5 * z**2 + log_share
 
 
@@ -94,7 +93,7 @@ def _pymc(p: Values, rows: Rows) -> tuple[str, dict[str, Any]]:
 def _slopes(y: Any, p: Values, rows: Rows) -> dict[str, Slope]:
     alpha = p["alpha"].value
     z, scale = _standard(y, p)
-    _, mills = _log_ndtr_and_slope(alpha * z)
+    _, mills = log_ndtr_and_slope(alpha * z)
     bend = np.maximum(mills * (mills + alpha * z), 0.0)
     return {"mu": Slope((z - alpha * mills) / scale, (1 + alpha**2 * bend) / scale**2)}
 
@@ -111,7 +110,7 @@ def _scores(y: Any, p: Values, rows: Rows) -> Scores:
         distance = np.subtract(column, at, out=column)
         distance /= scale
         z = distance + shift
-        log_share, mills = _log_ndtr_and_slope(alpha * z)
+        log_share, mills = log_ndtr_and_slope(alpha * z)
         total += log_share.sum(axis=0) - 0.5 * np.einsum("nm,nm->m", z, z)
         by_slant += np.einsum("nm,nm->m", mills, z)
         mills *= alpha

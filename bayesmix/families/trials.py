@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from scipy.special import erfcx, expit, exprel, log_ndtr
+from scipy.special import expit, exprel, log_ndtr
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.families.normal import LOG_SQRT_2PI
 from bayesmix.families.scores import Scores, spread
+from bayesmix.families.sides import SIDES, cauchy_slope
 from bayesmix.families.slopes import Slope
-from bayesmix.families.tails import LARGEST_EXPONENT, log_cauchy
+from bayesmix.families.tails import LARGEST_EXPONENT
 from bayesmix.families.values import Value
 
-__all__ = ["SIDES", "scores_of_trials", "slope_of_trials"]
-
-type Side = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+__all__ = ["scores_of_trials", "slope_of_trials"]
 
 # Eight factors of 1 + exp(x) do not overflow up to this x.
 _LARGEST_FACTOR = 80.0
-# Below, the logarithm of 1 - exp(-exp(x)) is x, and exp(x) is about to lose digits.
-_SMALLEST_EXPONENT = -700.0
-_LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 # Of x / (exp(x) - 1) - 1 + x, the powers 2, 4, 6, 8 and 10 of x (Bernoulli numbers).
 _SERIES = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160)
 
@@ -47,7 +42,7 @@ def slope_of_trials(successes: Any, failures: Any, probability: Value) -> Slope:
             score = successes * complement - failures * p
             return Slope(score, (successes + failures) * p * complement)
         case "probit":
-            log_density = -0.5 * eta**2 - _LOG_SQRT_2PI
+            log_density = -0.5 * eta**2 - LOG_SQRT_2PI
             up = np.exp(log_density - log_ndtr(eta))
             down = np.exp(log_density - log_ndtr(-eta))
             information = successes * up * (up + eta) + failures * down * (down - eta)
@@ -56,7 +51,7 @@ def slope_of_trials(successes: Any, failures: Any, probability: Value) -> Slope:
             up = 1 / exprel(down)
             information = successes * up * _above_one(down, up) + failures * down
         case "cauchit":
-            up, down = _cauchy_slope(eta), _cauchy_slope(-eta)
+            up, down = cauchy_slope(eta), cauchy_slope(-eta)
             bend = 2 / (1 + eta**2) * eta
             information = successes * up * (up + bend) + failures * down * (down - bend)
         case other:
@@ -139,68 +134,3 @@ def _sum_of_logs(factors: FloatArray) -> FloatArray:
     twos = fours[: 2 * n] * fours[2 * n :]
     ones = np.log(np.multiply(twos[:n], twos[n:], out=twos[:n]), out=twos[:n])
     return np.asarray(ones.sum(axis=0) + np.log(factors[8 * n :]).sum(axis=0))
-
-
-# Logarithm of the probability of one outcome, and its derivative by the linear predictor.
-
-
-def _log_expit_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # As SciPy's log_expit and expit, which are several times slower.
-    below = np.exp(-np.abs(eta))
-    above = 1 + below
-    return np.minimum(eta, 0.0) - np.log1p(below), np.where(eta > 0, below, 1.0) / above
-
-
-def _log_ndtr_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    half_square = 0.5 * eta**2
-    ratio = erfcx(np.abs(eta) * np.sqrt(0.5))
-    density = np.exp(-half_square)
-    above = 1 - 0.5 * ratio * density
-    is_below = eta < 0
-    log = np.where(is_below, np.log(0.5 * ratio) - half_square, np.log1p(-0.5 * ratio * density))
-    slope = np.where(is_below, 1 / ratio, 0.5 * density / above)
-    return log, slope * np.sqrt(2 / np.pi)
-
-
-def _log_gumbel_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    # As log_gumbel and 1 / exprel(rate), which are several times slower.
-    near = np.maximum(eta, _SMALLEST_EXPONENT)
-    rate = np.exp(np.minimum(near, LARGEST_EXPONENT))
-    failure, success = np.exp(-rate), -np.expm1(-rate)
-    log = np.where(failure > 0.5, np.log(success), np.log1p(-np.minimum(failure, 0.5)))
-    log += np.minimum(eta - _SMALLEST_EXPONENT, 0.0)
-    return log, rate * failure / success
-
-
-def _minus_rate_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    minus = -np.exp(np.minimum(eta, LARGEST_EXPONENT))
-    return minus, minus.copy()
-
-
-def _log_cauchy_and_slope(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return log_cauchy(eta), _cauchy_slope(eta)
-
-
-def _cauchy_slope(eta: FloatArray) -> FloatArray:
-    slope: FloatArray = 1 / ((1 + eta**2) * np.arctan2(1.0, -eta))
-    return slope
-
-
-def _other(side: Side) -> Side:
-    """Turn a probability of success into that of failure, for a symmetric link."""
-
-    def other(eta: FloatArray) -> tuple[FloatArray, FloatArray]:
-        log, slope = side(-eta)
-        return log, -slope
-
-    return other
-
-
-SIDES: Mapping[str, tuple[Side, Side]] = MappingProxyType(
-    {
-        "logit": (_log_expit_and_slope, _other(_log_expit_and_slope)),
-        "probit": (_log_ndtr_and_slope, _other(_log_ndtr_and_slope)),
-        "cloglog": (_log_gumbel_and_slope, _minus_rate_and_slope),
-        "cauchit": (_log_cauchy_and_slope, _other(_log_cauchy_and_slope)),
-    }
-)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,10 +12,11 @@ from bayesmix.base.arrays import BoolArray, FloatArray
 from bayesmix.families.clusters import Clusters, Expected
 from bayesmix.families.family import Family
 from bayesmix.families.parameters import Parameter
-from bayesmix.families.scores import Scores
+from bayesmix.families.scores import Scores, add_by_value, spread, taken
+from bayesmix.families.sides import SIDES
 from bayesmix.families.slopes import Slope
 from bayesmix.families.supports import UNIT
-from bayesmix.families.values import Rows, Values, slope_by_value
+from bayesmix.families.values import Rows, Value, Values, slope_by_value
 
 __all__ = ["chance_of_zero", "hurdle", "zero_inflated"]
 
@@ -73,6 +73,7 @@ def _family(name: str, zero: Parameter, prefix: str, counts: Clusters, law: _Law
             **{name: functools.partial(law.slope_of_counts, name) for name in own},
         },
         closed_scores=law.scores,
+        scores_predictors=True,
     )
 
 
@@ -128,23 +129,22 @@ class _Inflated:
         return self.counts.family.slopes(y, p, rows, "mu")["mu"].score
 
     def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
-        eta, zi, some = p["mu"].eta, p["zi"].value, y > 0
+        some, none = y > 0, y == 0
+        of_none = taken(p, none)
         positive = _scores_of(self.counts, y, p, some)
-        expected = self.counts.expected(_taken(p, ~some))
-        odds = _odds_of_counts(expected, p)
-        n_none, n_some = np.count_nonzero(~some), np.count_nonzero(some)
-        total = positive.total + n_none * np.log(zi) + n_some * np.log1p(-zi)
-        total += np.log1p(odds).sum(axis=0)
+        expected = self.counts.expected(of_none)
+        odds = _odds_of_counts(expected, of_none)
         other = 1 / (1 + odds)
-        share = np.multiply(odds, other, out=odds)
-        score = np.empty_like(eta)
-        score[some], score[~some] = positive.score, -share * expected.slope
-        auxiliary = {
-            name: value - (share * expected.auxiliary[name]).sum(axis=0)
-            for name, value in positive.auxiliary.items()
-        }
-        auxiliary["zi"] = other.sum(axis=0) / zi - (share.sum(axis=0) + n_some) / (1 - zi)
-        return Scores(total, score, auxiliary)
+        chances, by_zi = _chances(p["zi"], none, other)
+        total = positive.total + chances + np.log1p(odds).sum(axis=0)
+        minus_share = np.multiply(odds, -other, out=odds)
+        score = np.empty_like(p["mu"].eta)
+        score[some], score[none] = positive.score, minus_share * expected.slope
+        auxiliary = dict[str, FloatArray]()
+        for name, by_value in expected.auxiliary.items():
+            auxiliary[name] = _scattered(p[name], some, positive.auxiliary[name])
+            add_by_value(auxiliary[name], none, of_none[name], minus_share * by_value)
+        return Scores(total, score, {**auxiliary, "zi": by_zi})
 
 
 @dataclass(frozen=True)
@@ -201,21 +201,20 @@ class _Hurdle:
         return Slope(score, score**2)
 
     def scores(self, y: FloatArray, p: Values, rows: Rows) -> Scores:
-        eta, hu, some = p["mu"].eta, p["hu"].value, y > 0
-        n_none, n_some = np.count_nonzero(~some), np.count_nonzero(some)
-        expected = self.counts.expected(_taken(p, some))
-        odds, log_some = expected.odds_of_none, expected.log_some
+        some, none = y > 0, y == 0
         positive = _scores_of(self.counts, y, p, some)
-        total = positive.total - log_some.sum(axis=0)
-        total += n_none * np.log(hu) + n_some * np.log1p(-hu)
-        score = np.zeros_like(eta)
-        score[some] = positive.score - odds * expected.slope
-        auxiliary = {
-            name: value - (odds * expected.auxiliary[name]).sum(axis=0)
-            for name, value in positive.auxiliary.items()
-        }
-        auxiliary["hu"] = n_none / hu - n_some / (1 - hu)
-        return Scores(total, score, auxiliary)
+        of_some = taken(p, some)
+        expected = self.counts.expected(of_some)
+        minus_odds = -expected.odds_of_none
+        chances, by_hu = _chances(p["hu"], none, np.ones(()))
+        total = positive.total + chances - expected.log_some.sum(axis=0)
+        score = np.zeros_like(p["mu"].eta)
+        score[some] = positive.score + minus_odds * expected.slope
+        auxiliary = dict[str, FloatArray]()
+        for name, by_value in expected.auxiliary.items():
+            auxiliary[name] = _scattered(p[name], some, positive.auxiliary[name])
+            add_by_value(auxiliary[name], some, of_some[name], minus_odds * by_value)
+        return Scores(total, score, {**auxiliary, "hu": by_hu})
 
 
 type _Law = _Inflated | _Hurdle
@@ -223,14 +222,39 @@ type _Law = _Inflated | _Hurdle
 
 def _odds_of_counts(expected: Expected, p: Values) -> Any:
     """Odds that a zero is one of the counts."""
-    return np.exp(p["zi"].complement.log - p["zi"].log - expected.number)
+    zi = p["zi"]
+    log_odds = -zi.eta if zi.link.name == "logit" else zi.complement.log - zi.log
+    return np.exp(log_odds - expected.number)
 
 
-def _taken(p: Values, kept: BoolArray) -> Mapping[str, Any]:
-    """Keep some of the rows, chains last."""
-    return {**p, "mu": replace(p["mu"], eta=p["mu"].eta[kept])}
+def _scores_of(counts: Clusters, y: FloatArray, p: Values, some: BoolArray) -> Scores:
+    """Return the scores of counts above zero."""
+    assert counts.family.closed_scores is not None
+    own = {name: p[name] for name in ("mu", *counts.family.auxiliary)}
+    return counts.family.closed_scores(y[some], taken(own, some), Rows())
 
 
-def _scores_of(counts: Clusters, y: FloatArray, p: Values, kept: BoolArray) -> Scores:
-    own = {name: value.eta for name, value in p.items() if name in counts.family.auxiliary}
-    return counts.family.scores(y[kept], p["mu"].eta[kept], own, Rows())
+def _chances(zero: Value, none: BoolArray, other: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Sum the logarithms of the probability of a zero, or of none, over rows, and differentiate.
+
+    `other` is the probability that a zero is no count, which the derivative goes by.
+    """
+    if zero.eta.ndim == 1:
+        chance, n_none = zero.value, int(np.count_nonzero(none))
+        zeros = np.broadcast_to(other, (n_none, len(chance))).sum(axis=0)
+        total = n_none * np.log(chance) + (len(none) - n_none) * np.log1p(-chance)
+        return total, np.asarray(zeros / chance - (len(none) - zeros) / (1 - chance))
+    sign = spread(np.where(none, 1.0, -1.0), zero.eta.shape[1])
+    log, score = SIDES["logit"][0](np.asarray(zero.eta * sign))
+    score *= sign
+    score[none] += other - 1.0
+    return np.asarray(log.sum(axis=0)), score
+
+
+def _scattered(value: Value, own: BoolArray, score: FloatArray) -> FloatArray:
+    """Put derivatives by a parameter, of some of the rows, among those of all."""
+    if value.eta.ndim == 1:
+        return score
+    every: FloatArray = np.zeros_like(value.eta)
+    every[own] = score
+    return every

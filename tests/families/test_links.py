@@ -14,7 +14,7 @@ import bayesmix as bm
 from bayesmix.engines.nuts.tensors import tensor_functions
 from bayesmix.families.links import ARRAYS, LINKS
 from bayesmix.families.registry import get_family
-from bayesmix.families.trials import SIDES
+from bayesmix.families.sides import SIDES
 from bayesmix.families.values import Value
 
 NEW = ("cloglog", "cauchit")

@@ -47,7 +47,7 @@ def look_at(density: Density, point: Point) -> Lesson:
     auxiliary = layout.auxiliary(values)
     family = layout.spec.family
     rows = np.empty((4, len(layout.predictors), layout.n_rows))
-    for start, stop in row_blocks(layout.n_rows, values.shape[1]):
+    for start, stop in row_blocks(layout.n_rows, values.shape[1], len(layout.predictors)):
         eta, others = predictors(layout, beta, effects.u, start, stop)
         p = family.chains_first(eta, {**auxiliary, **others})
         known = rows_between(layout.rows, start, stop)

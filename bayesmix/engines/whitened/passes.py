@@ -133,7 +133,7 @@ def likelihood(
     by_effects = np.zeros((layout.n_effects, chains))
     by_population = np.zeros((layout.X.shape[1], chains))
     by_auxiliary = {name: np.zeros_like(values) for name, values in auxiliary.items()}
-    for start, stop in row_blocks(layout.n_rows, chains):
+    for start, stop in row_blocks(layout.n_rows, chains, len(layout.predictors)):
         eta, others = predictors(layout, beta, u, start, stop)
         scores = family.scores(
             layout.y[start:stop],
@@ -154,9 +154,10 @@ def likelihood(
     return Likelihood(total, by_effects, by_population, by_auxiliary)
 
 
-def row_blocks(n: int, chains: int) -> list[tuple[int, int]]:
-    """Cut n rows into blocks."""
-    size = max(64, (BLOCK if n * chains < MANY else BLOCK_OF_MANY) // chains)
+def row_blocks(n: int, chains: int, predictors: int) -> list[tuple[int, int]]:
+    """Cut n rows into blocks: shorter ones where each row has several predictors."""
+    entries = BLOCK if n * chains < MANY else BLOCK_OF_MANY
+    size = max(64, entries // (chains * predictors))
     return [(start, min(start + size, n)) for start in range(0, n, size)]
 
 
