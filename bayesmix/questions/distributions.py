@@ -73,6 +73,17 @@ class AtRows:
             return np.broadcast_to(mean, self.eta.shape)
         return mean @ design.categories.numbers.astype(np.float64)
 
+    @property
+    def variance(self) -> FloatArray:
+        """Variance of the response; NaN where the family has none."""
+        design, family = self.design, self.family
+        if family.variance is None:
+            return np.full(self.eta.shape, np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = family.values(self.eta, self.auxiliary)
+            variance = family.variance(values, family.rows(design.weights, design.trials))
+        return np.broadcast_to(variance, self.eta.shape)
+
 
 def linear_predictors(
     design: Design, draws: Draws, without: Mapping[str, npt.NDArray[np.bool_]]
