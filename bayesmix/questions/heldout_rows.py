@@ -20,8 +20,9 @@ from bayesmix.design.design import Design
 from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept
 from bayesmix.predictions.unseen import variance_of_unseen
-from bayesmix.questions.distributions import AtRows, at_rows, check_draws_kept, linear_predictors
+from bayesmix.questions.distributions import AtRows, at_rows, linear_predictors
 
 __all__ = ["RowsCumulated", "conditional_rows", "held_out_rows"]
 
@@ -90,13 +91,14 @@ def some_draws(draws: Draws, n: int) -> Draws:
 
 def conditional_rows(fit: Fitted) -> RowsCumulated:
     """Average over the draws, those of the effects of each row's groups among them."""
-    draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
-    check_draws_kept(
-        fit,
-        draws,
-        "conditional residuals need them. Fit with fewer draws, so that they are kept"
+    check_kept(
+        fit.posterior,
+        fit.design.every_group,
+        "Conditional residuals",
+        "Refit with fewer draws and chains"
         + ("." if left_out_obstacle(fit.spec) else ", or use predictive='loo'."),
     )
+    draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
     found = RowsCumulated.empty(fit.design.n_rows, weighted=False)
     for rows in _blocks(np.arange(fit.design.n_rows), len(draws) * _width(fit)):
         design = fit.design.take(rows)
@@ -115,8 +117,13 @@ def held_out_rows(fit: Fitted) -> RowsCumulated:
         )
     if left_out_obstacle(fit.spec) is None:
         return _gaussian(fit)
+    check_kept(
+        fit.posterior,
+        fit.design.every_group,
+        "Residuals of rows that are left out",
+        "Refit with fewer draws and chains.",
+    )
     draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
-    check_draws_kept(fit, draws, "leaving rows out needs them. Fit with fewer draws.")
     posterior = fit.idata["posterior"].dataset
     ordered = (x.transpose("chain", "draw", ...) for x in posterior.data_vars.values())
     r_eff = min(1.0, relative_ess(x.to_numpy() for x in ordered) * S / len(draws))
