@@ -29,6 +29,7 @@ NAMES = (
     "ratings",
     "what_does_it_say",
     "next_study",
+    "wrong_family",
 )
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, draws_first
-from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
 from bayesmix.design.names import population_names
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.kept import check_kept
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -84,15 +84,15 @@ def _linear_predictor(design: Design, posterior: xr.Dataset, rows: slice) -> Flo
         eta += draws_first(posterior[names.beta], names.dim) @ design.X[rows].T
     if design.offset is not None:
         eta += design.offset[rows]
+    check_kept(
+        posterior,
+        design.groups,
+        "Conditional criteria",
+        "Use fit.loo() or fit.logo(), which integrate them out, or refit with fewer draws and "
+        "chains.",
+    )
     for term in design.groups:
-        name = term.names.u
-        if name not in posterior or "draw" not in posterior[name].dims:
-            raise BayesmixError(
-                f"The draws of the {term.n_levels} levels of '{term.factor}' were too many to be "
-                "kept, and conditional criteria need them. Use fit.loo() or fit.logo(), which "
-                "integrate them out, or fit with fewer draws."
-            )
-        u = draws_first(posterior[name], term.dim, term.effect_dim)
+        u = draws_first(posterior[term.names.u], term.dim, term.effect_dim)
         for k in range(term.n_effects):
             eta += u[:, term.codes[rows], k] * term.Z[rows, k]
     return eta

@@ -23,6 +23,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     return np.where(y == 1, p["mu"].log, p["mu"].complement.log)
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    return p["mu"].value * p["mu"].complement.value
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mean = p["mu"].value
     return rng.random(np.shape(mean)) < mean
@@ -50,6 +54,7 @@ BERNOULLI = Family(
     response=BINARY,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -68,6 +68,10 @@ def _shapes(p: Values) -> tuple[Any, Any]:
     return p["mu"].value * p["phi"].value, p["mu"].complement.value * p["phi"].value
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    return p["mu"].value * p["mu"].complement.value / (1 + p["phi"].value)
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     # Shares that round to 0 or 1 stay inside.
     first, second = (np.maximum(shape, _SMALLEST) for shape in _shapes(p))
@@ -153,6 +157,7 @@ BETA = Family(
     response=SHARES,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -62,6 +62,13 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     return BINOMIAL.density(y, p, rows) + more
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    assert BINOMIAL.variance is not None
+    phi = p["phi"].value
+    # Trials of a row are alike: as those of an urn with phi balls.
+    return BINOMIAL.variance(p, rows) * ((phi + rows.trials) / (phi + 1))
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     phi, mu = p["phi"].value, p["mu"]
     shape = np.broadcast_shapes(np.shape(mu.eta), np.shape(phi))
@@ -151,6 +158,7 @@ BETA_BINOMIAL = Family(
     response=replace(TRIALS, check=_check),
     density=_density,
     mean=BINOMIAL.mean,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

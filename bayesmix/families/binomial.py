@@ -39,6 +39,10 @@ def _mean(p: Values, rows: Rows) -> Any:
     return p["mu"].value * _trials(rows)
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    return _mean(p, rows) * p["mu"].complement.value
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     return rng.binomial(np.asarray(rows.trials).astype(np.int64), p["mu"].value)
 
@@ -68,6 +72,7 @@ BINOMIAL = Family(
     response=TRIALS,
     density=_density,
     mean=_mean,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

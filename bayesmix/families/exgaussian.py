@@ -65,6 +65,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     return _parts(y, *(p[name].value for name in ("mu", "sigma", "tau"))).log_density
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    return np.square(p["sigma"].value) + np.square(p["tau"].value)
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu, tau = p["mu"].value, p["tau"].value
     return rng.normal(mu - tau, p["sigma"].value) + tau * rng.standard_exponential(np.shape(mu))
@@ -155,6 +159,7 @@ EXGAUSSIAN = Family(
     response=REAL_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

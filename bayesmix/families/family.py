@@ -59,6 +59,9 @@ class Family:
         Response, values and rows -> probability of a response that is not above it, stable in the
         lower tail. It is asked for responses inside the bounds of `response`, whole numbers where
         these are.
+    variance : callable, optional
+        Values and rows -> variance of the response, infinite where there is none; of categories
+        there is no such function.
     closed_slopes : callable, optional
         As `slopes`, for the parameters whose derivatives are known in closed form; the expected
         information where the observed one may be negative.
@@ -121,6 +124,7 @@ class Family:
     random: Callable[[np.random.Generator, Values, Rows], Any]
     pymc: Callable[[Values, Rows], tuple[str, dict[str, Any]]]
     cumulative: Callable[[Any, Values, Rows], Any] | None = None
+    variance: Callable[[Values, Rows], Any] | None = None
     closed_slopes: Callable[[Any, Values, Rows], Mapping[str, Slope]] | None = None
     further_slopes: Mapping[str, Callable[[Any, Values, Rows], Slope]] = field(
         default_factory=dict, hash=False

@@ -36,6 +36,10 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
         return log_power_over_gamma(shape) - shape * (np.expm1(ratio) - ratio) - log_y
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    return np.square(p["mu"].value) / p["shape"].value
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     mu, shape = p["mu"].value, p["shape"].value
     return mu * (rng.gamma(shape, size=np.shape(mu)) / shape)
@@ -91,6 +95,7 @@ GAMMA = Family(
     response=POSITIVE_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -82,6 +82,7 @@ GAUSSIAN = Family(
     response=REAL_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=OF_RESIDUAL.of,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

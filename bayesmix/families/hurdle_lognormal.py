@@ -42,6 +42,12 @@ def _mean(p: Values, rows: Rows) -> Any:
     return p["hu"].complement.value * LOGNORMAL.mean(p, rows)
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    assert LOGNORMAL.variance is not None
+    mean, some = LOGNORMAL.mean(p, rows), p["hu"].complement.value
+    return some * (LOGNORMAL.variance(p, rows) + p["hu"].value * np.square(mean))
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     drawn = LOGNORMAL.random(rng, p, rows)
     return np.where(rng.random(np.shape(drawn)) < p["hu"].value, 0.0, drawn)
@@ -82,6 +88,7 @@ HURDLE_LOGNORMAL = Family(
     response=ZERO_OR_POSITIVE,
     density=_density,
     mean=_mean,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -94,6 +94,7 @@ _KNOWN = replace(
     parameters=(_MU,),
     response=_ESTIMATES,
     density=_density,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -35,6 +35,11 @@ def _mean(p: Values, rows: Rows) -> Any:
         return np.exp(p["mu"].value + 0.5 * np.square(p["sigma"].value))
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    with np.errstate(over="ignore"):
+        return np.square(_mean(p, rows)) * np.expm1(np.square(p["sigma"].value))
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     with np.errstate(over="ignore"):
         return np.exp(rng.normal(p["mu"].value, p["sigma"].value))
@@ -67,6 +72,7 @@ LOGNORMAL = Family(
     response=POSITIVE_NUMBERS,
     density=_density,
     mean=_mean,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

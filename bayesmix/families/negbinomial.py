@@ -51,6 +51,11 @@ def _density(y: Any, p: Values, rows: Rows) -> Any:
     return ways + y * log_mean - (y + shape.value) * excess
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    mean = p["mu"].value
+    return mean + np.square(mean) / p["shape"].value
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     shape = p["shape"].value
     with np.errstate(over="ignore"):
@@ -152,6 +157,7 @@ NEGBINOMIAL = Family(
     response=COUNTS,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

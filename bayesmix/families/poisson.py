@@ -69,6 +69,7 @@ POISSON = Family(
     response=COUNTS,
     density=_density,
     mean=value_of_mu,
+    variance=value_of_mu,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

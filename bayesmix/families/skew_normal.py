@@ -134,6 +134,7 @@ SKEW_NORMAL = Family(
     response=REAL_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=OF_RESIDUAL.of,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -137,6 +137,7 @@ STUDENT = Family(
     response=REAL_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=OF_STUDENT.of,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

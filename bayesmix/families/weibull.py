@@ -44,6 +44,14 @@ def _scale(p: Values) -> Any:
     return mu.functions.exp(mu.log - mu.functions.gammaln(1 + 1 / p["shape"].value))
 
 
+def _variance(p: Values, rows: Rows) -> Any:
+    shape = p["shape"].value
+    # That of a squared response over its squared mean, which is near 1 for a large shape.
+    log_ratio = gammaln(1 + 2 / shape) - 2 * gammaln(1 + 1 / shape)
+    with np.errstate(over="ignore"):
+        return np.square(p["mu"].value) * np.expm1(log_ratio)
+
+
 def _random(rng: np.random.Generator, p: Values, rows: Rows) -> Any:
     scale = _scale(p)
     return scale * rng.weibull(p["shape"].value, np.shape(scale))
@@ -92,6 +100,7 @@ WEIBULL = Family(
     response=POSITIVE_NUMBERS,
     density=_density,
     mean=value_of_mu,
+    variance=_variance,
     random=_random,
     pymc=_pymc,
     cumulative=_cumulative,

@@ -64,6 +64,7 @@ def _family(name: str, zero: Parameter, prefix: str, counts: Clusters, law: _Law
         response=counts.family.response,
         density=law.density,
         mean=law.mean,
+        variance=law.variance,
         random=law.random,
         pymc=pymc,
         cumulative=law.cumulative,
@@ -90,6 +91,12 @@ class _Inflated:
 
     def mean(self, p: Values, rows: Rows) -> Any:
         return p["zi"].complement.value * self.counts.family.mean(p, rows)
+
+    def variance(self, p: Values, rows: Rows) -> Any:
+        of_counts = self.counts.family.variance
+        assert of_counts is not None
+        square = np.square(self.counts.family.mean(p, rows))
+        return p["zi"].complement.value * (of_counts(p, rows) + p["zi"].value * square)
 
     def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
         drawn = self.counts.family.random(rng, p, rows)
@@ -161,6 +168,15 @@ class _Hurdle:
     def mean(self, p: Values, rows: Rows) -> Any:
         given_some = replace(p["mu"], eta=p["mu"].eta - self.counts.expected(p).log_some)
         return p["hu"].complement.value * self.counts.family.mean({**p, "mu": given_some}, rows)
+
+    def variance(self, p: Values, rows: Rows) -> Any:
+        of_counts, some = self.counts.family.variance, p["hu"].complement.value
+        assert of_counts is not None
+        mean = self.counts.family.mean(p, rows)
+        given_some = np.exp(p["mu"].log - self.counts.expected(p).log_some)
+        # Of counts above zero: the mean square, over the mean, is that of all counts.
+        own = np.maximum(of_counts(p, rows) / mean + mean - given_some, 0.0)
+        return some * given_some * (own + p["hu"].value * given_some)
 
     def random(self, rng: np.random.Generator, p: Values, rows: Rows) -> Any:
         drawn = self.counts.draw_some(rng, p, rows)

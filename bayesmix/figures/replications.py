@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.base.arguments import generator, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.base.errors import BayesmixError, short
+from bayesmix.base.errors import short
 from bayesmix.base.words import count
 from bayesmix.figures.panels import (
     BLUE,
@@ -21,6 +21,7 @@ from bayesmix.figures.panels import (
     make_axes,
 )
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept
 from bayesmix.predictions.predict import predict
 
 if TYPE_CHECKING:
@@ -83,13 +84,9 @@ def plot_ppc(
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
     draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
-    for term in fit.design.every_group:
-        name = term.names.u
-        if name not in posterior or "draw" not in posterior[name].dims:
-            raise BayesmixError(
-                f"The draws of the {count(term.n_levels, 'level')} of '{term.factor}' were too "
-                "many to be kept, and replicated data need them. Fit with fewer draws."
-            )
+    check_kept(
+        posterior, fit.design.every_group, "Replicated data", "Refit with fewer draws and chains."
+    )
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
     categories = fit.design.categories

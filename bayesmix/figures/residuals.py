@@ -15,9 +15,10 @@ from bayesmix.base.errors import short
 from bayesmix.base.words import count
 from bayesmix.figures.panels import BLUE, GREY, ORANGE, clean, is_fit, legend_above, make_axes
 from bayesmix.frames.spelling import label_of
+from bayesmix.frames.values import holds_numbers
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.normal_band import normal_band, places_shown
-from bayesmix.questions.residual_columns import by_column, is_number
+from bayesmix.questions.residual_columns import by_column
 from bayesmix.questions.residuals import PREDICTIVE, residuals
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def plot_residuals(
         axes[1].set_xlabel(f"Fitted {fit.design.response} (rank)")
     else:
         name, column = given
-        if is_number(column):
+        if holds_numbers(column):
             _draw_numbers(axes[0], column.to_numpy(dtype=np.float64, na_value=np.nan), values)
         else:
             _draw_groups(axes[0], column, values)

@@ -20,6 +20,7 @@ __all__ = [
     "as_numbers",
     "check_text",
     "distinct",
+    "holds_numbers",
     "in_order",
     "kind_of",
     "listed",
@@ -92,6 +93,13 @@ def _numbers_of_objects(name: str, values: pd.Series[Any]) -> npt.NDArray[Any] |
             f" Divide first: {_column(name)} = {_column(name)} // 10**{_digits(largest) - 15}. "
             f"If they are labels: {_column(name)}.astype(str)."
         ) from None
+
+
+def holds_numbers(column: pd.Series[Any]) -> bool:
+    """Tell whether a column has a type of numbers, booleans aside."""
+    return bool(
+        pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
+    )
 
 
 def _is_number(value: object) -> bool:

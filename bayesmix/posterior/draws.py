@@ -20,6 +20,7 @@ from bayesmix.model.centring import (
 )
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.kept import is_kept
 from bayesmix.priors.prior import Prior
 
 if TYPE_CHECKING:
@@ -101,9 +102,8 @@ class Draws:
                 df[term.factor] = (
                     np.full(n_draws, law.nu) if fixed else draws_first(posterior[term.names.df])
                 )
-            name = term.names.u
-            if name in posterior and "draw" in posterior[name].dims:
-                u[term.factor] = draws_first(posterior[name], term.dim, term.effect_dim)
+            if is_kept(posterior, term):
+                u[term.factor] = draws_first(posterior[term.names.u], term.dim, term.effect_dim)
         return cls(beta, auxiliary, scale, u, batch, df=df)
 
     @property

@@ -26,6 +26,7 @@ from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.mixing import mixing_of_normal
 from bayesmix.predictions.blocks import Block
 from bayesmix.predictions.quantities import Quantity
+from bayesmix.predictions.shifted import MEANS_OVER_SHIFTS
 from bayesmix.predictions.unseen import Entries, cholesky
 
 __all__ = ["averaged"]
@@ -66,6 +67,11 @@ def averaged(quantity: Quantity, block: Block) -> FloatArray:
                 "new groups is infinite. Ask about a typical group, groups='population', or take "
                 "normal effects."
             )
+    mean = MEANS_OVER_SHIFTS.get(quantity.link)
+    root = None if set(added.predictors) & set(block.auxiliary) else added.shared_root
+    if mean is not None and root is not None:
+        points, weights = zip(*_points(added), strict=True)
+        return mean(block.eta, np.concatenate(points)[:, np.newaxis] * root, np.array(weights))
     total: FloatArray | None = None
     for point, weight in _points(added):
         moved, eta = dict(block.auxiliary), block.eta
@@ -139,6 +145,14 @@ class _Added:
             matrix.append({**row, k: variance})
         root = cholesky(matrix) if any(self.heavy) else self._root
         return [np.asarray(sum(normal[k] * entry for k, entry in row.items())) for row in root]
+
+    @property
+    def shared_root(self) -> FloatArray | None:
+        """Sd (S,) of what is added, where it is normal, one, and the same in all rows."""
+        if len(self.predictors) > 1 or any(self.heavy):
+            return None
+        root = self._root[0][0]
+        return root[0] if len(root) and (root == root[0]).all() else None
 
     @functools.cached_property
     def _root(self) -> Entries:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
 from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept
 from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
 from bayesmix.predictions.rows import Rows
@@ -102,7 +102,13 @@ def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Pr
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
     parameters = _draws_of(rows.design, Draws.of(fit.spec, fit.posterior))
-    _check_kept(rows.design, parameters)
+    check_kept(
+        fit.posterior,
+        (term for term in rows.design.every_group if (term.codes >= 0).any()),
+        "Conditional predictions",
+        "Leave them out with groups='population' or a list of other factors, or refit with fewer "
+        "draws and chains.",
+    )
     return Predicted(rows, parameters, new, seed)
 
 
@@ -136,15 +142,3 @@ def generator_of(seed: int, *names: str) -> np.random.Generator:
     digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).digest()
     key = np.frombuffer(digest, dtype="<u4").tolist()
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _check_kept(design: Design, parameters: Draws) -> None:
-    owned = zip(design.parts, parameters.parts, strict=True)
-    for term, own in ((term, own) for part, own in owned for term in part.groups):
-        if term.factor not in own.u and (term.codes >= 0).any():
-            raise BayesmixError(
-                f"Conditional predictions need the draws of the effects of '{term.factor}', whose "
-                f"{term.n_levels} levels were too many to keep them: the fit has summaries only. "
-                "Leave them out with groups='population' or a list of other factors, or refit "
-                "with fewer draws and chains, so that they are kept."
-            )

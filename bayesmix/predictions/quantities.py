@@ -11,6 +11,7 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.design import Design
 from bayesmix.families.links import ARRAYS, LINKS
+from bayesmix.families.values import value_of_mu
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 
@@ -34,12 +35,15 @@ class Quantity:
         Whether it needs the number of trials, of a family that has them.
     is_linear : bool
         Whether it is linear in the linear predictor of the first parameter and has no other.
+    link : str
+        The link that it is the inverse of, of that linear predictor alone; empty where it is not.
     """
 
     spec: ModelSpec
     of: Callable[[Design, Auxiliary, FloatArray], FloatArray]
     needs_trials: bool = False
     is_linear: bool = False
+    link: str = ""
 
 
 def linear(fit: Fitted, parameter: str | None) -> Quantity:
@@ -63,16 +67,21 @@ def expected(fit: Fitted, parameter: str | None, *, per_trial: bool = False) -> 
     if name is not None or (parameter is not None and family.categories):
         link = LINKS[dict(family.predicted).get(name or "", family.link)]
         spec = _of_one(fit.spec, name)
-        return Quantity(spec, lambda rows, auxiliary, eta: link.inverse(eta, ARRAYS))
+        return Quantity(
+            spec, lambda rows, auxiliary, eta: link.inverse(eta, ARRAYS), link=link.name
+        )
 
     def mean(rows: Design, auxiliary: Auxiliary, eta: FloatArray) -> FloatArray:
         trials = np.ones(rows.n_rows) if per_trial and family.trials else rows.trials
         known = family.rows(as_column(rows.weights), as_column(trials))
         return np.asarray(family.mean(family.values(eta, auxiliary), known))
 
+    # Of one trial the expected response is a probability.
+    is_inverse = family.mean is value_of_mu or (per_trial and family.trials)
     return Quantity(
         fit.spec,
         mean,
+        link=family.link if is_inverse else "",
         needs_trials=not per_trial,
         is_linear=family.on_response_scale and not family.categories,
     )

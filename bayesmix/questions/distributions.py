@@ -10,14 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.base.errors import BayesmixError
-from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.families.family import Family
 from bayesmix.posterior.draws import Draws, linear_predictor
-from bayesmix.posterior.fitted import Fitted
 
-__all__ = ["AtRows", "at_rows", "check_draws_kept", "linear_predictors"]
+__all__ = ["AtRows", "at_rows", "linear_predictors"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,6 +70,17 @@ class AtRows:
             return np.broadcast_to(mean, self.eta.shape)
         return mean @ design.categories.numbers.astype(np.float64)
 
+    @property
+    def variance(self) -> FloatArray:
+        """Variance of the response; NaN where the family has none."""
+        design, family = self.design, self.family
+        if family.variance is None:
+            return np.full(self.eta.shape, np.nan)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = family.values(self.eta, self.auxiliary)
+            variance = family.variance(values, family.rows(design.weights, design.trials))
+        return np.broadcast_to(variance, self.eta.shape)
+
 
 def linear_predictors(
     design: Design, draws: Draws, without: Mapping[str, npt.NDArray[np.bool_]]
@@ -88,14 +96,3 @@ def at_rows(family: Family, design: Design, draws: Draws, etas: Sequence[FloatAr
     auxiliary = draws.auxiliary_beside(eta.ndim - 1)
     auxiliary |= dict(zip(design.predictors, others, strict=True))
     return AtRows(family, design, eta, auxiliary)
-
-
-def check_draws_kept(fit: Fitted, draws: Draws, remedy: str) -> None:
-    """Raise if the draws of the effects of a factor were too many to be kept."""
-    for part, own in zip(fit.design.parts, draws.parts, strict=True):
-        for term in part.groups:
-            if term.factor not in own.u:
-                raise BayesmixError(
-                    f"The draws of the {count(term.n_levels, 'level')} of '{term.factor}' were too "
-                    f"many to be kept, and {remedy}"
-                )

@@ -37,6 +37,8 @@ _BINARY: Mapping[str, Callable[[FloatArray, FloatArray], FloatArray]] = {
     "**": np.power,
 }
 _NEGATIVE = "negative"
+# Operations that have no value where the one of these numbers is zero.
+_POLES: Mapping[str, int] = {"log": 0, "/": 1, "**": 0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +105,8 @@ class Expression:
         Raises
         ------
         FormulaError
-            An operation has no value in some draw, such as the log of a negative number.
+            An operation has no value in some draw, such as the log of a negative number, or one
+            that is too large for a number.
         """
         stack: list[FloatArray] = []
         with np.errstate(all="ignore"):
@@ -123,19 +126,23 @@ class Expression:
         if step.name == _NEGATIVE:
             return -taken[0]
         value = _BINARY[step.name](*taken) if step.size == 2 else FUNCTIONS[step.name](*taken)
-        without = np.isnan(value)
-        if step.name == "/":
-            without |= taken[1] == 0
-        if without.any():
-            first = int(np.argmax(without))
-            numbers = " and ".join(f"{own[first]:g}" for own in taken)
-            raise FormulaError(
-                f"'{step.name}' has no value in {count(int(without.sum()), 'draw')} of "
-                f"{len(value)}, such as of {numbers}.",
-                self.text,
-                step.position,
-            )
-        return value
+        if np.isfinite(value).all():
+            return value
+        # At zero log, and what divides by it, have no value; all else that is infinite is large.
+        zero = taken[_POLES[step.name]] == 0 if step.name in _POLES else False
+        without = np.isnan(value) | (np.isinf(value) & zero)
+        is_large = not without.any()
+        bad = np.isinf(value) if is_large else without
+        first = int(np.argmax(bad))
+        numbers = " and ".join(f"{own[first]:g}" for own in taken)
+        what = "is too large for a number" if is_large else "has no value"
+        remedy = " Take the logarithm of both sides, or smaller multiples." if is_large else ""
+        raise FormulaError(
+            f"'{step.name}' {what} in {count(int(bad.sum()), 'draw')} of {len(value)}, such as of "
+            f"{numbers}.{remedy}",
+            self.text,
+            step.position,
+        )
 
     @property
     def affine(self) -> Affine | None:

@@ -20,8 +20,9 @@ from bayesmix.design.design import Design
 from bayesmix.engines.left_out import left_out, left_out_obstacle
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept
 from bayesmix.predictions.unseen import variance_of_unseen
-from bayesmix.questions.distributions import at_rows, check_draws_kept, linear_predictors
+from bayesmix.questions.distributions import AtRows, at_rows, linear_predictors
 
 __all__ = ["RowsCumulated", "conditional_rows", "held_out_rows"]
 
@@ -43,8 +44,8 @@ class RowsCumulated:
     ----------
     lower, upper : ndarray
         Probabilities of less than the response, and of at most the response.
-    mean : ndarray
-        Expected response.
+    mean, sd : ndarray
+        Expected response, and sd of it; NaN where the family has no variance.
     k : ndarray or None
         Pareto k of the weights, where rows were left out by importance sampling.
     """
@@ -52,16 +53,33 @@ class RowsCumulated:
     lower: FloatArray
     upper: FloatArray
     mean: FloatArray
+    sd: FloatArray
     k: FloatArray | None = None
 
     @classmethod
     def empty(cls, n: int, *, weighted: bool) -> RowsCumulated:
         """Make room for n rows."""
-        return cls(np.empty(n), np.empty(n), np.empty(n), np.empty(n) if weighted else None)
+        lower, upper, mean, sd, k = np.empty((5, n))
+        return cls(lower, upper, mean, sd, k if weighted else None)
+
+    @classmethod
+    def averaged(
+        cls, own: AtRows, weights: FloatArray, k: FloatArray | None = None
+    ) -> RowsCumulated:
+        """Average over draws (and points), with weights that sum to one for each row."""
+        axes = tuple(range(own.eta.ndim - 1))
+        lower, upper = ((weights * one).sum(axis=axes) for one in own.cdf)
+        means = own.mean
+        mean = (weights * means).sum(axis=axes)
+        with np.errstate(over="ignore", invalid="ignore"):
+            square = own.variance + np.square(means - mean)
+            sd = np.sqrt((weights * square).sum(axis=axes))
+        return cls(lower, upper, mean, sd, k)
 
     def put(self, rows: slice | IntArray, other: RowsCumulated) -> None:
         """Fill some rows."""
-        self.lower[rows], self.upper[rows], self.mean[rows] = other.lower, other.upper, other.mean
+        self.lower[rows], self.upper[rows] = other.lower, other.upper
+        self.mean[rows], self.sd[rows] = other.mean, other.sd
         if self.k is not None:
             self.k[rows] = other.k
 
@@ -73,19 +91,19 @@ def some_draws(draws: Draws, n: int) -> Draws:
 
 def conditional_rows(fit: Fitted) -> RowsCumulated:
     """Average over the draws, those of the effects of each row's groups among them."""
-    draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
-    check_draws_kept(
-        fit,
-        draws,
-        "conditional residuals need them. Fit with fewer draws, so that they are kept"
+    check_kept(
+        fit.posterior,
+        fit.design.every_group,
+        "Conditional residuals",
+        "Refit with fewer draws and chains"
         + ("." if left_out_obstacle(fit.spec) else ", or use predictive='loo'."),
     )
+    draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
     found = RowsCumulated.empty(fit.design.n_rows, weighted=False)
     for rows in _blocks(np.arange(fit.design.n_rows), len(draws) * _width(fit)):
         design = fit.design.take(rows)
         own = at_rows(fit.family, design, draws, linear_predictors(design, draws, {}))
-        lower, upper = own.cdf
-        found.put(rows, RowsCumulated(lower.mean(0), upper.mean(0), own.mean.mean(0)))
+        found.put(rows, RowsCumulated.averaged(own, np.full((len(draws), 1), 1 / len(draws))))
     return found
 
 
@@ -99,8 +117,13 @@ def held_out_rows(fit: Fitted) -> RowsCumulated:
         )
     if left_out_obstacle(fit.spec) is None:
         return _gaussian(fit)
+    check_kept(
+        fit.posterior,
+        fit.design.every_group,
+        "Residuals of rows that are left out",
+        "Refit with fewer draws and chains.",
+    )
     draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
-    check_draws_kept(fit, draws, "leaving rows out needs them. Fit with fewer draws.")
     posterior = fit.idata["posterior"].dataset
     ordered = (x.transpose("chain", "draw", ...) for x in posterior.data_vars.values())
     r_eff = min(1.0, relative_ess(x.to_numpy() for x in ordered) * S / len(draws))
@@ -152,8 +175,9 @@ def _gaussian(fit: Fitted) -> RowsCumulated:
             weights, k = _weights(log, r_eff)
             sd = np.exp(-log - 0.5 * z**2) / np.sqrt(2 * np.pi)
             upper = (weights * ndtr(z)).sum(axis=0)
-            mean = y[rows] - (weights * z * sd).sum(axis=0)
-            found.put(rows, RowsCumulated(upper, upper, mean, k))
+            error = (weights * z * sd).sum(axis=0)
+            root = np.sqrt((weights * (sd**2 + (z * sd - error) ** 2)).sum(axis=0))
+            found.put(rows, RowsCumulated(upper, upper, y[rows] - error, root, k))
     return found
 
 
@@ -162,8 +186,7 @@ def _weighted(fit: Fitted, rows: IntArray, draws: Draws, r_eff: float) -> RowsCu
     design = fit.design.take(rows)
     own = at_rows(fit.family, design, draws, linear_predictors(design, draws, {}))
     weights, k = _weights(own.log_density, r_eff)
-    lower, upper, mean = ((weights * one).sum(axis=0) for one in (*own.cdf, own.mean))
-    return RowsCumulated(lower, upper, mean, k)
+    return RowsCumulated.averaged(own, weights, k)
 
 
 def _weighted_alone(
@@ -198,9 +221,7 @@ def _weighted_alone(
     at = at_rows(fit.family, design, draws, points)
     log = logsumexp(at.log_density + log_share, axis=1)
     weights, k = _weights(log, r_eff)
-    averages = ((one * np.exp(log_share)).sum(axis=1) for one in (*at.cdf, at.mean))
-    lower, upper, mean = ((weights * one).sum(axis=0) for one in averages)
-    return RowsCumulated(lower, upper, mean, k)
+    return RowsCumulated.averaged(at, weights[:, None] * np.exp(log_share), k)
 
 
 def _grid(n_axes: int, shift: FloatArray) -> FloatArray:

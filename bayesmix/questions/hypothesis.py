@@ -18,7 +18,12 @@ from bayesmix.engines.convergence import ESS_PER_CHAIN, R_HAT_LIMIT
 from bayesmix.posterior.diagnostics import figures_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
-from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
+from bayesmix.posterior.summaries import (
+    Marginals,
+    interval_of,
+    marginals_of,
+    text_column,
+)
 from bayesmix.questions.densities import density_at_zero
 from bayesmix.questions.names import Parameters, levels_of
 from bayesmix.questions.prior_densities import prior_density
@@ -113,7 +118,8 @@ def hypothesis(
     Raises
     ------
     FormulaError
-        A hypothesis cannot be read, or has no value in some draw; with a caret under the place.
+        A hypothesis cannot be read, or has no value, or one that is too large for a number, in some
+        draw; with a caret under the place.
     BayesmixError
         `ci_level` is not between 0 and 1; `hypotheses` is not text.
 
@@ -153,11 +159,15 @@ def hypothesis(
     )
     size = number_of_draws(fit.posterior)
     differences = np.array([one.expression.values(draws, size) for one in read])
-    answers = [_answer(fit, one, own) for one, own in zip(read, differences, strict=True)]
+    # By a power of two, so that squares of large numbers are finite and no digit changes.
+    exponents = np.frexp(np.abs(differences).max(axis=1))[1] - 1
+    scaled, scales = np.ldexp(differences, -exponents[:, None]), np.ldexp(1.0, exponents)
+    answers = [_answer(fit, *one) for one in zip(read, scaled, scales, strict=True)]
+    summaries = Marginals(*(own * scales for own in marginals_of(scaled, interval)))
     table = Hypotheses(
         {
             "hypothesis": text_column([one.text for one in read]),
-            **marginals_of(differences, interval).columns(interval),
+            **summaries.columns(interval),
             "probability": [answer.probability for answer in answers],
             "evidence_ratio": [answer.evidence_ratio for answer in answers],
             "note": text_column(["; ".join(answer.notes) for answer in answers]),
@@ -186,16 +196,15 @@ def _spelling(parameters: Parameters, texts: Sequence[str]) -> Spelling:
     return Spelling(labels)
 
 
-def _answer(fit: Fitted, asked: Hypothesis, draws: FloatArray) -> Answer:
+def _answer(fit: Fitted, asked: Hypothesis, draws: FloatArray, scale: float) -> Answer:
+    """Say what draws tell, which are those of the difference over a scale."""
     size = len(draws)
-    if np.isinf(draws).any():
-        notes: tuple[str, ...] = ("infinite in some draws",)
-    elif np.ptp(draws) == 0:
-        notes = ("the difference does not vary",)
+    if np.ptp(draws) == 0:
+        notes: tuple[str, ...] = ("the difference does not vary",)
     else:
         notes = _of_chains(fit, draws)
     if asked.comparison == "=":
-        return _point(fit, asked, draws, notes)
+        return _point(fit, asked, draws, scale, notes)
     holds = {
         ">": draws > 0,
         ">=": draws >= 0,
@@ -215,9 +224,11 @@ def _answer(fit: Fitted, asked: Hypothesis, draws: FloatArray) -> Answer:
     return Answer(n / size, ratio, notes)
 
 
-def _point(fit: Fitted, asked: Hypothesis, draws: FloatArray, notes: tuple[str, ...]) -> Answer:
+def _point(
+    fit: Fitted, asked: Hypothesis, draws: FloatArray, scale: float, notes: tuple[str, ...]
+) -> Answer:
     """Compare densities at zero after and before the data."""
-    if not np.isfinite(draws).all() or np.ptp(draws) == 0:
+    if np.ptp(draws) == 0:
         return Answer(math.nan, math.nan, (*notes, "no evidence ratio of a point"))
     prior = prior_density(fit, asked.expression)
     if prior.problem or not prior.value > 0:
@@ -226,7 +237,7 @@ def _point(fit: Fitted, asked: Hypothesis, draws: FloatArray, notes: tuple[str, 
     posterior = density_at_zero(draws, _effective(fit, draws))
     if not math.isfinite(posterior.value):
         return Answer(math.nan, math.nan, ("no evidence ratio: too few distinct draws", *notes))
-    ratio = posterior.value / prior.value
+    ratio = posterior.value / scale / prior.value
     own = []
     if posterior.is_tail:
         own.append(
@@ -236,7 +247,7 @@ def _point(fit: Fitted, asked: Hypothesis, draws: FloatArray, notes: tuple[str, 
     elif math.hypot(posterior.relative_se, prior.relative_se) > _LARGEST_SE:
         error = math.hypot(posterior.relative_se, prior.relative_se)
         own.append(f"the Monte-Carlo error of the ratio is {100 * error:.0f} %")
-    flat = prior.spread / float(np.std(draws))
+    flat = prior.spread / scale / float(np.std(draws))
     if flat > _NEARLY_FLAT:
         own.append(
             f"the prior is {flat:.0f} times as wide as the posterior, and the ratio in proportion "

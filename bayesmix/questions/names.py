@@ -15,6 +15,7 @@ from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.design.names import path_start
 from bayesmix.families.family import Family
+from bayesmix.posterior.kept import check_kept
 from bayesmix.posterior.parameters import flat, number_of_draws, parameter_draws
 
 if TYPE_CHECKING:
@@ -54,12 +55,13 @@ class Levels:
 
     def draws(self, posterior: xr.Dataset, places: Sequence[tuple[int, int]]) -> FloatArray:
         """Copy the draws (k, S) of effects by position of level and effect."""
-        name, term = self.term.names.u, self.term
-        if name not in posterior or "draw" not in posterior[name].dims:
-            raise BayesmixError(
-                f"The draws of the effects of '{term.factor}' were not kept: its {term.n_levels} "
-                "levels are too many. ranef() and coef() have their means, sds and intervals."
-            )
+        term = self.term
+        check_kept(
+            posterior,
+            [term],
+            "Effects of single levels",
+            "ranef() and coef() have their means, sds and intervals.",
+        )
         if len(places) * number_of_draws(posterior) > _MOST_NUMBERS:
             raise BayesmixError(
                 f"The effects of '{term.factor}' are {count(len(places), 'number')} a draw: too "
@@ -68,7 +70,7 @@ class Levels:
             )
         level, effect = np.array(places, dtype=np.int64).T
         levels, back = np.unique(level, return_inverse=True)
-        draws = flat(posterior[name].isel({term.dim: levels}), term.dim, term.effect_dim)
+        draws = flat(posterior[term.names.u].isel({term.dim: levels}), term.dim, term.effect_dim)
         some: FloatArray = draws[back, effect]
         return some
 

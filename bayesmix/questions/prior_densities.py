@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.base.errors import FormulaError
 from bayesmix.base.words import count
 from bayesmix.design.names import path_start
 from bayesmix.engines.prior import draw_variables
@@ -98,7 +99,7 @@ def _of_one(spec: ModelSpec, affine: Affine) -> PriorDensity | None:
 def _of_normals(spec: ModelSpec, affine: Affine) -> PriorDensity | None:
     """Add up population effects with normal priors; None where there is anything else."""
     left = dict(affine.coefficients)
-    mean, variance = affine.constant, 0.0
+    mean, spread = affine.constant, 0.0
     for part in spec.parts:
         start = path_start(part.design.predictor)
         weights = np.array([left.pop(f"{start}beta:{term}", 0.0) for term in part.design.terms])
@@ -115,12 +116,11 @@ def _of_normals(spec: ModelSpec, affine: Affine) -> PriorDensity | None:
             numbers = prior.parameters
             sd = numbers["sigma"] if "sigma" in numbers else numbers["tau"] ** -0.5
             mean += weight * numbers["mu"]
-            variance += (weight * sd) ** 2
-    if left or not variance > 0:
+            spread = math.hypot(spread, weight * sd)
+    if left or not spread > 0:
         return None
-    sd = math.sqrt(variance)
-    value = math.exp(-0.5 * (mean / sd) ** 2) / (sd * math.sqrt(2 * math.pi))
-    return PriorDensity(value, spread=sd)
+    value = math.exp(-0.5 * (mean / spread) ** 2) / (spread * math.sqrt(2 * math.pi))
+    return PriorDensity(value, spread=spread)
 
 
 def _of_draws(fit: Fitted, expression: Expression) -> PriorDensity:
@@ -138,8 +138,11 @@ def _of_draws(fit: Fitted, expression: Expression) -> PriorDensity:
             math.nan, "the effects of so many levels cannot be drawn from the prior"
         )
     size = len(next(iter(draws.values())))
-    values = expression.values(draws, size)
-    if np.isinf(values).any() or np.ptp(values) == 0:
+    try:
+        values = expression.values(draws, size)
+    except FormulaError:
+        return PriorDensity(math.nan, "it has no value, or too large a one, in some prior draws")
+    if np.ptp(values) == 0:
         return PriorDensity(math.nan, "its prior draws do not have a density")
     if (values < 0).all() or (values > 0).all():
         return _at_the_edge()

@@ -11,11 +11,11 @@ from bayesmix.base.arguments import shape_of, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.base.words import count
-from bayesmix.frames.values import listed
+from bayesmix.frames.values import holds_numbers, listed
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 
-__all__ = ["by_column", "is_number", "numbers_of", "population_predictor"]
+__all__ = ["by_column", "numbers_of", "population_predictor"]
 
 # Columns of the formula along which a trend is looked for by itself.
 MOST_COLUMNS = 8
@@ -85,13 +85,6 @@ def _is_usable(column: pd.Series[Any]) -> bool:
     return len(present) > 0
 
 
-def is_number(column: pd.Series[Any]) -> bool:
-    """Tell whether a column is one of numbers, booleans aside."""
-    return bool(
-        pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype)
-    )
-
-
 def numbers_of(fit: Fitted) -> dict[str, FloatArray]:
     """Return the columns of numbers that the population effects of all predictors are made of."""
     source = fit.design.source
@@ -99,7 +92,7 @@ def numbers_of(fit: Fitted) -> dict[str, FloatArray]:
         return {}
     found = {}
     for name in fit.design.encoder.effect_columns(()):
-        if name in source and is_number(source[name]):
+        if name in source and holds_numbers(source[name]):
             values = source[name].to_numpy(dtype=np.float64, na_value=np.nan)
             if len(np.unique(values[np.isfinite(values)])) >= _DISTINCT:
                 found[name] = values

@@ -14,14 +14,14 @@ from bayesmix.base.arguments import seed
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
+from bayesmix.frames.values import holds_numbers
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept
 from bayesmix.predictions.blocks import generator_of
 from bayesmix.questions.discrepancies import Outcome
-from bayesmix.questions.distributions import check_draws_kept
 from bayesmix.questions.residual_columns import (
     by_column,
-    is_number,
     numbers_of,
     population_predictor,
 )
@@ -148,7 +148,12 @@ def residual_tests(
             f"The fit has {count(len(every), 'draw')}, and residual tests need at least "
             f"{_FEWEST_DRAWS}. Fit with more draws."
         )
-    check_draws_kept(fit, every, "residual tests need them. Fit with fewer draws.")
+    check_kept(
+        fit.posterior,
+        fit.design.every_group,
+        "Residual tests",
+        "Refit with fewer draws and chains.",
+    )
     draws = some_draws(every, fit.design.n_rows)
     columns, of_spread = _columns(fit, draws, given)
     zeros = has_zeros(fit)
@@ -191,13 +196,13 @@ def _columns(
         columns = _of_column(name, column)
         if columns is not None:
             found[name] = columns
-            spreads[name] = columns[:, :_SPREAD] if is_number(column) else columns
+            spreads[name] = columns[:, :_SPREAD] if holds_numbers(column) else columns
     return found, spreads
 
 
 def _of_column(name: str, column: pd.Series[Any]) -> FloatArray | None:
     """Make columns of the values that are given: a curve of numbers, an indicator of categories."""
-    if is_number(column):
+    if holds_numbers(column):
         return polynomials(column.to_numpy(dtype=np.float64, na_value=np.nan), _TREND)
     codes, levels = pd.factorize(column.astype(str).where(column.notna()), sort=True)
     if len(levels) > _MOST_LEVELS:

@@ -17,7 +17,7 @@ from bayesmix.questions.heldout_rows import RowsCumulated, conditional_rows, hel
 
 __all__ = ["PREDICTIVE", "as_normal", "between", "residuals"]
 
-KINDS = ("quantile", "response")
+KINDS = ("quantile", "pearson", "response")
 PREDICTIVE = ("loo", "conditional")
 # Probabilities nearer to 0 or 1 make residuals as large as these: 8.2 sds.
 _SMALLEST = 2.0**-53
@@ -42,8 +42,14 @@ def residuals(
     Parameters
     ----------
     fit : Fitted
-    kind : {"quantile", "response"}
+    kind : {"quantile", "pearson", "response"}
         ``"response"`` is the response less its expectation, in its own unit and of any variance.
+        ``"pearson"`` divides that by the sd of the response. Expectation and sd are those of the
+        predictive distribution of the row: one number each, over all draws, and not a ratio in each
+        of them. So do brms's, whose sd is one of simulated responses; here the variance given the
+        parameters is averaged, and the variance of the expectation added. With
+        ``predictive="conditional"`` the numbers are brms's, and near to those of
+        ``residuals(fit, "pearson")`` in lme4.
     predictive : {"loo", "conditional"}
         ``"loo"`` leaves the row out of its own prediction: with the effects integrated out for
         Gaussian models, otherwise by importance sampling, where effects that no other row tells of
@@ -62,13 +68,14 @@ def residuals(
         response. Of ordered categories that is the expected number of the category. With
         ``predictive="loo"`` also ``pareto_k``, above 0.7 where leaving the row out cannot be
         trusted, and 0 where all draws have nearly the same weight.
-        ``kind="response"`` is without ``uniform``.
+        The other kinds are without ``uniform``, and ``"pearson"`` has the ``sd``.
 
     Raises
     ------
     BayesmixError
         An argument is not one of the allowed, the draws of the effects were too many to be kept,
-        there are fewer than 25 draws to leave rows out, or differences of categories are asked for.
+        there are fewer than 25 draws to leave rows out, differences of categories are asked for, or
+        ``"pearson"`` where the variance is infinite, as of Student's t with ``nu`` up to 2.
 
     Warns
     -----
@@ -101,10 +108,16 @@ def residuals(
     one_of("predictive", predictive, PREDICTIVE)
     own_seed = seed(fit.options.random_seed if random_seed is None else random_seed)
     categories = fit.design.categories
-    if kind == "response" and categories is not None:
+    if kind != "quantile" and categories is not None:
         raise BayesmixError(
-            f"kind='response' subtracts an expectation, and family {fit.family.name!r} has "
+            f"kind={kind!r} subtracts an expectation, and family {fit.family.name!r} has "
             "categories. Use kind='quantile'."
+        )
+    if kind == "pearson" and fit.family.variance is None:
+        raise BayesmixError(
+            f"kind='pearson' divides by the sd of the response, and family {fit.family.name!r} "
+            "does not know its variance. Use kind='quantile', or give the family one, variance=, a "
+            "function of values and rows."
         )
     found = held_out_rows(fit) if predictive == "loo" else conditional_rows(fit)
     if found.k is not None:
@@ -117,6 +130,10 @@ def residuals(
     else:
         columns["residual"] = fit.design.y - found.mean
     columns["fitted"] = found.mean
+    if kind == "pearson":
+        _check_finite(fit, found)
+        columns["residual"] /= found.sd
+        columns["sd"] = found.sd
     if found.k is not None:
         columns["pareto_k"] = found.k
     return pd.DataFrame(columns, index=fit.design.index)
@@ -130,6 +147,16 @@ def between(lower: FloatArray, upper: FloatArray, rng: np.random.Generator) -> F
 def as_normal(uniform: FloatArray) -> FloatArray:
     """Return normal quantiles, none of them infinite."""
     return np.asarray(ndtri(np.clip(uniform, _SMALLEST, 1 - _SMALLEST)))
+
+
+def _check_finite(fit: Fitted, found: RowsCumulated) -> None:
+    bad = int((~np.isfinite(found.sd) | (found.sd == 0)).sum())
+    if bad:
+        raise BayesmixError(
+            f"kind='pearson' divides by the sd of the response, which is infinite or 0 in some "
+            f"draws for {bad} of {count(len(found.sd), 'row')} (family {fit.family.name!r}). Use "
+            "kind='quantile', which needs no variance."
+        )
 
 
 def _warn_of_high_k(fit: Fitted, found: RowsCumulated) -> None:

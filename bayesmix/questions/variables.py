@@ -12,7 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.formula.formula import names_in, terms_of
-from bayesmix.frames.values import listed
+from bayesmix.frames.values import holds_numbers, listed
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -99,7 +99,9 @@ def variable_of(fit: Fitted, name: object, argument: str) -> Variable:
 
 def _described(design: Design, name: str, column: pd.Series[Any]) -> Variable:
     known = design.encoder.categories.get(name)
-    if known is not None or name in _categories_of(design) or not _is_number(column):
+    # Booleans are 0 and 1 in a formula.
+    is_numeric = holds_numbers(column) or pd.api.types.is_bool_dtype(column.dtype)
+    if known is not None or name in _categories_of(design) or not is_numeric:
         values = list(known) if known is not None else sorted(column.dropna().unique())
         if isinstance(column.dtype, pd.CategoricalDtype):
             occurring = set(column.dropna().unique())
@@ -109,10 +111,6 @@ def _described(design: Design, name: str, column: pd.Series[Any]) -> Variable:
     if len(distinct) == 2:
         return Variable(name, "binary", tuple(distinct.tolist()), column)
     return Variable(name, "number", (), column)
-
-
-def _is_number(column: pd.Series[Any]) -> bool:
-    return pd.api.types.is_numeric_dtype(column.dtype)
 
 
 def _categories_of(design: Design) -> set[str]:
@@ -136,7 +134,7 @@ def held(column: pd.Series[Any], *, is_category: bool | None = None) -> Any:
     """
     present = column.dropna()
     if is_category is None:
-        is_category = not _is_number(column) or present.nunique() == 2
+        is_category = not holds_numbers(column) or present.nunique() == 2
     if not is_category and not pd.api.types.is_bool_dtype(column.dtype):
         return float(present.mean())
     counts = present.value_counts(sort=False)

@@ -15,6 +15,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm, named_term
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import is_kept
 from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
 from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
 from bayesmix.tables.parameters import by_parameter
@@ -191,7 +192,7 @@ def _level_marginals(
     add: FloatArray | None,
 ) -> Marginals:
     """Summarise one effect in every level: the only place that reads draws of group effects."""
-    if term.names.u not in posterior or "statistic" in posterior[term.names.u].dims:
+    if not is_kept(posterior, term):
         return _kept_marginals(posterior, term, effect, interval, with_population=add is not None)
     u = posterior[term.names.u].isel({term.effect_dim: term.effects.index(effect)})
     step = max(1, _CHUNK_SIZE // number_of_draws(posterior))

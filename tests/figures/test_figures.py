@@ -660,7 +660,7 @@ class TestSummariesInsteadOfDraws:
         assert len(summarised.plot_trace()) == 6
 
     def test_replications_need_the_draws(self, summarised):
-        with pytest.raises(BayesmixError, match="were too many to be kept, and replicated data"):
+        with pytest.raises(BayesmixError, match="Replicated data need the draws"):
             summarised.plot_ppc()
 
 

@@ -103,7 +103,7 @@ def test_distributional_ordinal_and_categorical_models(scale_fit, rating_fit, ki
 def test_draws_that_were_not_kept_are_told():
     case = CASES["counts"]()
     posterior = case.posterior.drop_vars("u_herd")
-    with pytest.raises(bm.BayesmixError, match=r"were not kept.*ranef"):
+    with pytest.raises(bm.BayesmixError, match=r"too many for them to be kept.*ranef"):
         draws_frame(dataclasses.replace(case, posterior=posterior), "u:herd")
 
 

@@ -308,7 +308,6 @@ def test_zero_beyond_the_draws(conjugate):
         ("sd:g:x + 1 = 0", "excludes -1"),
         ("sigma = 0", "at the edge"),
         ("x = x", "does not vary"),
-        ("exp(1000 * sigma) = 3", "infinite"),
         ("exp(x) = 0", "at the edge of, or beyond"),
     ],
 )
@@ -317,6 +316,47 @@ def test_no_ratio(odd_fit, text, reason):
     assert math.isnan(row["evidence_ratio"])
     assert math.isnan(row["probability"])
     assert reason in row["note"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "place"),
+    [
+        ("exp(1000 * exp(sigma)) > 3", r"'exp' is too large for a number in 1000 draws of", 0),
+        ("2 > 1e300 * x * 1e300", r"'\*' is too large for a number in .* and 1e\+300\. Take", 14),
+        ("(1e200 + x) ** 2 = 1", r"'\*\*' is too large for a number in 1000 draws", 12),
+        ("x > 1 / exp(-exp(10) - sigma)", r"'/' has no value in 1000 draws", 6),
+        ("x > log(0 * x)", r"'log' has no value in 1000 draws of 1000, such as of ", 4),
+        ("x > (0 * x) ** (-1)", r"'\*\*' has no value in 1000 draws of 1000", 12),
+    ],
+)
+def test_numbers_that_are_too_large(odd_fit, text, said, place):
+    """An error with a caret, and no mean that is infinite."""
+    with pytest.raises(bm.FormulaError, match=said) as caught:
+        odd_fit.hypothesis(text)
+    line, caret = str(caught.value).splitlines()[-2:]
+    assert line.index(text) + place == caret.index("^")
+
+
+def test_large_numbers_and_small_ones(odd_fit):
+    """Squares of these are none that a computer has; a scale changes nothing else."""
+    plain = answer(odd_fit, "x > 0.3")
+    for factor in (1e300, 1e-200):
+        row = answer(odd_fit, f"x * {factor} > 0.3 * {factor}")
+        assert row["probability"] == plain["probability"]
+        assert row["note"] == plain["note"]
+        for name in ("value", "se", "lower_2.5", "upper_97.5"):
+            assert row[name] == pytest.approx(factor * plain[name], rel=1e-9)
+    point, other = answer(odd_fit, "x = 0.3"), answer(odd_fit, "x * 1e200 = 0.3e200")
+    assert other["evidence_ratio"] == pytest.approx(point["evidence_ratio"], rel=1e-3)
+
+
+def test_prior_draws_that_are_too_large(odd_fit):
+    """Where the posterior is small, and the prior is wide."""
+    fit = with_priors(odd_fit, {"sigma": bm.Prior("HalfNormal", sigma=1000)})
+    row = answer(fit, "exp(sigma) * x = 1")
+    assert math.isnan(row["evidence_ratio"])
+    assert "too large a one, in some prior draws" in row["note"]
+    assert np.isfinite(row["value"])
 
 
 def with_priors(fit: bm.MixedFit, priors: dict[str, bm.Prior]) -> bm.MixedFit:

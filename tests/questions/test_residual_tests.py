@@ -237,7 +237,11 @@ BAD = {
     "kind": ("residuals", {"kind": "deviance"}, "Unknown kind='deviance'. Allowed: quantile"),
     "kind: a typing error": ("residuals", {"kind": "quantil"}, "Did you mean 'quantile'"),
     "kind: a number": ("residuals", {"kind": 1}, "Unknown kind=1"),
-    "kind: pearson": ("residuals", {"kind": "pearson"}, "Allowed: quantile, response"),
+    "kind: deviance": (
+        "residuals",
+        {"kind": "deviance"},
+        "Allowed: quantile, pearson, response",
+    ),
     "predictive": ("residuals", {"predictive": "kfold"}, "Allowed: loo, conditional"),
     "predictive: none": ("residuals", {"predictive": None}, "Unknown predictive=None"),
     "seed": ("residuals", {"random_seed": "x"}, "random_seed='x' is not usable"),
