@@ -71,6 +71,8 @@ def check_sizes(design: Design, scale: float, location: float) -> None:
     _check(f"The sd of {response}", scale, "it", scale)
     if abs(location) > LARGEST:
         _check(f"The mean of {response} less the offset", abs(location), "both", abs(location))
+    largest = _size(design.y)
+    _check(f"The response {design.response!r}", largest, "it", largest)
     root = root_mean_weight(design)
     _check("The residual sd of a row of weight one", scale * root, "the weights", root**2)
     columns = [*zip(design.terms, design.X.T, strict=True)]

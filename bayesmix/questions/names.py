@@ -107,11 +107,12 @@ class Parameters:
     def short_names(self) -> dict[str, str]:
         """Shorter name -> label: ``Days`` of ``beta:Days``, ``sigma:x`` of ``sigma:beta:x``.
 
-        Thresholds are also called as in the table of population effects, ``Intercept[1]``, and what
-        belongs to the first of several categories may have its name before it.
+        Thresholds are also called as in the table of population effects, ``Intercept[1]``. What
+        belongs to the first of several categories may have its name before it; ``x`` alone could be
+        of each of them.
         """
         found: dict[str, str] = {}
-        for part in self.design.parts:
+        for part in self.design.parts[int(bool(self.family.categories)) :]:
             start = path_start(part.predictor)
             found |= {f"{start}{term}": f"{start}beta:{term}" for term in part.terms}
         if (thresholds := self.family.thresholds) is not None:

@@ -159,7 +159,8 @@ def _left_out(fit: Fitted) -> FloatArray:
     if any("Pareto" in str(one.message) for one in caught):
         warn(
             "R2 of rows that are left out: some rows say so much of the model that they cannot be "
-            "left out by weighting draws, so that it is too high. fit.loo() says how many.",
+            "left out by weighting draws, so that it is too high. fit.loo(integrated=False) "
+            "says how many.",
             ComparisonWarning,
         )
     return np.asarray(found, dtype=np.float64)

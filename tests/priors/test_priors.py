@@ -15,6 +15,7 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
+import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import joined
@@ -478,6 +479,15 @@ def test_intercepts_of_each_cell_in_a_bar():
     slopes = group_of("g", ("Intercept", *CELLS[1:]), columns(ONES, SES[:, 1:]), ((0, 1, 2),))
     priors = resolve_priors(FakeDesign(Y, columns(ONES), ("Intercept",), (slopes,)), GAUSSIAN)
     assert priors.sd["g"][1].parameters["scale"] == pytest.approx(S_Y / SES[:, 1].std(ddof=1))
+
+
+@pytest.mark.parametrize("family", ["gamma", "weibull", "lognormal"])
+@pytest.mark.parametrize("factor", [1e200, 1e-200])
+def test_responses_whose_squares_are_no_numbers_are_refused(family, factor):
+    data = pd.DataFrame({"x": np.arange(N) % 5.0, "y": factor * (1.0 + np.arange(N) % 7)})
+    with pytest.raises(BayesmixError, match=r"The response 'y' is of the size .* Rescale it: div"):
+        bm.prepare("y ~ x", data, family=family)
+    bm.prepare("y ~ x", data.assign(y=data.y / factor), family=family)
 
 
 @pytest.mark.parametrize("y", [np.full(N, 3.0), np.array([2.0]), 1e200 * Y])
