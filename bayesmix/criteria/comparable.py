@@ -83,7 +83,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 def check_same_data(facts: Mapping[str, Facts | None]) -> None:
-    """Raise unless all models are of the same rows and the same response."""
+    """Raise unless all models are of the same rows, the same response and the same measure."""
     known = {name: own for name, own in facts.items() if own is not None}
     if not known:
         return
@@ -107,6 +107,13 @@ def check_same_data(facts: Mapping[str, Facts | None]) -> None:
                 f"The models are of different responses, or of the same rows in another order: "
                 f"{what} in '{first}' and '{name}'. Densities of different responses do not "
                 "compare."
+            )
+        if one.measure and other.measure and one.measure != other.measure:
+            raise BayesmixError(
+                f"'{first}' gives {one.measure} and '{name}' {other.measure}. A density "
+                "has a unit, one over that of the response, so that the two do not compare: in "
+                "another unit of the response another model would win. Compare models of families "
+                "that are all for counts, or all for measurements."
             )
         if one.positions != other.positions and one.labels != other.labels:
             raise BayesmixError(

@@ -18,6 +18,8 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from arviz_stats import ELPDData
 
+    from bayesmix.families.family import Family
+
 __all__ = ["Facts"]
 
 
@@ -37,6 +39,7 @@ class Facts:
     positions: str
     labels: str
     group: str = ""
+    measure: str = ""
 
     @classmethod
     def of(cls, fit: Fitted) -> Facts:
@@ -55,6 +58,7 @@ class Facts:
             n_random_effects=sum(term.n_levels * term.n_effects for term in terms),
             values=_hash(np.concatenate(y)),
             positions=_hash(design.rows),
+            measure=_measure(spec.family),
             labels=_hash(pd.util.hash_pandas_object(design.index, index=False).to_numpy()),
         )
 
@@ -68,6 +72,14 @@ class Facts:
     def attrs(self) -> dict[str, str]:
         """What `read` reads."""
         return {"bayesmix": json.dumps(dataclasses.asdict(self))}
+
+
+def _measure(family: Family) -> str:
+    """Say what the likelihood of a response is made of."""
+    if family.discrete:
+        return "probabilities"
+    has_zeros = any(parameter.zeros for parameter in family.parameters)
+    return "probabilities of zeros and densities of the others" if has_zeros else "densities"
 
 
 def _further_parameters(spec: ModelSpec) -> int:

@@ -409,6 +409,23 @@ class TestRefusals:
         shuffled = self.taken(fits["b"], np.arange(180)[::-1])
         self.refuse("in another order", {"a": fits["a"], "c": shuffled})
 
+    @pytest.mark.parametrize(
+        ("family", "measure"),
+        [
+            ("poisson", "probabilities"),
+            ("hurdle_lognormal", "probabilities of zeros and densities of the others"),
+            ("gamma", None),
+        ],
+    )
+    def test_probabilities_and_densities(self, fits, family, measure):
+        other = dataclasses.replace(fits["b"].spec, family=bm.get_family(family))
+        facts = Facts.of(dataclasses.replace(fits["b"], spec=other))
+        models = {"a": fits["a"], "c": result(rows(180), facts=facts)}
+        if measure is None:
+            assert len(bm.compare(models)) == 2
+        else:
+            self.refuse(f"'a' gives densities and 'c' {measure}", models)
+
     def test_mixed_criteria(self, fits):
         loo, waic = result(rows(180)), result(rows(180, seed=2), kind="waic")
         self.refuse(r"different criteria: 'a' \(loo\), 'b' \(waic\)", {"a": loo, "b": waic})
