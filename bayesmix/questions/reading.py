@@ -19,7 +19,7 @@ from bayesmix.questions.expressions import (
 )
 from bayesmix.questions.spelling import Spelling, number_at
 
-__all__ = ["Hypothesis", "read_hypothesis"]
+__all__ = ["Hypothesis", "read_expression", "read_hypothesis"]
 
 MOST_CHARACTERS = 1_000
 _DEEPEST = 40
@@ -67,9 +67,27 @@ def read_hypothesis(text: str, names: Spelling) -> Hypothesis:
     FormulaError
         It is none; with a caret under the place.
     """
+    plain = _checked(text, "hypothesis", "x > 0")
+    return _Reader(plain, names).hypothesis()
+
+
+def read_expression(text: str, names: Spelling) -> Expression:
+    """Read an expression of parameters such as ``"Days / sigma"``.
+
+    Raises
+    ------
+    FormulaError
+        It is none; with a caret under the place.
+    """
+    return _Reader(_checked(text, "expression", "x / sigma"), names).expression()
+
+
+def _checked(text: str, what: str, example: str) -> str:
+    """Return a text with plain spaces only, or say why it cannot be read."""
     if len(text) > MOST_CHARACTERS:
+        article = "An" if what == "expression" else "A"
         raise FormulaError(
-            f"A hypothesis has at most {MOST_CHARACTERS} characters, and this one {len(text)}."
+            f"{article} {what} has at most {MOST_CHARACTERS} characters, and this one {len(text)}."
         )
     plain = "".join(" " if character.isspace() else character for character in text)
     for at, character in enumerate(plain):
@@ -77,8 +95,8 @@ def read_hypothesis(text: str, names: Spelling) -> Hypothesis:
             shown = "".join(c if c.isprintable() else "?" for c in plain)
             raise FormulaError("There is a character that cannot be printed.", shown, at)
     if not plain.strip():
-        raise FormulaError("The hypothesis is empty. Write one such as 'x > 0'.")
-    return _Reader(plain, names).hypothesis()
+        raise FormulaError(f"The {what} is empty. Write one such as '{example}'.")
+    return plain
 
 
 class _Ambiguous(FormulaError):
@@ -111,12 +129,22 @@ class _Reader:
                 )
             raise self._unexpected("Here an operator such as + or * may stand.")
         expression = Expression(difference(left, right, at), self.text)
+        self._check_labels(expression, "hypothesis")
+        return Hypothesis(self.text.strip(), comparison, expression)
+
+    def expression(self) -> Expression:
+        expression = Expression(tuple(self._sum()), self.text)
+        if self._skip() < len(self.text):
+            raise self._unexpected("Here an operator such as + or * may stand.")
+        self._check_labels(expression, "expression")
+        return expression
+
+    def _check_labels(self, expression: Expression, what: str) -> None:
         if not expression.labels:
             known = ", ".join(list(self.names.labels)[:5])
             raise FormulaError(
-                f"The hypothesis names no parameter of the model, such as {known}.", self.text
+                f"The {what} names no parameter of the model, such as {known}.", self.text
             )
-        return Hypothesis(self.text.strip(), comparison, expression)
 
     def is_expression(self) -> bool:
         """Whether all of the text can be read as arithmetic."""
