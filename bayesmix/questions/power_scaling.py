@@ -57,9 +57,7 @@ def weighted(log: FloatArray, power: float) -> Weights:
     return Weights(own / own.sum(), float(k) if np.isfinite(k) else np.inf)
 
 
-def sensitivities(
-    draws: Mapping[str, FloatArray], log: FloatArray
-) -> tuple[FloatArray, float]:
+def sensitivities(draws: Mapping[str, FloatArray], log: FloatArray) -> tuple[FloatArray, float]:
     """Compute the gradient of the cumulative Jensen-Shannon distance by the power of a part.
 
     Parameters

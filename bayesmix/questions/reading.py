@@ -17,11 +17,10 @@ from bayesmix.questions.expressions import (
     difference,
     negative,
 )
-from bayesmix.questions.spelling import Spelling, number_at
+from bayesmix.questions.spelling import Spelling, number_at, plain_text
 
 __all__ = ["Hypothesis", "read_expression", "read_hypothesis"]
 
-MOST_CHARACTERS = 1_000
 _DEEPEST = 40
 _COMPARISONS = ("<=", ">=", "<", ">", "=")
 # Longer ones first. Only what differs from `_COMPARISONS` is answered.
@@ -67,7 +66,7 @@ def read_hypothesis(text: str, names: Spelling) -> Hypothesis:
     FormulaError
         It is none; with a caret under the place.
     """
-    plain = _checked(text, "hypothesis", "x > 0")
+    plain = plain_text(text, "hypothesis", "x > 0")
     return _Reader(plain, names).hypothesis()
 
 
@@ -79,24 +78,7 @@ def read_expression(text: str, names: Spelling) -> Expression:
     FormulaError
         It is none; with a caret under the place.
     """
-    return _Reader(_checked(text, "expression", "x / sigma"), names).expression()
-
-
-def _checked(text: str, what: str, example: str) -> str:
-    """Return a text with plain spaces only, or say why it cannot be read."""
-    if len(text) > MOST_CHARACTERS:
-        article = "An" if what == "expression" else "A"
-        raise FormulaError(
-            f"{article} {what} has at most {MOST_CHARACTERS} characters, and this one {len(text)}."
-        )
-    plain = "".join(" " if character.isspace() else character for character in text)
-    for at, character in enumerate(plain):
-        if not character.isprintable():
-            shown = "".join(c if c.isprintable() else "?" for c in plain)
-            raise FormulaError("There is a character that cannot be printed.", shown, at)
-    if not plain.strip():
-        raise FormulaError(f"The {what} is empty. Write one such as '{example}'.")
-    return plain
+    return _Reader(plain_text(text, "expression", "x / sigma"), names).expression()
 
 
 class _Ambiguous(FormulaError):

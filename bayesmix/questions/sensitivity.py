@@ -13,17 +13,13 @@ import pandas as pd
 from bayesmix.base.arguments import as_number, names_of, shown, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.criteria.conditional import conditional_blocks
 from bayesmix.criteria.psis import FEWEST_DRAWS, enough_draws, good_k_of, warn_of
-from bayesmix.engines.exact.given_population import densities_given_population
 from bayesmix.engines.refits import refitted
-from bayesmix.model.gaussian import response_obstacle
-from bayesmix.model.row_effects import with_row_effects
-from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
 from bayesmix.posterior.summaries import text_column
 from bayesmix.priors.leaves import Leaf
+from bayesmix.questions.likelihoods import integrates_groups, log_likelihood
 from bayesmix.questions.log_priors import ALL, is_constant, log_prior, priors_under
 from bayesmix.questions.power_scaling import sensitivities, weighted
 from bayesmix.questions.quantities import quantities
@@ -50,7 +46,8 @@ class Sensitivity(pd.DataFrame):
     def _summary(self) -> Summary:
         # Printing leaves out what the words below the table say.
         hidden = ["diagnosis", "prior_k", "likelihood_k", "value_k"]
-        short = {name: name.replace("value_", "at_") for name in self if name.startswith("value_")}
+        names = map(str, self.columns)
+        short = {name: name.replace("value_", "at_") for name in names if name.startswith("value_")}
         table = pd.DataFrame(self).drop(columns=hidden).rename(columns=short)
         return Summary(
             header=(self.attrs.get("title", ""), self.attrs.get("sentence", "")),
@@ -179,10 +176,13 @@ def sensitivity(
     if not names:
         raise BayesmixError(f"priors={shown(priors)} names nothing: give '{ALL}', or paths.")
     groups = {name: priors_under(fit.spec, name) for name in names}
-    is_integrated = _integrates(fit.spec, integrated)
+    is_integrated = integrates_groups(fit.spec, integrated)
     enough_draws(number_of_draws(fit.posterior), at_least=FEWEST_DRAWS)
     draws = quantities(fit, parameters)
-    likelihood, likelihood_k, of_likelihood = _of_likelihood(fit, draws, is_integrated)
+    log, of_likelihood = log_likelihood(fit, is_integrated)
+    likelihood, likelihood_k = np.full(len(draws), math.nan), math.nan
+    if log is not None:
+        likelihood, likelihood_k = sensitivities(draws, log)
     asked = Asked(fit, parameters, draws, power, good_k_of(number_of_draws(fit.posterior)), refit)
     parts = [asked.about(name, leaves) for name, leaves in groups.items()]
     for part in parts:
@@ -192,7 +192,9 @@ def sensitivity(
     columns = ["priors", "parameter", "value", "se", "prior", "likelihood", *asked.columns]
     columns += ["prior_k", "likelihood_k", "value_k", "diagnosis"]
     whole = pd.concat(parts, ignore_index=True)[columns]
-    table = Sensitivity(whole if len(names) > 1 or names != (ALL,) else whole.drop(columns="priors"))
+    table = Sensitivity(
+        whole if len(names) > 1 or names != (ALL,) else whole.drop(columns="priors")
+    )
     warnings = trust(
         {name: float(whole[f"{name}_k"].max()) for name in ("prior", "likelihood", "value")},
         asked.good_k,
@@ -251,58 +253,6 @@ class Asked:
         other = refitted(self.fit, with_powered(self.fit.spec, leaves, power))
         found = quantities(other, self.parameters)
         return np.array([found[name].mean() for name in self.draws])
-
-
-def _of_likelihood(
-    fit: Fitted, draws: Mapping[str, FloatArray], is_integrated: bool
-) -> tuple[FloatArray, float, str]:
-    """Scale the likelihood: sensitivities, Pareto k, and which likelihood it is in words."""
-    shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
-    if is_integrated:
-        log = densities_given_population(fit.spec, fit.idata["posterior"].dataset)
-        words = "Likelihood: with the group effects integrated out."
-    else:
-        missing = _not_kept(fit)
-        if missing:
-            words = (
-                "Likelihood: not known, since the draws of the effects of "
-                f"{' and '.join(missing)} were too many to be kept."
-            )
-            return np.full(len(draws), math.nan), math.nan, words
-        log = np.zeros(shape[0] * shape[1])
-        for _, densities in conditional_blocks(fit.spec, fit.posterior):
-            log += densities.sum(axis=1)
-        words = "Likelihood: given the group effects, whose distribution is not scaled."
-    if not fit.design.every_group:
-        words = "Likelihood: that of all rows."
-    if not np.isfinite(log).all():
-        raise BayesmixError(
-            "The likelihood is zero or infinite in some draws, so that no power of it is a weight."
-        )
-    found, k = sensitivities(draws, log.reshape(shape))
-    return found, k, words
-
-
-def _not_kept(fit: Fitted) -> list[str]:
-    posterior = fit.posterior
-    return [
-        f"'{term.factor}'"
-        for term in fit.design.every_group
-        if term.names.u not in posterior or "draw" not in posterior[term.names.u].dims
-    ]
-
-
-def _integrates(spec: ModelSpec, integrated: bool | None) -> bool:
-    """Choose whether group effects are integrated out of the likelihood."""
-    if integrated is not None:
-        true_or_false("integrated", integrated)
-    obstacle = response_obstacle(with_row_effects(spec))
-    if integrated and obstacle is not None:
-        raise BayesmixError(
-            f"integrated=True integrates Gaussian effects out, but {obstacle}. Leave it out: the "
-            "likelihood is that given the group effects then."
-        )
-    return obstacle is None if integrated is None else bool(integrated)
 
 
 def _of_constant(paths: Sequence[str]) -> tuple[str, ...]:

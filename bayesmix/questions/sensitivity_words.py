@@ -94,13 +94,12 @@ def trust(
     means : sequence of str
         Columns of the means with other priors.
     """
-    found = []
-    for column in ("prior", "likelihood"):
-        if k[column] > good_k:
-            found.append(
-                f"The column '{column}' cannot be trusted: its importance weights have a Pareto k "
-                f"of {k[column]:.2f}, above {good_k:.2f}. Fit with more draws."
-            )
+    found = [
+        f"The column '{column}' cannot be trusted: its importance weights have a Pareto k of "
+        f"{k[column]:.2f}, above {good_k:.2f}. Fit with more draws."
+        for column in ("prior", "likelihood")
+        if k[column] > good_k
+    ]
     if k["value"] > good_k and not is_refitted:
         found.append(
             f"The columns {' and '.join(repr(name) for name in means)} cannot be trusted: their "
