@@ -136,6 +136,7 @@ class MarginalModel:
             rest = np.concatenate([-own, np.ones((len(part), 1))], axis=1)
             square = np.einsum("bi,ijb,bj->b", rest, corner, rest)
             variance = part.sigma**2
+            log_determinant = log_determinant - self._n_zeta * np.log(variance)
             log = products.n_rows * np.log(2 * np.pi * variance) - products.log_weights
             found.append(-0.5 * (log + log_determinant + square / variance))
         return np.concatenate(found) if found else np.empty(0)
@@ -267,6 +268,11 @@ class MarginalModel:
             _, state = self._eliminate_quietly(theta)
             return self.rest.moments(theta, state)
 
+    @property
+    def _n_zeta(self) -> int:
+        """Number of group effects."""
+        return sum(d.shape[0] * d.shape[1] for d in self.products.diagonal)
+
     def _batches(self, theta: Theta) -> list[Theta]:
         return [theta[i : i + self.batch] for i in range(0, len(theta), self.batch)]
 
@@ -291,8 +297,6 @@ class MarginalModel:
             if self.rest is not None and entries is not None:
                 corner, log_rest = self.rest.eliminate(entries, corner, theta, variance, state)
                 log_determinant += log_rest
-        n_zeta = sum(d.shape[0] * d.shape[1] for d in products.diagonal)
-        log_determinant -= n_zeta * np.log(variance)
         return corner, log_determinant, state
 
     def _eliminate_quietly(self, theta: Theta) -> tuple[FloatArray, dict[str, Any]]:
@@ -306,6 +310,7 @@ class MarginalModel:
         C = cholesky(A)
         half = np.linalg.solve(C, c[..., None])[..., 0] if p else np.zeros((B, 0))
         log_determinant += 2 * np.log(np.diagonal(C, axis1=1, axis2=2)).sum(axis=1)
+        log_determinant -= self._n_zeta * np.log(variance)
         log = -0.5 * (
             products.n_rows * np.log(2 * np.pi * variance)
             - products.log_weights
