@@ -7,12 +7,14 @@ import numpy as np
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.progress import late_progress
 from bayesmix.criteria.conditional import conditional_blocks
 from bayesmix.engines.exact.given_population import densities_given_population
 from bayesmix.model.gaussian import response_obstacle
 from bayesmix.model.row_effects import with_row_effects
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.parameters import number_of_draws
 
 __all__ = ["integrates_groups", "log_likelihood"]
 
@@ -56,9 +58,7 @@ def log_likelihood(fit: Fitted, is_integrated: bool) -> tuple[FloatArray | None,
             f"{' and '.join(missing)} were too many to be kept."
         )
     else:
-        log = np.zeros(shape[0] * shape[1])
-        for _, densities in conditional_blocks(fit.spec, fit.posterior):
-            log += densities.sum(axis=1)
+        log = _given_groups(fit)
         words = (
             "given the group effects, whose distribution is not scaled: what the data say of "
             "population effects, sds and correlations by way of these is left out."
@@ -70,6 +70,17 @@ def log_likelihood(fit: Fitted, is_integrated: bool) -> tuple[FloatArray | None,
             "The likelihood is zero or infinite in some draws, so that no power of it is a weight."
         )
     return log.reshape(shape), f"Likelihood: {words}"
+
+
+def _given_groups(fit: Fitted) -> FloatArray:
+    """Add up the densities of the rows in each draw, (S,)."""
+    log = np.zeros(number_of_draws(fit.posterior))
+    what = "Computing the likelihood of all draws"
+    with late_progress(fit.options.progressbar, what) as report:
+        for rows, densities in conditional_blocks(fit.spec, fit.posterior):
+            log += densities.sum(axis=1)
+            report(what, rows.stop / fit.design.n_rows)
+    return log
 
 
 def _not_kept(fit: Fitted) -> list[str]:
