@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from bayesmix.questions.grid import datagrid
     from bayesmix.questions.hypothesis import Hypotheses
     from bayesmix.questions.residual_tests import ResidualTests
+    from bayesmix.questions.sensitivity import Sensitivity
     from bayesmix.questions.table import ModelTable, table
     from bayesmix.simulation.from_fit import simulate_from
     from bayesmix.simulation.from_parameters import simulate
@@ -86,6 +87,7 @@ __all__ = [
     "ModelTable",
     "Prior",
     "ResidualTests",
+    "Sensitivity",
     "Simulation",
     "StudentT",
     "compare",
@@ -120,6 +122,7 @@ _MODULE_OF = {
     "ModelTable": "questions.table",
     "Prior": "priors.prior",
     "ResidualTests": "questions.residual_tests",
+    "Sensitivity": "questions.sensitivity",
     "Simulation": "simulation.truth",
     "StudentT": "priors.effects",
     "compare": "criteria.comparison",

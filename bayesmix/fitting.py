@@ -51,6 +51,7 @@ from bayesmix.questions.predictions import predictions
 from bayesmix.questions.r2 import r2
 from bayesmix.questions.residual_tests import residual_tests
 from bayesmix.questions.residuals import residuals
+from bayesmix.questions.sensitivity import sensitivity
 from bayesmix.simulation.power import power_of_fit
 from bayesmix.storage import storage
 from bayesmix.tables import components, groups, pooling, population
@@ -110,6 +111,7 @@ class MixedFit(Fitted):
     r2 = r2
     draws_frame = draws_frame
     hypothesis = hypothesis
+    sensitivity = sensitivity
 
     residuals = residuals
     residual_tests = residual_tests

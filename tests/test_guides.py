@@ -15,7 +15,7 @@ GUIDES = Path(__file__).parents[1] / "docs"
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
-@pytest.mark.parametrize("name", ["distributional", "hypotheses"])
+@pytest.mark.parametrize("name", ["distributional", "hypotheses", "sensitivity"])
 def test_blocks_run_one_after_the_other(name):
     mpl.use("Agg")
     text = (GUIDES / f"{name}.md").read_text(encoding="utf-8")

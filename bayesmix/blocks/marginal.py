@@ -113,6 +113,34 @@ class MarginalModel:
         parts = list(run(lambda part: self._eliminate(part)[0], self._batches(theta)))
         return np.concatenate(parts) if parts else np.empty(0)
 
+    def log_density_given(self, theta: Theta, beta: FloatArray) -> FloatArray:
+        """Compute the log density of the response given theta and population effects.
+
+        Parameters
+        ----------
+        theta : Theta
+            A batch of B values.
+        beta : ndarray, shape (B, p)
+            Of the centred columns, less their prior mean.
+
+        Returns
+        -------
+        ndarray, shape (B,)
+        """
+        products, found, done = self.products, [], 0
+        for part in self._batches(theta):
+            with np.errstate(all="ignore"):
+                corner, log_determinant, _ = self._eliminate_groups(part)
+            own = beta[done : done + len(part)]
+            done += len(part)
+            rest = np.concatenate([-own, np.ones((len(part), 1))], axis=1)
+            square = np.einsum("bi,ijb,bj->b", rest, corner, rest)
+            variance = part.sigma**2
+            log_determinant = log_determinant - self._n_zeta * np.log(variance)
+            log = products.n_rows * np.log(2 * np.pi * variance) - products.log_weights
+            found.append(-0.5 * (log + log_determinant + square / variance))
+        return np.concatenate(found) if found else np.empty(0)
+
     def draw(
         self,
         theta: Theta,
@@ -240,6 +268,11 @@ class MarginalModel:
             _, state = self._eliminate_quietly(theta)
             return self.rest.moments(theta, state)
 
+    @property
+    def _n_zeta(self) -> int:
+        """Number of group effects."""
+        return sum(d.shape[0] * d.shape[1] for d in self.products.diagonal)
+
     def _batches(self, theta: Theta) -> list[Theta]:
         return [theta[i : i + self.batch] for i in range(0, len(theta), self.batch)]
 
@@ -247,30 +280,37 @@ class MarginalModel:
         with np.errstate(all="ignore"):
             return self._eliminate_quietly(theta)
 
-    def _eliminate_quietly(self, theta: Theta) -> tuple[FloatArray, dict[str, Any]]:
+    def _eliminate_groups(self, theta: Theta) -> tuple[FloatArray, FloatArray, dict[str, Any]]:
+        """Eliminate the group effects; what is left of the corner, and the log determinant."""
         products = self.products
-        B, p = len(theta), len(self.precision)
+        B, size = len(theta), len(products.corner)
         variance = theta.sigma**2
         state: dict[str, Any] = {}
         log_determinant = np.zeros(B)
-        corner = np.broadcast_to(products.corner[..., None], (p + 1, p + 1, B))
+        corner = np.broadcast_to(products.corner[..., None], (size, size, B))
         if self.first is not None:
             taken, entries, log_first = eliminate_first(
                 self.first, theta.scale[self.first.factor], variance, self.rest
             )
             log_determinant += log_first
-            corner = corner - unpack_lower(taken, p + 1)
+            corner = corner - unpack_lower(taken, size)
             if self.rest is not None and entries is not None:
                 corner, log_rest = self.rest.eliminate(entries, corner, theta, variance, state)
                 log_determinant += log_rest
+        return corner, log_determinant, state
+
+    def _eliminate_quietly(self, theta: Theta) -> tuple[FloatArray, dict[str, Any]]:
+        products = self.products
+        B, p = len(theta), len(self.precision)
+        variance = theta.sigma**2
+        corner, log_determinant, state = self._eliminate_groups(theta)
         A = np.moveaxis(corner[:p, :p], -1, 0) / variance[:, None, None]
         A = A + np.diag(self.precision)
         c = corner[:p, p].T / variance[:, None]
         C = cholesky(A)
         half = np.linalg.solve(C, c[..., None])[..., 0] if p else np.zeros((B, 0))
-        n_zeta = sum(d.shape[0] * d.shape[1] for d in products.diagonal)
         log_determinant += 2 * np.log(np.diagonal(C, axis1=1, axis2=2)).sum(axis=1)
-        log_determinant -= n_zeta * np.log(variance)
+        log_determinant -= self._n_zeta * np.log(variance)
         log = -0.5 * (
             products.n_rows * np.log(2 * np.pi * variance)
             - products.log_weights

@@ -163,7 +163,7 @@ def _drawn(
         column = across.column.dropna().to_numpy(dtype=np.float64)
         places = np.linspace(column.min(), column.max(), _POINTS).tolist()
         rows = datagrid(fit, {**held, across.name: places})
-        table = answer(newdata=rows, groups=groups or "population", **options)
+        table = answer(newdata=rows, groups="population" if groups is None else groups, **options)
     else:
         if grid is not None:
             raise BayesmixError(
@@ -171,7 +171,7 @@ def _drawn(
                 "the rows of the fit: fit.comparisons(grid=...) has the numbers of a grid."
             )
         averaged = True if across is None else across.name
-        table = answer(by=averaged, groups=groups or "conditional", **options)
+        table = answer(by=averaged, groups="conditional" if groups is None else groups, **options)
     split = ["variable", "contrast"] if across is not None else []
     if "category" in table and across is not None and across.kind != "number":
         split.append("category")

@@ -25,10 +25,9 @@ from bayesmix.posterior.summaries import (
     text_column,
 )
 from bayesmix.questions.densities import density_at_zero
-from bayesmix.questions.names import Parameters, levels_of
+from bayesmix.questions.names import Parameters, spelling_of
 from bayesmix.questions.prior_densities import prior_density
 from bayesmix.questions.reading import Hypothesis, read_hypothesis
-from bayesmix.questions.spelling import Spelling
 from bayesmix.tables.page import Summary
 
 __all__ = ["Hypotheses", "hypothesis"]
@@ -152,7 +151,7 @@ def hypothesis(
     interval = interval_of(ci_level)
     texts = _texts(hypotheses)
     parameters = Parameters(fit.design, fit.family, fit.posterior)
-    names = _spelling(parameters, texts)
+    names = spelling_of(parameters, texts)
     read = [read_hypothesis(text, names) for text in texts]
     draws = parameters.draws(
         dict.fromkeys(label for one in read for label in one.expression.labels)
@@ -185,15 +184,6 @@ def _texts(hypotheses: object) -> list[str]:
             "of these."
         )
     return [str(text) for text in texts]
-
-
-def _spelling(parameters: Parameters, texts: Sequence[str]) -> Spelling:
-    """Collect the names that the texts may have; those of levels where a text has any."""
-    labels = {label: label for label in parameters.named} | parameters.short_names
-    for levels in levels_of(parameters.design):
-        if any(levels.path in text for text in texts):
-            labels |= {name: name for name in levels.names(levels.path) if name not in labels}
-    return Spelling(labels)
 
 
 def _answer(fit: Fitted, asked: Hypothesis, draws: FloatArray, scale: float) -> Answer:

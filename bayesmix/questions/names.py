@@ -17,13 +17,14 @@ from bayesmix.design.names import path_start
 from bayesmix.families.family import Family
 from bayesmix.posterior.kept import check_kept
 from bayesmix.posterior.parameters import flat, number_of_draws, parameter_draws
+from bayesmix.questions.spelling import Spelling
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from bayesmix.design.groupterm import GroupTerm
 
-__all__ = ["Levels", "Parameters", "levels_of", "unknown_parameter"]
+__all__ = ["Levels", "Parameters", "levels_of", "spelling_of", "unknown_parameter"]
 
 # Numbers that the draws of the effects of single levels may take: 2 GB.
 _MOST_NUMBERS = 250_000_000
@@ -176,6 +177,15 @@ class Parameters:
         if not under:
             raise BayesmixError(unknown_parameter(name, self))
         return under
+
+
+def spelling_of(parameters: Parameters, texts: Sequence[str]) -> Spelling:
+    """Collect the names that the texts may have; those of levels where a text has any."""
+    labels = {label: label for label in parameters.named} | parameters.short_names
+    for levels in levels_of(parameters.design):
+        if any(levels.path in text for text in texts):
+            labels |= {name: name for name in levels.names(levels.path) if name not in labels}
+    return Spelling(labels)
 
 
 def unknown_parameter(name: str, parameters: Parameters) -> str:

@@ -17,11 +17,10 @@ from bayesmix.questions.expressions import (
     difference,
     negative,
 )
-from bayesmix.questions.spelling import Spelling, number_at
+from bayesmix.questions.spelling import Spelling, number_at, plain_text
 
-__all__ = ["Hypothesis", "read_hypothesis"]
+__all__ = ["Hypothesis", "read_expression", "read_hypothesis"]
 
-MOST_CHARACTERS = 1_000
 _DEEPEST = 40
 _COMPARISONS = ("<=", ">=", "<", ">", "=")
 # Longer ones first. Only what differs from `_COMPARISONS` is answered.
@@ -67,18 +66,19 @@ def read_hypothesis(text: str, names: Spelling) -> Hypothesis:
     FormulaError
         It is none; with a caret under the place.
     """
-    if len(text) > MOST_CHARACTERS:
-        raise FormulaError(
-            f"A hypothesis has at most {MOST_CHARACTERS} characters, and this one {len(text)}."
-        )
-    plain = "".join(" " if character.isspace() else character for character in text)
-    for at, character in enumerate(plain):
-        if not character.isprintable():
-            shown = "".join(c if c.isprintable() else "?" for c in plain)
-            raise FormulaError("There is a character that cannot be printed.", shown, at)
-    if not plain.strip():
-        raise FormulaError("The hypothesis is empty. Write one such as 'x > 0'.")
+    plain = plain_text(text, "hypothesis", "x > 0")
     return _Reader(plain, names).hypothesis()
+
+
+def read_expression(text: str, names: Spelling) -> Expression:
+    """Read an expression of parameters such as ``"Days / sigma"``.
+
+    Raises
+    ------
+    FormulaError
+        It is none; with a caret under the place.
+    """
+    return _Reader(plain_text(text, "expression", "x / sigma"), names).expression()
 
 
 class _Ambiguous(FormulaError):
@@ -111,12 +111,22 @@ class _Reader:
                 )
             raise self._unexpected("Here an operator such as + or * may stand.")
         expression = Expression(difference(left, right, at), self.text)
+        self._check_labels(expression, "hypothesis")
+        return Hypothesis(self.text.strip(), comparison, expression)
+
+    def expression(self) -> Expression:
+        expression = Expression(tuple(self._sum()), self.text)
+        if self._skip() < len(self.text):
+            raise self._unexpected("Here an operator such as + or * may stand.")
+        self._check_labels(expression, "expression")
+        return expression
+
+    def _check_labels(self, expression: Expression, what: str) -> None:
         if not expression.labels:
             known = ", ".join(list(self.names.labels)[:5])
             raise FormulaError(
-                f"The hypothesis names no parameter of the model, such as {known}.", self.text
+                f"The {what} names no parameter of the model, such as {known}.", self.text
             )
-        return Hypothesis(self.text.strip(), comparison, expression)
 
     def is_expression(self) -> bool:
         """Whether all of the text can be read as arithmetic."""

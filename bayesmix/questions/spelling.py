@@ -7,7 +7,11 @@ import functools
 import re
 from collections.abc import Mapping
 
-__all__ = ["Match", "Spelling", "number_at"]
+from bayesmix.base.errors import FormulaError
+
+__all__ = ["MOST_CHARACTERS", "Match", "Spelling", "number_at", "plain_text"]
+
+MOST_CHARACTERS = 1_000
 
 _NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 # What may follow a name that could go on: with one of these behind it, it is another name.
@@ -112,3 +116,20 @@ def _end_of(name: str, text: str, start: int) -> int | None:
 
 def _goes_on(text: str, stop: int) -> bool:
     return _GOES_ON.match(text, stop) is not None
+
+
+def plain_text(text: str, what: str, example: str) -> str:
+    """Return a text with plain spaces only, or say why it cannot be read."""
+    if len(text) > MOST_CHARACTERS:
+        article = "An" if what == "expression" else "A"
+        raise FormulaError(
+            f"{article} {what} has at most {MOST_CHARACTERS} characters, and this one {len(text)}."
+        )
+    plain = "".join(" " if character.isspace() else character for character in text)
+    for at, character in enumerate(plain):
+        if not character.isprintable():
+            shown = "".join(c if c.isprintable() else "?" for c in plain)
+            raise FormulaError("There is a character that cannot be printed.", shown, at)
+    if not plain.strip():
+        raise FormulaError(f"The {what} is empty. Write one such as '{example}'.")
+    return plain

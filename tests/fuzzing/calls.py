@@ -50,7 +50,7 @@ QUIET = SETTINGS | {"progressbar": False}
 OURS = (bm.DesignWarning, bm.ConvergenceWarning, bm.ComparisonWarning)
 # Values and results: made by the package, not by its users.
 MADE = {"Comparison", "CorrelationComparison", "Family", "Hypotheses", "MixedFit", "ModelSpec"}
-MADE |= {"ModelTable", "ResidualTests", "Simulation"}
+MADE |= {"ModelTable", "ResidualTests", "Sensitivity", "Simulation"}
 # What methods of other classes than these do is for the package itself.
 CLASSES = (bm.MixedFit, bm.ModelSpec, Design, GroupTerm, PriorSet)
 INTERNAL = {"PriorSet.centred_as", "PriorSet.is_linked", "GroupTerm.dot"}
@@ -151,6 +151,7 @@ def calls(folder: str) -> list[Call]:
         "MixedFit.plot_slopes": {"variables": "x"},
         "MixedFit.update": {"formula": ". ~ . - (1 | g:h)", **QUIET},
         "MixedFit.hypothesis": {"hypotheses": ["x > 0", "x = sd:g:x"]},
+        "MixedFit.sensitivity": {"parameters": ["x", "sd"], "priors": ["sd", "all"], "power": 1.2},
         "MixedFit.save": {"path": os.path.join(folder, "new.fit"), "overwrite": True},
         "MixedFit.kfold": {"k": 2, "progressbar": False},
         "MixedFit.logo": {"group": "g"},

@@ -11,8 +11,8 @@ import pytest
 import bayesmix as bm
 from bayesmix.questions import prior_densities
 from bayesmix.questions.hypothesis import Hypotheses
-from bayesmix.questions.reading import MOST_CHARACTERS, read_hypothesis
-from bayesmix.questions.spelling import Spelling
+from bayesmix.questions.reading import read_hypothesis
+from bayesmix.questions.spelling import MOST_CHARACTERS, Spelling
 
 NAMES = ["x", "y1", "log(x)", "a", "b", "a-b", "f[very hot]", "f[a>b]", "sd:g:x", "2", "I(x ** 2)"]
 SPELLING = Spelling(
