@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from bayesmix.base.arguments import shown
 from bayesmix.base.callers import namespace_of_caller
-from bayesmix.base.errors import BayesmixError, DesignWarning, warn
+from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.engines.run import sample
 from bayesmix.families.family import Family
-from bayesmix.families.registry import get_family, is_known
+from bayesmix.families.registry import get_family, is_known, parameter_names
 from bayesmix.formula.formula import Formula, parse_formula
 from bayesmix.formula.predictor import parse_predictor
 from bayesmix.formula.updating import updated
@@ -140,8 +140,23 @@ def _predictors(spec: ModelSpec, changes: Mapping[str, Any]) -> dict[str, str]:
         elif name in old:
             found[name] = f"~ {updated(old[name], change, name).partition('~')[2].strip()}"
         else:
+            _check_parameter(spec, name)
             found[name] = change
     return found
+
+
+def _check_parameter(spec: ModelSpec, name: str) -> None:
+    """Raise for an argument that is none, and the name of no parameter of any family."""
+    family = spec.family
+    parameters = {*parameter_names(), *family.predictors, *(one.name for one in family.parameters)}
+    if name not in parameters:
+        arguments = ("formula", "data", *_OF_MODEL, *_OPTIONS)
+        raise BayesmixError(
+            f"{name}= is none of the arguments of update(), and no family has a parameter of that "
+            f"name. Arguments: {', '.join(arguments)}; the parameters of this fit are "
+            f"{', '.join(one.name for one in family.parameters)}. "
+            f"{suggest(name, [*arguments, *parameters])}".rstrip()
+        )
 
 
 def _arguments(spec: ModelSpec, *, has_data: bool) -> dict[str, Any]:

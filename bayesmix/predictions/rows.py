@@ -11,7 +11,7 @@ import pandas as pd
 from bayesmix.base.arguments import names_of, one_of
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError, DesignWarning, warn
-from bayesmix.base.words import have, their
+from bayesmix.base.words import count, have, their
 from bayesmix.design.design import Design
 from bayesmix.encoding.responsechecks import missing_trials
 from bayesmix.frames.frames import Frame
@@ -135,8 +135,9 @@ def _complete(needed: pd.DataFrame) -> pd.Series:
         lost = int(incomplete.sum())
         counts = ", ".join(f"'{name}' ({n})" for name, n in missing.sum().items() if n)
         note = (
-            f"{lost} of {len(needed)} rows of newdata {have(lost)} missing values, in {counts}: "
-            f"{their(lost)} predictions are NaN. Fill them in to predict these rows; a missing "
+            f"{count(lost, 'row')} of newdata {have(lost)} missing values, in {counts}: "
+            f"{their(lost)} predictions are NaN, without a part in averages. Fill them in to "
+            "predict these rows; a missing "
             "label of a grouping factor is a new level with new_levels='population', and leaving "
             "the factor out of groups= needs none."
         )

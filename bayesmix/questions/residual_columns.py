@@ -11,6 +11,7 @@ from bayesmix.base.arguments import shape_of, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.base.words import count
+from bayesmix.design.magnitudes import LARGEST
 from bayesmix.frames.values import holds_numbers, listed
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
@@ -71,7 +72,19 @@ def by_column(fit: Fitted, by: Any) -> tuple[str, pd.Series[Any]]:
             f"by={name!r} is not usable: residuals are held against numbers, text, booleans or "
             "categories of which not all are missing."
         )
+    if holds_numbers(column):
+        _check_sizes(name, column)
     return name, column
+
+
+def _check_sizes(name: str, column: pd.Series[Any]) -> None:
+    largest = float(column.abs().max())
+    if largest > LARGEST:
+        what = "infinite values" if np.isinf(largest) else f"values of up to {largest:.2g}"
+        raise BayesmixError(
+            f"by={name!r} has {what}. Residuals are held against numbers of up to {LARGEST:g}: "
+            "leave infinite ones missing, and rescale the others."
+        )
 
 
 def _is_usable(column: pd.Series[Any]) -> bool:

@@ -171,6 +171,7 @@ BAD = {
     "the response": ({"formula": "x ~ ."}, "on the right of '~' too"),
     "no frame": ({"data": 3}, "data must be a data frame"),
     "an argument that is none": ({"weihgts": "~ x"}, "none of the arguments"),
+    "a number for an argument that is none": ({"nope": 1}, "nope= is none of the arguments"),
     "a formula that is none": ({"sigma": 3}, "is no formula"),
     "another family's parameter": ({"zi": "~ x"}, "zi= is none of the arguments"),
     "a dot without an old one": ({"sigma": "~ . + x"}, "not known here"),

@@ -227,7 +227,7 @@ def fitted() -> bm.MixedFit:
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_predictions_come_on_a_range_index(verb, library):
     data = kinds()[["x", "e", "g"]].set_axis(range(100, 100 + N))
-    message = r"1 of 60 rows of newdata has missing values, in 'x' \(1\)"
+    message = r"1 row of newdata has missing values, in 'x' \(1\)"
     with pytest.warns(bm.DesignWarning, match=message):
         expected = getattr(fitted(), verb)(data)
     frame = LIBRARIES[library](data.assign(o=data.e).reset_index(drop=True))

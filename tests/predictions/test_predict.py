@@ -575,7 +575,7 @@ def test_rows_with_missing_values_are_nan_and_counted(as_draws):
     data.loc[1, "x"] = np.nan
     data.loc[[1, 4], "g"] = None
     data["z"] = np.nan  # not in the formula
-    message = r"2 of 6 rows of newdata .* 'x' \(1\), 'g' \(2\): their predictions are NaN"
+    message = r"2 rows of newdata .* 'x' \(1\), 'g' \(2\): their predictions are NaN"
     with pytest.warns(bm.DesignWarning, match=message):
         result = linpred(spec, draws, data, draws=as_draws)
     values = np.asarray(result)

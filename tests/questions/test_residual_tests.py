@@ -256,6 +256,13 @@ BAD = {
     "by: two columns": ("residual_tests", {"by": np.zeros((300, 2))}, "is not usable"),
     "by: a frame": ("residual_tests", {"by": counts()[["x", "z"]]}, "is not usable"),
     "by: missing": ("residual_tests", {"by": np.full(300, np.nan)}, "not all are missing"),
+    "by: infinite": ("plot_residuals", {"by": np.full(300, np.inf)}, "has infinite values"),
+    "by: one is infinite": (
+        "residual_tests",
+        {"by": np.r_[-np.inf, np.arange(299.0)]},
+        "has infinite values",
+    ),
+    "by: huge": ("plot_residuals", {"by": np.r_[1e308, np.arange(299.0)]}, "of up to 1e.308"),
     "by: complex": ("residual_tests", {"by": np.zeros(300, complex)}, "is not usable"),
     "by: lists": ("residual_tests", {"by": [[1]] * 300}, "is not usable"),
     "by: objects": ("residual_tests", {"by": [object()] * 300}, "residuals are held against"),
