@@ -250,7 +250,7 @@ def _compare(
 
 def _finished(table: Comparison, attributes: dict[str, Any]) -> Comparison:
     """Give the table what it prints with, and warn of what cannot be trusted."""
-    table.attrs = attributes
+    table.attrs.update(attributes)
     if table.attrs["caution"]:
         warn(table.attrs["caution"], ComparisonWarning)
     return table

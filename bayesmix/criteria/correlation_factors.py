@@ -38,8 +38,10 @@ def correlation_factors(fit: Fitted, uncorrelated: Evidence | None) -> pd.DataFr
     if own is not None and uncorrelated is not None:
         difference = own.log_evidence - uncorrelated.log_evidence
         rows.append(_row(eta, UNCORRELATED, difference, float(np.hypot(own.se, uncorrelated.se))))
-    for one in correlations_at_zero(fit):
-        what = f"{one.factor}: r({one.effect_1}, {one.effect_2}) = 0"
+    singles = correlations_at_zero(fit)
+    for one in singles:
+        names = f"{one.factor}: r({one.effect_1}, {one.effect_2})" if len(singles) > 1 else "r"
+        what = f"{names} = 0"
         where = "".join(f", {name} at {mean:.4g}" for name, mean in _means(fit, one).items())
         rows.append(_row(eta, what + where, one.log_bayes_factor, one.se))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -84,7 +86,8 @@ def what_is_zero(table: pd.DataFrame) -> tuple[str, ...]:
         )
     if singles["log_bayes_factor"].isna().any():
         sentences.append(
-            "No number: 0 is so far from all draws that they do not tell the density there."
+            "There is no number where draws do not tell the density at 0: it is far from all of "
+            "them, or they are few."
         )
     sentences.append(
         "Bayes factors depend on the priors: on those of correlations as the rows of eta show, and "

@@ -23,7 +23,7 @@ REFERENCE = "Kass & Raftery (1995), https://doi.org/10.1080/01621459.1995.104765
 TITLE = "Evidence: density of the response under each model and its priors, before it was seen"
 DEPENDENCE = (
     "Bayes factors depend on the priors of all that the models do not share, also where estimates "
-    "hardly do, and a wider prior always counts against its model: fit.sensitivity() tells which "
+    "hardly do, and a very wide prior counts against its model: fit.sensitivity() tells which "
     "priors matter, and fits with others how much."
 )
 # By Kass & Raftery: Bayes factors from which on there is evidence so strong.

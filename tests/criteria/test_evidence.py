@@ -203,6 +203,44 @@ def test_thresholds_that_rise_have_a_prior_that_is_a_density():
     assert_near(whitened(spec), math.log(truth))
 
 
+def crossed() -> tuple[str, str, pd.DataFrame]:
+    rng = np.random.default_rng(4)
+    a, b = rng.integers(0, 12, 120), rng.integers(0, 8, 120)
+    eta = 0.3 + 0.8 * rng.standard_normal(12)[a] + 0.5 * rng.standard_normal(8)[b]
+    y = rng.binomial(4, special.expit(eta))
+    data = pd.DataFrame({"y": y, "n": 4, "a": a, "b": b})
+    return "p(y, n) ~ 1 + (1 | a) + (1 | b)", "binomial", data
+
+
+def nested() -> tuple[str, str, pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    a, b = np.repeat(np.arange(8), 15), np.repeat(np.arange(24), 5)
+    x = rng.standard_normal(120)
+    eta = 1 + 0.3 * x + 0.5 * rng.standard_normal(8)[a] + 0.3 * rng.standard_normal(24)[b]
+    data = pd.DataFrame({"y": rng.poisson(np.exp(eta)), "x": x, "a": a, "b": b})
+    return "y ~ x + (1 | a / b)", "poisson", data
+
+
+def slopes() -> tuple[str, str, pd.DataFrame]:
+    rng = np.random.default_rng(6)
+    g, x = np.repeat(np.arange(15), 12), rng.standard_normal(180)
+    u = rng.multivariate_normal([0, 0], [[1, 0.4], [0.4, 0.6]], 15)
+    y = rng.binomial(1, special.expit(0.3 + 0.5 * x + u[g, 0] + u[g, 1] * x))
+    return "y ~ x + (x | g)", "bernoulli", pd.DataFrame({"y": y, "x": x, "g": g})
+
+
+# Bridge sampling through PyMC's joint density, with its error: tests/benchmarks/evidence_bridge.py
+@pytest.mark.parametrize(
+    ("make", "bridge", "error"),
+    [(crossed, -162.168, 0.021), (nested, -236.708, 0.034), (slopes, -115.313, 0.021)],
+)
+def test_several_factors_and_slopes_beside_bridge_sampling(make, bridge, error):
+    formula, family, data = make()
+    found = whitened(bm.prepare(formula, data, family=family))
+    assert found.se < 0.1
+    assert abs(found.value - bridge) < 4 * math.hypot(found.se, error)
+
+
 def test_both_ways_agree_on_a_gaussian_model(meta):
     formula = "y ~ x + (x | g)"
     fit = bm.fit(formula, meta, **QUICK)
