@@ -62,6 +62,7 @@ def log_evidence(
     of the same response is the logarithm of their Bayes factor: `bayesmix.compare` with
     ``ic="evidence"`` says what it means. All priors count, also wide ones that hardly matter to
     estimates: an sd of a prior that is ten times as large costs about 2.3 for each parameter.
+    Default priors are weak ones on the scale of the data: set those that matter.
 
     - Gaussian models: effects are integrated in closed form, and theta (sds, correlations, sigma)
       by importance sampling from a mixture of t distributions fitted to its draws.

@@ -14,7 +14,9 @@ import bayesmix as bm
 from bayesmix import Prior
 from bayesmix.engines.exact.evidence import evidence_of_gaussian
 from bayesmix.engines.left_out import left_out
+from bayesmix.engines.whitened.annealing import Between, Known
 from bayesmix.engines.whitened.evidence import evidence_by_annealing
+from bayesmix.engines.whitened.rotation import DEGREES, WIDTH
 
 QUICK = {"random_seed": 1, "draws": 500, "progressbar": False}
 
@@ -321,80 +323,20 @@ def test_a_gaussian_density_with_a_hole_is_learnt_again(meta):
     assert abs(found.value - whole.log_evidence) < 4 * math.hypot(found.se, whole.se)
 
 
-@pytest.fixture(scope="module")
-def growth(meta) -> dict[str, bm.MixedFit]:
-    """Two models of the same rows."""
-    slopes = bm.fit("y ~ x + (x | g)", meta, **QUICK)
-    return {"slopes": slopes, "intercepts": bm.fit("y ~ x + (1 | g)", meta, **QUICK)}
-
-
-class TestComparison:
-    def test_the_table(self, growth):
-        table = bm.compare(growth, ic="evidence")
-        found = {name: fit.log_evidence() for name, fit in growth.items()}
-        best, other = table.index
-        assert list(table.columns) == [
-            *("K", "log_evidence", "se", "Delta_log_evidence", "se_Delta", "Bayes_factor"),
-            *("probability", "N_random_effects", "warning"),
-        ]
-        assert table["log_evidence"].to_dict() == {
-            name: one.log_evidence for name, one in found.items()
-        }
-        behind = found[best].log_evidence - found[other].log_evidence
-        assert behind > 0
-        assert table.loc[other, "Delta_log_evidence"] == pytest.approx(behind)
-        assert table.loc[other, "Bayes_factor"] == pytest.approx(math.exp(-behind))
-        assert table["probability"].sum() == pytest.approx(1)
-        ratio = table.loc[other, "probability"] / table.loc[best, "probability"]
-        assert ratio == pytest.approx(math.exp(-behind))
-        errors = [one.se for one in found.values()]
-        assert table.loc[other, "se_Delta"] == pytest.approx(math.hypot(*errors))
-        assert table.loc[best, "se_Delta"] == 0
-
-    def test_says_what_it_means(self, growth):
-        table = bm.compare(growth, ic="evidence")
-        text = " ".join(repr(table).split())
-        best, other = table.index
-        factor = 1 / table.loc[other, "Bayes_factor"]
-        assert f"The rows are {factor:.1f} times as probable under {best} as under {other}" in text
-        assert "fit.sensitivity()" in text
-        assert "Kass & Raftery (1995)" in text
-        assert "Bayes_factor" in table._repr_html_()
-
-    def test_other_rows_are_refused(self, growth, meta):
-        fewer = bm.fit("y ~ x", meta.iloc[1:], **QUICK)
-        with pytest.raises(bm.BayesmixError, match="different rows"):
-            bm.compare(growth["slopes"], fewer, ic="evidence")
-
-    def test_probabilities_and_densities_are_refused(self):
-        data = pd.DataFrame({"y": np.arange(30) % 4, "x": np.arange(30) / 10})
-        counts = bm.fit("y ~ x", data, family="poisson", **QUICK)
-        normal = bm.fit("y ~ x", data, **QUICK)
-        reason = "for poisson the response is discrete.*for gaussian it is continuous.*no ratio"
-        with pytest.raises(bm.BayesmixError, match=reason):
-            bm.compare({"counts": counts, "normal": normal}, ic="evidence")
-
-    def test_an_improper_prior_is_refused_with_the_name_of_the_model(self, growth, meta):
-        flat = bm.fit("y ~ x", meta, priors={"beta": Prior("Flat")}, **QUICK)
-        with pytest.raises(bm.BayesmixError, match=r"^'flat': A model with an improper prior"):
-            bm.compare({**growth, "flat": flat}, ic="evidence")
-
-    def test_takes_fits_alone_and_its_own_options(self, growth):
-        results = {name: fit.loo() for name, fit in growth.items()}
-        with pytest.raises(bm.BayesmixError, match="or the fits"):
-            bm.compare(results, ic="evidence")
-        with pytest.raises(bm.BayesmixError, match="Unknown option reloo"):
-            bm.compare(growth, ic="evidence", reloo=True)
-        other = bm.compare(growth, ic="evidence", random_seed=7)
-        assert other["log_evidence"].iloc[0] != growth[other.index[0]].log_evidence().log_evidence
-
-    def test_no_model_is_judged_by_what_cannot_be_trusted(self, growth, monkeypatch):
-        monkeypatch.setattr("bayesmix.engines.exact.evidence.LARGEST_ERROR", 1e-9)
-        with pytest.warns(bm.ComparisonWarning, match="no model is judged by it"):
-            table = bm.compare(growth, ic="evidence")
-        assert repr(table).startswith("Warning: The evidence of")
-        assert "which is not known well" in " ".join(repr(table).split())
-
-    def test_is_not_drawn_as_differences_in_prediction(self, growth):
-        with pytest.raises(bm.BayesmixError, match="this table has evidences"):
-            bm.plot_compare(bm.compare(growth, ic="evidence"))
+def test_densities_between_have_their_gradients():
+    known, rng = Known(size=3, dimensions=5), np.random.default_rng(1)
+    x = known.draw(rng, 4)
+    at = known.at(x)
+    law = stats.multivariate_t(np.zeros(3), WIDTH**2 * np.eye(3), df=DEGREES)
+    truth = law.logpdf(x[:3].T) + stats.norm.logpdf(x[3:]).sum(axis=0)
+    assert np.allclose(at.log_density, truth)
+    other = Known(size=0, dimensions=5)
+    between = Between(known, other, 0.3)
+    point = between.at(x)
+    assert np.allclose(point.log_density, 0.3 * other.at(x).log_density + 0.7 * truth)
+    for k in range(5):
+        step = 1e-5 * np.eye(5)[:, [k]]
+        ends = [between.at(x + sign * step).log_density for sign in (1, -1)]
+        assert np.allclose((ends[0] - ends[1]) / 2e-5, point.gradient[k], atol=1e-7)
+    back = between.posterior(point, at)
+    assert all(np.allclose(a, b) for a, b in zip(back, other.at(x), strict=True))

@@ -18,13 +18,14 @@ from bayesmix.engines.whitened.density import Density, Point
 from bayesmix.engines.whitened.rotation import (
     DEGREES,
     WIDTH,
+    LogDensity,
     independently,
     proposed,
     rotated,
     trajectory,
 )
 
-__all__ = ["annealed"]
+__all__ = ["Between", "Known", "annealed"]
 
 # Temperatures are denser where the distribution that is known still counts.
 POWER = 1.5
@@ -69,13 +70,13 @@ class Between:
     Attributes
     ----------
     known : Known
-    density : Density
+    density : LogDensity
     share : float
         Of the posterior, above 0.
     """
 
     known: Known
-    density: Density
+    density: LogDensity
     share: float
 
     @property
