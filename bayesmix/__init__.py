@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from bayesmix.criteria.comparison import Comparison, compare
     from bayesmix.criteria.correlation import CorrelationComparison
+    from bayesmix.criteria.evidence import Evidence
     from bayesmix.data.datasets import load_dataset
     from bayesmix.families.family import Family
     from bayesmix.families.registry import get_family
@@ -79,6 +80,7 @@ __all__ = [
     "ConvergenceWarning",
     "CorrelationComparison",
     "DesignWarning",
+    "Evidence",
     "Family",
     "FormulaError",
     "Hypotheses",
@@ -114,6 +116,7 @@ _MODULE_OF = {
     "ConvergenceWarning": "base.errors",
     "CorrelationComparison": "criteria.correlation",
     "DesignWarning": "base.errors",
+    "Evidence": "criteria.evidence",
     "Family": "families.family",
     "FormulaError": "base.errors",
     "Hypotheses": "questions.hypothesis",

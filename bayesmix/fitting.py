@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from bayesmix.base.callers import namespace_of_caller
 from bayesmix.criteria import correlation
+from bayesmix.criteria.evidence import log_evidence
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
 from bayesmix.criteria.loo import loo
@@ -120,6 +121,7 @@ class MixedFit(Fitted):
     waic = waic
     logo = logo
     kfold = kfold
+    log_evidence = log_evidence
     compare_correlation = correlation.compare_correlation
     uncorrelated = refits.uncorrelated
     update = update

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "check_models", "check_same_data", "check_same_units", "is_result"]
 
 
-NAMES = {"loo": "LOOIC", "waic": "WAIC", "logo": "LOGOIC", "kfold": "KFOLDIC"}
+NAMES = {
+    "loo": "LOOIC",
+    "waic": "WAIC",
+    "logo": "LOGOIC",
+    "kfold": "KFOLDIC",
+    "evidence": "log_evidence",
+}
 KINDS = {"loo": "loo", "waic": "waic", "logo": "logo", "loo_kfold": "kfold"}
 
 

@@ -21,6 +21,8 @@ from bayesmix.criteria.comparable import (
     check_same_units,
     is_result,
 )
+from bayesmix.criteria.evidence import log_evidence
+from bayesmix.criteria.evidence_table import evidence_columns, evidence_summary, evidences
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
@@ -67,6 +69,8 @@ class Comparison(pd.DataFrame):
         return pd.DataFrame
 
     def _summary(self) -> Summary:
+        if self.attrs["ic"] == "evidence":
+            return evidence_summary(self)
         notes = tuple(f"{model}: {text}." for model, text in self["warning"].items() if text)
         # What the chapter's table shows comes first, and what it has not stands by itself.
         last = ["elpd", "se", "p"]
@@ -95,7 +99,7 @@ def compare(
     group: str | None = None,
     **options: Any,
 ) -> Comparison:
-    """Compare models of the same response by how well they predict.
+    """Compare models of the same response by how well they predict, or by their evidence.
 
     Parameters
     ----------
@@ -103,13 +107,16 @@ def compare(
         Two or more fits, or results of `loo`, `waic`, `logo` or `kfold`. A mapping gives them
         names; otherwise the names are the formulas where these differ, else ``model 1``,
         ``model 2`` and so on.
-    ic : {"loo", "waic", "logo", "kfold"}, optional
-        The criterion. ``"loo"`` by default, or that of the results given.
+    ic : {"loo", "waic", "logo", "kfold", "evidence"}, optional
+        The criterion. ``"loo"`` by default, or that of the results given. ``"evidence"`` asks
+        another question, under which model and priors the response is more probable, and takes
+        fits alone.
     group : str, optional
         For ``"logo"``: the grouping factor whose levels are left out. It may be left out where
         the models have one factor only. A model without it takes the groups of the others.
     **options
-        For the criterion: those of `MixedFit.loo`, `MixedFit.logo` or `MixedFit.kfold`.
+        For the criterion: those of `MixedFit.loo`, `MixedFit.logo`, `MixedFit.kfold` or
+        `MixedFit.log_evidence`.
 
     Returns
     -------
@@ -123,11 +130,18 @@ def compare(
         in words what the difference means; where estimates cannot be trusted, that is said first,
         and no model is judged by them.
 
+        Of ``"evidence"`` the columns are ``K``, ``log_evidence`` and ``se`` (its Monte-Carlo
+        standard error), ``Delta_log_evidence`` and ``se_Delta``, ``Bayes_factor`` (of the model
+        against the best, at most 1), ``probability`` (of the model, all being as probable before),
+        ``N_random_effects`` and ``warning``.
+
     Raises
     ------
     BayesmixError
         For one model, different rows or responses, a fit compared with itself, mixed or unknown
-        criteria, an unknown option, or a group that is not there.
+        criteria, an unknown option, or a group that is not there; with
+        ``"evidence"`` for improper priors, and for a response that is discrete under one model
+        and continuous under another.
 
     Warns
     -----
@@ -149,6 +163,7 @@ def compare(
     >>> intercepts = bm.fit("Reaction ~ Days + (1 | Subject)", data)  # doctest: +SKIP
     >>> bm.compare({"slopes": slopes, "intercepts": intercepts})  # doctest: +SKIP
     >>> bm.compare(slopes, intercepts, ic="logo")  # doctest: +SKIP
+    >>> bm.compare(slopes, intercepts, ic="evidence")  # doctest: +SKIP
     """
     return _compare(_named(models, options), ic, group, options)
 
@@ -222,11 +237,20 @@ def _compare(
         for name, model in models.items()
     }
     check_same_data(facts)
+    if criterion == "evidence":
+        of_fits = {name: own for name, own in facts.items() if own is not None}
+        columns, order, attributes = evidence_columns(evidences(models, options), of_fits)
+        return _finished(Comparison(columns, index=pd.Index(order, name="Model")), attributes)
     results = _results(models, criterion, group, options)
     check_same_units(results)
     facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
     from_fits = not any(map(is_result, models.values()))
-    table = _table(results, facts, criterion, from_fits)
+    return _finished(*_table(results, facts, criterion, from_fits))
+
+
+def _finished(table: Comparison, attributes: dict[str, Any]) -> Comparison:
+    """Give the table what it prints with, and warn of what cannot be trusted."""
+    table.attrs.update(attributes)
     if table.attrs["caution"]:
         warn(table.attrs["caution"], ComparisonWarning)
     return table
@@ -234,7 +258,8 @@ def _compare(
 
 def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
     """Refuse an option that the criterion does not have."""
-    taken = inspect.signature(CRITERIA[criterion]).parameters
+    verb = log_evidence if criterion == "evidence" else CRITERIA[criterion]
+    taken = inspect.signature(verb).parameters
     known = [name for name in taken if name not in ("fit", "group")]
     for name in options:
         if name not in known:
@@ -303,7 +328,7 @@ def _table(
     facts: Mapping[str, Facts | None],
     criterion: str,
     from_fits: bool,
-) -> Comparison:
+) -> tuple[Comparison, dict[str, Any]]:
     weights, difference, se_difference = _against_best(results)
     order = sorted(results, key=lambda name: -results[name].elpd)
     name = NAMES[criterion]
@@ -330,7 +355,7 @@ def _table(
     group = getattr(results[order[0]], "group", "")
     n = results[order[0]].elpd_i.size
     units = f"{count(n, 'group')} of {group}" if group else count(n, "row")
-    table.attrs = {
+    return table, {
         "ic": criterion,
         "group": group,
         "n": n,
@@ -349,7 +374,6 @@ def _table(
             remedy(results.values(), criterion, from_fits=from_fits),
         ),
     }
-    return table
 
 
 def _against_best(

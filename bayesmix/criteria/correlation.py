@@ -12,6 +12,11 @@ import pandas as pd
 
 from bayesmix.base.arguments import as_number, few, shown, true_or_false
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
+from bayesmix.criteria.correlation_factors import (
+    correlation_factors,
+    evidence_if_known,
+    what_is_zero,
+)
 from bayesmix.criteria.correlation_words import cautions_of, sentence_of, what_is_compared
 from bayesmix.criteria.correlations import (
     Correlation,
@@ -62,6 +67,11 @@ class CorrelationComparison:
     notes : tuple of str
         What is compared, where a covariate is not centred: the uncorrelated model depends on
         where it is zero.
+    bayes_factors : DataFrame
+        ``eta, against, bayes_factor, log_bayes_factor, se``: of the correlated model, by LKJ
+        prior, against the uncorrelated one (by the evidence of both) and against itself with a
+        correlation at zero (by Savage & Dickey, for blocks of two effects). ``se`` is the
+        Monte-Carlo standard error of the logarithm.
     """
 
     sentence: str
@@ -72,21 +82,27 @@ class CorrelationComparison:
     warnings: tuple[str, ...]
     formula: str
     notes: tuple[str, ...] = ()
+    bayes_factors: pd.DataFrame = dataclasses.field(default_factory=pd.DataFrame)
 
     def _summary(self) -> Summary:
-        priors = self.priors.copy()
-        priors["eta"] = [f"{eta:g}" for eta in priors["eta"]]
+        priors, factors = self.priors.copy(), self.bayes_factors.copy()
+        for table in (priors, factors):
+            if len(table):
+                table["eta"] = [f"{eta:g}" for eta in table["eta"]]
+        of_factors = (("Bayes factors", factors),) if len(factors) else ()
         return Summary(
             header=(self.formula, self.sentence),
             sections=(
                 ("Correlated against uncorrelated", self.models),
                 ("Correlations", self.correlations),
                 ("With the prior LKJ(eta)", priors),
+                *of_factors,
             ),
             footer=(
                 "Difference: elpd of the correlated model less that of the uncorrelated one. LOO "
                 "predicts new rows of the groups in the data, LOGO all rows of a new group.",
                 *self.notes,
+                *what_is_zero(self.bayes_factors),
             ),
             alerts=self.warnings,
         )
@@ -104,7 +120,10 @@ def compare_correlation(
 ) -> CorrelationComparison:
     """Compare a model with correlated group effects with the same model without correlations.
 
-    Refits with every block of effects split into blocks of one, and once for each LKJ prior.
+    Refits with every block of effects split into blocks of one, and once for each LKJ prior. Both
+    are compared in prediction, and by Bayes factors: against the uncorrelated model by the
+    evidence of both, and against the same model with one correlation at zero by the ratio of its
+    prior and posterior densities there (Savage & Dickey).
 
     Where a covariate is not centred, the two differ in more than a correlation. The default prior
     of ``(x | g)`` is set with x at its mean, so that the correlated model is the same wherever x
@@ -164,11 +183,14 @@ def compare_correlation(
         if with_logo:
             criteria += _logos(fit, split, correlated)
         frames = []
+        without = evidence_if_known(split)
+        factors = [correlation_factors(fit, without)]
         for value in etas:
             other = _with_eta(fit, value)
             other_loo = own_loo if other is fit else loo(other)
             if other is not fit:
                 others.append((f"LOO with LKJ({value:g})", other_loo))
+                factors.append(correlation_factors(other, without))
             difference, se = _difference(other_loo, split_loo)
             frame = correlation_table(correlations(other))
             frame = frame[[name for name in frame if not str(name).startswith("prior")]]
@@ -189,6 +211,8 @@ def compare_correlation(
     if cautions:
         text = " ".join(cautions)
         warn(text, ComparisonWarning)
+    bayes_factors = pd.concat([own for own in factors if len(own)] or factors[:1])
+    bayes_factors = bayes_factors.sort_values("eta", kind="stable", ignore_index=True)
     return CorrelationComparison(
         sentence=sentence_of(table, models, trusted=not cautions),
         models=models,
@@ -198,6 +222,7 @@ def compare_correlation(
         warnings=cautions,
         formula=fit.spec.design.formula.text,
         notes=what_is_compared(fit.spec),
+        bayes_factors=bayes_factors,
     )
 
 

@@ -91,6 +91,12 @@ def _delta(table: object) -> str:
     """Return the name of the column of differences."""
     if isinstance(table, pd.DataFrame) and "se_Delta" in table:
         for name in table.columns:
+            if name == "Delta_log_evidence":
+                raise BayesmixError(
+                    "plot_compare draws differences in prediction, and this table has evidences, "
+                    "with which it has no bars to draw: their errors are of Monte Carlo alone. "
+                    "Read its Bayes_factor and probability, or compare with ic='loo'."
+                )
             if str(name).startswith("Delta_"):
                 return str(name)
     raise BayesmixError(

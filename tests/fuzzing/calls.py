@@ -50,7 +50,7 @@ QUIET = SETTINGS | {"progressbar": False}
 OURS = (bm.DesignWarning, bm.ConvergenceWarning, bm.ComparisonWarning)
 # Values and results: made by the package, not by its users.
 MADE = {"Comparison", "CorrelationComparison", "Family", "Hypotheses", "MixedFit", "ModelSpec"}
-MADE |= {"ModelTable", "ResidualTests", "Sensitivity", "Simulation"}
+MADE |= {"Evidence", "ModelTable", "ResidualTests", "Sensitivity", "Simulation"}
 # What methods of other classes than these do is for the package itself.
 CLASSES = (bm.MixedFit, bm.ModelSpec, Design, GroupTerm, PriorSet)
 INTERNAL = {"PriorSet.centred_as", "PriorSet.is_linked", "GroupTerm.dot"}

@@ -11,14 +11,23 @@ https://doi.org/10.1007/s11222-022-10149-3.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.engines.whitened.density import Density, Point
+from bayesmix.engines.whitened.density import Point
 
-__all__ = ["Moved", "independently", "rotated", "trajectory"]
+__all__ = [
+    "DEGREES",
+    "WIDTH",
+    "LogDensity",
+    "Moved",
+    "independently",
+    "proposed",
+    "rotated",
+    "trajectory",
+]
 
 # The angle of a trajectory: little more than a right one, after which nothing would be left of
 # where a normal variable was; more where short steps say that the posterior is no normal one, and
@@ -30,6 +39,17 @@ MOST_STEPS = 16
 JITTER = 0.25
 # The proposal of the independence move: a multivariate t.
 DEGREES, WIDTH = 5.0, 1.2
+
+
+class LogDensity(Protocol):
+    """What chains move in: a `Density`, or one between it and another."""
+
+    @property
+    def size(self) -> int:
+        """Number of parameters beside the effects."""
+
+    def at(self, x: FloatArray) -> Point:
+        """Compute log density and gradient."""
 
 
 class Moved(NamedTuple):
@@ -48,13 +68,13 @@ def trajectory(step: float, dimensions: int) -> float:
 
 
 def rotated(
-    density: Density, point: Point, rng: np.random.Generator, step: float, steps: int
+    density: LogDensity, point: Point, rng: np.random.Generator, step: float, steps: int
 ) -> Moved:
     """Move all chains along a trajectory each, with a step size each.
 
     Parameters
     ----------
-    density : Density
+    density : LogDensity
     point : Point
     rng : Generator
     step : float
@@ -76,16 +96,21 @@ def rotated(
     return _decided(Point(x, log_density, gradient), point, change, rng)
 
 
-def independently(density: Density, point: Point, rng: np.random.Generator) -> Moved:
+def independently(density: LogDensity, point: Point, rng: np.random.Generator) -> Moved:
     """Propose other parameters from a wide t, with the whitened effects as they are."""
     d, chains = density.size, point.x.shape[1]
     x = point.x.copy()
-    shrink = np.sqrt(rng.chisquare(DEGREES, chains) / DEGREES)
-    x[:d] = WIDTH * rng.standard_normal((d, chains)) / shrink
-    proposed = density.at(x)
-    change = proposed.log_density - _log_proposal(x[:d])
+    x[:d] = proposed(d, chains, rng)
+    new = density.at(x)
+    change = new.log_density - _log_proposal(x[:d])
     change -= point.log_density - _log_proposal(point.x[:d])
-    return _decided(proposed, point, change, rng)
+    return _decided(new, point, change, rng)
+
+
+def proposed(d: int, chains: int, rng: np.random.Generator) -> FloatArray:
+    """Draw parameters (d, M) from the wide t."""
+    shrink = np.sqrt(rng.chisquare(DEGREES, chains) / DEGREES)
+    return WIDTH * rng.standard_normal((d, chains)) / shrink
 
 
 def _log_proposal(xi: FloatArray) -> FloatArray:
