@@ -28,7 +28,7 @@ from bayesmix.criteria.logo import logo
 from bayesmix.criteria.loo import loo
 from bayesmix.design.joint_effects import JointEffects
 from bayesmix.design.names import path_start
-from bayesmix.engines.left_out import left_out_obstacle
+from bayesmix.engines.left_out import groups_left_out_obstacle
 from bayesmix.engines.refits import refitted
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.priors.prior import LKJ
@@ -173,7 +173,10 @@ def compare_correlation(
             f"'{fit.spec.design.formula.text}' has no correlated group effects. Fit a model with "
             "some, such as (1 + x | g), and compare that."
         )
-    with_logo = left_out_obstacle(fit.spec) is None if logo is None else logo
+    with_logo = logo
+    if with_logo is None:
+        codes = [joint.terms[0].codes for joint in correlated]
+        with_logo = not any(groups_left_out_obstacle(fit.spec, own) for own in codes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ComparisonWarning)
         split = refitted(fit, fit.spec.uncorrelated())

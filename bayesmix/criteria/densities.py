@@ -35,7 +35,9 @@ class RowDensities(Protocol):
     def note(self) -> str:
         """What was done beyond the standard."""
 
-    def blocks(self, chosen: IntArray | None = None) -> Iterator[tuple[slice, FloatArray]]:
+    def blocks(
+        self, chosen: IntArray | None = None
+    ) -> Iterator[tuple[slice | IntArray, FloatArray]]:
         """Yield log densities (S, rows) of some rows at a time, of all or of those chosen."""
 
     def at_mean(self) -> FloatArray:
@@ -44,7 +46,7 @@ class RowDensities(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Integrated:
-    """Given all other rows and theta: ``log p(y_i | y_-i, theta)``."""
+    """Given all other rows and what is not integrated out: ``log p(y_i | y_-i, theta)``."""
 
     fit: Fitted
     draws: ThetaDraws
@@ -65,14 +67,16 @@ class Integrated:
         """Whether all draws are used."""
         return self.draws.note
 
-    def blocks(self, chosen: IntArray | None = None) -> Iterator[tuple[slice, FloatArray]]:
-        """Compute them in closed form."""
+    def blocks(
+        self, chosen: IntArray | None = None
+    ) -> Iterator[tuple[slice | IntArray, FloatArray]]:
+        """Integrate effects out."""
         step = max(1, BLOCK // self.n_draws)
         leaving = left_out(self.fit.spec)
         return leaving.rows(self.draws.theta, first=chosen, rows_at_once=step, run=self.run)
 
     def at_mean(self) -> FloatArray:
-        """Take the mean where theta has no bounds."""
+        """Take the mean of the draws."""
         density = np.empty(self.fit.spec.design.n_rows)
         leaving = left_out(self.fit.spec)
         for rows, log in leaving.rows(leaving.mean(self.draws.theta), run=self.run):

@@ -14,10 +14,10 @@ from bayesmix.criteria.densities import threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import logo_by_refit
 from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed
-from bayesmix.criteria.repair import values_moved, values_refitted, warn_of_high_k
+from bayesmix.criteria.repair import values_mended, values_moved, warn_of_high_k
 from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.criteria.units import Units, factors_of
-from bayesmix.engines.left_out import left_out, left_out_obstacle
+from bayesmix.engines.left_out import groups_left_out_obstacle, left_out
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
@@ -33,15 +33,17 @@ def logo(
     group: str | npt.ArrayLike,
     *,
     refit: bool | None = None,
-    reloo: bool = False,
+    reloo: bool | None = None,
     executor: Executor | None = None,
 ) -> ELPDDataLOGO:
     """Estimate how well all rows of a group are predicted from the other groups.
 
-    The rows of a group are predicted jointly, as those of a new level. For Gaussian models with
-    Normal priors on the population effects that density is in closed form given theta (sds,
-    correlations, sigma), and importance sampling over theta does the rest, with moved draws as in
-    `loo` where a group says much of theta; otherwise the model is refitted without each group.
+    The rows of a group are predicted jointly, as those of a new level. Given the other parameters
+    that density is in closed form for Gaussian models with Normal priors on the population effects,
+    and by quadrature for all others, nested where factors are nested in the group; effects of
+    factors that cross it are given by their draws. Importance sampling over these draws does the
+    rest, with moved draws or a refit as in `loo` where a group says much of them. Where effects
+    cannot be integrated out, such as Student-t ones, the model is refitted without each group.
 
     Parameters
     ----------
@@ -51,9 +53,9 @@ def logo(
         the fit.
     refit : bool, optional
         True refits without each group; by default only where there is no other way.
-    reloo : bool
-        Refit without each of the groups whose Pareto k is too high, and put the exact value in
-        place.
+    reloo : bool, optional
+        Whether to refit without each of the groups whose Pareto k is too high, and to put the exact
+        value in place; by default where that takes less than about a minute in all.
     executor : concurrent.futures.Executor, optional
         Runs the refits, as in `MixedFit.kfold`.
 
@@ -87,13 +89,16 @@ def logo(
     >>> fit = bm.fit("Reaction ~ Days + (1 + Days | Subject)", data)  # doctest: +SKIP
     >>> fit.logo("Subject")  # doctest: +SKIP
     """
-    true_or_false("reloo", reloo)
+    if reloo is not None:
+        true_or_false("reloo", reloo)
     if refit is not None:
         true_or_false("refit", refit)
     units = Units.of(fit.spec.design, group)
-    obstacle = left_out_obstacle(fit.spec)
+    obstacle = groups_left_out_obstacle(fit.spec, units.codes)
     if refit is False and obstacle is not None:
-        raise BayesmixError(f"logo without refits needs a Gaussian model, but {obstacle}.")
+        raise BayesmixError(
+            f"logo without refits integrates group effects out, but {obstacle}. Leave refit out."
+        )
     if refit or obstacle is not None:
         return _by_refits(fit, units, executor)
     return _by_weights(fit, units, reloo, executor)
@@ -117,16 +122,17 @@ def _by_refits(fit: Fitted, units: Units, executor: Executor | None) -> ELPDData
     )
 
 
-def _by_weights(fit: Fitted, units: Units, reloo: bool, executor: Executor | None) -> ELPDDataLOGO:
-    draws = ThetaDraws.of(fit)
+def _by_weights(
+    fit: Fitted, units: Units, reloo: bool | None, executor: Executor | None
+) -> ELPDDataLOGO:
+    draws = ThetaDraws.of(fit, units.codes)
     S, J = len(draws.theta), len(units.levels)
     good_k = good_k_of(S)
     with threads(fit) as pool:
         log = left_out(fit.spec).groups(draws.theta, units.codes, run=pool.map)
         values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff)
         values, note = values_moved(fit, values, draws, good_k, pool, units)
-    if reloo:
-        values, note = values_refitted(fit, values, good_k, note, executor, units)
+    values, note = values_mended(fit, values, good_k, note, reloo, executor, units)
     warning = warn_of_high_k(
         values,
         good_k,

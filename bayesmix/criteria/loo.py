@@ -14,7 +14,7 @@ from bayesmix.criteria.densities import Integrated, row_densities, threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed
-from bayesmix.criteria.repair import values_moved, values_refitted, warn_of_high_k
+from bayesmix.criteria.repair import values_mended, values_moved, warn_of_high_k
 from bayesmix.criteria.subsampled import subsampled
 from bayesmix.criteria.theta import integrates
 from bayesmix.engines.left_out import left_out_obstacle
@@ -35,30 +35,35 @@ def loo(
     fit: Fitted,
     *,
     integrated: bool | None = None,
-    reloo: bool = False,
+    reloo: bool | None = None,
     subsample: int | None = None,
     executor: Executor | None = None,
 ) -> ELPDDataLOO | ELPDDataLOOSubsample:
     """Estimate how well each row is predicted from all others, by importance sampling.
 
-    The integrated version has the density of a row given all others and theta (sds, correlations,
-    sigma) in closed form, with all population and group effects integrated out, so that the
-    importance sampling only has to mend what the row says of theta. It estimates the same
-    quantity as the conditional version, which weights draws of all effects and fails for rows that
-    say much of an effect of their own. Where a row says too much even of theta, such as one far
-    from all others, the draws of theta are moved to where the other rows put them (moment
-    matching).
+    The integrated version has group effects integrated out of the density of a row given all
+    others, so that the importance sampling only has to mend what the row says of what is left. For
+    Gaussian models that is in closed form, with all population and group effects integrated out,
+    and theta is left (sds, correlations, sigma). For all other families the effects of the factor
+    whose levels have the fewest rows, and of factors that it is nested in, are integrated out by
+    adaptive Gauss-Hermite quadrature, given draws of all other parameters and effects. Both
+    estimate the same quantity as the conditional version, which weights draws of all effects and
+    fails for rows that say much of an effect of their own. Where a row says too much even of
+    theta, such as one far from all others, the draws of theta are moved to where the other rows
+    put them (moment matching, Gaussian models only), and the model is refitted without it if that
+    takes less than a minute.
 
     Parameters
     ----------
     fit : Fitted
     integrated : bool, optional
-        True for the integrated version, which needs a Gaussian model with Normal priors on the
-        population effects; False for the conditional one. By default the first where it is
-        possible.
-    reloo : bool
-        Refit without each of the rows whose Pareto k is too high, and put the exact value in
-        place.
+        True for the integrated version, which needs group effects that are normal, at most eight
+        for each level, or a Gaussian model with Normal priors on the population effects; False for
+        the conditional one. By default the first where it is possible.
+    reloo : bool, optional
+        Whether to refit without each of the rows whose Pareto k is too high, and to put the exact
+        value in place. By default where that takes less than about a minute in all, except with
+        ``integrated=False``; ``note`` says so.
     subsample : int, optional
         Leave out so many rows only, for very large data: the same random ones for all models of
         as many rows. All others enter by their density at the posterior mean, whose error is
@@ -71,13 +76,13 @@ def loo(
     ELPDDataLOO, or ELPDDataLOOSubsample
         ArviZ's ``ELPDDataLOO``, which its functions take: ``elpd``, ``se``, ``p``, and by row
         ``elpd_i``, ``pareto_k`` and ``p_loo_i``, dim ``obs``. Of the integrated version ``p``
-        counts what is left to estimate, which is theta. A row that was refitted has a k of 0.
+        counts what is left to estimate, such as theta. A row that was refitted has a k of 0.
 
     Raises
     ------
     BayesmixError
-        For arguments that cannot be used, a model that is not Gaussian with ``integrated=True``,
-        and fewer than 25 draws.
+        For arguments that cannot be used, a model whose group effects cannot be integrated out
+        with ``integrated=True``, and fewer than 25 draws.
 
     Warns
     -----
@@ -104,11 +109,12 @@ def loo(
     """
     from bayesmix.criteria.elpd import ELPDDataLOO
 
-    true_or_false("reloo", reloo)
+    if reloo is not None:
+        true_or_false("reloo", reloo)
     check_executor(executor)
     integrate = integrates(fit.spec, integrated)
     if subsample is not None:
-        return subsampled(fit, subsample, integrate, reloo)
+        return subsampled(fit, subsample, integrate, bool(reloo))
     n = fit.spec.design.n_rows
     with threads(fit) as pool:
         densities = row_densities(fit, integrate, pool.map)
@@ -117,8 +123,9 @@ def loo(
         good_k = good_k_of(S)
         if isinstance(densities, Integrated):
             values, note = values_moved(fit, values, densities.draws, good_k, pool)
-    if reloo:
-        values, note = values_refitted(fit, values, good_k, note, executor)
+    if reloo is None and integrated is False:
+        reloo = False
+    values, note = values_mended(fit, values, good_k, note, reloo, executor)
     remedy = "fit.loo(reloo=True)"
     if not integrate and left_out_obstacle(fit.spec) is None:
         remedy = f"fit.loo() integrates the group effects out, and {remedy}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, warn
 from bayesmix.base.words import count
 from bayesmix.criteria.facts import Facts
@@ -58,7 +58,7 @@ class Pointwise:
 
 
 def pareto_smoothed(
-    blocks: Iterable[tuple[slice, FloatArray]], n: int, S: int, r_eff: float
+    blocks: Iterable[tuple[slice | IntArray, FloatArray]], n: int, S: int, r_eff: float
 ) -> Pointwise:
     """Importance-sample the densities (S, rows) of each block by ArviZ's PSIS."""
     from arviz_stats.base import array_stats

@@ -13,12 +13,16 @@ from bayesmix.criteria.psis import Pointwise, warn_of
 from bayesmix.criteria.theta import DEAR, ThetaDraws
 from bayesmix.criteria.units import Units
 from bayesmix.engines.left_out import left_out
+from bayesmix.engines.run import chosen
 from bayesmix.posterior.fitted import Fitted
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["values_moved", "values_refitted", "warn_of_high_k"]
+__all__ = ["values_mended", "values_moved", "values_refitted", "warn_of_high_k"]
+
+# Seconds that refits may take if nobody has asked for them.
+UNASKED = 60.0
 
 
 def values_moved(
@@ -29,7 +33,7 @@ def values_moved(
     pool: ThreadPoolExecutor,
     units: Units | None = None,
 ) -> tuple[Pointwise, str]:
-    """Move the draws of theta for rows or groups with a high k, where that is cheap."""
+    """Move the draws of theta for rows or groups with a high k, where that is cheap or possible."""
     assert values.k is not None
     S = len(draws.theta)
     bad = np.flatnonzero(values.k > good_k)
@@ -48,6 +52,32 @@ def values_moved(
     what = count(len(bad), "row" if units is None else "group")
     note = f"For {what} with a Pareto k above {good_k:.2f} the draws of theta were moved."
     return Pointwise(elpd, p, k), " ".join(filter(None, [draws.note, note]))
+
+
+def values_mended(
+    fit: Fitted,
+    values: Pointwise,
+    good_k: float,
+    note: str,
+    reloo: bool | None,
+    executor: Executor | None,
+    units: Units | None = None,
+) -> tuple[Pointwise, str]:
+    """Refit where k is too high: if that is asked for, or takes less than a minute."""
+    if reloo is not None:
+        if not reloo:
+            return values, note
+        return values_refitted(fit, values, good_k, note, executor, units)
+    bad = values.n_above(good_k)
+    if not bad or bad * seconds_of_refit(fit) > UNASKED:
+        return values, note
+    values, note = values_refitted(fit, values, good_k, note, executor, units)
+    return values, f"{note} That is done where it takes less than a minute; reloo=False does not."
+
+
+def seconds_of_refit(fit: Fitted) -> float:
+    """Guess how long a refit takes."""
+    return chosen(fit.spec, fit.options)[0].seconds(fit.spec, fit.options)
 
 
 def values_refitted(

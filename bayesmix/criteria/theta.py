@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from bayesmix.base.arguments import true_or_false
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.blocks.theta import Theta
-from bayesmix.engines.left_out import left_out, left_out_obstacle
+from bayesmix.engines.left_out import closed_obstacle, left_out, left_out_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws
@@ -27,31 +27,39 @@ MOST_PARAMETERS = 20_000
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ThetaDraws:
-    """Draws of theta for the integrated criteria.
+    """Draws for the integrated criteria.
 
     Attributes
     ----------
-    theta : Theta
+    theta : Theta, or Draws
+        Of theta where all effects are integrated out, else of all that is not.
     r_eff : float
         Effective over actual number of draws.
     note : str
         Whether all draws are used.
     """
 
-    theta: Theta
+    theta: Any
     r_eff: float
     note: str
 
     @classmethod
-    def of(cls, fit: Fitted, dear: float = DEAR) -> ThetaDraws:
-        """Take them from a fit; every few where their densities are dearer than `dear`."""
+    def of(cls, fit: Fitted, codes: IntArray | None = None, dear: float = DEAR) -> ThetaDraws:
+        """Take them from a fit; every few where their densities are dearer than `dear`.
+
+        Densities of rows, or of the groups of rows in `codes`.
+        """
         posterior = fit.idata["posterior"].dataset
         leaving = left_out(fit.spec)
         theta = leaving.theta(posterior)
         draws = parameter_draws(fit.spec.design, fit.spec.family, posterior)
-        r_eff = relative_ess(values for name, values in draws.items() if name[:5] != "beta:")
+        closed = closed_obstacle(fit.spec) is None
+        r_eff = relative_ess(
+            values for name, values in draws.items() if not closed or name[:5] != "beta:"
+        )
         S = len(theta)
-        keep = int(np.clip(dear // leaving.cost, min(ENOUGH_DRAWS, S), S))
+        most = min(S, leaving.most_draws(codes) or S)
+        keep = int(np.clip(dear // leaving.cost, min(ENOUGH_DRAWS, S), most))
         if keep == S:
             return cls(theta, r_eff, "")
         note = (
@@ -84,7 +92,7 @@ def integrates(spec: ModelSpec, integrated: bool | None) -> bool:
     obstacle = left_out_obstacle(spec)
     if integrated and obstacle is not None:
         raise BayesmixError(
-            f"integrated=True integrates Gaussian effects out, but {obstacle}. Leave it out; "
+            f"integrated=True integrates group effects out, but {obstacle}. Leave it out; "
             "reloo=True mends rows with a high Pareto k."
         )
     return obstacle is None if integrated is None else integrated

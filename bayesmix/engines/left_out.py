@@ -1,6 +1,8 @@
-"""Rows and groups left out with the effects integrated out, whichever method drew the posterior.
+"""Rows and groups left out with effects integrated out, whichever method drew the posterior.
 
-This is a question to the specification: `left_out` answers it, or says why not.
+This is a question to the specification: `left_out` answers it, or an obstacle says why not.
+Gaussian models have an answer in closed form; for all others effects of single levels are
+integrated out by quadrature.
 """
 
 from __future__ import annotations
@@ -17,6 +19,11 @@ from bayesmix.engines.exact.left_out import group_densities, row_densities, row_
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.moved import DENSITIES, matched
 from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.quadrature.left_out import (
+    QuadratureLeftOut,
+    groups_obstacle,
+    rows_obstacle,
+)
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.row_effects import with_row_effects, with_sd_of_rows
 from bayesmix.model.spec import ModelSpec
@@ -24,47 +31,54 @@ from bayesmix.model.spec import ModelSpec
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["LeftOut", "left_out", "left_out_obstacle"]
+__all__ = [
+    "LeftOut",
+    "closed_left_out",
+    "closed_obstacle",
+    "groups_left_out_obstacle",
+    "left_out",
+    "left_out_obstacle",
+]
 
 
-class LeftOut(Protocol):
-    """Densities of rows and groups given all others, for draws of theta."""
+class LeftOut[Parameters](Protocol):
+    """Densities of rows and groups given all others, for draws of what is not integrated out."""
 
     @property
     def cost(self) -> float:
         """Floating-point operations of the density of all rows given one theta."""
 
     @property
-    def densities_of_a_move(self) -> int:
-        """How often that density is computed for a row or group whose draws are moved."""
+    def densities_of_a_move(self) -> float:
+        """How often it is computed for a row or group whose draws are moved; infinity: never."""
 
-    def theta(self, posterior: xr.Dataset) -> Theta:
-        """Take theta from the draws of a posterior."""
+    def most_draws(self, codes: IntArray | None = None) -> int | None:
+        """How many draws serve for rows, or for the groups of rows in `codes`; None: all."""
 
-    def mean(self, theta: Theta) -> Theta:
-        """Average draws where they have no bounds; a batch of one."""
+    def theta(self, posterior: xr.Dataset) -> Parameters:
+        """Take theta from the draws of a posterior, and whatever else is not integrated out."""
+
+    def mean(self, theta: Parameters) -> Parameters:
+        """Average draws; a batch of one."""
 
     def rows(
         self,
-        theta: Theta,
+        theta: Parameters,
         *,
         first: IntArray | None = None,
         rows_at_once: int | None = None,
         run: Callable[..., Any] = map,
-    ) -> Iterator[tuple[slice, FloatArray]]:
+    ) -> Iterator[tuple[slice | IntArray, FloatArray]]:
         """Yield log p(y_i | y_-i, theta), (S, rows), of all rows or of those in `first`."""
 
-    def scores(
-        self, theta: Theta, *, rows_at_once: int, run: Callable[..., Any] = map
-    ) -> Iterator[tuple[slice, FloatArray]]:
-        """Yield (y_i - mean) / sd of all rows, (S, rows), given all others and theta."""
-
-    def groups(self, theta: Theta, codes: IntArray, *, run: Callable[..., Any] = map) -> FloatArray:
+    def groups(
+        self, theta: Parameters, codes: IntArray, *, run: Callable[..., Any] = map
+    ) -> FloatArray:
         """Compute log p(y_g | y_-g, theta), (S, J), for the groups of rows in `codes`."""
 
     def moved(
         self,
-        theta: Theta,
+        theta: Parameters,
         codes: IntArray,
         groups: IntArray,
         *,
@@ -84,6 +98,9 @@ class GaussianLeftOut:
     def densities_of_a_move(self) -> int:
         """So many, at most."""
         return DENSITIES
+
+    def most_draws(self, codes: IntArray | None = None) -> None:
+        """All."""
 
     @property
     def cost(self) -> float:
@@ -140,14 +157,26 @@ class GaussianLeftOut:
         return matched(self.spec, theta, codes, groups, r_eff=r_eff, run=run)
 
 
-def left_out_obstacle(spec: ModelSpec) -> str | None:
-    """Say why the effects cannot be integrated out of a specification; None if they can."""
+def closed_obstacle(spec: ModelSpec) -> str | None:
+    """Say why not all effects can be integrated out in closed form; None if they can."""
     return effects_obstacle(with_row_effects(spec))
 
 
-def left_out(spec: ModelSpec) -> LeftOut:
-    """Return what leaves rows and groups out; for specifications without an obstacle."""
-    obstacle = left_out_obstacle(spec)
-    if obstacle is not None:
-        raise ValueError(obstacle)
+def left_out_obstacle(spec: ModelSpec) -> str | None:
+    """Say why no effects can be integrated out where rows are left out; None if some can."""
+    return None if closed_obstacle(spec) is None else rows_obstacle(spec)
+
+
+def groups_left_out_obstacle(spec: ModelSpec, codes: IntArray) -> str | None:
+    """Say why the groups of rows in `codes` cannot be left out without refits; None if they can."""
+    return None if closed_obstacle(spec) is None else groups_obstacle(spec, codes)
+
+
+def left_out(spec: ModelSpec) -> LeftOut[Any]:
+    """Return what leaves rows and groups out; for those without an obstacle."""
+    return closed_left_out(spec) if closed_obstacle(spec) is None else QuadratureLeftOut(spec)
+
+
+def closed_left_out(spec: ModelSpec) -> GaussianLeftOut:
+    """Return what leaves rows and groups out in closed form; for those without an obstacle."""
     return GaussianLeftOut(with_row_effects(spec))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from bayesmix.base.arrays import FloatArray, draws_first
+from bayesmix.base.arrays import FloatArray, IntArray, draws_first
 from bayesmix.design.design import Design
 from bayesmix.design.names import population_names
 from bayesmix.model.centring import (
@@ -136,7 +136,23 @@ class Draws:
     def __len__(self) -> int:
         return len(self.beta)
 
-    def __getitem__(self, some: slice) -> Draws:
+    def averaged(self) -> Draws:
+        """Average each number over all draws: one draw."""
+
+        def means(values: dict[str, FloatArray]) -> dict[str, FloatArray]:
+            return {name: own.mean(axis=0, keepdims=True) for name, own in values.items()}
+
+        return Draws(
+            self.beta.mean(axis=0, keepdims=True),
+            means(self.auxiliary),
+            means(self.scale),
+            means(self.u),
+            self.batch,
+            {name: own.averaged() for name, own in self.predictors.items()},
+            means(self.df),
+        )
+
+    def __getitem__(self, some: slice | IntArray) -> Draws:
         return Draws(
             self.beta[some],
             {name: values[some] for name, values in self.auxiliary.items()},

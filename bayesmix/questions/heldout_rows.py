@@ -17,7 +17,7 @@ from bayesmix.criteria.densities import threads
 from bayesmix.criteria.psis import FEWEST_DRAWS
 from bayesmix.criteria.theta import ThetaDraws, relative_ess
 from bayesmix.design.design import Design
-from bayesmix.engines.left_out import left_out, left_out_obstacle
+from bayesmix.engines.left_out import closed_left_out, closed_obstacle
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.kept import check_kept
@@ -96,7 +96,7 @@ def conditional_rows(fit: Fitted) -> RowsCumulated:
         fit.design.every_group,
         "Conditional residuals",
         "Refit with fewer draws and chains"
-        + ("." if left_out_obstacle(fit.spec) else ", or use predictive='loo'."),
+        + ("." if closed_obstacle(fit.spec) else ", or use predictive='loo'."),
     )
     draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
     found = RowsCumulated.empty(fit.design.n_rows, weighted=False)
@@ -115,7 +115,7 @@ def held_out_rows(fit: Fitted) -> RowsCumulated:
             f"The fit has {S} draws, and leaving rows out needs at least {FEWEST_DRAWS}. Fit with "
             "more draws, or use predictive='conditional'."
         )
-    if left_out_obstacle(fit.spec) is None:
+    if closed_obstacle(fit.spec) is None:
         return _gaussian(fit)
     check_kept(
         fit.posterior,
@@ -158,7 +158,7 @@ def _parts_alone(design: Design) -> int:
 
 def _gaussian(fit: Fitted) -> RowsCumulated:
     """Average normal distributions over theta, weighted by what each row says of it."""
-    drawn, leaving = ThetaDraws.of(fit), left_out(fit.spec)
+    drawn, leaving = ThetaDraws.of(fit), closed_left_out(fit.spec)
     n, S = fit.design.n_rows, len(drawn.theta)
     keep = np.arange(0, S, -(-S // max(ENOUGH, int(NUMBERS // n))))
     theta, r_eff = drawn.theta[keep], min(1.0, drawn.r_eff * S / len(keep))

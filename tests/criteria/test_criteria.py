@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, ComparisonWarning
-from bayesmix.criteria import conditional, logo
+from bayesmix.criteria import conditional, logo, repair
 from bayesmix.criteria.conditional import conditional_blocks, conditional_densities
 from bayesmix.criteria.densities import Integrated, threads
 from bayesmix.criteria.facts import Facts
@@ -242,11 +242,12 @@ class TestIntegratedLoo:
         assert abs(difference.sum()) < 0.2
         assert np.abs(difference).max() < 0.1
 
-    def test_rows_of_another_family_are_conditional(self, fitted):
-        spec = bm.prepare("y ~ x + (1 | g)", counts(), family="poisson")
-        with pytest.raises(BayesmixError, match="the poisson family is not Gaussian"):
+    def test_rows_without_effects_that_integrate_are_conditional(self, fitted):
+        spec = bm.prepare("y ~ x", counts(), family="poisson")
+        with pytest.raises(BayesmixError, match="the model has no group effects"):
             integrates(spec, True)
         assert not integrates(spec, None)
+        assert integrates(bm.prepare("y ~ x + (1 | g)", counts(), family="poisson"), None)
         assert not integrates(fitted("sleepstudy-slopes").spec, False)
 
     def test_few_draws_serve_where_densities_are_dear(self, fitted):
@@ -368,8 +369,14 @@ class TestLogo:
         moved = fit.logo("Subject")
         monkeypatch.setattr(logo, "values_moved", lambda _, values, draws, *__: (values, ""))
         with pytest.warns(ComparisonWarning, match=r"1 of 18 groups of Subject has .*reloo=True"):
-            result = fit.logo("Subject")
+            result = fit.logo("Subject", reloo=False)
         mended = fit.logo("Subject", reloo=True)
+        unasked = fit.logo("Subject")
+        np.testing.assert_array_equal(unasked.elpd_i, mended.elpd_i)
+        assert "reloo=False does not" in unasked.note
+        monkeypatch.setattr(repair, "UNASKED", 0.0)
+        with pytest.warns(ComparisonWarning, match="1 of 18 groups"):
+            np.testing.assert_array_equal(fit.logo("Subject").elpd_i, result.elpd_i)
         bad = (result.pareto_k > 0.7).values
         np.testing.assert_array_equal(mended.elpd_i[~bad], result.elpd_i[~bad])
         np.testing.assert_allclose(mended.elpd_i[bad], moved.elpd_i[bad], atol=0.2)

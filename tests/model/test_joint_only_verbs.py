@@ -206,7 +206,7 @@ class TestCriteria:
             assert not loo.integrated
             assert np.isfinite(loo.elpd)
             assert np.isfinite(fit.waic().elpd)
-        with pytest.raises(BayesmixError, match="integrates Gaussian effects out"):
+        with pytest.raises(BayesmixError, match="integrates group effects out"):
             fit.loo(integrated=True)
         with pytest.raises(BayesmixError, match="'g' are Student-t"):
             fit.logo("g", refit=False)

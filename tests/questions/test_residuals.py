@@ -123,7 +123,7 @@ class TestHeldOut:
         data = bm.load_dataset("sleepstudy")
         fit = bm.fit("Reaction ~ Days + (Days | Subject)", data, **QUIET)
         integrated = held_out_rows(fit)
-        monkeypatch.setattr(heldout_rows, "left_out_obstacle", lambda spec: "asked for")
+        monkeypatch.setattr(heldout_rows, "closed_obstacle", lambda spec: "asked for")
         weighted = held_out_rows(fit)
         good = weighted.k < 0.6
         assert good.sum() > 150

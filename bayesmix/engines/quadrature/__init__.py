@@ -1,0 +1,1 @@
+"""Effects of single levels integrated out by quadrature, for every family."""
