@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import names_of
 from bayesmix.base.errors import BayesmixError
+from bayesmix.figures.legends import legend_above
 from bayesmix.figures.panels import (
     BLUE,
     CHAINS,
@@ -18,7 +19,6 @@ from bayesmix.figures.panels import (
     SKY,
     clean,
     is_fit,
-    legend_above,
     make_axes,
     quantity_label,
     returned,
@@ -196,6 +196,11 @@ def _drawn(
             _intervals(axis, own, across, zero)
             axis.set_xlabel(what)
         clean(axis)
+    for axis in axes:
+        if across is not None and across.kind == "number" and "category" in table:
+            title = axis.get_title(loc="left")
+            axis.set_title("", loc="left")
+            legend_above(axis, title)
     return returned(axes, ax)
 
 
@@ -213,10 +218,6 @@ def _lines(axis: Axes, table: pd.DataFrame, across: Variable, zero: float) -> No
         axis.fill_between(own[label_name(across.name)], lower, upper, color=colour, alpha=0.2, lw=0)
         axis.plot(own[label_name(across.name)], own["value"], color=colour, lw=1.8, label=category)
     axis.set_xlabel(across.name)
-    if "category" in table:
-        title = axis.get_title(loc="left")
-        axis.set_title("", loc="left")
-        legend_above(axis, title)
 
 
 def _intervals(axis: Axes, table: pd.DataFrame, across: Variable | None, zero: float) -> None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bayesmix.base.words import count
 from bayesmix.design.groupterm import named_term
+from bayesmix.figures.legends import legend_above
 from bayesmix.figures.panels import (
     BLUE,
     GREY,
@@ -18,7 +19,6 @@ from bayesmix.figures.panels import (
     clean,
     has_groups,
     is_fit,
-    legend_above,
     make_axes,
     parameter_of,
     returned,

@@ -12,6 +12,7 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
+from bayesmix.figures.legends import legend_above
 from bayesmix.figures.panels import (
     BLUE,
     NAMED,
@@ -23,7 +24,6 @@ from bayesmix.figures.panels import (
     density,
     has_groups,
     is_fit,
-    legend_above,
     make_axes,
     returned,
 )
