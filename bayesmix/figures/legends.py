@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bayesmix.base.errors import short
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
 
-__all__ = ["legend_above", "legend_of_figure", "wrap_labels", "wrapped"]
+__all__ = ["legend_above", "legend_of_figure", "legends_above", "wrap_labels", "wrapped"]
 
 _TYPE = "small"
 _STYLE: dict[str, Any] = {
@@ -34,50 +35,39 @@ _LABEL = 0.86
 _CUTS = (60, 40, 30, 22, 16, 12, 9, 6)
 
 
-def legend_above(axes: Axes, title: str | None = None, *, columns: int = 3) -> None:
+def legend_above(axes: Axes, title: str = "", *, columns: int = 3) -> None:
     """Put the legend above the axes, where it hides nothing, no wider than they are.
 
     To be called when all else of the figure is there: its room depends on it.
     """
-    handles, labels = axes.get_legend_handles_labels()
-    if not handles:
-        return
-    figure = _laid_out(axes)
-    frame = axes.get_window_extent()
+    legends_above([axes], [title], columns=columns)
 
-    def make(shown: Sequence[str], columns: int, title: str) -> Legend:
-        return axes.legend(
-            handles,
-            shown,
-            title=title or None,
-            ncols=columns,
-            loc="lower left",
-            bbox_to_anchor=(0, 1.0),
-            **_STYLE,
+
+def legends_above(axes: Sequence[Axes], titles: Sequence[str], *, columns: int = 3) -> None:
+    """Put a legend above each of some axes of a figure, as `legend_above` does."""
+    figure = _laid_out(axes[0])
+    for axis, title in zip(axes, titles, strict=True):
+        handles, labels = axis.get_legend_handles_labels()
+        make = partial(
+            axis.legend, handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), **_STYLE
         )
-
-    _fit(figure, make, labels, title, columns, frame.width, frame.height)
+        frame = axis.get_window_extent()
+        if handles:
+            _fit(figure, make, labels, title, columns, frame.width, frame.height)
 
 
 def legend_of_figure(axes: Sequence[Axes], title: str, *, columns: int) -> None:
     """Put one legend for all panels above them, no wider than the figure."""
     figure = _laid_out(axes[0])
     handles, labels = axes[0].get_legend_handles_labels()
+    place = "outside upper left" if figure.get_layout_engine() else "upper left"
     made: list[Legend] = []
 
-    def make(shown: Sequence[str], columns: int, title: str) -> Legend:
+    def make(labels: Sequence[str], **options: Any) -> Legend:
         for old in made:
             old.remove()
-        legend = figure.legend(
-            handles,
-            shown,
-            title=title or None,
-            ncols=columns,
-            loc="outside upper left" if figure.get_layout_engine() else "upper left",
-            **_STYLE,
-        )
-        made[:] = [legend]
-        return legend
+        made[:] = [figure.legend(handles, labels, loc=place, **_STYLE, **options)]
+        return made[0]
 
     _fit(figure, make, labels, title, columns, figure.bbox.width, figure.bbox.height)
 
@@ -92,18 +82,18 @@ def _laid_out(axes: Axes) -> Figure:
 
 def _fit(
     figure: Figure,
-    make: Callable[[Sequence[str], int, str], Legend],
+    make: Callable[..., Legend],
     labels: Sequence[str],
-    title: str | None,
+    title: str,
     columns: int,
     width: float,
     height: float,
 ) -> None:
     """Make a legend of as many columns as fit; one that would be too high of shorter labels."""
-    named = "" if title is None else wrapped(figure, short(title, _CUTS[0]), _LABEL * width, _TYPE)
+    named = wrapped(figure, short(title, _CUTS[0]), _LABEL * width, _TYPE)
     for shown, most in _shortened(figure, labels, columns, _LABEL * width):
         for k in range(min(most, len(labels)), 0, -1):
-            box = make(shown, k, named).get_window_extent()
+            box = make(labels=shown, ncols=k, title=named or None).get_window_extent()
             if box.width <= _WIDTH * width:
                 break
         if box.height <= _HEIGHT * height:
@@ -138,10 +128,12 @@ def _broken(figure: Figure, line: str, width: float, size: str | float | None) -
     return textwrap.wrap(line, characters)
 
 
-def wrap_labels(axes: Sequence[Axes]) -> None:
-    """Break the lines of labels below axes that are wider than these."""
+def wrap_labels(axes: Sequence[Axes], *, titles: str | None = None) -> None:
+    """Break the lines of labels below axes, and of titles of a size, that are wider than these."""
     figure = _laid_out(axes[0])
     for axis in axes:
-        label = axis.xaxis.label
+        label, title = axis.xaxis.label, axis.get_title(loc="left")
         width = axis.get_window_extent().width
         axis.set_xlabel(wrapped(figure, label.get_text(), width, label.get_fontsize()))
+        if titles is not None and title:
+            axis.set_title(wrapped(figure, title, width, titles), fontsize=titles, loc="left")

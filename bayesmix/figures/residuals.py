@@ -13,7 +13,7 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import short
 from bayesmix.base.words import count
-from bayesmix.figures.legends import legend_above
+from bayesmix.figures.legends import legends_above
 from bayesmix.figures.panels import BLUE, GREY, ORANGE, clean, is_fit, make_axes
 from bayesmix.frames.spelling import label_of
 from bayesmix.frames.values import holds_numbers
@@ -109,8 +109,7 @@ def plot_residuals(
     for axis in axes:
         clean(axis)
     axes[-1].set_ylabel("Quantile residual")
-    for axis in axes:
-        legend_above(axis)
+    legends_above(axes, [""] * len(axes))
     return np.array(axes) if given is None else axes[0]
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.figures.legends import legend_above, legend_of_figure
+from bayesmix.figures.legends import legend_above, legend_of_figure, wrap_labels
 from bayesmix.figures.panels import BLUE, CHAINS, make_axes
 from bayesmix.frames.spelling import label_of
 from bayesmix.questions.results import label_name
@@ -194,6 +194,7 @@ def label_panels(axes: Sequence[Axes], series: Series, across: Variable, what: s
     else:
         figure.supxlabel(title, fontsize="medium")
         figure.supylabel(what, fontsize="medium")
+    wrap_labels(axes, titles="small" if len(axes) > 6 else "medium")
     if series.is_bundle:
         axes[0].set_title(
             f"{len(series.colours):,} lines: {series.colour}", loc="left", fontsize="medium"
