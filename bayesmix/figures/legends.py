@@ -129,11 +129,12 @@ def _broken(figure: Figure, line: str, width: float, size: str | float | None) -
 
 
 def wrap_labels(axes: Sequence[Axes], *, titles: str | None = None) -> None:
-    """Break the lines of labels below axes, and of titles of a size, that are wider than these."""
+    """Break the lines of labels, and of titles of a size, that are longer than their axes."""
     figure = _laid_out(axes[0])
     for axis in axes:
-        label, title = axis.xaxis.label, axis.get_title(loc="left")
-        width = axis.get_window_extent().width
-        axis.set_xlabel(wrapped(figure, label.get_text(), width, label.get_fontsize()))
+        title = axis.get_title(loc="left")
+        width, height = axis.get_window_extent().size
+        for label, length in ((axis.xaxis.label, width), (axis.yaxis.label, height)):
+            label.set_text(wrapped(figure, label.get_text(), length, label.get_fontsize()))
         if titles is not None and title:
             axis.set_title(wrapped(figure, title, width, titles), fontsize=titles, loc="left")
