@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from bayesmix.base.arguments import names_of
 from bayesmix.base.errors import BayesmixError
+from bayesmix.figures.legends import legends_above, wrap_labels
 from bayesmix.figures.panels import (
     BLUE,
     CHAINS,
@@ -18,11 +19,11 @@ from bayesmix.figures.panels import (
     SKY,
     clean,
     is_fit,
-    legend_above,
     make_axes,
     quantity_label,
     returned,
 )
+from bayesmix.figures.rows import has_room, name_rows, size_of_rows
 from bayesmix.frames.spelling import label_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.comparisons import comparisons, slopes
@@ -38,8 +39,8 @@ __all__ = ["plot_comparisons", "plot_slopes"]
 
 _POINTS = 60
 _NAMES = {"oddsratio": "odds ratio", "lnratio": "log ratio", "lnor": "log odds ratio"}
-# Panels that can be read, and rows whose names do not touch in a panel of four inches.
-_MOST_PANELS, _MOST_NAMED = 24, 24
+# Panels that can be read, and values of a column that are in its own order.
+_MOST_PANELS, _MOST_IN_ORDER = 24, 24
 
 
 def plot_comparisons(
@@ -181,7 +182,7 @@ def _drawn(
             f"There would be {len(panels)} panels, and {_MOST_PANELS} can be read. Ask about fewer "
             "variables or contrasts."
         )
-    axes = make_axes(ax, len(panels), width=3.8 + 1.4 * (len(panels) == 1), height=3.4)
+    axes = _panels(ax, table, panels, across)
     quantity = quantity_label(fit, scale, parameter, is_category="category" in table)
     what = f"{name} of {quantity}"
     for axis, panel in zip(axes, panels, strict=True):
@@ -196,7 +197,36 @@ def _drawn(
             _intervals(axis, own, across, zero)
             axis.set_xlabel(what)
         clean(axis)
+    is_line = across is not None and across.kind == "number"
+    if is_line and "category" in table:
+        titles = [axis.get_title(loc="left") for axis in axes]
+        for axis in axes:
+            axis.set_title("", loc="left")
+        wrap_labels(axes)
+        legends_above(axes, titles)
+    else:
+        wrap_labels(axes, titles="medium")
     return returned(axes, ax)
+
+
+def _panels(
+    ax: Axes | npt.NDArray[Any] | None,
+    table: pd.DataFrame,
+    panels: Sequence[tuple[Any, ...]],
+    across: Variable | None,
+) -> list[Axes]:
+    """Make axes: of rows of intervals with the room that these and their names need."""
+    width, height = 3.8 + 1.4 * (len(panels) == 1), 3.4
+    if across is None or across.kind != "number":
+        names = _row_labels(table, across)
+        width, height = size_of_rows(
+            names,
+            len(table) // len(panels),
+            width=width,
+            height=height,
+            panels_high=-(-len(panels) // 3),
+        )
+    return make_axes(ax, len(panels), width=width, height=height)
 
 
 def _column(fit: Fitted, by: str) -> Variable:
@@ -213,18 +243,18 @@ def _lines(axis: Axes, table: pd.DataFrame, across: Variable, zero: float) -> No
         axis.fill_between(own[label_name(across.name)], lower, upper, color=colour, alpha=0.2, lw=0)
         axis.plot(own[label_name(across.name)], own["value"], color=colour, lw=1.8, label=category)
     axis.set_xlabel(across.name)
-    if "category" in table:
-        title = axis.get_title(loc="left")
-        axis.set_title("", loc="left")
-        legend_above(axis, title)
 
 
 def _intervals(axis: Axes, table: pd.DataFrame, across: Variable | None, zero: float) -> None:
-    """Draw dots with intervals, the first at the top, by name while names do not touch."""
+    """Draw dots with intervals, the first at the top, by name where names are legible."""
     labels = _row_labels(table, across)
-    order = np.arange(len(table))
-    if across is not None and len(table) > _MOST_NAMED:
-        order = np.argsort(-table["value"].to_numpy())
+    n = len(labels)
+    what, of_all = "", f"{n:,} rows of the table, in order"
+    if across is not None:
+        what, of_all = across.name, f"{n:,} of {across.name}, in order"
+    order = np.arange(n)
+    if not has_room(axis, n) or (across is not None and n > _MOST_IN_ORDER):
+        order = np.argsort(-table["value"].to_numpy(), kind="stable")
     place = np.empty(len(table))
     place[order] = np.arange(len(table))[::-1]
     lower, upper = _limits(table)
@@ -232,12 +262,7 @@ def _intervals(axis: Axes, table: pd.DataFrame, across: Variable | None, zero: f
     few = len(table) < 60
     axis.hlines(place, lower, upper, color=BLUE if few else SKY, lw=1.6 if few else 0.6)
     axis.plot(table["value"], place, "o", color=BLUE, ms=5 if few else 1.5)
-    if len(table) <= _MOST_NAMED:
-        axis.set_yticks(place, labels)
-    else:
-        assert across is not None
-        axis.set_yticks([])
-        axis.set_ylabel(f"{len(table):,} of {across.name}, in order")
+    name_rows(axis, place, labels, what, of_all)
     axis.set_ylim(-0.6, len(table) - 0.4)
 
 

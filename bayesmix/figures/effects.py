@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from bayesmix.base.words import count
 from bayesmix.design.groupterm import named_term
+from bayesmix.figures.legends import legends_above, wrap_labels
 from bayesmix.figures.panels import (
     BLUE,
     GREY,
@@ -18,11 +19,11 @@ from bayesmix.figures.panels import (
     clean,
     has_groups,
     is_fit,
-    legend_above,
     make_axes,
     parameter_of,
     returned,
 )
+from bayesmix.figures.rows import name_rows, size_of_rows
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.groups import ranef
 
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["plot_ranef"]
-
-
-# Points of type below which a name cannot be read.
-SMALLEST_TYPE = 5.0
 
 
 def plot_ranef(
@@ -88,15 +85,18 @@ def plot_ranef(
     table = ranef(fit, re=re, ci_level=ci_level)
     lower, upper = table.columns[-2:]
     most = max(term.n_levels for term, _ in panels)
-    height = float(np.clip(1.2 + 0.17 * most, 3.0, 9.0)) if most <= TICKED else 5.5
-    axes = make_axes(ax, len(panels), width=4.4, height=height)
+    names = [str(name) for name in table["group"].unique()]
+    width, height = size_of_rows(
+        names, most, width=4.4, height=3.0, panels_high=-(-len(panels) // 3)
+    )
+    axes = make_axes(ax, len(panels), width=width, height=height)
     for (term, effect), axis in zip(panels, axes, strict=True):
         is_own = (table["group_var"] == term.factor) & (table["effect"] == effect)
         if "parameter" in table:
             is_own &= table["parameter"] == (term.predictor or fit.family.predictors[0])
         own = table[is_own]
         own = own.sort_values("value", kind="stable")
-        places = np.arange(len(own))
+        places = np.arange(len(own), dtype=np.float64)
         clear = ((own[lower] > 0) | (own[upper] < 0)).to_numpy()
         axis.axvline(0, color=GREY, lw=1, zorder=0)
         room = axis.get_window_extent().height / axis.figure.dpi * 72 / len(own)
@@ -110,19 +110,10 @@ def plot_ranef(
         axis.set_ylim(-0.8, len(own) - 0.2)
         of = f" of {owner}" if (owner := parameter_of(fit, term)) else ""
         axis.set_xlabel(f"{effect}{of} by {term.factor}\n(difference from the population)")
-        name_levels(axis, own["group"].tolist(), term.factor)
+        levels = count(len(own), "level", commas=True)
+        of_all = f"{levels} of {term.factor}, in order"
+        name_rows(axis, places, own["group"].tolist(), term.factor, of_all)
         clean(axis)
-        legend_above(axis, f"{100 * ci_level:g} % interval")
+    wrap_labels(axes)
+    legends_above(axes, [f"{100 * ci_level:g} % interval"] * len(axes))
     return returned(axes, ax)
-
-
-def name_levels(axis: Axes, labels: list[str], factor: str) -> None:
-    """Name each level at the side where type of a legible size fits."""
-    inches = axis.get_window_extent().height / axis.figure.dpi
-    size = min(9.0, 0.8 * 72 * inches / len(labels))
-    if size >= SMALLEST_TYPE:
-        axis.set_yticks(np.arange(len(labels)), labels, fontsize=size)
-        axis.set_ylabel(factor)
-    else:
-        axis.set_yticks([])
-        axis.set_ylabel(f"{count(len(labels), 'level', commas=True)} of {factor}, in order")

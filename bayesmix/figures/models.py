@@ -9,11 +9,11 @@ import pandas as pd
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.verdicts import SMALL_DIFFERENCE
+from bayesmix.figures.legends import legend_above
 from bayesmix.figures.panels import (
     BLUE,
     GREY,
     clean,
-    legend_above,
     make_axes,
 )
 

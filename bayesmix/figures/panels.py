@@ -1,4 +1,4 @@
-"""What all figures share: colours, axes given or made, densities, legends that hide nothing."""
+"""What all figures share: colours, axes given or made, densities, names of what is drawn."""
 
 from __future__ import annotations
 
@@ -29,7 +29,6 @@ __all__ = [
     "density",
     "has_groups",
     "is_fit",
-    "legend_above",
     "make_axes",
     "parameter_of",
     "quantity_label",
@@ -126,23 +125,6 @@ def returned(axes: Sequence[Axes], ax: object) -> Axes | npt.NDArray[Any]:
 def clean(axes: Axes) -> None:
     """Leave out the frame's upper and right line."""
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def legend_above(axes: Axes, title: str | None = None, *, columns: int = 3) -> None:
-    """Put the legend above the axes, where it hides nothing."""
-    axes.legend(
-        title=title,
-        title_fontsize="small",
-        alignment="left",
-        loc="lower left",
-        bbox_to_anchor=(0, 1.0),
-        ncols=columns,
-        frameon=False,
-        fontsize="small",
-        borderaxespad=0.2,
-        columnspacing=1.2,
-        handletextpad=0.5,
-    )
 
 
 def density(

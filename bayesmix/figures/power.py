@@ -9,7 +9,8 @@ import pandas as pd
 
 from bayesmix.base.arguments import as_number, shown
 from bayesmix.base.errors import BayesmixError, short
-from bayesmix.figures.panels import CHAINS, GREY, clean, legend_above, make_axes, returned
+from bayesmix.figures.legends import legend_above
+from bayesmix.figures.panels import CHAINS, GREY, clean, make_axes, returned
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from bayesmix.figures.series import Series, draw_series, label_panels, make_pane
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.questions.grid import checked_grid, datagrid
 from bayesmix.questions.predictions import predictions
-from bayesmix.questions.variables import Variable, columns_of_fit, variable_of
+from bayesmix.questions.variables import Variable, columns_of_fit, mean_of, variable_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -136,8 +137,12 @@ def _cuts(variable: Variable) -> list[Any]:
     """Return the values of a column that have a line each."""
     if variable.kind != "number":
         return list(variable.values)
-    mean, sd = variable.column.mean(), variable.column.std()
-    return [float(f"{value:.3g}") for value in (mean - sd, mean, mean + sd)]
+    mean, sd = mean_of(variable.column), float(variable.column.std())
+    if not 0 < sd < math.inf:
+        return [mean]
+    # To three digits of the sd, so that they differ and rounding errors do not show.
+    digits = 2 - math.floor(math.log10(sd))
+    return [round(value, digits) + 0.0 for value in (mean - sd, mean, mean + sd)]
 
 
 def _rows_behind(fit: Fitted) -> pd.DataFrame:

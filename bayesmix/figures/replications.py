@@ -11,13 +11,13 @@ from bayesmix.base.arguments import generator, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import short
 from bayesmix.base.words import count
+from bayesmix.figures.legends import legend_above
 from bayesmix.figures.panels import (
     BLUE,
     SKY,
     clean,
     density,
     is_fit,
-    legend_above,
     make_axes,
 )
 from bayesmix.posterior.fitted import Fitted

@@ -13,7 +13,8 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import short
 from bayesmix.base.words import count
-from bayesmix.figures.panels import BLUE, GREY, ORANGE, clean, is_fit, legend_above, make_axes
+from bayesmix.figures.legends import legends_above
+from bayesmix.figures.panels import BLUE, GREY, ORANGE, clean, is_fit, make_axes
 from bayesmix.frames.spelling import label_of
 from bayesmix.frames.values import holds_numbers
 from bayesmix.posterior.fitted import Fitted
@@ -108,6 +109,7 @@ def plot_residuals(
     for axis in axes:
         clean(axis)
     axes[-1].set_ylabel("Quantile residual")
+    legends_above(axes, [""] * len(axes))
     return np.array(axes) if given is None else axes[0]
 
 
@@ -129,7 +131,6 @@ def _draw_quantiles(axis: Axes, values: FloatArray) -> None:
         axis.plot(expected[outside], drawn[outside], ".", color=ORANGE, ms=6, label="outside")
     axis.set_xlabel("Normal quantile")
     axis.set_ylabel("Quantile residual, sorted")
-    legend_above(axis)
 
 
 def _draw_numbers(axis: Axes, x: FloatArray, values: FloatArray) -> None:
@@ -152,7 +153,6 @@ def _draw_numbers(axis: Axes, x: FloatArray, values: FloatArray) -> None:
         axis.plot(middle, found[:, number], "-", color=BLUE, lw=1.6, label=label)
         outside = (found[:, number] < lower) | (found[:, number] > upper)
         axis.plot(middle[outside], found[outside, number], "o", color=ORANGE, ms=5, zorder=4)
-    legend_above(axis)
 
 
 def _range_of(share: float, sizes: npt.NDArray[Any]) -> tuple[FloatArray, FloatArray]:
@@ -217,4 +217,3 @@ def _draw_groups(axis: Axes, column: pd.Series[Any], values: FloatArray) -> None
             axis.tick_params("x", labelsize="small" if len(names) <= 20 else "x-small")
     else:
         axis.set_xlabel(f": {len(means):,} groups, in ascending order")
-    legend_above(axis)

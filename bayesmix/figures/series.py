@@ -12,7 +12,8 @@ import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.figures.panels import BLUE, CHAINS, legend_above, make_axes
+from bayesmix.figures.legends import legend_above, legend_of_figure, wrap_labels
+from bayesmix.figures.panels import BLUE, CHAINS, make_axes
 from bayesmix.frames.spelling import label_of
 from bayesmix.questions.results import label_name
 from bayesmix.questions.variables import Variable
@@ -193,6 +194,7 @@ def label_panels(axes: Sequence[Axes], series: Series, across: Variable, what: s
     else:
         figure.supxlabel(title, fontsize="medium")
         figure.supylabel(what, fontsize="medium")
+    wrap_labels(axes, titles="small" if len(axes) > 6 else "medium")
     if series.is_bundle:
         axes[0].set_title(
             f"{len(series.colours):,} lines: {series.colour}", loc="left", fontsize="medium"
@@ -205,16 +207,5 @@ def _legend(axes: Sequence[Axes], series: Series) -> None:
     """Put the names of the colours above the first panel, or above the figure."""
     if len(axes) == 1:
         legend_above(axes[0], series.colour, columns=6)
-        return
-    handles, labels = axes[0].get_legend_handles_labels()
-    axes[0].figure.legend(
-        handles,
-        labels,
-        title=series.colour,
-        loc="outside upper left",
-        ncols=min(len(labels), 6),
-        frameon=False,
-        fontsize="small",
-        title_fontsize="small",
-        alignment="left",
-    )
+    else:
+        legend_of_figure(axes, series.colour, columns=6)

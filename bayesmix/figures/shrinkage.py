@@ -12,6 +12,7 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
+from bayesmix.figures.legends import legend_above, wrap_labels
 from bayesmix.figures.panels import (
     BLUE,
     NAMED,
@@ -23,7 +24,6 @@ from bayesmix.figures.panels import (
     density,
     has_groups,
     is_fit,
-    legend_above,
     make_axes,
     returned,
 )
@@ -206,6 +206,7 @@ def _plane(fit: Fitted, groups: _Groups, ax: object) -> Axes:
     axes.set_xlabel(axis_label(fit, groups.effects[0]))
     axes.set_ylabel(axis_label(fit, groups.effects[1]))
     clean(axes)
+    wrap_labels([axes])
     legend_above(axes, f"{count(term.n_levels, 'level', commas=True)} of {term.factor}")
     if term.n_levels <= NAMED:
         _name_points(
@@ -299,6 +300,7 @@ def _densities(fit: Fitted, groups: _Groups, ax: object) -> Axes | npt.NDArray[A
     axes[0].set_ylabel(
         f"Density over {count(groups.term.n_levels, 'level', commas=True)}\nof {groups.term.factor}"
     )
+    wrap_labels(axes)
     legend_above(axes[0])
     return returned(axes, ax)
 

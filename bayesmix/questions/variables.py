@@ -23,6 +23,7 @@ __all__ = [
     "columns_of_fit",
     "held",
     "held_values",
+    "mean_of",
     "variable_of",
     "variables_of",
 ]
@@ -30,6 +31,8 @@ __all__ = [
 # Functions of formulas whose argument is a column of categories.
 _OF_CATEGORIES = ("C", "T", "S")
 _SHOWN = 8
+# Means are rounding errors below this share of the spread.
+_NEGLIGIBLE = 1e-8
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -136,9 +139,15 @@ def held(column: pd.Series[Any], *, is_category: bool | None = None) -> Any:
     if is_category is None:
         is_category = not holds_numbers(column) or present.nunique() == 2
     if not is_category and not pd.api.types.is_bool_dtype(column.dtype):
-        return float(present.mean())
+        return mean_of(present)
     counts = present.value_counts(sort=False)
     return counts.index[int(np.argmax(counts.to_numpy()))]
+
+
+def mean_of(numbers: pd.Series[Any]) -> float:
+    """Return a mean, 0 where it is that but for rounding, as that of a centred column is."""
+    mean, spread = float(numbers.mean()), float(numbers.std(ddof=0))
+    return 0.0 if abs(mean) < _NEGLIGIBLE * spread else mean
 
 
 def held_values(fit: Fitted, names: Iterable[str]) -> Mapping[str, Any]:

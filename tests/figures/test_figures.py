@@ -400,7 +400,7 @@ class TestRanef:
 
         _, axes = plt.subplots(figsize=(3, 2))
         assert simulated(50).plot_ranef(effects="time", ax=axes) is axes
-        assert axes.get_ylabel() == "50 levels of group, in order"
+        assert axes.get_ylabel().replace("\n", " ") == "50 levels of group, in order"
 
     def test_factors_effects_and_level_by_choice(self, fitted):
         crossed = fitted("penicillin-crossed")

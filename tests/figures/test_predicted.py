@@ -6,11 +6,13 @@ import warnings
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import pyplot as plt
 from numpy.testing import assert_allclose
 
 import bayesmix as bm
+from pictures import labels
 from question_cases import FORMULAS, frame
 
 mpl.use("Agg")
@@ -115,3 +117,27 @@ def test_one_axes_may_be_given(fits):
     _, given = plt.subplots()
     assert fits["gaussian"].plot_predictions("x", ax=given) is given
     assert fits["gaussian"].plot_slopes("x", ax=given) is given
+
+
+def test_values_of_a_column_of_numbers_are_written_to_the_digits_of_its_sd():
+    rng = np.random.default_rng(1)
+    wanted = {
+        "centred": (0.0, 1.0, ["-1", "0", "1"]),
+        "year": (2010.5, 0.3, ["2010.2", "2010.5", "2010.8"]),
+        "mass": (1e6, 2e4, ["980000", "1000000", "1020000"]),
+    }
+    data = pd.DataFrame({"x": rng.normal(size=120), "y": rng.normal(size=120)})
+    for name, (mean, sd, _) in wanted.items():
+        z = rng.normal(size=120)
+        data[name] = mean + sd * (z - z.mean()) / z.std(ddof=1)
+    data["centred"] += 5.43e-11
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        options = {"draws": 50, "chains": 2, "random_seed": 1, "progressbar": False}
+        fit = bm.fit("y ~ x + centred + year + mass", data, **options)
+    for name, (*_, names) in wanted.items():
+        axis = fit.plot_predictions("x", by=name)
+        assert [float(text) for text in labels(axis)] == [float(text) for text in names]
+        assert labels(axis)[0] == names[0]
+    assert bm.datagrid(fit, x=[0.0])["centred"].tolist() == [0.0]
+    assert bm.datagrid(fit, x=[0.0])["year"].tolist() == [pytest.approx(2010.5)]
