@@ -351,6 +351,7 @@ FIRST = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", FIRST)
 def test_public_names_are_functions_whatever_was_imported_first(first):
     in_fresh_python(

@@ -13,7 +13,16 @@ from bayesmix.base.errors import BayesmixError
 if TYPE_CHECKING:
     from bayesmix.design.design import Design
 
-__all__ = ["LARGEST", "SMALLEST", "check_sizes", "mean", "root_mean_weight", "sd", "spread"]
+__all__ = [
+    "LARGEST",
+    "SMALLEST",
+    "check_response_size",
+    "check_sizes",
+    "mean",
+    "root_mean_weight",
+    "sd",
+    "spread",
+]
 
 
 # Tables and diagnostics square what is reported, and deviations of it that are a part of it.
@@ -71,8 +80,6 @@ def check_sizes(design: Design, scale: float, location: float) -> None:
     _check(f"The sd of {response}", scale, "it", scale)
     if abs(location) > LARGEST:
         _check(f"The mean of {response} less the offset", abs(location), "both", abs(location))
-    largest = _size(design.y)
-    _check(f"The response {design.response!r}", largest, "it", largest)
     root = root_mean_weight(design)
     _check("The residual sd of a row of weight one", scale * root, "the weights", root**2)
     columns = [*zip(design.terms, design.X.T, strict=True)]
@@ -82,6 +89,18 @@ def check_sizes(design: Design, scale: float, location: float) -> None:
         deviation = spread(column)
         _check(f"The column {name!r}", _size(column), "it", deviation)
         _check(f"A slope over {name!r}", scale / deviation, "the column", deviation)
+
+
+def check_response_size(design: Design) -> None:
+    """Raise for a response whose squares are no numbers, of a family that takes it as it is.
+
+    Raises
+    ------
+    BayesmixError
+        Says how to rescale.
+    """
+    largest = _size(design.y)
+    _check(f"The response {design.response!r}", largest, "it", largest)
 
 
 def _check(what: str, size: float, rescaled: str, by: float) -> None:

@@ -15,7 +15,7 @@ from scipy.special import logsumexp
 
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.magnitudes import check_sizes, mean, root_mean_weight, sd
+from bayesmix.design.magnitudes import check_response_size, check_sizes, mean, root_mean_weight, sd
 from bayesmix.design.names import hyper_name
 from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
@@ -157,7 +157,9 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
         location = _location(design, family)
     scale = 1.0
     y = family.on_predictor_scale(design.y)
-    if y is not None:
+    if y is None:
+        check_response_size(design)
+    else:
         scale = sd(y[~np.isnan(y)])
         if family.known_errors:
             scale = max(scale, 1 / root_mean_weight(design))

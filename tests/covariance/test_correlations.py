@@ -178,6 +178,7 @@ class TestAStructureInAFormula:
         assert spec.design.formula.bars[0].structure == "cs"
         assert str(spec.design.formula.bars[0]) == "cs(0 + f | g)"
 
+    @pytest.mark.slow
     def test_is_fitted_by_the_exact_method(self, data, tmp_path):
         fit = bm.fit(self.FORMULA, data, random_seed=1, progressbar=False)
         table = fit.cor_re(long=True)

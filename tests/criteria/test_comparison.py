@@ -67,6 +67,7 @@ def pupils(fitted):
 
 
 class TestTable:
+    @pytest.mark.slow
     def test_of_the_three_codings(self, pupils):
         assert isinstance(pupils, pd.DataFrame)
         assert list(pupils.columns) == COLUMNS
@@ -298,6 +299,7 @@ class TestTrust:
 
 
 class TestNames:
+    @pytest.mark.slow
     def test_fits_one_after_another_have_their_formulas(self, fitted):
         a, b = fitted("sleepstudy-slopes"), fitted("sleepstudy-intercept")
         table = bm.compare(a, b)
@@ -321,6 +323,7 @@ class TestNames:
         other = fitted("sleepstudy-intercept")
         assert set(bm.compare(a, other).index) == {"model 1", "model 2"}
 
+    @pytest.mark.slow
     def test_any_sequence_or_mapping_of_fits(self, fitted):
         fits = {"b": fitted("sleepstudy-intercept"), "a": fitted("sleepstudy-slopes")}
         expected = bm.compare(fits)

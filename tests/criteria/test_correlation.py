@@ -95,6 +95,7 @@ class TestPrior:
 
 
 class TestTrust:
+    @pytest.mark.slow
     def test_what_cannot_be_trusted_comes_first_and_is_no_verdict(self, fitted, monkeypatch):
         fit = fitted("sleepstudy-slopes")
 

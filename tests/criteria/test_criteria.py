@@ -126,6 +126,7 @@ class TestConditionalLoo:
         whole = conditional_densities(fit.spec, fit.posterior, slice(0, 180))
         np.testing.assert_allclose(np.concatenate(parts, axis=1), whole, rtol=1e-12)
 
+    @pytest.mark.slow
     def test_warns_of_high_k_and_names_the_remedy(self, fitted):
         fit = fitted("gpa-slopes")
         with pytest.warns(ComparisonWarning, match=r"of 1200 rows .* fit\.loo\(\) integrates"):
@@ -470,6 +471,7 @@ class TestSubsample:
         assert part.subsampling_se == 0
         assert part.integrated is integrated
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("case_id", "size"), [("gpa-slopes", 200), ("pupils-slopes", 150)])
     def test_is_near_the_whole(self, fitted, case_id, size):
         fit = fitted(case_id)

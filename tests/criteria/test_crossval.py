@@ -161,6 +161,7 @@ EXECUTORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 @pytest.mark.parametrize("name", EXECUTORS)
 def test_the_executor_does_not_change_a_digit(name, fit, alone):
@@ -178,6 +179,7 @@ def assert_same(result: Any, alone: Any) -> None:
     assert (result.elpd, result.se, result.p) == (alone.elpd, alone.se, alone.p)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("in_processes", [False, True])
 def test_dask_does_not_change_a_digit(in_processes, fit, alone):
@@ -232,6 +234,7 @@ def test_result_is_that_of_arviz(fit, alone):
     assert len(compare({"a": alone, "b": alone})) == 2
 
 
+@pytest.mark.slow
 def test_p_is_near_that_of_leave_one_out(fit):
     assert 25 < fit.kfold(6).p < 50  # arviz_stats.loo: 34 of the conditional log likelihood
 

@@ -98,6 +98,7 @@ def test_weights_a_residual_and_a_large_unit(meta):
     assert_near(whitened(fit.spec).plus(log_unit), truth)
 
 
+@pytest.mark.slow
 def test_correlated_slopes_by_importance_sampling_with_scipy():
     data = bm.load_dataset("sleepstudy")
     priors = {"cor": bm.LKJ(2)}
@@ -243,6 +244,7 @@ def test_several_factors_and_slopes_beside_bridge_sampling(make, bridge, error):
     assert abs(found.value - bridge) < 4 * math.hypot(found.se, error)
 
 
+@pytest.mark.slow
 def test_both_ways_agree_on_a_gaussian_model(meta):
     formula = "y ~ x + (x | g)"
     fit = bm.fit(formula, meta, **QUICK)

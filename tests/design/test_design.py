@@ -231,6 +231,7 @@ def test_values_in_new_data_are_coded_as_in_the_fit():
     np.testing.assert_allclose(coded, result.X[[1, 2]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "same"),
     [

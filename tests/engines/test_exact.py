@@ -264,6 +264,7 @@ def test_the_scale_of_the_response_changes_nothing():
         np.testing.assert_allclose(b[name], unit * a[name], rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "formula",
     [
@@ -382,6 +383,7 @@ def test_known_densities(name, run):
     assert max(z.values()) < allowed(4 * len(z)), z
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [short_chains, long_chains])
 def test_draws_of_short_and_long_chains_are_not_biased(run):
     """Many short runs, pooled: what a single run could hide in its Monte-Carlo error."""

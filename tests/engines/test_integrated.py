@@ -128,6 +128,7 @@ def test_any_groups_of_rows_left_out(case):
     np.testing.assert_allclose(ours, brute_force(spec, theta, codes), rtol=1e-8, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cost", [0.0, np.inf], ids=["from cross-products", "from covariances"])
 @pytest.mark.parametrize("name", CROSSED)
 def test_both_ways_to_leave_out_a_group_of_a_crossed_design(monkeypatch, name, cost):
@@ -265,6 +266,7 @@ def test_a_theta_beyond_the_machine_is_nan_and_spoils_no_other(name):
 # --- batches ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_blocks_and_threads_do_not_change_the_numbers(name):
     spec = CASES[name].spec()

@@ -92,6 +92,7 @@ def pairs() -> pd.DataFrame:
     return pd.DataFrame({"study": study, "se": se, "y": 6 * rng.standard_normal(7)[study] + noise})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["exact", "whitened"])
 def test_a_residual_beside_the_errors_is_that_of_integration_over_both_sds(method):
     data = pairs()
@@ -221,6 +222,7 @@ def test_few_estimates_that_lie_close_together_do_not_make_the_priors_narrow():
 UNITS = (1e-120, 1e-12, 1e12, 1e120)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "residual", "method"),
     [*itertools.product(UNITS, (False, True), ("exact", "whitened"))],

@@ -29,6 +29,7 @@ def points(space: ThetaSpace, n: int = 3) -> np.ndarray:
     return rng.normal(-0.3, 0.5, size=(n, space.size))
 
 
+@pytest.mark.slow
 @cases
 def test_marginal_density_is_pymcs_joint_density_less_the_conditional(case):
     """p(y, u, beta, theta) / p(u, beta | y, theta) = p(y, theta), at any u and beta."""
@@ -167,6 +168,7 @@ def test_a_theta_beyond_the_machine_is_nan_and_spoils_no_other():
     np.testing.assert_allclose(values[[0, 1, 3]], good[[0, 1, 3]], rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes", "no groups"])
 def test_cores_and_seeds(name):
     spec = CASES[name].spec()
@@ -215,6 +217,7 @@ def test_what_does_not_settle_goes_to_the_next_method_and_says_so(monkeypatch):
     assert "did not settle" in repr(fit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
 def test_dear_densities_take_long_chains_to_the_same_posterior(name):
     from arviz_stats.base import array_stats
@@ -238,6 +241,7 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(name):
     assert np.abs(z).max() < stats.norm.isf(0.0005 / len(z))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
 def test_effects_too_large_to_keep_are_summarised(name):
     case = CASES[name]

@@ -85,6 +85,7 @@ quiet = pytest.mark.filterwarnings(
 
 @quiet
 class TestExact:
+    @pytest.mark.slow
     @pytest.mark.parametrize("powers", SCALES, ids=str)
     def test_draws_are_those_of_ordinary_numbers(self, plain, powers):
         """Rounding differs, and hundreds of steps make a little more of it: not of all draws."""
@@ -107,6 +108,7 @@ class TestExact:
         assert units.are_one
         assert units.design(spec.design) is spec.design
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("scale", [1e-100, 1e100])
     def test_all_that_a_fit_can_do(self, scale, tmp_path):
         import matplotlib.pyplot as plt
@@ -189,6 +191,7 @@ class TestWeights:
         error = draws.std() / np.sqrt(draws.size / 2)
         assert abs(draws.mean() - log_mean) < 4 * error
 
+    @pytest.mark.slow
     @quiet
     @pytest.mark.parametrize("unit", [1e-6, 1e6])
     def test_criteria_and_regressions_of_groups(self, unit):
@@ -405,6 +408,7 @@ def log_density(spec: bm.ModelSpec, posterior) -> np.ndarray:
 class TestOddSizes:
     """Small and degenerate data: fits, or errors that say what is wrong."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("formula", "change"),
         [
@@ -445,6 +449,7 @@ class TestOddSizes:
 class TestNoPopulationEffect:
     FORMULAS = ("y ~ 0", "y ~ 0 + (1 | g)", "y ~ 0 + (x | g)", "y ~ 0 + (1 | g) + (1 | h)")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("formula", FORMULAS)
     @quiet
     def test_all_that_a_fit_can_do(self, formula, tmp_path):

@@ -107,6 +107,7 @@ def test_a_module_under_an_earlier_path_pickles():
     assert cloudpickle.loads(cloudpickle.dumps(alias)) is alias
 
 
+@pytest.mark.slow
 def test_joblib_runs_functions_of_a_script():
     pytest.importorskip("joblib")
     # From standard input, so that no other process can import the functions.

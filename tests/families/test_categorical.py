@@ -277,6 +277,7 @@ class TestFit:
         assert_allclose(one.fixef()["value"], two.fixef()["value"], rtol=1e-6)
         assert one.priors.equals(two.priors)
 
+    @pytest.mark.slow
     def test_expectations_are_a_softmax_of_linear_predictors(self, fit, data):
         etas = [fit.linpred(parameter=name, draws=True).values for name in ("mub", "muc")]
         heights = np.stack([np.zeros_like(etas[0]), *etas], axis=-1)
@@ -325,6 +326,7 @@ class TestFit:
         counts = simulation.data["y"].value_counts().sort_index()
         assert_allclose(counts, expected, atol=4.5 * np.sqrt(0.25 * len(simulation.data)))
 
+    @pytest.mark.slow
     def test_a_category_may_be_missing_in_the_rows_that_train(self, fit):
         training = fit.design.take(fit.design.y != 2)
         held_out = fit.design.take(np.flatnonzero(fit.design.y == 2)[:5])

@@ -63,6 +63,7 @@ def by_differences(family, y, eta, auxiliary, name):
     return (moved[0] - 8 * moved[1] + 8 * moved[2] - moved[3]) / (12 * step)
 
 
+@pytest.mark.slow
 @families
 def test_a_fit_finds_the_truth(family):
     """Tables, predictions and criteria of it, too."""
@@ -424,6 +425,7 @@ GLMMTMB = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", GLMMTMB)
 def test_estimates_are_near_those_of_glmmtmb(family):
     data = bm.load_dataset("sleepstudy")

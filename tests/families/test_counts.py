@@ -264,6 +264,7 @@ def test_the_maximum_is_that_of_glmmtmb(name):
     assert_allclose(np.hstack(gradient), 0.0, atol=2e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GLMMTMB)
 def test_fits_find_the_truth_without_nuts(name):
     """By the default method; a ConvergenceWarning would be an error."""

@@ -164,6 +164,7 @@ class TestSpecification:
 
 
 class TestFit:
+    @pytest.mark.slow
     def test_it_finds_the_truth(self, fit):
         table = fit.fixef().set_index(["parameter", "term"])
         for place, truth in {("mu", "x"): 0.8, ("disc", "f[b]"): 0.6}.items():
@@ -192,6 +193,7 @@ class TestFit:
         new = frame().head(3)
         pd.testing.assert_frame_equal(again.epred(new), fit.epred(new))
 
+    @pytest.mark.slow
     def test_loo_prefers_it(self, fit):
         without = bm.fit(
             "y ~ x + (1 | g)",

@@ -277,6 +277,7 @@ def test_exgaussian(ratio):
         assert_allclose(found[2:], law.cdf(y[2:]), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
 @pytest.mark.parametrize("alpha", [-50.0, -0.2, 0.0, 0.2, 3.0, 1e4])
 def test_skew_normal(alpha):

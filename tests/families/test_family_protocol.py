@@ -310,6 +310,7 @@ class TestPipeline:
         assert abs(z.mean()) < 4 / np.sqrt(30)
         assert 0.6 < z.std() < 1.5
 
+    @pytest.mark.slow
     @cases
     def test_the_joint_model_has_the_density(self, case):
         pm = pytest.importorskip("pymc")
@@ -486,6 +487,7 @@ class TestSimulation:
 
 @pytest.mark.usefixtures("registered", "without_a_screen")
 class TestFigures:
+    @pytest.mark.slow
     @cases
     def test_components_with_their_priors(self, case):
         fit = a_fit(case)

@@ -101,6 +101,7 @@ def a_model(family: str) -> bm.ModelSpec:
     return bm.prepare(f"{response} ~ 0 + x + (1 | g)", data, family=family)
 
 
+@pytest.mark.slow
 @families
 def test_the_joint_model_has_the_density_and_its_derivative(family):
     """Also where a probability rounds to 0 or 1."""

@@ -650,6 +650,7 @@ class TestTrace:
 
 
 class TestSummariesInsteadOfDraws:
+    @pytest.mark.slow
     def test_figures_of_tables_are_drawn(self, summarised):
         assert "statistic" in summarised.posterior.dims
         assert quiver(summarised.plot_shrinkage()).N == 18

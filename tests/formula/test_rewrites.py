@@ -102,6 +102,7 @@ CENTRED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 @pytest.mark.parametrize("text", CENTRED)
 def test_replaced_columns_move_their_zero_and_nothing_else(text):

@@ -91,6 +91,7 @@ def test_the_model_that_was_split_does_not_change():
     assert spec.design.encoder.groupings[0].bars == (Bar("1 + f", ("g",)),)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bar", ["(x | g)", "(f + x | g)"])
 def test_a_fit_prints_saves_and_folds_its_own_formula(bar, tmp_path):
     data = frame()

@@ -582,6 +582,7 @@ NUMBERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MEANT)
 def test_text_that_was_meant_as_numbers_is_warned_of_and_the_remedy_works(kind):
     values, words = MEANT[kind]

@@ -104,6 +104,7 @@ def fit_of(formula: str, data: pd.DataFrame, **options) -> bm.MixedFit:
     return bm.fit(formula, data, progressbar=False, **({"random_seed": 1} | options))
 
 
+@pytest.mark.slow
 def test_the_answer_does_not_depend_on_the_zero_of_a_covariate(problem):
     _, formula, data = problem
     with warnings.catch_warnings():
@@ -119,6 +120,7 @@ def test_the_answer_does_not_depend_on_the_zero_of_a_covariate(problem):
     assert holds_up_to_monte_carlo_error(z)
 
 
+@pytest.mark.slow
 def test_sd_and_correlation_of_the_intercept_transform_as_the_algebra_says(problem):
     _, formula, data = problem
     for sds in SHIFTS[:-1]:
@@ -177,6 +179,7 @@ def test_nuts_does_not_depend_on_the_zero_either(sds):
     assert holds_up_to_monte_carlo_error(z)
 
 
+@pytest.mark.slow
 def test_criteria_and_predictions_do_not_depend_on_the_zero():
     data = simulated(30, 8)
     near, far = (
@@ -460,6 +463,7 @@ def at_2000() -> pd.DataFrame:
     return data.assign(y=data["t"] + data["z"] + curve + data["e"], t=data["t"] + 2000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("written", PRODUCTS)
 def test_a_product_of_a_far_covariate_is_named_however_it_is_spelt(written):
     data = at_2000()

@@ -115,6 +115,7 @@ class TestDensity:
         logs += np.log(value["lkj_g"] * (1 - value["lkj_g"])).sum() + np.log(nu - 1)
         assert_allclose(with_jacobian, expected + logs, rtol=1e-10, atol=1e-8)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "prior",
         [

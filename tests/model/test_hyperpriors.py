@@ -61,6 +61,7 @@ def evaluated(spec: bm.ModelSpec, names: list[str], seed: int) -> tuple[float, f
     return float(with_jacobian), float(without), dict(zip(names, values, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_the_density_is_that_of_effects_given_hyperparameters(spec, seed):
     names = ["beta", "slope", "Intercept_centred", "sigma_beta", "sigma_slope", "u_g", "sd_g"]

@@ -76,6 +76,7 @@ def without(fit: bm.MixedFit, *paths: str) -> bm.MixedFit:
 
 
 class TestTables:
+    @pytest.mark.slow
     def test_the_summary_says_what_is_what_and_why(self, fit):
         text = " ".join(repr(fit).split())
         assert "NUTS was used, since the effects of 'g' are Student-t" in text
@@ -264,6 +265,7 @@ def test_contours_are_those_of_the_t(fit, without_a_screen):
     assert_allclose(ratio**2, 2 * stats.f(2, df).ppf(0.9) / stats.chi2(2).ppf(0.9), rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_draws_of_the_prior(data):
     law = bm.StudentT(nu=Prior("Uniform", lower=2.9, upper=3.1))
     priors = {"u:g": law, "sd:g": Prior("Uniform", lower=0.999, upper=1.001), "cor": bm.LKJ(1e6)}

@@ -328,6 +328,7 @@ class TestJointModel:
         logp = model.compile_logp(mode="FAST_COMPILE")
         assert float(logp(point)) == pytest.approx(float(total), rel=1e-10)
 
+    @pytest.mark.slow
     def test_free_variables_make_the_reported_draws(self, fit):
         import pytensor
 
@@ -391,6 +392,7 @@ class TestTables:
         icc = fit.icc().set_index("icc")["value"]
         assert icc["adjusted"] == pytest.approx(share.mean(), rel=1e-9)
 
+    @pytest.mark.slow
     def test_effects_too_large_to_keep_are_summarised_for_each_parameter(self, fit, tmp_path):
         engine = Whitened(Limits(kept_bytes=500_000))
         with warnings.catch_warnings():
@@ -463,6 +465,7 @@ class TestPredictions:
         assert stats.kstest(z[:, 0], "norm").pvalue > 1e-3
         assert_allclose(mean.values[..., 0], mean.values[..., 1])
 
+    @pytest.mark.slow
     def test_unseen_levels_are_integrated_jointly(self, fit, data, draws):
         """Against brute force: many draws of the effects of the level."""
         inside = np.flatnonzero(fit.design.groups[0].codes == 5)

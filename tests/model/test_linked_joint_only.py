@@ -92,6 +92,7 @@ def test_without_the_name_or_normal_they_are_not():
     assert list(both.priors.student) == ["h"]
 
 
+@pytest.mark.slow
 def test_the_density_is_that_of_effects_given_hyperparameters(fit):
     """A model whose prior has the sd as a number: its density, that of the sd, and a Jacobian."""
     model = fit.spec.build()

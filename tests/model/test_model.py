@@ -46,6 +46,7 @@ def sleepstudy() -> pd.DataFrame:
     return bm.load_dataset("sleepstudy")
 
 
+@pytest.mark.slow
 def test_ways_to_write_uncorrelated_effects_are_one_model(sleepstudy):
     bars = (
         "(Days || Subject)",
@@ -122,6 +123,7 @@ def test_density_is_that_of_a_model_with_lkjcholeskycov(sleepstudy, eta):
     assert prior == pytest.approx(density + jacobian, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_effects", "eta"), [(2, 1.0), (3, 1.0), (3, 2.0), (4, 0.7), (5, 3.0)])
 def test_partial_correlations_have_the_density_of_pymcs_lkjcorr(n_effects, eta):
     import pymc as pm
@@ -168,6 +170,7 @@ def _grouped(n_effects: int, n_groups: int = 12, priors=None) -> ModelSpec:
     return bm.prepare(f"y ~ {right} + ({right} | g)", data, priors=priors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_effects", "eta"), [(2, 1.0), (3, 2.0), (4, 1.0)])
 def test_prior_correlations_follow_the_lkj_law(n_effects, eta):
     spec = _grouped(n_effects, priors={"cor": bm.LKJ(eta)})
@@ -189,6 +192,7 @@ def test_prior_correlations_follow_the_lkj_law(n_effects, eta):
     assert stats.kstest(white.ravel(), "norm").pvalue > 0.01
 
 
+@pytest.mark.slow
 def test_each_effect_of_a_block_has_its_own_prior(sleepstudy):
     priors = {
         "sd:Subject:Intercept": bm.Prior("HalfNormal", sigma=30),
@@ -255,6 +259,7 @@ def test_schema_and_pymcs_own_functions(case: Case, load: Callable[[str], pd.Dat
     assert drawn["posterior_predictive"].dataset[name].shape == computed.shape
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
 def test_free_variables_come_back_from_the_reported_parameters(case, load):
     spec = bm.prepare(case.formula, load(case.dataset), family=case.family)
@@ -310,6 +315,7 @@ def test_a_response_with_a_parameters_name(sleepstudy, response):
     assert [rv.name for rv in model.observed_RVs] == [f"{response}_observed"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", ["obs", "term", "sigma", "beta", "chain", "draw", "X", "y"])
 def test_a_grouping_factor_with_a_reserved_name(sleepstudy, factor):
     data = sleepstudy.rename(columns={"Subject": factor})

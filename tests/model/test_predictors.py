@@ -292,6 +292,7 @@ class TestFit:
         expected, _ = averaged(log.sum(axis=-1, keepdims=True))
         assert_allclose(together, expected[0], atol=0.1)
 
+    @pytest.mark.slow
     def test_a_file_and_folds_keep_correlations_of_further_parameters(self, data, tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -190,6 +190,7 @@ def test_equidistant_thresholds():
     assert np.diff(drawn, axis=-1).mean() == pytest.approx(2.4, abs=0.35)
 
 
+@pytest.mark.slow
 def test_a_fold_without_a_category_keeps_it():
     """The rows of the highest category are those of one group, which a fold leaves out."""
     rng = np.random.default_rng(8)
@@ -202,6 +203,7 @@ def test_a_fold_without_a_category_keeps_it():
     assert (own < np.log(0.2)).all()
 
 
+@pytest.mark.slow
 def test_leaving_out_single_rows_is_what_loo_says(numbers):
     loo, kfold = numbers.loo(), numbers.kfold(k=8, random_seed=1)
     assert loo.elpd == pytest.approx(-85.5, abs=0.7)

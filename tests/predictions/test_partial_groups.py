@@ -181,7 +181,7 @@ def test_a_missing_label_is_a_new_level_without_effects(fit):
     )
     np.testing.assert_allclose(rows_of(part), by_hand(fit, data, ("school",)), rtol=1e-10)
     for new_levels in ("error", "sample"):
-        with pytest.warns(bm.DesignWarning, match=r"1 of 3 rows.*'rater' \(1\).*groups="):
+        with pytest.warns(bm.DesignWarning, match=r"1 row of newdata.*'rater' \(1\).*groups="):
             table = fit.linpred(some, new_levels=new_levels)
         assert table["value"].isna().tolist() == [False, True, False]
 

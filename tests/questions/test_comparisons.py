@@ -108,10 +108,10 @@ class TestPredictions:
     def test_rows_with_missing_values_are_left_out_of_averages(self, fits, questioned):
         fit, holes = fits["gaussian"], questioned.copy()
         holes.loc[holes.index[:5], "x"] = np.nan
-        with pytest.warns(bm.DesignWarning, match="5 of 300 rows"):
+        with pytest.warns(bm.DesignWarning, match="5 rows of newdata have missing"):
             table = fit.predictions(by=True, newdata=holes)
         assert table["value"][0] == pytest.approx(epred(fit, questioned[5:]).mean(), rel=1e-12)
-        with pytest.warns(bm.DesignWarning, match="5 of 300 rows"):
+        with pytest.warns(bm.DesignWarning, match="5 rows of newdata have missing"):
             assert fit.predictions(newdata=holes)["value"].isna().sum() == 5
 
     def test_new_levels_are_drawn_as_predict_draws_them(self, fits, questioned):

@@ -93,6 +93,7 @@ def tolerance(fit: bm.MixedFit, error: np.ndarray) -> np.ndarray:
     return 4.5 * error + (SOBOL_ERROR if len(fit.design.parts) > 2 else 1e-6)
 
 
+@pytest.mark.slow
 @every
 def test_effects_of_new_groups_are_integrated_jointly(fits, name):
     fit, rows = fits[name], frame().iloc[[0, 77, 300]]

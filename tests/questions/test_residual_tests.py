@@ -100,6 +100,7 @@ class TestVariances:
 
 
 class TestWords:
+    @pytest.mark.slow
     def test_of_the_right_model(self, poisson):
         tests = poisson["right"].residual_tests()
         assert list(tests.table["test"]) == TESTS
@@ -111,6 +112,7 @@ class TestWords:
         assert "Residual tests:" in repr(tests)
         assert tests._repr_html_().startswith('<div class="bayesmix-summary">')
 
+    @pytest.mark.slow
     def test_overdispersion(self, poisson):
         tests = poisson["wide"].residual_tests()
         assert p_of(tests, "dispersion") < 1e-6
@@ -212,6 +214,7 @@ class TestFamilies:
         assert list(tests.table["test"]) == ["uniformity", "dispersion", "outliers"]
 
 
+@pytest.mark.slow
 def test_of_the_right_model_few_are_told():
     """Twelve data sets: the script of the benchmarks has three hundred."""
     told = 0

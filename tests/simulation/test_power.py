@@ -50,6 +50,7 @@ def fit() -> bm.MixedFit:
     )
 
 
+@pytest.mark.slow
 def test_rows_are_sizes_and_statements(table):
     assert table["n_groups"].tolist() == [6, 6, 12, 12]
     assert table["statement"].tolist() == ["time > 5", "is_steep"] * 2
@@ -61,6 +62,7 @@ def test_rows_are_sizes_and_statements(table):
         assert (row.lower, row.upper) == pytest.approx((own.low, own.high), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
 def test_an_executor_changes_nothing(kind):
     statement = "time > 5"
@@ -71,6 +73,7 @@ def test_an_executor_changes_nothing(kind):
         )
 
 
+@pytest.mark.slow
 def test_the_share_is_that_of_fits_made_by_hand():
     """The same seeds, one after the other."""
     found = bm.power(STUDY, statement="time > 5", **FEW)
@@ -118,6 +121,7 @@ def test_groups_of_a_fit_are_taken_anew(fit):
     assert fit.power("Days > 30", parameters="draw", **FEW)["power"].tolist() == [0.0]
 
 
+@pytest.mark.slow
 def test_other_families_and_models():
     study = {
         "n_groups": 20,

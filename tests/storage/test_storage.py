@@ -957,6 +957,7 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_changed_metadata_never_raise_anything_else(seed, file):
     with zipfile.ZipFile(file) as archive:

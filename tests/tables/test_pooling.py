@@ -252,6 +252,7 @@ def generalised(family, seed=1):
 
 
 class TestMaximumLikelihood:
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", FAMILY_AND_LINK)
     def test_equals_one_fit_after_another_and_is_absent_where_there_is_none(self, family):
         simulation = generalised(family)
@@ -322,6 +323,7 @@ class TestMaximumLikelihood:
                     rtol=1e-6,
                 )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("family", FAMILY_AND_LINK)
     def test_wild_data_neither_lose_a_maximum_nor_invent_one(self, family):
         rng = np.random.default_rng(5)

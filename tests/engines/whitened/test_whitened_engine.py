@@ -67,6 +67,7 @@ def compare(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
     return (value - other) / np.hypot(error, other_error)
 
 
+@pytest.mark.slow
 def test_a_gaussian_model_has_the_posterior_of_the_exact_method(toads):
     formula = "y ~ x + (x | g) + (1 | h)"
     fits = [

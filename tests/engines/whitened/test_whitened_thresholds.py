@@ -54,6 +54,7 @@ def test_the_map_keeps_volumes_and_distances_say_nothing_of_the_level(family, n_
         assert (np.diff(found.every @ values, axis=0) > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_intercept_is_apart_from_the_distances(family):
     """The mixed second derivative of the log likelihood, near where it is largest."""
@@ -110,6 +111,7 @@ def test_linear_predictors_less_thresholds_are_the_same_as_written(family):
     np.testing.assert_allclose(inner, outer, rtol=1e-10, atol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["cumulative", "sratio", "acat"])
 @pytest.mark.parametrize("n_levels", [10, 100])
 def test_default_fits_mix_well(family, n_levels):
@@ -150,6 +152,7 @@ def test_a_prior_with_bounds_is_left_to_nuts():
     assert "the prior of the thresholds cutpoint, has bounds" in bounds_obstacle(spec)
 
 
+@pytest.mark.slow
 def test_the_unit_of_a_covariate_changes_its_effect_and_nothing_else():
     data = ratings(far=3.0)
     one, other = (
