@@ -12,7 +12,7 @@ import numpy as np
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.engines.exact.evidence import evidence_of_gaussian
-from bayesmix.engines.left_out import left_out, left_out_obstacle
+from bayesmix.engines.left_out import closed_left_out, closed_obstacle
 from bayesmix.engines.log_integral import LogIntegral
 from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.evidence import evidence_by_annealing
@@ -29,7 +29,7 @@ __all__ = ["evidence", "evidence_obstacle"]
 
 def evidence_obstacle(spec: ModelSpec) -> str | None:
     """Say why the evidence of a specification with proper priors is not known; None if it is."""
-    if left_out_obstacle(spec) is None:
+    if closed_obstacle(spec) is None:
         return None
     return joint_obstacle(spec) or bounds_obstacle(spec)
 
@@ -63,9 +63,9 @@ def evidence(
     BayesmixError
         The chains are where nothing can be computed.
     """
-    if left_out_obstacle(spec) is None:
+    if closed_obstacle(spec) is None:
         rng = np.random.default_rng(random_seed)
-        theta = left_out(spec).theta(posterior)
+        theta = closed_left_out(spec).theta(posterior)
         return evidence_of_gaussian(with_row_effects(spec), theta, rng)
     try:
         return evidence_by_annealing(spec, random_seed, cores, report)
