@@ -75,7 +75,7 @@ def test_rows_that_are_left_out(monkeypatch):
     quantile = fit.residuals()
     near = quantile["residual"].abs() < 2
     assert_allclose(table["residual"][near], quantile["residual"][near], atol=0.1)
-    monkeypatch.setattr(heldout_rows, "left_out_obstacle", lambda spec: "asked for")
+    monkeypatch.setattr(heldout_rows, "closed_obstacle", lambda spec: "asked for")
     weighted = held_out_rows(fit)
     good = weighted.k < 0.6
     assert good.sum() > 150
