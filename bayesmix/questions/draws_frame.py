@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import names_of, shown, true_or_false
-from bayesmix.base.errors import BayesmixError
+from bayesmix.base.arguments import true_or_false
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import text_column
 from bayesmix.questions.names import Parameters
@@ -61,16 +60,7 @@ def draws_frame(
     """
     true_or_false("long", long)
     found = Parameters(fit.design, fit.family, fit.posterior)
-    if parameters is None:
-        draws = found.named
-    else:
-        names = names_of("parameters", parameters)
-        if not names:
-            raise BayesmixError(
-                f"parameters={shown(parameters)} names nothing: give one or more of "
-                f"{', '.join(list(found.named)[:5])}, ..., or None for all."
-            )
-        draws = found.select(names)
+    draws = found.named if parameters is None else found.select(found.names_of(parameters))
     chains, per_chain = fit.posterior["chain"].values, fit.posterior["draw"].values
     if long:
         n = len(chains) * len(per_chain)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError, short, suggest
 from bayesmix.base.words import count
@@ -144,6 +145,16 @@ class Parameters:
                 own = levels.draws(self.posterior, list(places.values()))
                 found |= dict(zip(places, own, strict=True))
         return {label: found[label] for label in wanted}
+
+    def names_of(self, parameters: object) -> tuple[str, ...]:
+        """Read ``parameters=``: one name or several, but not none."""
+        names = names_of("parameters", parameters)
+        if not names:
+            raise BayesmixError(
+                f"parameters={shown(parameters)} names nothing: give one or more of "
+                f"{', '.join(list(self.named)[:5])}, ..., or None for all."
+            )
+        return tuple(names)
 
     def select(self, names: Sequence[str]) -> dict[str, FloatArray]:
         """Draws (S,) by label of all that names or starts of names stand for, each once."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.posterior.fitted import Fitted
@@ -43,13 +42,7 @@ def quantities(fit: Fitted, parameters: str | Sequence[str] | None) -> dict[str,
     if parameters is None:
         found = known.named
     else:
-        names = names_of("parameters", parameters)
-        if not names:
-            raise BayesmixError(
-                f"parameters={shown(parameters)} names nothing: give one or more of "
-                f"{', '.join(list(known.named)[:5])}, ..., or None for all."
-            )
-        for name in names:
+        for name in known.names_of(parameters):
             found |= _meant(fit, known, name)
     shape = fit.posterior.sizes["chain"], fit.posterior.sizes["draw"]
     for name, draws in found.items():
