@@ -130,7 +130,7 @@ def _by_weights(
     good_k = good_k_of(S)
     with threads(fit) as pool:
         log = left_out(fit.spec).groups(draws.theta, units.codes, run=pool.map)
-        values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff)
+        values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff, pool.map)
         values, note = values_moved(fit, values, draws, good_k, pool, units)
     values, note = values_mended(fit, values, good_k, note, reloo, executor, units)
     warning = warn_of_high_k(

@@ -119,7 +119,7 @@ def loo(
     with threads(fit) as pool:
         densities = row_densities(fit, integrate, pool.map)
         S, note = densities.n_draws, densities.note
-        values = pareto_smoothed(densities.blocks(), n, S, densities.r_eff)
+        values = pareto_smoothed(densities.blocks(), n, S, densities.r_eff, pool.map)
         good_k = good_k_of(S)
         if isinstance(densities, Integrated):
             values, note = values_moved(fit, values, densities.draws, good_k, pool)

@@ -39,7 +39,9 @@ def subsampled(fit: Fitted, size: int, integrate: bool, reloo: bool) -> ELPDData
         densities = row_densities(fit, integrate, pool.map)
         S = densities.n_draws
         at_mean = densities.at_mean()
-        values = pareto_smoothed(densities.blocks(chosen), len(chosen), S, densities.r_eff)
+        values = pareto_smoothed(
+            densities.blocks(chosen), len(chosen), S, densities.r_eff, pool.map
+        )
     good_k, coords = good_k_of(S), {"obs": fit.spec.design.rows}
     facts = Facts.of(fit).attrs
 

@@ -20,7 +20,7 @@ __all__ = ["BERNOULLI"]
 
 
 def _density(y: Any, p: Values, rows: Rows) -> Any:
-    return np.where(y == 1, p["mu"].log, p["mu"].complement.log)
+    return p["mu"].log_where(y == 1)
 
 
 def _variance(p: Values, rows: Rows) -> Any:

@@ -8,9 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, gammaln, log_expit, log_ndtr, logit, ndtr, ndtri
+from scipy.special import expit, gammaln, log_ndtr, logit, ndtr, ndtri
 
-from bayesmix.families.tails import cauchy, gumbel, log1mexp, log_cauchy, log_gumbel
+from bayesmix.families.tails import (
+    cauchy,
+    gumbel,
+    log1mexp,
+    log_cauchy,
+    log_expit,
+    log_gumbel,
+)
 
 __all__ = ["ARRAYS", "LINKS", "Functions", "Link"]
 

@@ -51,6 +51,13 @@ class Value:
         link, eta = self.link.complement
         return replace(self, eta=eta(self.eta, self.functions), link=LINKS[link])
 
+    def log_where(self, holds: Any) -> Any:
+        """Its logarithm where something holds, and that of the complement elsewhere."""
+        if self.link.complement is None or self.link.complement[0] != self.link.name:
+            return self.functions.where(holds, self.log, self.complement.log)
+        mirrored = self.link.complement[1](self.eta, self.functions)
+        return replace(self, eta=self.functions.where(holds, self.eta, mirrored)).log
+
 
 def slope_by_value(value: Value, score: Any, information: Any) -> Slope:
     """Turn derivatives by a parameter into those by its linear predictor."""

@@ -21,7 +21,7 @@ __all__ = ["Targets"]
 
 # Rows of a block, and numbers in its largest array; fixed, so that results do not depend on the
 # machine, and small enough for its cache.
-_ROWS, _NUMBERS = 256, 1 << 16
+_ROWS, _NUMBERS = 256, 1 << 18
 # Blocks that wait for being used.
 _WAITING = 8
 # Share of 1 / p at the outermost points beyond which a target gets points of its own, and draws
