@@ -58,13 +58,13 @@ class ThetaDraws:
             values for name, values in draws.items() if not closed or name[:5] != "beta:"
         )
         S = len(theta)
-        most = min(S, leaving.most_draws(codes) or S)
+        most = min(S, leaving.most_draws(codes))
         keep = int(np.clip(dear // leaving.cost, min(ENOUGH_DRAWS, S), most))
         if keep == S:
             return cls(theta, r_eff, "")
         note = (
-            f"{keep} of {S} draws were used, evenly spaced, because the densities of this model "
-            "are expensive."
+            f"{keep} of {S} draws were used, evenly spaced, because densities of so many rows, or of "
+            "this model, are expensive."
         )
         return cls(theta[np.arange(keep) * S // keep], min(1.0, r_eff * S / keep), note)
 

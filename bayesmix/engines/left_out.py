@@ -40,6 +40,10 @@ __all__ = [
     "left_out_obstacle",
 ]
 
+# Densities of rows given all others that take about a second, with the smoothing of their weights,
+# and fewest draws.
+_DENSITIES, _FEWEST_DRAWS = 10_000_000, 1000
+
 
 class LeftOut[Parameters](Protocol):
     """Densities of rows and groups given all others, for draws of what is not integrated out."""
@@ -52,8 +56,8 @@ class LeftOut[Parameters](Protocol):
     def densities_of_a_move(self) -> float:
         """How often it is computed for a row or group whose draws are moved; infinity: never."""
 
-    def most_draws(self, codes: IntArray | None = None) -> int | None:
-        """How many draws serve for rows, or for the groups of rows in `codes`; None: all."""
+    def most_draws(self, codes: IntArray | None = None) -> int:
+        """How many draws serve for rows, or for the groups of rows in `codes`."""
 
     def theta(self, posterior: xr.Dataset) -> Parameters:
         """Take theta from the draws of a posterior, and whatever else is not integrated out."""
@@ -99,8 +103,10 @@ class GaussianLeftOut:
         """So many, at most."""
         return DENSITIES
 
-    def most_draws(self, codes: IntArray | None = None) -> None:
-        """All."""
+    def most_draws(self, codes: IntArray | None = None) -> int:
+        """As many as take about a second."""
+        left = self.spec.design.n_rows if codes is None else int(codes.max()) + 1
+        return max(_FEWEST_DRAWS, _DENSITIES // left)
 
     @property
     def cost(self) -> float:

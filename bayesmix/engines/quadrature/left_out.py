@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["QuadratureLeftOut", "groups_obstacle", "rows_obstacle"]
 
 # Densities of rows at points that take about a second, and fewest draws.
-_DENSITIES, _FEWEST_DRAWS = 3e7, 500
+_DENSITIES, _FEWEST_DRAWS = 2e7, 500
 # Floating-point operations that take as long as one of them.
 _OPERATIONS = 60.0
 

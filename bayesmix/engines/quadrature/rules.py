@@ -22,7 +22,7 @@ MOST_EFFECTS = 8
 # of several. In one dimension the error for Normal(0, 1) is 2 exp(-2 pi^2 / distance^2).
 _LATTICES = {
     1: ((1.0, 6.0), (1.2, 4.8)),
-    2: ((1.15, 5.3), (1.3, 4.7)),
+    2: ((1.3, 5.3), (1.3, 4.7)),
     3: ((1.3, 4.8), (1.5, 4.4)),
 }
 # The same, by number of effects and layers, for effects of several predictors, such as mean and sd:
