@@ -78,7 +78,7 @@ class Comparison(pd.DataFrame):
         return Summary(
             header=(self.attrs["title"],),
             sections=(
-                ("Model comparison", table.drop(columns=["warning", *last])),
+                ("Model comparison", table.drop(columns=["warning", "p_worse", *last])),
                 ("Expected log predictive density", table[last]),
             ),
             footer=(f"{self.attrs['note']} See {REFERENCE}.",),
@@ -124,8 +124,10 @@ def compare(
         A data frame, best first, index ``Model``: ``K`` (number of population effects, variances,
         correlations and auxiliary parameters), ``LOOIC`` (-2 elpd), ``Delta_LOOIC`` and
         ``se_Delta`` (difference from the best, and its standard error), ``elpd``, ``se`` and ``p``
-        (effective number of parameters), ``weight`` (stacking), ``N_random_effects`` (levels
-        times effects) and ``warning``, empty where the estimate can be trusted. The names are
+        (effective number of parameters), ``p_worse`` (probability that the model is expected to
+        predict worse than the best one, NaN for the best), ``weight`` (stacking),
+        ``N_random_effects`` (levels times effects) and ``warning``, empty where the estimate can
+        be trusted. The names are
         ``WAIC``, ``LOGOIC`` or ``KFOLDIC`` for another criterion. It prints with a note that says
         in words what the difference means; where estimates cannot be trusted, that is said first,
         and no model is judged by them.
@@ -329,7 +331,8 @@ def _table(
     criterion: str,
     from_fits: bool,
 ) -> tuple[Comparison, dict[str, Any]]:
-    weights, difference, se_difference = _against_best(results)
+    against = _against_best(results)
+    difference, se_difference = against["elpd_diff"], against["dse"]
     order = sorted(results, key=lambda name: -results[name].elpd)
     name = NAMES[criterion]
 
@@ -346,7 +349,8 @@ def _table(
             "elpd": [float(results[model].elpd) for model in order],
             "se": [float(results[model].se) for model in order],
             "p": [float(results[model].p) for model in order],
-            "weight": [weights[model] for model in order],
+            "p_worse": [against["p_worse"][model] for model in order],
+            "weight": [against["weight"][model] for model in order],
             "N_random_effects": whole("n_random_effects"),
             "warning": pd.Series([doubts(results[model]) for model in order], dtype="str").array,
         },
@@ -364,6 +368,7 @@ def _table(
             order,
             difference,
             se_difference,
+            against["p_worse"],
             n,
             "groups" if group else "rows",
             [model for model in order if doubts(results[model])],
@@ -376,10 +381,8 @@ def _table(
     }
 
 
-def _against_best(
-    results: Mapping[str, ELPDData],
-) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
-    """Stacking weights, and how much worse than the best each model is, with standard errors."""
+def _against_best(results: Mapping[str, ELPDData]) -> dict[str, dict[str, float]]:
+    """Stacking weights, and how much worse than the best each model is, by ArviZ's names."""
     import arviz_stats
     import xarray as xr
 
@@ -405,10 +408,11 @@ def _against_best(
         # Of more than eleven models it tells that the best may be so by chance.
         warnings.simplefilter("ignore")
         frame = arviz_stats.compare(inputs, round_to="none")
-    weight = frame["weight"].astype(float)
-    return (
-        # What the optimiser leaves of zero is zero.
-        weight.where(weight > LEAST_WEIGHT, 0.0).to_dict(),
-        frame["elpd_diff"].astype(float).abs().to_dict(),
-        frame["dse"].astype(float).to_dict(),
-    )
+    found = frame[["weight", "elpd_diff", "dse", "p_worse"]].astype(float)
+    # What the optimiser leaves of zero is zero.
+    found["weight"] = found["weight"].where(found["weight"] > LEAST_WEIGHT, 0.0)
+    found["elpd_diff"] = found["elpd_diff"].abs()
+    # Models whose densities are the same in all rows are as good as each other.
+    found["p_worse"] = found["p_worse"].where(found["dse"] > 0, 0.5)
+    found.loc[found.index[0], "p_worse"] = np.nan
+    return {name: column.to_dict() for name, column in found.items()}

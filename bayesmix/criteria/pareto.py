@@ -61,7 +61,7 @@ def smoothed_tail(log_tail: FloatArray, log_cutoff: FloatArray) -> tuple[FloatAr
     """Put quantiles of a generalised Pareto law in place of the largest weights.
 
     Logs of weights (rows, M), rising to 0, and of the largest weight (rows,) below them. Returns
-    logs of weights (rows, M) and k (rows,). A row whose tail has one value only has no tail: k is 0.
+    logs of weights (rows, M) and k (rows,), which is 0 where all weights of the tail are the same.
     """
     cutoff = np.exp(log_cutoff)[:, None]
     excess = np.exp(log_tail) - cutoff

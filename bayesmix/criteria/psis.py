@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -76,14 +77,13 @@ def pareto_smoothed(
         # A row without information, such as none of no trials, has the same density in all draws.
         same = np.ptp(by_row, axis=1) == 0
         elpd[own[same]] = by_row[same, 0]
-        parts = [
-            slice(start, start + ROWS_AT_ONCE) for start in range(0, (~same).sum(), ROWS_AT_ONCE)
-        ]
         varying, places = by_row[~same], own[~same]
-        for part, found in zip(
-            parts, run(lambda part: leave_out(varying[part], r_eff), parts), strict=True
+        cuts = range(ROWS_AT_ONCE, len(places), ROWS_AT_ONCE)
+        parts = np.split(varying, cuts)
+        for place, found in zip(
+            np.split(places, cuts), run(leave_out, parts, itertools.repeat(r_eff)), strict=True
         ):
-            elpd[places[part]], p[places[part]], k[places[part]] = found.elpd, found.p, found.k
+            elpd[place], p[place], k[place] = found.elpd, found.p, found.k
     return Pointwise(elpd, p, np.where(np.isnan(k), np.inf, k))
 
 

@@ -63,8 +63,8 @@ class ThetaDraws:
         if keep == S:
             return cls(theta, r_eff, "")
         note = (
-            f"{keep} of {S} draws were used, evenly spaced, because densities of so many rows, or of "
-            "this model, are expensive."
+            f"{keep} of {S} draws were used, evenly spaced, because densities of so many rows, or "
+            "of this model, are expensive."
         )
         return cls(theta[np.arange(keep) * S // keep], min(1.0, r_eff * S / keep), note)
 

@@ -107,6 +107,7 @@ def in_words(
     order: Sequence[str],
     difference: Mapping[str, float],
     se_difference: Mapping[str, float],
+    p_worse: Mapping[str, float],
     n: int,
     units: str,
     doubtful: Iterable[str] = (),
@@ -119,6 +120,8 @@ def in_words(
         Names of the models, best first.
     difference, se_difference : mapping of str to float
         How much less elpd than the best, and its standard error.
+    p_worse : mapping of str to float
+        Probability that the elpd is less than that of the best.
     n : int
         Number of rows or groups.
     units : str
@@ -136,23 +139,29 @@ def in_words(
     sentences = []
     for name in others:
         d, se = difference[name], se_difference[name]
-        size = f"{d:.1f} units of elpd (standard error {se:.1f})"
+        size = f"{d:.1f} units of elpd (standard error {se:.1f}"
         if name in judged:
-            sentences.append(f"{best} is ahead of {name} by {size}, {_verdict(d, se)}.")
+            better = f"probability of a better expected prediction {_probability(p_worse[name])}"
+            sentences.append(f"{best} is ahead of {name} by {size}; {better}), {_verdict(d, se)}.")
         else:
             sentences.append(
-                f"The difference of {best} and {name} comes out as {size}, and may be quite "
+                f"The difference of {best} and {name} comes out as {size}), and may be quite "
                 "another: which one predicts better is not known."
             )
     if any(difference[name] < SMALL_DIFFERENCE for name in judged):
         sentences.append(
-            f"Under {SMALL_DIFFERENCE:.0f} units the standard error is itself uncertain; choose "
-            "between such models for other reasons."
+            f"Under {SMALL_DIFFERENCE:.0f} units the standard error is itself uncertain, and so is "
+            "the probability; choose between such models for other reasons."
         )
     if n < FEW_UNITS:
         sentences.append(f"With {n} {units} standard errors tend to be too small.")
     sentences.append("Delta is on the scale of -2 elpd, twice these numbers.")
     return " ".join(sentences)
+
+
+def _probability(p: float) -> str:
+    """Show a probability from a half to one; one is never sure."""
+    return "above 0.99" if p > 0.99 else f"{p:.2f}"
 
 
 def _verdict(d: float, se: float) -> str:

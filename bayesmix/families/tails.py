@@ -1,7 +1,4 @@
-"""Distribution functions of binary links, with all digits in both tails.
-
-Those that SciPy lacks, or is slow at.
-"""
+"""Distribution functions of binary links that SciPy lacks, with all digits in both tails."""
 
 from __future__ import annotations
 

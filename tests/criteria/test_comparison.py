@@ -18,6 +18,7 @@ COLUMNS = [
     "elpd",
     "se",
     "p",
+    "p_worse",
     "weight",
     "N_random_effects",
     "warning",
@@ -96,6 +97,7 @@ class TestTable:
                 ("elpd", 1, "elpd"),
                 ("se", 1, "se"),
                 ("p", 1, "p"),
+                ("p_worse", 1, "p_worse"),
             ):
                 np.testing.assert_allclose(
                     table[name], factor * expected[other].astype(float), rtol=1e-9, atol=1e-9
@@ -112,6 +114,7 @@ class TestTable:
         assert table.loc["b", "Delta_LOOIC"] == pytest.approx(80)
         assert table.loc["b", "se_Delta"] == pytest.approx(2 * np.sqrt(200) * 0.1)
         assert table.loc["a", "LOOIC"] == pytest.approx(-2 * a.sum())
+        assert np.isnan(table.loc["a", "p_worse"])
         assert table["K"].isna().all()
         assert table.attrs["n"] == 200
 
@@ -178,7 +181,8 @@ class TestInWords:
 
     def test_small(self):
         note = self.sentences(3, 1)
-        assert "a is ahead of b by 3.0 units of elpd (standard error 1.0), a small" in note
+        size = "3.0 units of elpd (standard error 1.0; probability of a better"
+        assert f"a is ahead of b by {size} expected prediction above 0.99), a small" in note
         assert "Under 4 units the standard error is itself uncertain" in note
 
     def test_unclear(self):
