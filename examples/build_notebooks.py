@@ -30,6 +30,7 @@ NAMES = (
     "what_does_it_say",
     "next_study",
     "wrong_family",
+    "which_criterion",
 )
 
 

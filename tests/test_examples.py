@@ -90,6 +90,23 @@ def test_scripts_run_on_the_real_data(name, load, monkeypatch):
         assert seen["comparison"]["K"].to_dict() == dict(zip(chapter, (10, 10, 6), strict=True))
 
 
+@pytest.mark.slow
+def test_criteria_differ_on_the_real_data_as_written(load, lme4, monkeypatch):
+    """The table of differences from Model 1 in the example and in docs/comparing.md."""
+    real = as_pupils(load)
+    monkeypatch.setattr(bm, "load_dataset", lambda asked: real)
+    mpl.use("Agg")
+    seen = runpy.run_path(str(EXAMPLES / "which_criterion.py"))["differences"]
+    seen = seen.loc[["Model 2", "Model 3"]]
+    assert seen["LOO"].tolist() == pytest.approx([-1.4, 7.0], abs=0.4)
+    assert seen["LOGO"].tolist() == pytest.approx([-0.4, 6.1], abs=0.4)
+    assert seen["evidence"].tolist() == pytest.approx([4.9, 1.3], abs=0.15)
+    fits = lme4["fits"]["pupils_demo"]
+    by_likelihood = fits["model_3_ML"]["AIC"] - fits["model_1_ML"]["AIC"]
+    as_printed = fits["model_3"]["AICc"] - fits["model_1"]["AICc"]
+    assert [by_likelihood, as_printed] == pytest.approx([6.9, 6.9], abs=0.05)
+
+
 def as_gpa(load) -> pd.DataFrame:
     return load("gpa")[["student", "occasion", "gpa"]].astype({"student": "str"})
 

@@ -21,9 +21,9 @@ __all__ = ["evidence_columns", "evidence_summary", "evidences"]
 REFERENCE = "Kass & Raftery (1995), https://doi.org/10.1080/01621459.1995.10476572"
 TITLE = "Evidence: density of the response under each model and its priors, before it was seen"
 DEPENDENCE = (
-    "Bayes factors depend on the priors of all that the models do not share, also where estimates "
-    "hardly do, and a very wide prior counts against its model: fit.sensitivity() tells which "
-    "priors matter, and fits with others how much."
+    "Bayes factors depend on the priors of all that the models do not share, and a very wide prior "
+    "counts against its model, also where fit.sensitivity() finds no estimate that depends on it: "
+    "fits with other priors tell how much."
 )
 # By Kass & Raftery: Bayes factors from which on there is evidence so strong.
 GRADES = ((150.0, "very strong"), (20.0, "strong"), (3.0, "positive"))

@@ -51,9 +51,19 @@ def test_says_what_it_means(growth):
     best, other = table.index
     factor = 1 / table.loc[other, "Bayes_factor"]
     assert f"The rows are {factor:.1f} times as probable under {best} as under {other}" in text
-    assert "fit.sensitivity()" in text
+    assert "also where fit.sensitivity() finds no estimate that depends on it" in text
     assert "Kass & Raftery (1995)" in text
     assert "Bayes_factor" in table._repr_html_()
+
+
+def test_depends_on_priors_on_which_no_estimate_does(growth):
+    """Ten times the scale of the default prior: 2.0 less, as docs/comparing.md says."""
+    slopes = growth["slopes"]
+    wide = slopes.update(priors={"sd:Subject:Days": Prior("Exponential", scale=195.6)})
+    for fit in (slopes, wide):
+        assert fit.sensitivity("sd:Subject:Days")["prior"].max() < 0.05
+    fell = slopes.log_evidence().log_evidence - wide.log_evidence().log_evidence
+    assert fell == pytest.approx(2.0, abs=0.2)
 
 
 def test_other_rows_are_refused(growth):
