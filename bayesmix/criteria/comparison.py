@@ -8,26 +8,23 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import pandas as pd
 
 from bayesmix.base.arguments import MOST_VALUES, shown
 from bayesmix.base.errors import BayesmixError, ComparisonWarning, suggest, warn
-from bayesmix.base.words import count
 from bayesmix.criteria.comparable import (
-    NAMES,
     check_models,
     check_same_data,
     check_same_units,
     is_result,
 )
+from bayesmix.criteria.elpd_table import elpd_columns, elpd_summary
 from bayesmix.criteria.evidence import log_evidence
 from bayesmix.criteria.evidence_table import evidence_columns, evidence_summary, evidences
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import kfold
 from bayesmix.criteria.logo import logo
 from bayesmix.criteria.loo import loo
-from bayesmix.criteria.verdicts import caution, doubts, in_words, remedy
 from bayesmix.criteria.waic import waic
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.tables.page import Summary
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare"]
 
-LEAST_WEIGHT = 1e-9
 # Characters of a formula that can be the name of a model in a table.
 LONGEST_NAME = 60
 
@@ -47,13 +43,6 @@ CRITERIA: dict[str, Callable[..., ELPDData]] = {
     "logo": logo,
     "kfold": kfold,
 }
-QUESTIONS = {
-    "loo": "prediction of a new row of the groups in the data",
-    "waic": "prediction of a new row of the groups in the data, by an approximation to LOO",
-    "logo": "prediction of all rows of a new level of {group}",
-    "kfold": "prediction of held-out rows",
-}
-REFERENCE = "Sivula et al. (2025), https://doi.org/10.48550/arXiv.2008.10296"
 
 
 class Comparison(pd.DataFrame):
@@ -71,19 +60,7 @@ class Comparison(pd.DataFrame):
     def _summary(self) -> Summary:
         if self.attrs["ic"] == "evidence":
             return evidence_summary(self)
-        notes = tuple(f"{model}: {text}." for model, text in self["warning"].items() if text)
-        # What the chapter's table shows comes first, and what it has not stands by itself.
-        last = ["elpd", "se", "p"]
-        table = pd.DataFrame(self)
-        return Summary(
-            header=(self.attrs["title"],),
-            sections=(
-                ("Model comparison", table.drop(columns=["warning", "p_worse", *last])),
-                ("Expected log predictive density", table[last]),
-            ),
-            footer=(f"{self.attrs['note']} See {REFERENCE}.",),
-            alerts=((self.attrs["caution"], *notes) if self.attrs["caution"] else notes),
-        )
+        return elpd_summary(self)
 
     def __repr__(self) -> str:
         """Return the table and its note as text."""
@@ -241,17 +218,17 @@ def _compare(
     check_same_data(facts)
     if criterion == "evidence":
         of_fits = {name: own for name, own in facts.items() if own is not None}
-        columns, order, attributes = evidence_columns(evidences(models, options), of_fits)
-        return _finished(Comparison(columns, index=pd.Index(order, name="Model")), attributes)
+        return _finished(*evidence_columns(evidences(models, options), of_fits))
     results = _results(models, criterion, group, options)
     check_same_units(results)
     facts = {name: Facts.read(result) or facts[name] for name, result in results.items()}
     from_fits = not any(map(is_result, models.values()))
-    return _finished(*_table(results, facts, criterion, from_fits))
+    return _finished(*elpd_columns(results, facts, criterion, from_fits=from_fits))
 
 
-def _finished(table: Comparison, attributes: dict[str, Any]) -> Comparison:
-    """Give the table what it prints with, and warn of what cannot be trusted."""
+def _finished(columns: dict[str, Any], order: list[str], attributes: dict[str, Any]) -> Comparison:
+    """Make the table with what it prints, and warn of what cannot be trusted."""
+    table = Comparison(columns, index=pd.Index(order, name="Model"))
     table.attrs.update(attributes)
     if table.attrs["caution"]:
         warn(table.attrs["caution"], ComparisonWarning)
@@ -323,96 +300,3 @@ def _groups(fits: Mapping[str, Fitted], group: str | None) -> dict[str, Any]:
     term = next(term for term in owner.spec.design.every_group if term.factor == group)
     labels = pd.Series(pd.Categorical(term.levels[term.codes], list(term.levels)), name=group)
     return {name: group if group in factors[name] else labels for name in fits}
-
-
-def _table(
-    results: Mapping[str, ELPDData],
-    facts: Mapping[str, Facts | None],
-    criterion: str,
-    from_fits: bool,
-) -> tuple[Comparison, dict[str, Any]]:
-    against = _against_best(results)
-    difference, se_difference = against["elpd_diff"], against["dse"]
-    order = sorted(results, key=lambda name: -results[name].elpd)
-    name = NAMES[criterion]
-
-    def whole(field: str) -> list[Any]:
-        values = [getattr(facts[model], field, np.nan) for model in order]
-        return values
-
-    table = Comparison(
-        {
-            "K": whole("K"),
-            name: [-2 * results[model].elpd for model in order],
-            f"Delta_{name}": [2 * difference[model] for model in order],
-            "se_Delta": [2 * se_difference[model] for model in order],
-            "elpd": [float(results[model].elpd) for model in order],
-            "se": [float(results[model].se) for model in order],
-            "p": [float(results[model].p) for model in order],
-            "p_worse": [against["p_worse"][model] for model in order],
-            "weight": [against["weight"][model] for model in order],
-            "N_random_effects": whole("n_random_effects"),
-            "warning": pd.Series([doubts(results[model]) for model in order], dtype="str").array,
-        },
-        index=pd.Index(order, name="Model"),
-    )
-    group = getattr(results[order[0]], "group", "")
-    n = results[order[0]].elpd_i.size
-    units = f"{count(n, 'group')} of {group}" if group else count(n, "row")
-    return table, {
-        "ic": criterion,
-        "group": group,
-        "n": n,
-        "title": f"{criterion.upper()}: {QUESTIONS[criterion].format(group=group)}; {units}",
-        "note": in_words(
-            order,
-            difference,
-            se_difference,
-            against["p_worse"],
-            n,
-            "groups" if group else "rows",
-            [model for model in order if doubts(results[model])],
-        ),
-        "caution": caution(
-            {model: results[model] for model in order},
-            criterion.upper(),
-            remedy(results.values(), criterion, from_fits=from_fits),
-        ),
-    }
-
-
-def _against_best(results: Mapping[str, ELPDData]) -> dict[str, dict[str, float]]:
-    """Stacking weights, and how much worse than the best each model is, by ArviZ's names."""
-    import arviz_stats
-    import xarray as xr
-
-    pointwise = np.array([np.asarray(result.elpd_i, np.float64) for result in results.values()])
-    # Weights and differences do not change, and no density of a group underflows.
-    shifted = pointwise - pointwise.max(axis=0)
-
-    inputs = {
-        name: arviz_stats.ELPDData(
-            elpd=float(result.elpd),
-            se=float(result.se),
-            p=float(result.p),
-            n_samples=result.n_samples,
-            n_data_points=values.size,
-            scale="log",
-            warning=False,
-            good_k=None,
-            elpd_i=xr.DataArray(values, dims="unit"),
-        )
-        for (name, result), values in zip(results.items(), shifted, strict=True)
-    }
-    with warnings.catch_warnings():
-        # Of more than eleven models it tells that the best may be so by chance.
-        warnings.simplefilter("ignore")
-        frame = arviz_stats.compare(inputs, round_to="none")
-    found = frame[["weight", "elpd_diff", "dse", "p_worse"]].astype(float)
-    # What the optimiser leaves of zero is zero.
-    found["weight"] = found["weight"].where(found["weight"] > LEAST_WEIGHT, 0.0)
-    found["elpd_diff"] = found["elpd_diff"].abs()
-    # Models whose densities are the same in all rows are as good as each other.
-    found["p_worse"] = found["p_worse"].where(found["dse"] > 0, 0.5)
-    found.loc[found.index[0], "p_worse"] = np.nan
-    return {name: column.to_dict() for name, column in found.items()}

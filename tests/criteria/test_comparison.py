@@ -118,6 +118,12 @@ class TestTable:
         assert table["K"].isna().all()
         assert table.attrs["n"] == 200
 
+    def test_models_that_differ_by_a_constant_or_in_the_sum_by_nothing(self):
+        a = np.full(40, -2.0)
+        turned = a + np.tile([0.5, -0.5], 20)
+        table = bm.compare({"a": result(a), "turned": result(turned), "less": result(a - 1)})
+        assert table["p_worse"].tolist()[1:] == [0.5, 1.0]
+
     def test_weights_survive_densities_that_underflow(self):
         a = rows(40) * 900
         b = a + np.where(np.arange(40) < 30, 0.5, -0.5)
