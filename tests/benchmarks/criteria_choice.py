@@ -6,8 +6,8 @@ does a slope vary by group? Prints the tables of docs/comparing.md.
     python tests/benchmarks/criteria_choice.py
     python tests/benchmarks/criteria_choice.py --data-sets 10 --designs family --keep found.csv
 
-Each data set is a job, and what is in the file that `--keep` names is not done again. Half an hour
-of CPU for 40 data sets of each truth.
+Each data set is a job, and what is in the file that `--keep` names is not done again. A
+quarter of an hour of CPU for 40 data sets of each truth.
 """
 
 from __future__ import annotations
