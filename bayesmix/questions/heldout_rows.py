@@ -13,7 +13,6 @@ from scipy.special import logsumexp, ndtr
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.conditional import BLOCK
-from bayesmix.criteria.densities import threads
 from bayesmix.criteria.psis import FEWEST_DRAWS
 from bayesmix.criteria.theta import ThetaDraws, relative_ess
 from bayesmix.design.design import Design
@@ -21,6 +20,7 @@ from bayesmix.engines.left_out import closed_left_out, closed_obstacle
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.kept import check_kept
+from bayesmix.posterior.threads import threads
 from bayesmix.predictions.unseen import variance_of_unseen
 from bayesmix.questions.distributions import AtRows, at_rows, linear_predictors
 

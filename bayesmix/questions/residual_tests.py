@@ -18,7 +18,7 @@ from bayesmix.frames.values import holds_numbers
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.kept import check_kept
-from bayesmix.predictions.blocks import generator_of
+from bayesmix.predictions.generators import generator_of
 from bayesmix.questions.discrepancies import Outcome
 from bayesmix.questions.residual_columns import (
     by_column,
