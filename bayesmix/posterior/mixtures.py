@@ -27,7 +27,7 @@ GAIN = 4.0
 CACHE = 1 << 16
 # The last Newton step, in sds: the error that is left is of the size of its square. Newton steps
 # before halves take over, and the last of these.
-LAST_STEP, NEWTON_STEPS, LAST_HALF, MOST_STEPS = 1e-3, 8, 1e-6, 60
+LAST_STEP, NEWTON_STEPS, LAST_HALF, MOST_STEPS = 3e-4, 8, 1e-6, 60
 # A normal that is narrower than this share of the whole is a point.
 POINT = 1e-7
 

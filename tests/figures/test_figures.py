@@ -652,7 +652,7 @@ class TestTrace:
 class TestSummariesInsteadOfDraws:
     @pytest.mark.slow
     def test_figures_of_tables_are_drawn(self, summarised):
-        assert "statistic" in summarised.posterior.dims
+        assert "u_Subject" not in summarised.posterior
         assert quiver(summarised.plot_shrinkage()).N == 18
         assert len(summarised.plot_shrinkage("density")) == 2
         assert len(summarised.plot_ranef()) == 2
