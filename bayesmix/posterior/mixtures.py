@@ -18,9 +18,9 @@ from bayesmix.posterior.summaries import Interval, Marginals
 
 __all__ = ["FEWEST", "marginals_of_mixtures"]
 
-# Draws that are mixed at first: as many as one number for each quantity and draw makes about a
+# Draws that are mixed at first: as many as one normal for each quantity and draw makes half a
 # second's work, and no fewer than these; and how many times more where they do not suffice.
-WORK, FEWEST, MORE = 1 << 23, 64, 4
+WORK, FEWEST, MORE = 1 << 22, 64, 4
 # Squared error of a summary of all draws, over that of the mixture.
 GAIN = 4.0
 # Numbers in an array that is to stay in the cache.
