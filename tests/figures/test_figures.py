@@ -660,9 +660,8 @@ class TestSummariesInsteadOfDraws:
         assert len(summarised.plot_varcorr()) == 4
         assert len(summarised.plot_trace()) == 6
 
-    def test_replications_need_the_draws(self, summarised):
-        with pytest.raises(BayesmixError, match="Replicated data need the draws"):
-            summarised.plot_ppc()
+    def test_replications_draw_the_effects_they_need(self, summarised):
+        assert summarised.plot_ppc().lines
 
 
 @pytest.mark.parametrize("projection", ["polar", "3d"])
