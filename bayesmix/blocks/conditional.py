@@ -114,8 +114,8 @@ class Conditional:
         beta : ndarray, shape (B, p)
             Population effects of the columns of the cross-products, less the mean that was taken
             off the response.
-        others : dict of int to ndarray, shape (B, J_t, q_t)
-            Effects of all other factors.
+        others : dict of int to ndarray, shape (J_t * q_t, B)
+            Effects of all other factors, level by level.
 
         Returns
         -------
@@ -126,7 +126,7 @@ class Conditional:
         right = border[..., p, None] - border[..., :p] @ beta.T
         for t, u in others.items():
             rows = (levels[:, None] * q + np.arange(q)).ravel()
-            right -= (self.couplings[t][rows] @ u.reshape(len(u), -1).T).reshape(right.shape)
+            right -= (self.couplings[t][rows] @ u).reshape(right.shape)
         _, white, _ = factorise(self.gram[levels, ..., None], scale, sigma**2, self.pattern)
         half = []
         for a in range(q):

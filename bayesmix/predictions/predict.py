@@ -91,12 +91,17 @@ def linpred(
     BayesmixError
         A column is missing, a category of a population effect or, with ``new_levels="error"``, a
         level was not in the fit, `groups` names what is no grouping factor, an argument is not one
-        of the allowed, or draws of the group effects were too large to be kept.
+        of the allowed, or the fit has summaries in place of the draws of a factor.
 
     Warns
     -----
     DesignWarning
         Rows of `newdata` have missing values in a column that is needed.
+
+    Notes
+    -----
+    Where group effects were too many to be drawn and are normal given all other draws, as in
+    `ranef`, a row is summarised as the mixture of normals that it is, without draws.
 
     Examples
     --------

@@ -56,6 +56,12 @@ def ranef(
     ------
     BayesmixError
         If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
+
+    Notes
+    -----
+    Of Gaussian models with more effects than can be drawn, the effects of the largest factor are
+    normal given all other draws; mean, sd and interval are those of the mixture of these normals
+    over the draws (Gelfand & Smith, 1990, https://doi.org/10.1080/01621459.1990.10476213).
     """
     true_or_false("add_group_N", add_group_N)
     return _group_tables(fit, re, ci_level, add_population=False, add_n=add_group_N)

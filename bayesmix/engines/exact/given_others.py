@@ -79,11 +79,11 @@ class GivenOthers:
         products = cross_products(units.design(design), center, mean, shifts)
         t = [own.factor for own in design.groups].index(term.factor)
         theta = units.theta(theta_of(spec, posterior))
-        others = {
-            i: centred_effects(centres[i], draws.u[own.factor]) * (units.Z[i] / units.response)
-            for i, own in enumerate(design.groups)
-            if i != t
-        }
+        others = {}
+        for i, own in enumerate(design.groups):
+            if i != t:
+                u = centred_effects(centres[i], draws.u[own.factor])
+                others[i] = (u * (units.Z[i] / units.response)).reshape(len(u), -1).T
         return cls(
             term.factor,
             draws,
@@ -103,7 +103,7 @@ class GivenOthers:
             scale=self.scale[some],
             sigma=self.sigma[some],
             beta=self.beta[some],
-            others={t: u[some] for t, u in self.others.items()},
+            others={t: np.ascontiguousarray(u[:, some]) for t, u in self.others.items()},
         )
 
     def normals(self, z: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatArray]:
