@@ -17,7 +17,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.names import path_start
 from bayesmix.families.family import Family
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.kept import check_kept, given_others
+from bayesmix.posterior.kept import check_kept, given_others, is_kept
 from bayesmix.posterior.parameters import flat, number_of_draws, parameter_draws
 from bayesmix.predictions.level_draws import LevelDraws
 from bayesmix.questions.spelling import Spelling
@@ -65,8 +65,9 @@ class Levels:
         Those that a fit has too many of to keep are drawn.
         """
         term = self.term
-        undrawn = fit is not None and given_others(fit.spec, posterior) is term
-        if not undrawn:
+        if is_kept(posterior, term) or (fit and given_others(fit.spec, posterior) is not term):
+            fit = None  # nothing is to be drawn
+        if fit is None:
             check_kept(
                 posterior,
                 [term],
@@ -81,7 +82,7 @@ class Levels:
             )
         level, effect = np.array(places, dtype=np.int64).T
         levels, back = np.unique(level, return_inverse=True)
-        if undrawn and fit is not None:
+        if fit is not None:
             drawn = LevelDraws.of(fit, posterior, term).draws(levels)
             return np.asarray(drawn[back, :, effect])
         draws = flat(posterior[term.names.u].isel({term.dim: levels}), term.dim, term.effect_dim)
