@@ -16,8 +16,8 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.preparation`  formula, data and priors -> such a model
 `bayesmix.blocks`       numerics: a small matrix for each level
 `bayesmix.posterior`    a model with its draws
-`bayesmix.tables`       the tables that mixed-model users read
 `bayesmix.engines`      a model -> draws
+`bayesmix.tables`       the tables that mixed-model users read
 `bayesmix.predictions`  rows old and new
 `bayesmix.criteria`     how well a model predicts
 `bayesmix.questions`    what people ask of a fit: predictions, comparisons, hypotheses

@@ -110,7 +110,9 @@ class Case:
     def spec(self) -> Any:
         """Normal effects, and priors that are numbers."""
         priors = SimpleNamespace(leaves=(), hyperparameters={})
-        return SimpleNamespace(priors=priors, owned_terms=())
+        return SimpleNamespace(
+            priors=priors, owned_terms=(), design=self.design, family=self.family
+        )
 
     @property
     def idata(self) -> xr.DataTree:

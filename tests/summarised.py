@@ -1,4 +1,4 @@
-"""Fits whose group effects are summaries, as if their draws had been too many to be kept."""
+"""Fits without draws of group effects, as if these had been too many to be kept."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ can be drawn exactly (see docs/exact-method.md). Everything here takes a batch o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,10 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossProducts
 from bayesmix.blocks.dense import Dense
-from bayesmix.blocks.first import First, draw_levels, eliminate_first, substitute_first
+from bayesmix.blocks.first import First, eliminate_first, substitute_first
 from bayesmix.blocks.layout import DENSE_GAIN
 from bayesmix.blocks.nested import Nested
-from bayesmix.blocks.small import (
-    CACHE_SIZE,
-    cholesky,
-    unpack_lower,
-)
+from bayesmix.blocks.small import cholesky, unpack_lower
 from bayesmix.blocks.theta import Theta
 
 __all__ = ["Effects", "MarginalModel"]
@@ -162,8 +158,7 @@ class MarginalModel:
         report : callable
             Called with the share that is done.
         with_first : bool
-            Whether to draw the factor that is eliminated first, too; `draw_first` can do that
-            level by level. Its array is empty otherwise.
+            Whether to draw the factor that is eliminated first, too. Its array is empty otherwise.
 
         Returns
         -------
@@ -192,58 +187,6 @@ class MarginalModel:
             done = place.stop
             report(done / len(theta))
         return Effects(beta, zeta, log_density)
-
-    def draw_first[T](
-        self,
-        theta: Theta,
-        effects: Effects,
-        rng: np.random.Generator,
-        use: Callable[[slice, FloatArray], T],
-        run: Callable[..., Any] = map,
-    ) -> Iterator[T]:
-        """Draw the factor that is eliminated first given all other effects, some levels at a time.
-
-        Parameters
-        ----------
-        theta : Theta
-            A batch of B values.
-        effects : Effects
-            All others, from `draw`.
-        rng : Generator
-        use : callable
-            Called with a slice of levels and their draws of u, shape (q, levels, B); what it
-            returns is passed on, and the draws are forgotten.
-        run : callable
-            As in `log_density`.
-
-        Yields
-        ------
-        object
-            What `use` returned, in the order of the levels.
-        """
-        first = self.first
-        if first is None:
-            return
-        J, q, _ = first.border.shape
-        step = max(1, 8 * CACHE_SIZE // len(theta))
-        slices = [slice(i, min(i + step, J)) for i in range(0, J, step)]
-        u = {
-            t: zeta @ np.swapaxes(theta.scale[t], 1, 2)
-            for t, zeta in enumerate(effects.zeta)
-            if t != first.factor
-        }
-        scale = theta.scale[first.factor]
-
-        def draw(levels: slice, generator: np.random.Generator) -> T:
-            with np.errstate(all="ignore"):
-                zeta = draw_levels(first, levels, effects.beta, theta, u, generator)
-            for k in reversed(range(q)):
-                zeta[k] *= scale[:, k, k]
-                for a in range(k):
-                    zeta[k] += scale[:, k, a] * zeta[a]
-            return use(levels, zeta)
-
-        yield from run(draw, slices, rng.spawn(len(slices)))
 
     def covariance_of_dense(self, theta: Theta) -> tuple[FloatArray, FloatArray]:
         """Compute mean and covariance of all effects but those of the factor eliminated first.

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.criteria.conditional import BLOCK, conditional_blocks
@@ -17,7 +14,7 @@ from bayesmix.criteria.theta import ThetaDraws, relative_ess
 from bayesmix.engines.left_out import left_out
 from bayesmix.posterior.fitted import Fitted
 
-__all__ = ["Conditional", "Integrated", "RowDensities", "row_densities", "threads"]
+__all__ = ["Conditional", "Integrated", "RowDensities", "row_densities"]
 
 
 class RowDensities(Protocol):
@@ -121,10 +118,3 @@ class Conditional:
 def row_densities(fit: Fitted, integrate: bool, run: Callable[..., Any]) -> RowDensities:
     """Choose the way to leave rows out."""
     return Integrated(fit, ThetaDraws.of(fit), run) if integrate else Conditional(fit)
-
-
-@contextlib.contextmanager
-def threads(fit: Fitted) -> Iterator[ThreadPoolExecutor]:
-    """Make a pool of as many threads as the fit has cores, each with one BLAS thread."""
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(fit.options.cores) as pool:
-        yield pool

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
-from bayesmix.criteria.densities import threads
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import logo_by_refit
 from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed
@@ -19,6 +18,7 @@ from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.criteria.units import Units, factors_of
 from bayesmix.engines.left_out import groups_left_out_obstacle, left_out
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.threads import threads
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.words import count
-from bayesmix.criteria.densities import Integrated, row_densities, threads
+from bayesmix.criteria.densities import Integrated, row_densities
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed
@@ -19,6 +19,7 @@ from bayesmix.criteria.subsampled import subsampled
 from bayesmix.criteria.theta import integrates
 from bayesmix.engines.left_out import left_out_obstacle
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.threads import threads
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -10,10 +10,11 @@ from bayesmix.base.arguments import shown, whole_number
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count, have
-from bayesmix.criteria.densities import row_densities, threads
+from bayesmix.criteria.densities import row_densities
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed, warn_of
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.threads import threads
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -21,7 +21,7 @@ from bayesmix.figures.panels import (
     make_axes,
 )
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.kept import check_kept
+from bayesmix.posterior.kept import check_kept, given_others
 from bayesmix.predictions.predict import predict
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def plot_ppc(
     S = posterior.sizes["chain"] * posterior.sizes["draw"]
     draws = whole_number("draws", draws, at_least=2, at_most=S)
     y = fit.design.y
-    check_kept(
-        posterior, fit.design.every_group, "Replicated data", "Refit with fewer draws and chains."
-    )
+    if given_others(fit.spec, posterior) is None:
+        remedy = "Refit with fewer draws and chains."
+        check_kept(posterior, fit.design.every_group, "Replicated data", remedy)
     replicated = _replicated(fit, draws, generator(random_seed))
     (axes,) = make_axes(ax, 1, width=6.4, height=4.2)
     categories = fit.design.categories

@@ -52,8 +52,9 @@ class Fitted:
     def posterior(self) -> xr.Dataset:
         """The posterior draws, dims ``chain, draw`` first.
 
-        Effects of a factor with too many levels to keep their draws have a dim ``statistic``
-        (mean, sd, quantiles) instead.
+        Effects of a factor with too many levels to keep their draws are not among them; where
+        they are not normal given all others, they have a dim ``statistic`` (mean, sd, quantiles)
+        instead.
         """
         posterior: xr.Dataset = self.idata["posterior"].dataset
         if "group_effects" in self.idata.children:

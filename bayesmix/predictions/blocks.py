@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -14,12 +12,14 @@ from bayesmix.design.design import Design
 from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.kept import check_kept
+from bayesmix.posterior.kept import check_kept, given_others
 from bayesmix.posterior.mixing import draw_mixing
+from bayesmix.predictions.generators import generator_of
+from bayesmix.predictions.level_draws import LevelDraws
 from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
 from bayesmix.predictions.rows import Rows
 
-__all__ = ["BLOCK", "Block", "Predicted", "generator_of", "predicted_rows"]
+__all__ = ["BLOCK", "Block", "Predicted", "eta_of", "predicted_rows"]
 
 # Numbers in the largest array of one block of rows.
 BLOCK = 1 << 21
@@ -59,12 +59,15 @@ class Predicted:
     new : mapping of str to NewLevels
         Levels whose effects are drawn.
     seed : int
+    undrawn : LevelDraws or None
+        Of the factor whose effects are not among the draws.
     """
 
     rows: Rows
     parameters: Draws
     new: Mapping[str, NewLevels]
     seed: int
+    undrawn: LevelDraws | None = None
 
     @property
     def n_draws(self) -> int:
@@ -77,10 +80,13 @@ class Predicted:
         design = self.rows.design.take(np.arange(rows.start, rows.stop))
         new = {factor: levels[rows] for factor, levels in self.new.items()}
         auxiliary = self.parameters.auxiliary | {
-            part.predictor: _eta(part, self.parameters.predictors[part.predictor], new, self.seed)
+            part.predictor: eta_of(part, self.parameters.predictors[part.predictor], new, self.seed)
             for part in design.parts[1:]
         }
-        eta = _eta(design, self.parameters, new, self.seed)
+        eta = eta_of(design, self.parameters, new, self.seed)
+        for term in design.groups:
+            if self.undrawn is not None and term.factor == self.undrawn.laws.factor:
+                eta += self.undrawn.dot(term)
         return Block(rows, design, self.parameters, eta, auxiliary)
 
     def blocks(self, n_values: int = 1) -> Iterator[Block]:
@@ -101,10 +107,15 @@ def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Pr
     new = {} if new_levels == "population" else new_levels_of(rows)
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
-    parameters = _draws_of(rows.design, Draws.of(fit.spec, fit.posterior))
+    posterior = fit.posterior
+    parameters = _draws_of(rows.design, Draws.of(fit.spec, posterior))
+    term = given_others(fit.spec, posterior)
+    used = [own for own in rows.design.every_group if (own.codes >= 0).any()]
+    if term is not None and any(own.factor == term.factor for own in used):
+        return Predicted(rows, parameters, new, seed, LevelDraws.of(fit, posterior, term))
     check_kept(
-        fit.posterior,
-        (term for term in rows.design.every_group if (term.codes >= 0).any()),
+        posterior,
+        used,
         "Conditional predictions",
         "Leave them out with groups='population' or a list of other factors, or refit with fewer "
         "draws and chains.",
@@ -119,9 +130,17 @@ def _draws_of(design: Design, draws: Draws) -> Draws:
     return dataclasses.replace(own, predictors=predictors)
 
 
-def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int) -> FloatArray:
-    """Compute the linear predictor (n, S), with drawn effects of the levels in `new`."""
-    unseen = {term.factor: term.codes < 0 for term in design.groups}
+def eta_of(
+    design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int
+) -> FloatArray:
+    """Compute the linear predictor (n, S), with drawn effects of the levels in `new`.
+
+    The effects of a factor that is not among the draws are left out.
+    """
+    unseen = {
+        term.factor: np.array(term.codes < 0) | (term.factor not in parameters.u)
+        for term in design.groups
+    }
     eta = np.ascontiguousarray(linear_predictor(design, parameters, unseen).T)
     for term in design.groups:
         scale = parameters.scale[term.factor]
@@ -135,10 +154,3 @@ def _eta(design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: 
                 standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
             eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
     return eta
-
-
-def generator_of(seed: int, *names: str) -> np.random.Generator:
-    """Make a generator for one purpose: the same whatever else is drawn."""
-    digest = hashlib.blake2b(json.dumps(names).encode(), digest_size=16).digest()
-    key = np.frombuffer(digest, dtype="<u4").tolist()
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

@@ -37,7 +37,7 @@ class NewLevels:
     codes: IntArray
     labels: list[tuple[str, ...]]
 
-    def __getitem__(self, rows: slice) -> NewLevels:
+    def __getitem__(self, rows: slice | IntArray) -> NewLevels:
         return NewLevels(self.codes[rows], self.labels)
 
     def rows(self) -> Iterator[tuple[tuple[str, ...], IntArray]]:

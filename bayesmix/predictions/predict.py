@@ -16,8 +16,10 @@ from bayesmix.base.arguments import seed, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.design import Design
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.summaries import summarised
-from bayesmix.predictions.blocks import generator_of, predicted_rows
+from bayesmix.posterior.summaries import interval_of, summarised
+from bayesmix.predictions.blocks import predicted_rows
+from bayesmix.predictions.generators import generator_of
+from bayesmix.predictions.normals import marginals_of_rows
 from bayesmix.predictions.quantities import Auxiliary, as_column, expected, linear
 from bayesmix.predictions.results import as_array, as_frame
 from bayesmix.predictions.rows import Rows, rows_of
@@ -89,12 +91,17 @@ def linpred(
     BayesmixError
         A column is missing, a category of a population effect or, with ``new_levels="error"``, a
         level was not in the fit, `groups` names what is no grouping factor, an argument is not one
-        of the allowed, or draws of the group effects were too large to be kept.
+        of the allowed, or the fit has summaries in place of the draws of a factor.
 
     Warns
     -----
     DesignWarning
         Rows of `newdata` have missing values in a column that is needed.
+
+    Notes
+    -----
+    Where group effects were too many to be drawn and are normal given all other draws, as in
+    `ranef`, a row is summarised as the mixture of normals that it is, without draws.
 
     Examples
     --------
@@ -289,6 +296,11 @@ def _predicted(
     columns = list(summarised(np.empty((0, 1)), ci_level))
     categories = fit.design.categories
     own = predicted_rows(fit, rows, new_levels=new_levels, seed=seed)
+    if own.undrawn is not None and not draws:
+        marginals = marginals_of_rows(fit, own, interval_of(ci_level), responses=name == "predict")
+        kept = np.full((len(columns), len(rows.index)), np.nan)
+        kept[:, rows.place] = marginals
+        return as_frame(columns, kept, rows.index, None)
     kept = np.full((own.n_draws if draws else len(columns), len(rows.index)), np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
         for block in own.blocks(1 if categories is None else len(categories.values)):

@@ -59,7 +59,7 @@ def draws_frame(
     (4000, 6)
     """
     true_or_false("long", long)
-    found = Parameters(fit.design, fit.family, fit.posterior)
+    found = Parameters.of(fit)
     draws = found.named if parameters is None else found.select(found.names_of(parameters))
     chains, per_chain = fit.posterior["chain"].values, fit.posterior["draw"].values
     if long:

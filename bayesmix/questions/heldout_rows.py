@@ -13,7 +13,6 @@ from scipy.special import logsumexp, ndtr
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.criteria.conditional import BLOCK
-from bayesmix.criteria.densities import threads
 from bayesmix.criteria.psis import FEWEST_DRAWS
 from bayesmix.criteria.theta import ThetaDraws, relative_ess
 from bayesmix.design.design import Design
@@ -21,6 +20,8 @@ from bayesmix.engines.left_out import closed_left_out, closed_obstacle
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.kept import check_kept
+from bayesmix.posterior.threads import threads
+from bayesmix.predictions.level_draws import draws_with_effects
 from bayesmix.predictions.unseen import variance_of_unseen
 from bayesmix.questions.distributions import AtRows, at_rows, linear_predictors
 
@@ -86,19 +87,23 @@ class RowsCumulated:
 
 def some_draws(draws: Draws, n: int) -> Draws:
     """Take as many evenly spaced draws as n rows allow."""
-    return draws[:: -(-len(draws) // max(ENOUGH, int(NUMBERS // n)))]
+    return draws[_evenly(len(draws), n)]
+
+
+def _evenly(n_draws: int, n: int) -> slice:
+    return slice(None, None, -(-n_draws // max(ENOUGH, int(NUMBERS // n))))
 
 
 def conditional_rows(fit: Fitted) -> RowsCumulated:
     """Average over the draws, those of the effects of each row's groups among them."""
-    check_kept(
-        fit.posterior,
-        fit.design.every_group,
+    S = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    draws = draws_with_effects(
+        fit,
+        _evenly(S, fit.design.n_rows),
         "Conditional residuals",
         "Refit with fewer draws and chains"
         + ("." if closed_obstacle(fit.spec) else ", or use predictive='loo'."),
     )
-    draws = some_draws(Draws.of(fit.spec, fit.posterior), fit.design.n_rows)
     found = RowsCumulated.empty(fit.design.n_rows, weighted=False)
     for rows in _blocks(np.arange(fit.design.n_rows), len(draws) * _width(fit)):
         design = fit.design.take(rows)

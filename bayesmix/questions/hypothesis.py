@@ -150,7 +150,7 @@ def hypothesis(
     """
     interval = interval_of(ci_level)
     texts = _texts(hypotheses)
-    parameters = Parameters(fit.design, fit.family, fit.posterior)
+    parameters = Parameters.of(fit)
     names = spelling_of(parameters, texts)
     read = [read_hypothesis(text, names) for text in texts]
     draws = parameters.draws(

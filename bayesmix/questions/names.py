@@ -16,8 +16,10 @@ from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.design.names import path_start
 from bayesmix.families.family import Family
-from bayesmix.posterior.kept import check_kept
+from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import check_kept, given_others, is_kept
 from bayesmix.posterior.parameters import flat, number_of_draws, parameter_draws
+from bayesmix.predictions.level_draws import LevelDraws
 from bayesmix.questions.spelling import Spelling
 
 if TYPE_CHECKING:
@@ -55,15 +57,23 @@ class Levels:
                         found[name] = (j, i)
         return found
 
-    def draws(self, posterior: xr.Dataset, places: Sequence[tuple[int, int]]) -> FloatArray:
-        """Copy the draws (k, S) of effects by position of level and effect."""
+    def draws(
+        self, posterior: xr.Dataset, places: Sequence[tuple[int, int]], fit: Fitted | None
+    ) -> FloatArray:
+        """Copy the draws (k, S) of effects by position of level and effect.
+
+        Those that a fit has too many of to keep are drawn.
+        """
         term = self.term
-        check_kept(
-            posterior,
-            [term],
-            "Effects of single levels",
-            "ranef() and coef() have their means, sds and intervals.",
-        )
+        if is_kept(posterior, term) or (fit and given_others(fit.spec, posterior) is not term):
+            fit = None  # nothing is to be drawn
+        if fit is None:
+            check_kept(
+                posterior,
+                [term],
+                "Effects of single levels",
+                "ranef() and coef() have their means, sds and intervals.",
+            )
         if len(places) * number_of_draws(posterior) > _MOST_NUMBERS:
             raise BayesmixError(
                 f"The effects of '{term.factor}' are {count(len(places), 'number')} a draw: too "
@@ -72,6 +82,9 @@ class Levels:
             )
         level, effect = np.array(places, dtype=np.int64).T
         levels, back = np.unique(level, return_inverse=True)
+        if fit is not None:
+            drawn = LevelDraws.of(fit, posterior, term).draws(levels)
+            return np.asarray(drawn[back, :, effect])
         draws = flat(posterior[term.names.u].isel({term.dim: levels}), term.dim, term.effect_dim)
         some: FloatArray = draws[back, effect]
         return some
@@ -93,11 +106,19 @@ class Parameters:
     design : Design
     family : Family
     posterior : Dataset
+    fit : Fitted, optional
+        Whose posterior it is.
     """
 
     design: Design
     family: Family
     posterior: xr.Dataset
+    fit: Fitted | None = None
+
+    @classmethod
+    def of(cls, fit: Fitted) -> Parameters:
+        """Take those of a fit."""
+        return cls(fit.design, fit.family, fit.posterior, fit)
 
     @functools.cached_property
     def named(self) -> dict[str, FloatArray]:
@@ -142,7 +163,7 @@ class Parameters:
                 if name == label
             }
             if places:
-                own = levels.draws(self.posterior, list(places.values()))
+                own = levels.draws(self.posterior, list(places.values()), self.fit)
                 found |= dict(zip(places, own, strict=True))
         return {label: found[label] for label in wanted}
 
@@ -182,9 +203,8 @@ class Parameters:
         if label is not None:
             return {label: self.named[label]}
         for own, places in levels:
-            under |= dict(
-                zip(places, own.draws(self.posterior, list(places.values())), strict=True)
-            )
+            drawn = own.draws(self.posterior, list(places.values()), self.fit)
+            under |= dict(zip(places, drawn, strict=True))
         if not under:
             raise BayesmixError(unknown_parameter(name, self))
         return under

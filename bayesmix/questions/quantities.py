@@ -37,7 +37,7 @@ def quantities(fit: Fitted, parameters: str | Sequence[str] | None) -> dict[str,
     BayesmixError
         A name is none of the model, an expression cannot be read or is infinite in some draw.
     """
-    known = Parameters(fit.design, fit.family, fit.posterior)
+    known = Parameters.of(fit)
     found: dict[str, FloatArray] = {}
     if parameters is None:
         found = known.named

@@ -17,8 +17,8 @@ from bayesmix.base.words import count
 from bayesmix.frames.values import holds_numbers
 from bayesmix.posterior.draws import Draws
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.kept import check_kept
-from bayesmix.predictions.blocks import generator_of
+from bayesmix.predictions.generators import generator_of
+from bayesmix.predictions.level_draws import draws_with_effects
 from bayesmix.questions.discrepancies import Outcome
 from bayesmix.questions.residual_columns import (
     by_column,
@@ -142,19 +142,14 @@ def residual_tests(
     """
     own_seed = seed(fit.options.random_seed if random_seed is None else random_seed)
     given = None if by is None else by_column(fit, by)
-    every = Draws.of(fit.spec, fit.posterior)
-    if len(every) < _FEWEST_DRAWS:
+    S = fit.posterior.sizes["chain"] * fit.posterior.sizes["draw"]
+    if S < _FEWEST_DRAWS:
         raise BayesmixError(
-            f"The fit has {count(len(every), 'draw')}, and residual tests need at least "
+            f"The fit has {count(S, 'draw')}, and residual tests need at least "
             f"{_FEWEST_DRAWS}. Fit with more draws."
         )
-    check_kept(
-        fit.posterior,
-        fit.design.every_group,
-        "Residual tests",
-        "Refit with fewer draws and chains.",
-    )
-    draws = some_draws(every, fit.design.n_rows)
+    some = some_draws(S, fit.design.n_rows)
+    draws = draws_with_effects(fit, some, "Residual tests", "Refit with fewer draws and chains.")
     columns, of_spread = _columns(fit, draws, given)
     zeros = has_zeros(fit)
     rng = generator_of(own_seed, "residual tests")

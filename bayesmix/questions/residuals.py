@@ -12,7 +12,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count, have, their
 from bayesmix.criteria.psis import good_k_of, warn_of
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.predictions.blocks import generator_of
+from bayesmix.predictions.generators import generator_of
 from bayesmix.questions.heldout_rows import RowsCumulated, conditional_rows, held_out_rows
 
 __all__ = ["PREDICTIVE", "as_normal", "between", "residuals"]

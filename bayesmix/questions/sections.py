@@ -42,7 +42,7 @@ class Row:
 
 def rows_of(fit: Fitted) -> list[Row]:
     """List the parameters of a fit, thresholds first; sections say whose predictor they are of."""
-    found = Parameters(fit.design, fit.family, fit.posterior).named
+    found = Parameters.of(fit).named
     names, predictors = _names(fit), [part.predictor for part in fit.design.parts[1:]]
     thresholds = fit.family.thresholds
     first = fit.family.predictors[0] if fit.family.categories else ""

@@ -11,6 +11,7 @@ from bayesmix.design.names import TermNames, hyper_name, population_names
 from bayesmix.model.centring import sd_variable
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.model.schema import Schema
+from bayesmix.posterior.kept import given_others
 from bayesmix.storage.archive import Damaged, require
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.records import checked, mapping
@@ -137,15 +138,16 @@ def _check_posterior(spec: ModelSpec, tree: xr.DataTree) -> None:
     for design in spec.design.parts:
         beta = population_names(design.predictor).beta
         needed |= {beta: dims[beta]} if design.n_terms else {}
+    without = given_others(spec, posterior)
     for part, term in spec.owned_terms:
         needed |= {term.names.sd: dims[term.names.sd]}
         needed |= {sd_variable(part, term): dims[sd_variable(part, term)]}
         summaries = tree.children.get("group_effects")
         u = term.names.u
-        if summaries is None or u not in summaries.dataset:
-            needed |= {u: dims[u]}
-        else:
+        if summaries is not None and u in summaries.dataset:
             _check_summaries(summaries.dataset, u, dims[u], labels)
+        elif term is not without:
+            needed |= {u: dims[u]}
     extra = [(leaf, _variable_of(leaf)) for leaf in spec.priors.leaves]
     needed |= {name: dims[name] for _, name in extra if name is not None}
     for name in needed:

@@ -15,21 +15,15 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm, named_term
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.posterior.kept import is_kept
-from bayesmix.posterior.parameters import beta_draws, flat, number_of_draws
-from bayesmix.posterior.summaries import Interval, Marginals, interval_of, marginals_of, text_column
+from bayesmix.posterior.parameters import beta_draws
+from bayesmix.posterior.summaries import Interval, Marginals, interval_of, text_column
+from bayesmix.tables.levels import LevelMarginals
 from bayesmix.tables.parameters import by_parameter
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesmix.design.design import Design
 
 __all__ = ["coef", "find_typical", "ranef", "selected"]
-
-
-# Draws of group effects copied at a time: 64 MB, whatever the number of levels.
-_CHUNK_SIZE = 8_000_000
 
 
 def ranef(
@@ -62,6 +56,12 @@ def ranef(
     ------
     BayesmixError
         If `re` is not a grouping factor of the model, or `ci_level` not between 0 and 1.
+
+    Notes
+    -----
+    Of Gaussian models with more effects than can be drawn, the effects of the largest factor are
+    normal given all other draws; mean, sd and interval are those of the mixture of these normals
+    over the draws (Gelfand & Smith, 1990, https://doi.org/10.1080/01621459.1990.10476213).
     """
     true_or_false("add_group_N", add_group_N)
     return _group_tables(fit, re, ci_level, add_population=False, add_n=add_group_N)
@@ -148,24 +148,21 @@ def find_typical(
 
 def _group_table(
     design: Design,
-    posterior: xr.Dataset,
+    levels: LevelMarginals,
     re: str | None,
-    ci_level: float,
+    interval: Interval,
     *,
     add_population: bool,
     add_n: bool,
 ) -> pd.DataFrame:
-    interval = interval_of(ci_level)
     population = {}
     if add_population:
-        population = dict(zip(design.terms, beta_draws(design, posterior), strict=True))
+        population = dict(zip(design.terms, beta_draws(design, levels.posterior), strict=True))
     parts = []
     for term in selected(design, re):
         counts = np.bincount(term.codes[term.codes >= 0], minlength=len(term.levels))
         for effect in term.effects:
-            marginals = _level_marginals(
-                posterior, term, effect, interval, add=population.get(effect)
-            )
+            marginals = levels.of(term, effect, interval, add=population.get(effect))
             part = {
                 "group_var": text_column([term.factor] * len(term.levels)),
                 "effect": text_column([effect] * len(term.levels)),
@@ -181,54 +178,6 @@ def _group_table(
     return pd.DataFrame(
         {**labels, **columns, **({"n": np.empty(0, dtype=np.int64)} if add_n else {})}
     )
-
-
-def _level_marginals(
-    posterior: xr.Dataset,
-    term: GroupTerm,
-    effect: str,
-    interval: Interval,
-    *,
-    add: FloatArray | None,
-) -> Marginals:
-    """Summarise one effect in every level: the only place that reads draws of group effects."""
-    if not is_kept(posterior, term):
-        return _kept_marginals(posterior, term, effect, interval, with_population=add is not None)
-    u = posterior[term.names.u].isel({term.effect_dim: term.effects.index(effect)})
-    step = max(1, _CHUNK_SIZE // number_of_draws(posterior))
-    parts = []
-    for start in range(0, len(term.levels), step):
-        chunk = u.isel({term.dim: slice(start, start + step)})
-        draws = flat(chunk, term.dim)
-        if add is not None:
-            draws += add
-        parts.append(marginals_of(draws, interval))
-    return Marginals(*(np.concatenate(values) for values in zip(*parts, strict=True)))
-
-
-def _kept_marginals(
-    posterior: xr.Dataset,
-    term: GroupTerm,
-    effect: str,
-    interval: Interval,
-    *,
-    with_population: bool,
-) -> Marginals:
-    """Read what was kept of a factor whose draws were too large to keep."""
-    name = term.names.coef if with_population else term.names.u
-    kept = posterior[name].sel({term.effect_dim: effect})
-    wanted = [f"{interval.lower:g}", f"{interval.upper:g}"]
-    known = [str(label) for label in kept["statistic"].values]
-    if any(label not in known for label in wanted):
-        quantiles = np.array([float(label) for label in known if label not in ("mean", "sd")])
-        levels = ", ".join(f"{1 - 2 * q:g}" for q in quantiles[quantiles < 0.5])
-        raise BayesmixError(
-            f"ci_level={interval.upper - interval.lower:g} is not among the intervals that were "
-            f"kept of '{term.factor}', whose {term.n_levels} levels are too many to keep their "
-            f"draws. Available: {levels}."
-        )
-    columns = (kept.sel(statistic=label).values for label in ("mean", "sd", *wanted))
-    return Marginals(*(np.asarray(column, dtype=np.float64) for column in columns))
 
 
 def _closest(values: FloatArray, target: float) -> int:
@@ -256,14 +205,12 @@ def _group_tables(
     """Make the table of the effects on each parameter that has a predictor."""
     if re is not None:
         named_term("re", re, fit.design.every_group)
-    tables = []
+    tables, interval, levels = [], interval_of(ci_level), LevelMarginals(fit)
     for part in fit.design.parts:
         factor = re if re in [term.factor for term in part.groups] else None
         own = part if re is None or factor else dataclasses.replace(part, groups=())
         tables.append(
-            _group_table(
-                own, fit.posterior, factor, ci_level, add_population=add_population, add_n=add_n
-            )
+            _group_table(own, levels, factor, interval, add_population=add_population, add_n=add_n)
         )
     of = by_parameter(fit, [len(table) for table in tables])
     if not of:

@@ -16,6 +16,7 @@ from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.options import ENGINE_WORDS
 from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics, worst_figures
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.posterior.kept import given_others
 from bayesmix.posterior.parameters import number_of_draws
 from bayesmix.tables.components import correlation_matrices, family_parameters, varcorr
 from bayesmix.tables.page import Summary
@@ -89,7 +90,7 @@ def summary(
     return Summary(
         header=(*fit.design.formulas, _facts(fit)),
         sections=tuple(sections),
-        footer=(*student_lines(fit), _sampling_line(fit), *_summarised_effects(fit)),
+        footer=(*student_lines(fit), _sampling_line(fit), *_effects_without_draws(fit)),
         warnings=fit.notes,
         digits=digits,
     )
@@ -195,13 +196,11 @@ def sampling_line(
     return f"{what}, {size}: {', '.join(figures)}"
 
 
-def _summarised_effects(fit: Fitted) -> Iterator[str]:
+def _effects_without_draws(fit: Fitted) -> Iterator[str]:
     """Say of which factors the draws are not kept, and what they would take."""
-    n_draws = number_of_draws(fit.posterior)
+    n_draws, normal = number_of_draws(fit.posterior), given_others(fit.spec, fit.posterior)
     for term in fit.design.every_group:
         if term.names.u not in fit.idata["posterior"]:
             size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
-            yield (
-                f"Effects of {term.factor}: kept as mean, sd and quantiles; draws take "
-                f"{size:.1f} GB"
-            )
+            kept = "normal given all other draws" if term is normal else "mean, sd and quantiles"
+            yield f"Effects of {term.factor}: kept as {kept}; draws take {size:.1f} GB"

@@ -15,12 +15,13 @@ import bayesmix as bm
 from bayesmix.base.errors import BayesmixError, ComparisonWarning
 from bayesmix.criteria import conditional, logo, repair
 from bayesmix.criteria.conditional import conditional_blocks, conditional_densities
-from bayesmix.criteria.densities import Integrated, threads
+from bayesmix.criteria.densities import Integrated
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.psis import Pointwise, pareto_smoothed
 from bayesmix.criteria.repair import values_moved
 from bayesmix.criteria.theta import ThetaDraws, integrates
 from bayesmix.engines.exact.left_out import group_densities, row_densities, theta_of
+from bayesmix.posterior.threads import threads
 
 
 def quietly(function, *args, **options):

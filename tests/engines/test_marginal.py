@@ -17,7 +17,6 @@ from bayesmix.model.centring import sd_variable
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from gaussian import CASES, dense, frame
-from summarised import with_effects_summarised
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
@@ -239,35 +238,6 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(name):
         error = np.hypot(array_stats.mcse(a, method="mean"), array_stats.mcse(b, method="mean"))
         z.extend((a.mean(axis=(1, 2)) - b.mean(axis=(1, 2))) / error)
     assert np.abs(z).max() < stats.norm.isf(0.0005 / len(z))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
-def test_effects_too_large_to_keep_are_summarised(name):
-    case = CASES[name]
-    spec = case.spec()
-    options = {"draws": 1000, "chains": 4, "random_seed": 9, "progressbar": False}
-    whole = bm.fit(case.formula, frame(), **options)
-    fit = with_effects_summarised(whole)
-    largest = max(spec.design.groups, key=lambda term: term.n_levels * term.n_effects).factor
-    assert f"u_{largest}" not in fit.idata["posterior"].dataset
-    assert list(fit.idata["group_effects"].dataset) == [f"u_{largest}", f"coef_{largest}"]
-    for table in ("ranef", "coef"):
-        ours, theirs = (getattr(f, table)(largest) for f in (fit, whole))
-        np.testing.assert_array_equal(ours["group"], theirs["group"])
-        # The same posterior from other random numbers: 4,000 independent draws of each effect.
-        error = theirs["se"] * np.sqrt(2 / 4000)
-        assert (np.abs(ours["value"] - theirs["value"]) / error).max() < 5.5
-        np.testing.assert_allclose(ours["se"], theirs["se"], rtol=0.1)
-        width = np.abs(theirs["upper_97.5"] - theirs["lower_2.5"])
-        for bound in ("lower_2.5", "upper_97.5"):
-            assert (np.abs(ours[bound] - theirs[bound]) / width).max() < 0.12
-    with pytest.raises(bm.BayesmixError, match=r"Available: .*0\.95"):
-        fit.ranef(largest, ci_level=0.77)
-    said = f"Effects of {largest}: kept as mean, sd and quantiles"
-    assert said in str(fit.summary())
-    assert said not in str(whole.summary())
-    assert said in fit._repr_html_()
 
 
 def test_a_sigma_that_rounding_hides_has_no_density():

@@ -652,7 +652,7 @@ class TestTrace:
 class TestSummariesInsteadOfDraws:
     @pytest.mark.slow
     def test_figures_of_tables_are_drawn(self, summarised):
-        assert "statistic" in summarised.posterior.dims
+        assert "u_Subject" not in summarised.posterior
         assert quiver(summarised.plot_shrinkage()).N == 18
         assert len(summarised.plot_shrinkage("density")) == 2
         assert len(summarised.plot_ranef()) == 2
@@ -660,9 +660,8 @@ class TestSummariesInsteadOfDraws:
         assert len(summarised.plot_varcorr()) == 4
         assert len(summarised.plot_trace()) == 6
 
-    def test_replications_need_the_draws(self, summarised):
-        with pytest.raises(BayesmixError, match="Replicated data need the draws"):
-            summarised.plot_ppc()
+    def test_replications_draw_the_effects_they_need(self, summarised):
+        assert summarised.plot_ppc().lines
 
 
 @pytest.mark.parametrize("projection", ["polar", "3d"])

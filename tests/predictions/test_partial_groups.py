@@ -249,13 +249,21 @@ def test_a_model_without_factors_has_none_to_name():
 
 
 def test_effects_without_draws_do_not_matter_to_other_factors(fit):
-    kept = fit.posterior.drop_vars("u_rater")
-    tree = fit.idata.copy()
-    tree["posterior"] = kept
-    other = dataclasses.replace(fit, idata=tree)
+    every, other = fit.linpred(groups=["school", "rater"]), without(fit, "u_rater")
+    pd.testing.assert_frame_equal(other.linpred(groups=["school"]), fit.linpred(groups=["school"]))
+    # Given all else the effects of the one factor are normal, and those of two are not.
+    ours = other.linpred(groups=["school", "rater"])
+    assert (np.abs(ours["value"] - every["value"]) < 5 * every["se"] / np.sqrt(200)).all()
+    other = without(fit, "u_rater", "u_school:class")
     pd.testing.assert_frame_equal(other.linpred(groups=["school"]), fit.linpred(groups=["school"]))
     with pytest.raises(bm.BayesmixError, match=r"'rater'.*list of other factors"):
         other.linpred(groups=["school", "rater"])
+
+
+def without(fit: bm.MixedFit, *names: str) -> bm.MixedFit:
+    tree = fit.idata.copy()
+    tree["posterior"] = fit.posterior.drop_vars(names)
+    return dataclasses.replace(fit, idata=tree)
 
 
 def test_a_design_encodes_the_named_factors(fit):

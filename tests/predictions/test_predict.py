@@ -544,7 +544,8 @@ def test_sds_of_zero_and_correlations_of_one():
 
 
 def test_effects_without_draws():
-    spec = CASES["crossed"].spec()
+    """Of a response that is not normal they have no law in closed form."""
+    spec = bm.prepare(CASES["crossed"].formula, frame(), family="student")
     draws = posterior(spec)
     kept = {"u_g": draws["u_g"].mean(["chain", "draw"]).expand_dims(statistic=["mean"])}
     summarised = draws.drop_vars("u_g").assign(kept)

@@ -152,12 +152,6 @@ class TestHeldOut:
         fit = bm.fit("Reaction ~ Days + (1 | Subject)", bm.load_dataset("sleepstudy"), **QUIET)
         summarised = with_effects_summarised(fit)
         assert_allclose(summarised.residuals()["uniform"], fit.residuals()["uniform"], atol=0.02)
-        with pytest.raises(
-            bm.BayesmixError, match=r"too many for them to be kept.*use predictive='loo'"
-        ):
-            summarised.residuals(predictive="conditional")
-        with pytest.raises(bm.BayesmixError, match="Residual tests need the draws"):
-            summarised.residual_tests()
 
 
 class TestEffectsOfSingleRows:

@@ -489,7 +489,7 @@ def test_chunks_do_not_change_a_digit(monkeypatch: pytest.MonkeyPatch, chunk: in
     )
     case = Case(design, posterior)
     expected = groups.coef(case)
-    monkeypatch.setattr(groups, "_CHUNK_SIZE", chunk)
+    monkeypatch.setattr("bayesmix.tables.levels._CHUNK_SIZE", chunk)
     pd.testing.assert_frame_equal(
         groups.coef(case),
         expected,

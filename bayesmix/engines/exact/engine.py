@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import seed
@@ -77,6 +79,9 @@ def _rows_obstacle(spec: ModelSpec) -> str | None:
 def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTree | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     model = with_row_effects(spec)
+    if model is not spec:
+        # As it was written, with weights that change with sigma, nothing stands for the draws.
+        limits = dataclasses.replace(limits, kept_bytes=sys.maxsize)
     try:
         with late_progress(options.progressbar, f"Sampling {size_of(options)}") as show:
             drawn = sample_exact(
@@ -98,5 +103,5 @@ def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTre
         drawn.values if model is spec else sigma_of_rows(spec, drawn.values),
         {"lp": sampled.log_density},
         {"acceptance": sampled.acceptance, "steps": sampled.steps},
-        drawn.summaries,
+        {},
     )

@@ -14,7 +14,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.blocks.marginal import Effects
 from bayesmix.design.magnitudes import root_mean_weight, sd
 from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_chains, short_chains
-from bayesmix.engines.exact.drawn import ExactDraws, summaries_of_first, values_by_name
+from bayesmix.engines.exact.drawn import ExactDraws, values_by_name
 from bayesmix.engines.exact.learning import Learnt, learn
 from bayesmix.engines.exact.target import Target, WithEffects
 from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
@@ -42,7 +42,7 @@ class Limits:
         How often long chains that stuck go on, each time with a better proposal.
     kept_bytes : int
         Bytes of draws of group effects (u and zeta) beyond which those of the largest factor are
-        summarised level by level and forgotten.
+        not made: given all others its effects are normal (`given_others`).
     """
 
     dear_step: float = 3e8
@@ -125,12 +125,10 @@ def sample_exact(
                 lambda share: report("effects", share),
                 with_first=kept,
             )
-        summaries = {} if kept else summaries_of_first(spec, target, x, drawn, effects)
-    values = values_by_name(spec, target, x, drawn, frozenset(summaries))
+        values = values_by_name(spec, target, x, drawn, with_first=kept)
     return ExactDraws(
         {name: value.reshape(chains, draws, *value.shape[1:]) for name, value in values.items()},
         sampled,
-        summaries,
     )
 
 
