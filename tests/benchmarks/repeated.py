@@ -53,7 +53,9 @@ def measured(model: str, rows: int, groups: int, added_up: bool, draws: int) -> 
     figures |= clock.figures()
     posterior = fit.posterior
     figures["ess"] = float(fit.diagnostics()[["ess_bulk", "ess_tail"]].to_numpy().min())
-    figures |= {f"sd {k}": float(s) for k, s in enumerate(posterior["sd_g"].mean(("chain", "draw")))}
+    figures |= {
+        f"sd {k}": float(s) for k, s in enumerate(posterior["sd_g"].mean(("chain", "draw")))
+    }
     return figures | {"MB": peak_bytes() / 1e6}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from bayesmix.families.registry import get_family
 from bayesmix.families.values import Rows
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["Observed", "near", "observed"]
+__all__ = ["Observed", "n_rows_of", "near", "observed"]
 
 # Of fewer rows nothing is gained; sums that are more than this share of the rows are not worth it.
 FEWEST_ROWS, LARGEST_SHARE = 1000, 0.5
@@ -71,6 +72,12 @@ def observed(spec: ModelSpec, codes: IntArray | None) -> Observed:
     return Observed(order, spec.family, y[order], rows)
 
 
+def n_rows_of(spec: ModelSpec) -> int:
+    """Count the rows that a density passes over."""
+    patterns = _patterns(spec)
+    return spec.design.n_rows if patterns is None else len(patterns[0])
+
+
 def near(family: Family, y: FloatArray) -> float:
     """Return a linear predictor that is not far from the responses."""
     with np.errstate(all="ignore"):
@@ -82,17 +89,11 @@ def near(family: Family, y: FloatArray) -> float:
 def _added_up(
     spec: ModelSpec, codes: IntArray | None, y: FloatArray, trials: FloatArray | None
 ) -> Observed | None:
-    sums, design = spec.family.sums, spec.design
-    if sums is None or design.weights is not None or len(y) < FEWEST_ROWS:
-        return None
-    offset = np.zeros(len(y)) if design.offset is None else design.offset
-    columns = [*design.X.T]
-    for term in design.groups:
-        columns += [term.codes, *term.Z.T]
-    patterns = _patterns(columns if sums.has_exposures else [*columns, offset])
-    if patterns is None:
+    sums, patterns = spec.family.sums, _patterns(spec)
+    if sums is None or patterns is None:
         return None
     first, pattern = patterns
+    offset = np.zeros(len(y)) if spec.design.offset is None else spec.design.offset
     order = np.arange(len(first))
     if codes is not None:
         order = np.argsort(codes[first], kind="stable")
@@ -120,16 +121,23 @@ def _log_likelihood(family: Family, y: FloatArray, rows: Rows, offset: FloatArra
     return float(np.sum(family.density(y, family.values(offset), rows)))
 
 
-def _patterns(columns: list[npt.NDArray]) -> tuple[IntArray, IntArray] | None:
+def _patterns(spec: ModelSpec) -> tuple[IntArray, IntArray] | None:
     """Return the first row of each pattern, and the pattern of each row; None for too many."""
+    sums, design = spec.family.sums, spec.design
+    if sums is None or design.weights is not None or design.n_rows < FEWEST_ROWS:
+        return None
+    columns: list[npt.NDArray[Any]] = [*design.X.T]
+    for term in design.groups:
+        columns += [term.codes, *term.Z.T]
+    if design.offset is not None and not sums.has_exposures:
+        columns.append(design.offset)
     hashed = pd.util.hash_pandas_object(pd.DataFrame(dict(enumerate(columns))), index=False)
     pattern, kinds = pd.factorize(hashed.to_numpy())
-    n = len(pattern)
-    if len(kinds) > LARGEST_SHARE * n:
+    if len(kinds) > LARGEST_SHARE * len(pattern):
         return None
     first = np.empty(len(kinds), dtype=np.int64)
-    first[pattern[::-1]] = np.arange(n)[::-1]
+    first[pattern[::-1]] = np.arange(len(pattern))[::-1]
     # Two patterns with one hash would be added up to another model.
     if not all(np.array_equal(column, column[first][pattern]) for column in columns):
         return None
-    return first, pattern.astype(np.int64, copy=False)
+    return first, pattern
