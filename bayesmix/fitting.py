@@ -15,53 +15,103 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.callers import namespace_of_caller
-from bayesmix.criteria import correlation
-from bayesmix.criteria.evidence import log_evidence
-from bayesmix.criteria.kfold import kfold
-from bayesmix.criteria.logo import logo
-from bayesmix.criteria.loo import loo
-from bayesmix.criteria.waic import waic
-from bayesmix.engines import refits
-from bayesmix.engines.nuts.joint import build_model
-from bayesmix.engines.prior import sample_prior
+from bayesmix.base.later import Later
 from bayesmix.engines.run import sample
-from bayesmix.engines.updates import update
 from bayesmix.families.family import Family
-from bayesmix.figures.chains import plot_trace
-from bayesmix.figures.compared import plot_comparisons, plot_slopes
-from bayesmix.figures.components import plot_varcorr
-from bayesmix.figures.effects import plot_ranef
-from bayesmix.figures.predicted import plot_predictions
-from bayesmix.figures.replications import plot_ppc
-from bayesmix.figures.residuals import plot_residuals
-from bayesmix.figures.shrinkage import plot_shrinkage
-from bayesmix.figures.trends import plot_trends
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.predictions import predict
 from bayesmix.preparation.prepare import specification
 from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
-from bayesmix.questions.comparisons import comparisons, slopes
-from bayesmix.questions.draws_frame import draws_frame
-from bayesmix.questions.hypothesis import hypothesis
-from bayesmix.questions.icc import icc
-from bayesmix.questions.predictions import predictions
-from bayesmix.questions.r2 import r2
-from bayesmix.questions.residual_tests import residual_tests
-from bayesmix.questions.residuals import residuals
-from bayesmix.questions.sensitivity import sensitivity
-from bayesmix.simulation.power import power_of_fit
-from bayesmix.storage import storage
-from bayesmix.tables import components, groups, pooling, population
 from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import summary
 
 if TYPE_CHECKING:
     import pymc as pm
     from narwhals.typing import IntoFrame
+
+    from bayesmix.criteria.correlation import compare_correlation
+    from bayesmix.criteria.evidence import log_evidence
+    from bayesmix.criteria.kfold import kfold
+    from bayesmix.criteria.logo import logo
+    from bayesmix.criteria.loo import loo
+    from bayesmix.criteria.waic import waic
+    from bayesmix.engines.nuts.joint import build_model
+    from bayesmix.engines.prior import sample_prior
+    from bayesmix.engines.refits import uncorrelated
+    from bayesmix.engines.updates import update
+    from bayesmix.figures.chains import plot_trace
+    from bayesmix.figures.compared import plot_comparisons, plot_slopes
+    from bayesmix.figures.components import plot_varcorr
+    from bayesmix.figures.effects import plot_ranef
+    from bayesmix.figures.predicted import plot_predictions
+    from bayesmix.figures.replications import plot_ppc
+    from bayesmix.figures.residuals import plot_residuals
+    from bayesmix.figures.shrinkage import plot_shrinkage
+    from bayesmix.figures.trends import plot_trends
+    from bayesmix.predictions.predict import epred, linpred, predict
+    from bayesmix.questions.comparisons import comparisons, slopes
+    from bayesmix.questions.draws_frame import draws_frame
+    from bayesmix.questions.hypothesis import hypothesis
+    from bayesmix.questions.icc import icc
+    from bayesmix.questions.predictions import predictions
+    from bayesmix.questions.r2 import r2
+    from bayesmix.questions.residual_tests import residual_tests
+    from bayesmix.questions.residuals import residuals
+    from bayesmix.questions.sensitivity import sensitivity
+    from bayesmix.simulation.power import power_of_fit
+    from bayesmix.storage.storage import save
+    from bayesmix.tables.components import cor_re, varcorr
+    from bayesmix.tables.groups import coef, find_typical, ranef
+    from bayesmix.tables.pooling import no_pooling, shrinkage
+    from bayesmix.tables.population import fixef
+else:
+    # A fit that is printed needs few of them, and loading them takes as long as the fit.
+    compare_correlation = Later("bayesmix.criteria.correlation", "compare_correlation")
+    log_evidence = Later("bayesmix.criteria.evidence", "log_evidence")
+    kfold = Later("bayesmix.criteria.kfold", "kfold")
+    logo = Later("bayesmix.criteria.logo", "logo")
+    loo = Later("bayesmix.criteria.loo", "loo")
+    waic = Later("bayesmix.criteria.waic", "waic")
+    build_model = Later("bayesmix.engines.nuts.joint", "build_model")
+    sample_prior = Later("bayesmix.engines.prior", "sample_prior")
+    uncorrelated = Later("bayesmix.engines.refits", "uncorrelated")
+    update = Later("bayesmix.engines.updates", "update")
+    plot_trace = Later("bayesmix.figures.chains", "plot_trace")
+    plot_comparisons = Later("bayesmix.figures.compared", "plot_comparisons")
+    plot_slopes = Later("bayesmix.figures.compared", "plot_slopes")
+    plot_varcorr = Later("bayesmix.figures.components", "plot_varcorr")
+    plot_ranef = Later("bayesmix.figures.effects", "plot_ranef")
+    plot_predictions = Later("bayesmix.figures.predicted", "plot_predictions")
+    plot_ppc = Later("bayesmix.figures.replications", "plot_ppc")
+    plot_residuals = Later("bayesmix.figures.residuals", "plot_residuals")
+    plot_shrinkage = Later("bayesmix.figures.shrinkage", "plot_shrinkage")
+    plot_trends = Later("bayesmix.figures.trends", "plot_trends")
+    epred = Later("bayesmix.predictions.predict", "epred")
+    linpred = Later("bayesmix.predictions.predict", "linpred")
+    predict = Later("bayesmix.predictions.predict", "predict")
+    comparisons = Later("bayesmix.questions.comparisons", "comparisons")
+    slopes = Later("bayesmix.questions.comparisons", "slopes")
+    draws_frame = Later("bayesmix.questions.draws_frame", "draws_frame")
+    hypothesis = Later("bayesmix.questions.hypothesis", "hypothesis")
+    icc = Later("bayesmix.questions.icc", "icc")
+    predictions = Later("bayesmix.questions.predictions", "predictions")
+    r2 = Later("bayesmix.questions.r2", "r2")
+    residual_tests = Later("bayesmix.questions.residual_tests", "residual_tests")
+    residuals = Later("bayesmix.questions.residuals", "residuals")
+    sensitivity = Later("bayesmix.questions.sensitivity", "sensitivity")
+    power_of_fit = Later("bayesmix.simulation.power", "power_of_fit")
+    save = Later("bayesmix.storage.storage", "save")
+    cor_re = Later("bayesmix.tables.components", "cor_re")
+    varcorr = Later("bayesmix.tables.components", "varcorr")
+    coef = Later("bayesmix.tables.groups", "coef")
+    find_typical = Later("bayesmix.tables.groups", "find_typical")
+    ranef = Later("bayesmix.tables.groups", "ranef")
+    no_pooling = Later("bayesmix.tables.pooling", "no_pooling")
+    shrinkage = Later("bayesmix.tables.pooling", "shrinkage")
+    fixef = Later("bayesmix.tables.population", "fixef")
 
 __all__ = ["MixedFit", "Prepared", "fit", "load", "prepare"]
 
@@ -90,20 +140,20 @@ class MixedFit(Fitted):
     """
 
     summary = summary
-    fixef = population.fixef
-    varcorr = components.varcorr
-    cor_re = components.cor_re
-    ranef = groups.ranef
-    coef = groups.coef
-    find_typical = groups.find_typical
+    fixef = fixef
+    varcorr = varcorr
+    cor_re = cor_re
+    ranef = ranef
+    coef = coef
+    find_typical = find_typical
     diagnostics = diagnostics.diagnostics
 
-    no_pooling = pooling.no_pooling
-    shrinkage = pooling.shrinkage
+    no_pooling = no_pooling
+    shrinkage = shrinkage
 
-    linpred = predict.linpred
-    epred = predict.epred
-    predict = predict.predict
+    linpred = linpred
+    epred = epred
+    predict = predict
 
     predictions = predictions
     comparisons = comparisons
@@ -122,8 +172,8 @@ class MixedFit(Fitted):
     logo = logo
     kfold = kfold
     log_evidence = log_evidence
-    compare_correlation = correlation.compare_correlation
-    uncorrelated = refits.uncorrelated
+    compare_correlation = compare_correlation
+    uncorrelated = uncorrelated
     update = update
 
     plot_shrinkage = plot_shrinkage
@@ -139,11 +189,13 @@ class MixedFit(Fitted):
 
     power = power_of_fit
 
-    save = storage.save
+    save = save
 
     @functools.cached_property
     def model(self) -> pm.Model:
         """The joint model in PyMC, whichever method drew the samples."""
+        from bayesmix.engines.nuts.joint import build_model
+
         return build_model(self.spec)
 
     @functools.cached_property
@@ -363,6 +415,8 @@ def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = 
     >>> import bayesmix as bm
     >>> fit = bm.load("sleepstudy.fit")  # doctest: +SKIP
     """
+    from bayesmix.storage import storage
+
     stored = storage.read(path, namespace=namespace)
     return MixedFit(_ready(stored.spec), stored.idata, stored.options)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -306,6 +308,68 @@ def test_preparing_a_model_needs_no_laws_of_scipy():
         "import bayesmix as bm; bm.prepare('Reaction ~ Days', bm.load_dataset('sleepstudy'))"
     )
     in_fresh_python(f"import sys; {statement}; assert 'scipy.stats' not in sys.modules")
+
+
+def test_a_fit_and_its_summary_load_no_other_verbs():
+    statement = (
+        "import bayesmix as bm; data = bm.load_dataset('sleepstudy'); "
+        "fit = bm.fit('Reaction ~ Days + (Days | Subject)', data, draws=200, progressbar=False); "
+        "str(fit.summary())"
+    )
+    output = in_fresh_python(f"import sys; {statement}; print(*sys.modules)")
+    loaded = {".".join(name.split(".")[:2]) for name in output.split()}
+    others = {"predictions", "criteria", "questions", "figures", "storage", "simulation"}
+    assert not loaded & {f"bayesmix.{folder}" for folder in others}
+    libraries = {"pymc", "pytensor", "nutpie", "numba", "matplotlib", "narwhals", "arviz_plots"}
+    assert not {name.partition(".")[0] for name in loaded} & libraries
+
+
+def test_priors_of_default_models_need_no_laws_of_scipy():
+    in_fresh_python(
+        """
+import sys
+import numpy as np
+import bayesmix as bm
+spec = bm.prepare("Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy"))
+for prior in (*spec.priors.beta, *spec.priors.sd["Subject"], *spec.priors.auxiliary.values()):
+    prior.log_density(prior.draw(np.random.default_rng(1), 3))
+assert "scipy.stats" not in sys.modules
+"""
+    )
+
+
+def test_type_checkers_see_the_same_verbs():
+    """Those that are imported when they are first asked for."""
+    tree = parsed("fitting")
+    block = next(node for node in tree.body if is_type_checking(node))
+    ours = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    seen = {
+        (node.module, alias.name)
+        for node in ours
+        if str(node.module).startswith("bayesmix.")
+        for alias in node.names
+    }
+    later = {
+        tuple(ast.literal_eval(argument) for argument in call.args)
+        for node in block.orelse
+        for call in [node.value]
+    }
+    assert seen == later
+    for module, name in later:
+        assert inspect.isfunction(getattr(importlib.import_module(module), name))
+
+
+def test_verbs_are_plain_methods_once_they_were_asked_for():
+    code = """
+import inspect, pydoc
+import bayesmix as bm
+assert "icc" in pydoc.render_doc(bm.MixedFit)
+assert all(map(inspect.isfunction, (bm.MixedFit.icc, bm.MixedFit.__dict__["icc"])))
+class Own(bm.MixedFit): pass
+assert Own.r2 is bm.MixedFit.r2 and "r2" not in Own.__dict__
+assert bm.MixedFit.loo.__module__ == "bayesmix.criteria.loo"
+"""
+    in_fresh_python(code)
 
 
 def test_public_names_exist():

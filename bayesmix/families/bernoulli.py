@@ -12,6 +12,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import BINARY
 from bayesmix.families.scores import Scores
 from bayesmix.families.slopes import Slope
+from bayesmix.families.sums import RowSums
 from bayesmix.families.supports import UNIT
 from bayesmix.families.trials import scores_of_trials, slope_of_trials
 from bayesmix.families.values import Rows, Values, value_of_mu
@@ -60,5 +61,6 @@ BERNOULLI = Family(
     cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
+    sums=RowSums("binomial"),
     own_variance=OF_LATENT,
 )

@@ -23,6 +23,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import Labels, ResponseKind, as_numbers, rows_of
 from bayesmix.families.scores import Scores, chains_first, scores_of_slopes
 from bayesmix.families.slopes import Slope, difference
+from bayesmix.families.sums import RowSums
 from bayesmix.families.supports import REAL
 from bayesmix.families.thresholds import EQUIDISTANT, specific_names
 from bayesmix.families.values import Rows, Value, Values
@@ -89,6 +90,8 @@ class Family:
         of its logarithm.
     residual : str, optional
         The parameter that is the sd of a residual on the scale of the response.
+    sums : RowSums, optional
+        How rows with the same linear predictor add up to one, where they do.
     own_variance : OwnVariance, optional
         Of the distribution on the scale of the linear predictor, where that is known.
     weights : bool
@@ -137,6 +140,7 @@ class Family:
     of_mean: Callable[[Any], Any] | None = None
     response_link: str = "identity"
     residual: str | None = None
+    sums: RowSums | None = None
     own_variance: OwnVariance | None = None
     weights: bool = False
     known_errors: bool = False

@@ -13,6 +13,7 @@ from bayesmix.families.parameters import Parameter
 from bayesmix.families.responses import COUNTS
 from bayesmix.families.scores import Scores, spread
 from bayesmix.families.slopes import Slope
+from bayesmix.families.sums import RowSums
 from bayesmix.families.supports import POSITIVE
 from bayesmix.families.values import Rows, Values, value_of_mu
 
@@ -75,5 +76,6 @@ POISSON = Family(
     cumulative=_cumulative,
     closed_slopes=_slopes,
     closed_scores=_scores,
+    sums=RowSums("poisson", has_exposures=True),
     own_variance=OF_COUNTS,
 )

@@ -17,6 +17,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.priors.distributions import pymc_variable, refuse_unknown
 from bayesmix.priors.forms import FORMS, IMPROPER, Form, beta_moments, form_of, written
 from bayesmix.priors.hyperpriors import check_hyperpriors
+from bayesmix.priors.standard import STANDARD
 
 __all__ = ["LKJ", "Prior", "vectorise"]
 
@@ -175,10 +176,12 @@ class Prior:
         x = np.asarray(x, dtype=np.float64)
         if not self.is_proper:
             return np.where(x >= IMPROPER[self.distribution][0], 0.0, -np.inf)
-        form, law = self._law()
-        if form.folded:
-            return np.where(x < 0, -np.inf, math.log(2) + law.logpdf(x))
-        return np.asarray(law.logpdf(x), dtype=np.float64)
+        form = self._form()
+        if form.scipy in STANDARD:
+            values = STANDARD[form.scipy].log_density(x, **form.convert(**self.parameters))
+        else:
+            values = np.asarray(self._law()[1].logpdf(x), dtype=np.float64)
+        return np.where(x < 0, -np.inf, math.log(2) + values) if form.folded else values
 
     def draw(
         self, rng: np.random.Generator, size: int | tuple[int, ...] | None = None
@@ -208,8 +211,12 @@ class Prior:
                 f"{self} is improper, so it cannot be drawn from. "
                 "Use a wide proper prior such as Normal or HalfNormal."
             )
-        form, law = self._law()
-        drawn = np.asarray(law.rvs(size=size, random_state=rng), dtype=np.float64)
+        form = self._form()
+        if form.scipy in STANDARD:
+            drawn = STANDARD[form.scipy].draw(rng, size, **form.convert(**self.parameters))
+        else:
+            law = self._law()[1]
+            drawn = np.asarray(law.rvs(size=size, random_state=rng), dtype=np.float64)
         return np.abs(drawn) if form.folded else drawn
 
     def above(self, bound: float, share: npt.ArrayLike) -> FloatArray:
@@ -237,11 +244,16 @@ class Prior:
         # What is folded is symmetric about zero.
         return float(law.ppf(0.75 if form.folded else 0.5))
 
-    def _law(self) -> tuple[Form, Any]:
-        if not self.has_log_density:
+    def _form(self) -> Form:
+        form = form_of(self.distribution, self.parameters) if self.has_log_density else None
+        if form is None:
             raise NotImplementedError(
                 f"{self.distribution} has no density here; PyMC's own is needed."
             )
+        return form
+
+    def _law(self) -> tuple[Form, Any]:
+        self._form()
         return scipy_law(self)
 
 

@@ -261,7 +261,8 @@ def test_the_scale_of_the_response_changes_nothing():
     a, b = (parameters(spec, exact(spec).values) for spec in (small, large))
     for name in a:
         unit = 1.0 if name.startswith("cor") else 1e12
-        np.testing.assert_allclose(b[name], unit * a[name], rtol=1e-5, err_msg=name)
+        rounding = 1e-7 * b[name].std()  # a correlation may be near 0
+        np.testing.assert_allclose(b[name], unit * a[name], rtol=1e-5, atol=rounding, err_msg=name)
 
 
 @pytest.mark.slow

@@ -114,6 +114,17 @@ def test_draws_follow_the_density(law):
 
 
 @laws
+def test_draws_are_those_of_scipy(law):
+    """Whether or not its laws are loaded: the numbers of a seed do not depend on it."""
+    form = form_of(law.prior.distribution, law.prior.parameters)
+    theirs = getattr(stats, form.scipy)(**form.convert(**law.prior.parameters))
+    for size in (None, 3, (2, 3)):
+        expected = theirs.rvs(size=size, random_state=np.random.default_rng(7))
+        drawn = law.prior.draw(np.random.default_rng(7), size)
+        assert_allclose(drawn, np.abs(expected) if form.folded else expected, rtol=0, atol=0)
+
+
+@laws
 def test_support(law):
     mass = mass_of(law.prior)
     assert not mass.discrete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bayesmix.engines.whitened.repeated import n_rows_of
 from bayesmix.engines.whitened.team import chains_side_by_side
 from bayesmix.engines.whitened.warmup import WARM_UP
 from bayesmix.model.options import SampleOptions
@@ -27,9 +28,10 @@ def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
     terms = [term for term in design.every_group]
     sizes = sorted((term.n_levels * term.n_effects for term in terms), reverse=True)
     n_effects = sum(sizes)
-    chains = chains_side_by_side(design.n_rows + n_effects, options.chains)
+    n_rows = n_rows_of(spec)
+    chains = chains_side_by_side(n_rows + n_effects, options.chains)
     width = sum(part.n_terms for part in design.parts) + 2 * sum(term.n_effects for term in terms)
-    gradient = CALL + chains * design.n_rows * (len(design.parts) * ROW + ENTRY * width)
+    gradient = CALL + chains * n_rows * (len(design.parts) * ROW + ENTRY * width)
     for term in terms:
         q = term.n_effects
         level = LEVEL.get(q, LEVEL_OF_MANY * q**2)

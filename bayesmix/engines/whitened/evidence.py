@@ -71,7 +71,7 @@ def evidence_by_annealing(
         warm_up(tuned, sizes, own, lambda share: report("Tuning", share))
         found = _annealed_enough(tuned, wide, annealing, spread, report)
     # Densities of the response in its units are those in the user's numbers times these.
-    per_row = -layout.n_rows * float(np.log(units.response))
+    per_row = -spec.design.n_rows * float(np.log(units.response))
     return found.plus(per_row + log_orders(tuned.density.layout.coordinates, spec))
 
 

@@ -13,7 +13,8 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.engines.whitened.coordinates import Coordinates, coordinates_of
-from bayesmix.families.links import LINKS
+from bayesmix.engines.whitened.repeated import Observed, near, observed
+from bayesmix.families.family import Family
 from bayesmix.families.values import Rows
 from bayesmix.model.centring import centred_design
 from bayesmix.model.spec import ModelSpec
@@ -92,12 +93,9 @@ class Layout:
     spec : ModelSpec
     coordinates : Coordinates
         Of the parameters beside the effects.
-    order : ndarray of int64, shape (n,)
-        The rows of the design.
-    y : ndarray, shape (n,)
+    observed : Observed
+        Responses, weights and trials. The n rows are those of the design, or sums of them.
     offset : ndarray, shape (K n,)
-    rows : Rows
-        Weights and trials.
     X : ndarray, shape (K n, p)
         Centred where the intercept has a prior of its own; with a last column of ones where
         thresholds take its place.
@@ -110,14 +108,27 @@ class Layout:
 
     spec: ModelSpec
     coordinates: Coordinates
-    order: IntArray
-    y: FloatArray
+    observed: Observed
     offset: FloatArray
-    rows: Rows
     X: FloatArray
     means: tuple[FloatArray, ...]
     factors: tuple[Factor, ...]
     Z: sparse.csr_array
+
+    @functools.cached_property
+    def y(self) -> FloatArray:
+        """Responses (n,)."""
+        return self.observed.y
+
+    @functools.cached_property
+    def rows(self) -> Rows:
+        """Weights and trials of the rows."""
+        return self.observed.rows
+
+    @functools.cached_property
+    def family(self) -> Family:
+        """The family of the rows: of sums it may be another than that of the specification."""
+        return self.observed.family
 
     @property
     def n_rows(self) -> int:
@@ -132,7 +143,7 @@ class Layout:
     @functools.cached_property
     def has_offset(self) -> bool:
         """Whether there is an offset."""
-        return any(part.offset is not None for part in self.spec.design.parts)
+        return bool(self.offset.any())
 
     def by_predictor(self, stacked: FloatArray) -> list[FloatArray]:
         """Cut what is there for each predictor, (K n, ...), into arrays (n, ...)."""
@@ -152,19 +163,16 @@ class Layout:
     @functools.cached_property
     def constant(self) -> float:
         """Log likelihood at any point, less what `Family.scores` says of it."""
-        family = self.spec.family
+        family = self.family
         inside = self.coordinates.values(np.zeros((self.coordinates.size, 1)))
         anywhere = self.auxiliary(inside)
         # Far from the responses the constant would be a difference of large numbers.
-        with np.errstate(all="ignore"):
-            placed = family.on_predictor_scale(self.y)
-            place = LINKS[family.link].near(self.y.mean()) if placed is None else np.nanmean(placed)
-        near = float(place)
-        eta = np.full((self.n_rows, 1), near if np.isfinite(near) else 0.0)
+        eta = np.full((self.n_rows, 1), near(family, self.y))
         anywhere |= {name: np.zeros_like(eta) for name in self.predictors[1:]}
         p = family.chains_first(eta, anywhere)
         density = float(np.sum(family.density(self.y, p, self.rows)))
-        return density - float(family.scores(self.y, eta, anywhere, self.rows).total[0])
+        of_scores = float(family.scores(self.y, eta, anywhere, self.rows).total[0])
+        return density - of_scores + self.observed.rest
 
     def auxiliary(self, values: FloatArray) -> dict[str, FloatArray]:
         """Return the auxiliary parameters (M,), or (K, M), at values of all parameters (d, M)."""
@@ -188,12 +196,11 @@ class Layout:
 def layout_of(spec: ModelSpec) -> Layout:
     """Lay out a specification."""
     coordinates, parts = coordinates_of(spec), spec.parts
-    design, every = spec.design, spec.design.joint_effects
+    every = spec.design.joint_effects
     centred = joined(centred_design(spec).every_group)
     places = sorted(range(len(every)), key=lambda t: -every[t].n_levels * every[t].n_effects)
-    order = np.arange(design.n_rows)
-    if places:
-        order = np.argsort(every[places[0]].terms[0].codes, kind="stable")
+    seen = observed(spec, every[places[0]].terms[0].codes if places else None)
+    order = seen.order
     sd_starts = np.cumsum([0, *(joint.n_effects for joint in every)])
     correlations = [spec.joint_correlations(joint) for joint in every]
     of_predictor = {part.design.predictor: k for k, part in enumerate(parts)}
@@ -203,7 +210,7 @@ def layout_of(spec: ModelSpec) -> Layout:
     for t in places:
         joint = every[t]
         sds, free = coordinates.sds.start, coordinates.free.start
-        Z = np.zeros((joint.n_effects, len(parts), design.n_rows))
+        Z = np.zeros((joint.n_effects, len(parts), len(order)))
         for term, place in centred[t].members:
             Z[place, of_predictor[term.predictor]] = term.Z[order].T
         factors.append(
@@ -221,19 +228,18 @@ def layout_of(spec: ModelSpec) -> Layout:
             )
         )
         start += joint.n_levels * joint.n_effects
-    weights = None if design.weights is None else design.weights[order]
-    trials = None if design.trials is None else np.asarray(design.trials, dtype=float)[order]
+    offset = seen.offset
+    if offset is None:
+        offset = np.concatenate([_offset(part)[order] for part in parts])
     return Layout(
         spec=spec,
         coordinates=coordinates,
-        order=order,
-        y=np.asarray(design.y, dtype=np.float64)[order],
-        offset=np.concatenate([_offset(part)[order] for part in parts]),
-        rows=spec.family.rows(weights, trials),
+        observed=seen,
+        offset=offset,
         X=_population_effects(parts, order, coordinates.thresholds is not None),
         means=tuple(part.population_centre for part in parts),
         factors=tuple(factors),
-        Z=_all_effects(len(parts), design.n_rows, factors, start),
+        Z=_all_effects(len(parts), len(order), factors, start),
     )
 
 

@@ -45,7 +45,7 @@ def look_at(density: Density, point: Point) -> Lesson:
     values, effects = density.effects(point.x)
     beta = values[layout.coordinates.population]
     auxiliary = layout.auxiliary(values)
-    family = layout.spec.family
+    family = layout.family
     rows = np.empty((4, len(layout.predictors), layout.n_rows))
     for start, stop in row_blocks(layout.n_rows, values.shape[1], len(layout.predictors)):
         eta, others = predictors(layout, beta, effects.u, start, stop)

@@ -128,7 +128,7 @@ def likelihood(
     -------
     Likelihood
     """
-    family, chains = layout.spec.family, beta.shape[1]
+    family, chains = layout.family, beta.shape[1]
     total = np.zeros(chains)
     by_effects = np.zeros((layout.n_effects, chains))
     by_population = np.zeros((layout.X.shape[1], chains))

@@ -77,7 +77,7 @@ class _Rounds:
 
     def _slope(self, eta: FloatArray) -> tuple[FloatArray, FloatArray]:
         layout = self.layout
-        family, names = layout.spec.family, layout.predictors
+        family, names = layout.family, layout.predictors
         first, *others = layout.by_predictor(eta[:, None])
         auxiliary = layout.auxiliary(self.values[:, None])
         auxiliary |= dict(zip(names[1:], others, strict=True))
@@ -150,7 +150,7 @@ class _Rounds:
     def _auxiliary(self, eta: FloatArray) -> None:
         """Move each auxiliary parameter to where the rows are likely, one step of Newton."""
         layout = self.layout
-        coordinates, family = layout.coordinates, layout.spec.family
+        coordinates, family = layout.coordinates, layout.family
         for _ in range(3 if coordinates.auxiliary else 0):
             x = coordinates.back(self.values[:, None])
             slopes = []

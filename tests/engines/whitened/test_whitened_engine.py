@@ -124,8 +124,10 @@ def test_a_seed_gives_the_same_draws(toads, binary):
 def test_draws_do_not_depend_on_the_number_of_cores():
     rng = np.random.default_rng(1)
     n = 70_000
-    data = pd.DataFrame({"g": rng.integers(0, 50, n), "y": rng.poisson(2, n)})
-    spec = bm.prepare("y ~ 1 + (1 | g)", data, family="poisson")
+    data = pd.DataFrame(
+        {"g": rng.integers(0, 50, n), "x": rng.normal(size=n), "y": rng.poisson(2, n)}
+    )
+    spec = bm.prepare("y ~ x + (1 | g)", data, family="poisson")
     assert len(sizes_of(layout_of(spec), 4).batches) == 2
     one, two = (
         sample_whitened(spec, draws=20, chains=4, cores=cores, random_seed=3) for cores in (1, 2)

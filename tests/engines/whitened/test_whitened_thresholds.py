@@ -106,7 +106,7 @@ def test_linear_predictors_less_thresholds_are_the_same_as_written(family):
     eta = layout.X @ values[population]
     inner = layout.auxiliary(values)["cutpoint"][:, None] - eta
     written = as_written(layout, values.T)
-    X = spec.design.X[layout.order]
+    X = spec.design.X[layout.observed.order]
     outer = written["cutpoint"].T[:, None] - X @ written["beta"].T
     np.testing.assert_allclose(inner, outer, rtol=1e-10, atol=1e-10)
 
