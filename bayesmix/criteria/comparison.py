@@ -246,6 +246,12 @@ def _check_options(criterion: str, options: Mapping[str, Any]) -> None:
                 f"Unknown option {name}={shown(options[name])} for ic='{criterion}'. Options: "
                 f"{', '.join([*known, 'ic', 'group'])}. {suggest(name, known)}".rstrip()
             )
+    if options.get("subsample") is not None:
+        raise BayesmixError(
+            f"subsample={shown(options['subsample'])}: compare judges by all rows, and leaves no "
+            "part of them out. Give the results of fit.loo(subsample=...) to arviz_stats.compare, "
+            "whose differences know the error of the subsample."
+        )
 
 
 def _results(

@@ -17,6 +17,7 @@ from bayesmix.base.words import count
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.folds import folds
 from bayesmix.criteria.jobs import FoldResult, check_run, fold_results, fold_seeds, undisturbed
+from bayesmix.criteria.units import OTHER_COLUMN
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import named_term
 from bayesmix.frames.frames import row_values
@@ -212,8 +213,7 @@ def _column(name: str, value: str | npt.ArrayLike | None, design: Design) -> npt
     if value is None:
         return None
     if isinstance(value, str):
-        other = "For another column give its values: data['column']."
-        term = named_term(name, value, design.every_group, other)
+        term = named_term(name, value, design.every_group, OTHER_COLUMN)
         return term.levels[term.codes]
     column: Any = row_values(value)
     if not isinstance(value, pd.Series) and shape_of(column, design.n_rows) == (design.n_rows,):

@@ -13,7 +13,7 @@ from bayesmix.base.words import count
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.kfold import logo_by_refit
 from bayesmix.criteria.psis import Pointwise, good_k_of, pareto_smoothed
-from bayesmix.criteria.repair import values_mended, values_moved, warn_of_high_k
+from bayesmix.criteria.repair import values_mended, values_moved, warn_of_doubts
 from bayesmix.criteria.theta import ThetaDraws
 from bayesmix.criteria.units import Units, factors_of
 from bayesmix.engines.left_out import groups_left_out_obstacle, left_out
@@ -73,7 +73,8 @@ def logo(
     Warns
     -----
     ComparisonWarning
-        For groups with a Pareto k above ``good_k``.
+        For groups with a Pareto k above ``good_k``, and for refits without one of these that did
+        not converge.
     ConvergenceWarning
         For refits whose draws should not be trusted yet.
 
@@ -95,9 +96,10 @@ def logo(
         true_or_false("refit", refit)
     units = Units.of(fit.spec.design, group)
     obstacle = groups_left_out_obstacle(fit.spec, units.codes)
-    if refit is False and obstacle is not None:
+    if obstacle is not None and (refit is False or (reloo is False and not refit)):
         raise BayesmixError(
-            f"logo without refits integrates group effects out, but {obstacle}. Leave refit out."
+            f"logo without refits integrates group effects out, but {obstacle}. Leave "
+            f"{'refit' if refit is False else 'reloo'} out."
         )
     if refit or obstacle is not None:
         return _by_refits(fit, units, executor)
@@ -127,13 +129,13 @@ def _by_weights(
 ) -> ELPDDataLOGO:
     draws = ThetaDraws.of(fit, units.codes)
     S, J = len(draws.theta), len(units.levels)
-    good_k = good_k_of(S)
     with threads(fit) as pool:
         log = left_out(fit.spec).groups(draws.theta, units.codes, run=pool.map)
         values = pareto_smoothed([(slice(0, J), log)], J, S, draws.r_eff, pool.map)
+        good_k = good_k_of(S)
         values, note = values_moved(fit, values, draws, good_k, pool, units)
     values, note = values_mended(fit, values, good_k, note, reloo, executor, units)
-    warning = warn_of_high_k(
+    warning = warn_of_doubts(
         values,
         good_k,
         f"{count(J, 'group')} of {units.name}",

@@ -14,7 +14,7 @@ from bayesmix.criteria.densities import Integrated, row_densities
 from bayesmix.criteria.facts import Facts
 from bayesmix.criteria.jobs import check_executor
 from bayesmix.criteria.psis import good_k_of, pareto_smoothed
-from bayesmix.criteria.repair import values_mended, values_moved, warn_of_high_k
+from bayesmix.criteria.repair import values_mended, values_moved, warn_of_doubts
 from bayesmix.criteria.subsampled import subsampled
 from bayesmix.criteria.theta import integrates
 from bayesmix.engines.left_out import left_out_obstacle
@@ -88,7 +88,8 @@ def loo(
     Warns
     -----
     ComparisonWarning
-        For rows with a Pareto k above ``good_k``, which is min(1 - 1 / log10(S), 0.7).
+        For rows with a Pareto k above ``good_k``, which is min(1 - 1 / log10(S), 0.7), and for
+        refits that did not converge.
 
     References
     ----------
@@ -128,13 +129,15 @@ def loo(
         reloo = False
     values, note = values_mended(fit, values, good_k, note, reloo, executor)
     remedy = "fit.loo(reloo=True)"
-    if not integrate and left_out_obstacle(fit.spec) is None:
-        remedy = f"fit.loo() integrates the group effects out, and {remedy}"
+    if not integrate:
+        remedy = "fit.loo(integrated=False, reloo=True)"
+        if left_out_obstacle(fit.spec) is None:
+            remedy = f"fit.loo() integrates the group effects out, and {remedy}"
     return ELPDDataLOO(
         n_samples=S,
         n_data_points=n,
         good_k=good_k,
-        warning=warn_of_high_k(values, good_k, count(n, "row"), remedy, "these rows"),
+        warning=warn_of_doubts(values, good_k, count(n, "row"), remedy, "these rows"),
         integrated=integrate,
         note=note,
         **values.fields("obs", {"obs": fit.spec.design.rows}, Facts.of(fit)),

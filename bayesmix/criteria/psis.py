@@ -31,11 +31,15 @@ FEWEST_DRAWS = 25
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Pointwise:
-    """elpd, effective number of parameters and Pareto k of each row or group."""
+    """elpd, effective number of parameters and Pareto k of each row or group.
+
+    Of those that were refitted k is 0; `n_doubtful` of the refits did not converge.
+    """
 
     elpd: FloatArray
     p: FloatArray
     k: FloatArray | None
+    n_doubtful: int = 0
 
     def n_above(self, good_k: float) -> int:
         """Count the Pareto k that are too high."""

@@ -19,7 +19,7 @@ from bayesmix.posterior.fitted import Fitted
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-__all__ = ["values_mended", "values_moved", "values_refitted", "warn_of_high_k"]
+__all__ = ["values_mended", "values_moved", "values_refitted", "warn_of_doubts"]
 
 # Seconds that refits may take if nobody has asked for them.
 UNASKED = 60.0
@@ -114,18 +114,23 @@ def values_refitted(
     refits = f"{what} with a Pareto k above {good_k:.2f} {was}"
     if doubtful:
         refits += f", {doubtful} of which did not converge"
-    return Pointwise(elpd, p, k), " ".join(filter(None, [note, f"{refits}."]))
+    return Pointwise(elpd, p, k, doubtful), " ".join(filter(None, [note, f"{refits}."]))
 
 
-def warn_of_high_k(values: Pointwise, good_k: float, all_of: str, remedy: str, those: str) -> bool:
+def warn_of_doubts(values: Pointwise, good_k: float, all_of: str, remedy: str, those: str) -> bool:
     """Warn of the rows or groups that are not to be trusted; return whether there are any.
 
     `all_of` are they all, as in "180 rows", `remedy` what refits, and `those` what without.
     """
-    bad = values.n_above(good_k)
+    bad, doubtful = values.n_above(good_k), values.n_doubtful
+    if doubtful:
+        warn_of(
+            f"{count(doubtful, 'refit')} without {those} did not converge, so that "
+            f"{their(doubtful)} elpd_i is not to be trusted: fit with more draws and tune."
+        )
     if bad:
         warn_of(
             f"{bad} of {all_of} {have(bad)} a Pareto k above {good_k:.2f}, so that {their(bad)} "
             f"elpd_i is not to be trusted: {remedy} refits without {'it' if bad == 1 else those}."
         )
-    return bad > 0
+    return bad > 0 or doubtful > 0

@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from bayesmix.base.arguments import shape_of
+from bayesmix.base.arguments import shape_of, shown
 from bayesmix.base.arrays import IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.design.design import Design
 from bayesmix.design.groupterm import named_term
 
-__all__ = ["Units", "factors_of"]
+__all__ = ["OTHER_COLUMN", "Units", "factors_of"]
+
+OTHER_COLUMN = "For another column give its values: data['column']."
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -33,7 +35,7 @@ class Units:
     def of(cls, design: Design, group: str | npt.ArrayLike) -> Units:
         """Read the name of a grouping factor, or one label for each row."""
         if isinstance(group, str):
-            term = named_term("group", group, design.every_group)
+            term = named_term("group", group, design.every_group, OTHER_COLUMN)
             units = cls(group, term.dim, term.levels, term.codes, True)
         else:
             labels = _labels(group, design.n_rows)
@@ -47,14 +49,20 @@ class Units:
 
 def _labels(group: npt.ArrayLike, n_rows: int) -> pd.Series[Any]:
     """Read one label for each row as categories."""
-    problem = BayesmixError(
-        "group is not usable: give the name of a grouping factor, or one label for "
-        f"each of the {count(n_rows, 'row')} of the fit."
+    ways = (
+        "give the name of a grouping factor, or one label for each of the "
+        f"{count(n_rows, 'row')} of the fit."
     )
+    problem = BayesmixError(f"group={shown(group)} is not usable: {ways}")
     if isinstance(group, pd.MultiIndex):
         group = cast("npt.ArrayLike", group.to_flat_index())
     try:
-        if shape_of(group, n_rows) != (n_rows,) or pd.isna(np.asarray(group)).any():
+        if (shape := shape_of(group, n_rows)) != (n_rows,):
+            if shape:
+                problem = BayesmixError(f"group has shape {shape}: {ways}")
+            raise problem
+        if missing := int(pd.isna(np.asarray(group)).sum()):
+            problem = BayesmixError(f"group has {count(missing, 'missing label')}: {ways}")
             raise problem
         labels = pd.Series(cast(Any, group)).astype("category").cat.remove_unused_categories()
         labels.cat.categories.astype(str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,9 +22,8 @@ _MOST_NAMES = 3
 
 def doubts(result: ELPDData) -> str:
     """Say why a result should not be trusted; empty if it can."""
-    if result.pareto_k is not None and result.good_k is not None:
-        bad = _bad_k(result)
-        return f"{bad} Pareto k above {result.good_k:.2f}" if bad else ""
+    if result.pareto_k is not None and result.good_k is not None and (bad := _bad_k(result)):
+        return f"{bad} Pareto k above {result.good_k:.2f}"
     p_waic_i = getattr(result, "p_waic_i", None)
     if p_waic_i is not None:
         bad = int((np.asarray(p_waic_i) > GOOD_P_WAIC).sum())
@@ -70,12 +69,12 @@ def _share(result: ELPDData, why: str) -> str:
     return f"{count} of {result.elpd_i.size} {units}: {rest.partition(':')[0]}"
 
 
-def remedy(results: Iterable[ELPDData], criterion: str, *, from_fits: bool) -> str:
+def remedy(results: Collection[ELPDData], criterion: str, *, from_fits: bool) -> str:
     """Say what makes the estimates of a comparison trustworthy.
 
     Parameters
     ----------
-    results : iterable of ELPDData
+    results : collection of ELPDData
     criterion : {"loo", "waic", "logo", "kfold"}
     from_fits : bool
         Whether `compare` was given the fits, so that its own options help.
@@ -87,15 +86,17 @@ def remedy(results: Iterable[ELPDData], criterion: str, *, from_fits: bool) -> s
     call = "bm.compare(..., {})" if from_fits else "fit.{}"
     if criterion == "waic":
         return f"Use LOO: {call.format('ic=' + repr('loo') if from_fits else 'loo()')}."
-    if criterion == "kfold" or not any(result.pareto_k is not None for result in results):
-        return "Fit with more draws and tune, so that the refits converge."
     bad = sum(_bad_k(result) for result in results if result.pareto_k is not None)
+    if criterion == "kfold" or not bad:
+        return "Fit with more draws and tune, so that the refits converge."
     what = "group" if criterion == "logo" else "row"
+    conditional = any(getattr(result, "integrated", None) is False for result in results)
+    again = "integrated=False, reloo=True" if conditional else "reloo=True"
     if from_fits:
-        one = call.format("reloo=True")
+        one = call.format(again)
         folds = call.format("ic='kfold'")
     else:
-        one = "fit.logo(..., reloo=True)" if criterion == "logo" else "fit.loo(reloo=True)"
+        one = f"fit.logo(..., {again})" if criterion == "logo" else f"fit.loo({again})"
         folds = "fit.kfold()"
     refits = f"{one} refits without each {what} whose Pareto k is too high ({bad} in all)"
     if criterion == "logo":

@@ -42,7 +42,7 @@ __all__ = [
 
 # Densities of rows given all others that take about a second, with the smoothing of their weights,
 # and fewest draws.
-_DENSITIES, _FEWEST_DRAWS = 10_000_000, 1000
+_DENSITIES, _FEWEST_DRAWS = 5_000_000, 1000
 
 
 class LeftOut[Parameters](Protocol):

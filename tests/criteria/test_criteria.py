@@ -386,6 +386,40 @@ class TestLogo:
         assert not mended.warning
         assert "1 group with a Pareto k above 0.70 was left out in a refit" in repr(mended)
 
+    def test_refits_that_do_not_converge_are_not_trusted(self, fitted, monkeypatch):
+        fit = fitted("sleepstudy-slopes")
+        refits = repair.fold_results
+
+        def doubtful(*args):
+            return [dataclasses.replace(result, messages=("R-hat",)) for result in refits(*args)]
+
+        monkeypatch.setattr(logo, "values_moved", lambda _, values, draws, *__: (values, ""))
+        monkeypatch.setattr(repair, "fold_results", doubtful)
+        with pytest.warns(ComparisonWarning, match="1 refit without these groups did not converge"):
+            result = fit.logo("Subject")
+        assert result.warning
+        other = quietly(fitted("sleepstudy-intercept").logo, "Subject")
+        with pytest.warns(ComparisonWarning, match=r"some refits did not converge.*more draws"):
+            bm.compare({"slopes": result, "intercepts": other})
+
+    def test_no_refits_where_none_are_wanted(self, fitted, monkeypatch):
+        monkeypatch.setattr(logo, "groups_left_out_obstacle", lambda *_: "they are Student-t")
+        with pytest.raises(BayesmixError, match=r"but they are Student-t\. Leave reloo out"):
+            fitted("sleepstudy-slopes").logo("Subject", reloo=False)
+
+    @pytest.mark.parametrize(
+        ("group", "text"),
+        [
+            ([1, 2], r"group has shape \(2,\): give the name"),
+            ([None] + [1.0] * 179, "group has 1 missing label: give the name"),
+            (5, "group=5 is not usable: give the name"),
+            ("Days", r"no grouping factor.*For another column give its values"),
+        ],
+    )
+    def test_groups_that_are_none(self, fitted, group, text):
+        with pytest.raises(BayesmixError, match=text):
+            fitted("sleepstudy-slopes").logo(group)
+
     def test_groups_of_another_column(self, fitted):
         fit = fitted("sleepstudy-slopes")
         term = fit.design.groups[0]
@@ -495,6 +529,17 @@ class TestSubsample:
         assert (table["subsampling_dse"] >= 0).all()
         with pytest.raises(bm.BayesmixError, match=r"subsample of the rows\. arviz_stats\.compare"):
             bm.compare(results)
+        with pytest.raises(bm.BayesmixError, match=r"subsample=50: compare judges by all rows"):
+            bm.compare(fitted("gpa-slopes"), fitted("gpa-intercept"), subsample=50)
+
+    def test_effects_that_were_not_kept(self, fitted):
+        fit = fitted("sleepstudy-slopes")
+        idata = fit.idata.copy()
+        idata["posterior"] = xr.DataTree(fit.posterior.drop_vars(["u_Subject", "zeta_Subject"]))
+        unkept = dataclasses.replace(fit, idata=idata)
+        with pytest.raises(BayesmixError, match="were too many for them to be kept"):
+            unkept.loo(subsample=20, integrated=False)
+        assert np.isfinite(unkept.loo(subsample=20).elpd)
 
     @pytest.mark.parametrize(
         ("options", "text"),

@@ -71,7 +71,10 @@ def test_zero_inflation():
 
 
 def test_the_conditional_version_is_too_high(cbpp):
-    with pytest.warns(ComparisonWarning, match="fit.loo.. integrates the group effects out"):
+    words = (
+        r"fit.loo\(\) integrates the group effects out, and fit.loo\(integrated=False, reloo=True\)"
+    )
+    with pytest.warns(ComparisonWarning, match=words):
         conditional = cbpp.loo(integrated=False)
     assert conditional.elpd > cbpp.loo().elpd + 0.5
     assert float(conditional.pareto_k.max()) > 0.7
@@ -118,5 +121,5 @@ def test_groups_that_cannot_be_integrated_out_are_named(cbpp):
     # The herds cross these groups, and are given by their draws.
     with pytest.warns(ComparisonWarning, match="5 of 7 groups"):
         assert cbpp.logo(labels, reloo=False).n_data_points == 7
-    with pytest.raises(BayesmixError, match="not usable"):
+    with pytest.raises(BayesmixError, match=r"group has shape \(5,\)"):
         cbpp.logo(labels[:5])
