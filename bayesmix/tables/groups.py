@@ -161,7 +161,7 @@ def _group_table(
         population = dict(zip(design.terms, beta_draws(design, posterior), strict=True))
     parts = []
     for term in selected(design, re):
-        counts = np.bincount(term.codes[term.codes >= 0], minlength=len(term.levels))
+        counts = term.counts
         for effect in term.effects:
             marginals = _level_marginals(
                 posterior, term, effect, interval, add=population.get(effect)
