@@ -28,6 +28,7 @@ FLOORS = (
     "model",
     "preparation",
     "blocks",
+    "streams",
     "posterior",
     "tables",
     "engines",

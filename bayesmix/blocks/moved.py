@@ -1,4 +1,4 @@
-"""Cross-products of columns that are moved and scaled afterwards, or of levels that are renumbered."""
+"""Cross-products of columns moved and scaled after the rows are gone, or of more levels."""
 
 from __future__ import annotations
 
