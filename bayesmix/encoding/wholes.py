@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from formulae.environment import Environment
 from formulae.terms.call_resolver import LazyCall
+from formulae.transforms import TRANSFORMS
 
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.encoding.calls import FunctionCall, MethodCall, Remembered, nodes, used_columns
@@ -229,7 +230,8 @@ def supply(sides: Sequence[Side], states: Mapping[str, tuple[float, ...]]) -> No
         if isinstance(node, FunctionCall):
             node.stateful_transform = Remembered(state[0])
             continue
-        transform = node.stateful_transform
+        transform = TRANSFORMS[node.callee]()
+        node.stateful_transform = transform
         transform.mean = state[0]
         if hasattr(transform, "std"):
             transform.std = state[1]

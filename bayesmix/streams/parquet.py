@@ -44,7 +44,8 @@ def opened_paths(given: Sequence[str]) -> ParquetRows:
         dataset = ds.dataset(where, format="parquet", partitioning=partitioning)
         if not dataset.files:
             raise BayesmixError("the folder has no Parquet files.")
-        return ParquetRows(dataset.replace_schema(_common_schema(dataset)))
+        options = {"format": "parquet", "partitioning": partitioning}
+        return ParquetRows(ds.dataset(where, schema=_common_schema(dataset), **options))
 
 
 def _expanded(text: str) -> list[str]:
@@ -70,7 +71,6 @@ def _common_schema(dataset: Any) -> Any:
     for fragment in dataset.get_fragments():
         with naming(fragment.path):
             own = fragment.physical_schema
-            partitioned = set(found) - set(dataset.schema.names)
             for field in own:
                 known = found.setdefault(field.name, field)
                 if known.type == field.type:
@@ -84,7 +84,6 @@ def _common_schema(dataset: Any) -> Any:
                     both = [pa.schema([known]), pa.schema([field.with_name(known.name)])]
                     merged = pa.unify_schemas(both, promote_options="permissive")
                     found[field.name] = merged.field(0)
-            del partitioned
     return pa.schema(list(found.values()))
 
 
@@ -116,19 +115,20 @@ class ParquetRows:
         adder: Adder[S] = Adder()
         with naming(self.what):
             total, done = self.dataset.count_rows(), 0
-        for part, table in self._tables(list(names), total):
+        for part, table in self._tables(list(names)):
             with naming(part):
                 adder.add(of_part(as_pandas(table, names)))
             done += table.num_rows
             report(min(1.0, done / max(total, 1)))
         return adder.total()
 
-    def _tables(self, names: list[str], total: int) -> Iterator[tuple[str, Any]]:
+    def _tables(self, names: list[str]) -> Iterator[tuple[str, Any]]:
         """Yield the files, with some of their rows at a time; a selection of rows as a whole."""
-        with naming(self.what):
+        try:
             fragments = list(self.dataset.get_fragments())
-        is_whole = all(hasattr(one, "path") for one in fragments)
-        if not is_whole or total != sum(_count(one) for one in fragments):
+        except ValueError:  # of a filtered dataset
+            fragments = []
+        if not fragments or not all(hasattr(one, "path") for one in fragments):
             yield from _gathered(self.what, lambda: self.dataset.to_batches(**_reading(names)))
             return
         for fragment in fragments:
@@ -138,11 +138,6 @@ class ParquetRows:
                     schema=self.dataset.schema, **_reading(names)
                 ),
             )
-
-
-def _count(fragment: Any) -> int:
-    with naming(f"'{fragment.path}'"):
-        return int(fragment.count_rows())
 
 
 def _reading(names: list[str]) -> dict[str, Any]:
