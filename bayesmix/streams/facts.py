@@ -99,8 +99,9 @@ class Facts:
         columns = {}
         for name, column in self.rows.items():
             if name in self.categories:
-                labels, ordered = self.categories[str(name)]
-                columns[name] = pd.Categorical(column, pd.Index(list(labels)), ordered=ordered)
+                known, ordered = self.categories[str(name)]
+                labels = list(dict.fromkeys((*known, *column)))  # text of another part among them
+                columns[name] = pd.Categorical(column, pd.Index(labels), ordered=ordered)
             else:
                 columns[name] = column.infer_objects() if column.dtype == object else column
         return pd.DataFrame(columns, index=pd.RangeIndex(len(self.rows)))
@@ -130,9 +131,7 @@ class Facts:
         )
 
 
-def complete_rows(
-    frame: pd.DataFrame, names: Iterable[str]
-) -> tuple[pd.DataFrame, dict[str, int]]:
+def complete_rows(frame: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFrame, dict[str, int]]:
     """Take the used columns of the rows without a missing value, and count those of each column."""
     columns, missing = {}, {}
     keep = np.ones(len(frame), dtype=np.bool_)
@@ -180,9 +179,7 @@ def _is_coded(column: pd.Series[Any]) -> bool:
     return is_object and kind_of(column) not in ("integer", "floating", "decimal", "boolean")
 
 
-def _first_of_each(
-    rows: pd.DataFrame, keys: Iterable[tuple[str, ...]]
-) -> npt.NDArray[np.bool_]:
+def _first_of_each(rows: pd.DataFrame, keys: Iterable[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
     """Mark the first row of each combination, and the first rows of all."""
     chosen = np.zeros(len(rows), dtype=np.bool_)
     chosen[:HEAD] = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -45,7 +45,17 @@ def opened_paths(given: Sequence[str]) -> ParquetRows:
         if not dataset.files:
             raise BayesmixError("the folder has no Parquet files.")
         options = {"format": "parquet", "partitioning": partitioning}
-        return ParquetRows(ds.dataset(where, schema=_common_schema(dataset), **options))
+        schema = _common_schema(dataset)
+        return ParquetRows(
+            ds.dataset(where, schema=schema, **options),
+            {path: _state(path) for path in dataset.files},
+        )
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Return what tells a file from one that was written since."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def _expanded(text: str) -> list[str]:
@@ -96,12 +106,13 @@ def _kind(kind: Any) -> str:
 
 
 class ParquetRows:
-    """A dataset of pyarrow."""
+    """A dataset of pyarrow, and the states that its files had when they were opened."""
 
     what = "the files"
 
-    def __init__(self, dataset: Any) -> None:
+    def __init__(self, dataset: Any, states: Mapping[str, tuple[int, int]] | None = None) -> None:
         self.dataset = dataset
+        self.states = dict(states or {})
         self.columns: pd.Index[Any] = pd.Index(dataset.schema.names)
         self.texts = frozenset(field.name for field in dataset.schema if is_text(field.type))
 
@@ -122,6 +133,21 @@ class ParquetRows:
             report(min(1.0, done / max(total, 1)))
         return adder.total()
 
+    def _check(self, fragment: Any, names: Sequence[str]) -> None:
+        """Raise for a file without some of the columns, or one that was written since."""
+        state = self.states.get(fragment.path)
+        if state is not None and state != _state(fragment.path):
+            raise BayesmixError(
+                "the file has changed since it was opened, so that the two passes would read "
+                "different rows. Fit again when nobody writes to it."
+            )
+        absent = [name for name in names if name not in _columns_of(fragment)]
+        if absent:
+            raise BayesmixError(
+                f"there is no column {listed(map(repr, absent), 5)}. Write the files with the same "
+                "columns, or leave this one out."
+            )
+
     def _tables(self, names: list[str]) -> Iterator[tuple[str, Any]]:
         """Yield the files, with some of their rows at a time; a selection of rows as a whole."""
         try:
@@ -132,12 +158,21 @@ class ParquetRows:
             yield from _gathered(self.what, lambda: self.dataset.to_batches(**_reading(names)))
             return
         for fragment in fragments:
+            with naming(f"'{fragment.path}'"):
+                self._check(fragment, names)
             yield from _gathered(
                 f"'{fragment.path}'",
                 lambda one=fragment: one.to_batches(  # type: ignore[misc]
                     schema=self.dataset.schema, **_reading(names)
                 ),
             )
+
+
+def _columns_of(fragment: Any) -> set[str]:
+    """Names of the columns of a file, and of the folders that it is in."""
+    import pyarrow.dataset as ds
+
+    return {*fragment.physical_schema.names, *ds.get_partition_keys(fragment.partition_expression)}
 
 
 def _reading(names: list[str]) -> dict[str, Any]:

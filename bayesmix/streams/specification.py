@@ -16,18 +16,15 @@ from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, rea
 from bayesmix.design.design import Design
 from bayesmix.design.totals import Totals
 from bayesmix.encoding.namespace import Namespace, resolve_names, unknown_column
-from bayesmix.encoding.responses import read_response
 from bayesmix.encoding.sides import Side
 from bayesmix.encoding.wholes import coded_columns, supply, unsupplied, whole_calls
 from bayesmix.families.family import Family
 from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import Formula, check_text, parse_formula
-from bayesmix.frames.frames import Frame, open_frame
+from bayesmix.frames.frames import Frame
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.byrow import ByRow, by_row
-from bayesmix.preparation.learn import learn_design
-from bayesmix.preparation.predictors import Predictors
 from bayesmix.preparation.prepare import with_errors
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
@@ -37,6 +34,7 @@ from bayesmix.streams.facts import Facts, Plan, scanned
 from bayesmix.streams.lookups import with_lookups
 from bayesmix.streams.refusals import check_gaussian, check_settled
 from bayesmix.streams.rows import Rows
+from bayesmix.streams.teaching import read_sides, taught
 
 __all__ = ["streamed_specification"]
 
@@ -70,26 +68,20 @@ def streamed_specification(
     header = pd.DataFrame(columns=rows.columns)
     read = parse_formula(formula, columns=header.columns, namespace=namespace)
     given = by_row(weights, se)
-    sides = _sides(read, own)
+    sides = read_sides(read, own)
     names = resolve_names(sides, header, namespace, read)
     used = _used_columns(read, sides, header, given)
     facts, states = _first_pass(read, rows, sides, names, used, report)
     notes = facts.dropped(missing)
-    taught = _taught(read, facts.frame(), own, weights, se, states, namespace, header)
-    encoder = taught.encoder
-    unsupplied([part for one in encoder.encoders for part in one.parts], states)
-    design = _second_pass(taught, rows, used, facts, states, report)
+    by_column = {"weights": weights, "se": se}
+    learnt = taught(read, facts.frame(), own, by_column, states, namespace)
+    unsupplied([part for one in learnt.encoder.encoders for part in one.parts], states)
+    design = _second_pass(learnt, rows, used, facts, states, report)
     prior_set = resolve_priors(design, own, priors)
     design = _with_notes(design, notes)
     spec = ModelSpec(design, own, prior_set)
     check_settled(effects_obstacle(spec), rows.what)
     return spec
-
-
-def _sides(formula: Formula, family: Family) -> tuple[Side, ...]:
-    """Let formulae read the formula; each call gives other parts, which learn by themselves."""
-    read = Predictors.of(formula, family, {})
-    return (read_response(formula.response), *read.every_side)
 
 
 def _used_columns(
@@ -150,36 +142,8 @@ def _facts(rows: Rows, plan: Plan, report: Report) -> Facts:
     return facts
 
 
-def _taught(
-    formula: Formula,
-    rows: pd.DataFrame,
-    family: Family,
-    weights: str | npt.ArrayLike | None,
-    se: str | npt.ArrayLike | None,
-    states: Mapping[str, tuple[float, ...]],
-    namespace: Mapping[str, Any],
-    header: pd.DataFrame,
-) -> Design:
-    """Learn the design from a row for each level and each category."""
-
-    def resolve(sides: Sequence[Side], data: pd.DataFrame, own: Formula) -> Namespace:
-        found = resolve_names(sides, header, namespace, own)
-        supply(sides, states)
-        return found
-
-    return learn_design(
-        formula,
-        open_frame(rows, "data"),
-        family=family,
-        weights=weights,
-        se=se,
-        missing="raise",
-        resolve=resolve,
-    ).design
-
-
 def _second_pass(
-    taught: Design,
+    learnt: Design,
     rows: Rows,
     used: tuple[str, ...],
     facts: Facts,
@@ -187,9 +151,9 @@ def _second_pass(
     report: Report,
 ) -> Design:
     """Sum over all rows, encoded as those that the design was learnt from."""
-    source = taught.source
+    source = learnt.source
     assert source is not None
-    encoding = Encoding(used, with_lookups(taught.encoder, source), reference_of(taught))
+    encoding = Encoding(used, with_lookups(learnt.encoder, source), reference_of(learnt))
     totals: Totals | None = rows.summed(used, encoding, lambda share: report(_SECOND, share))
     n_rows = 0 if totals is None else totals.n_rows
     if totals is None or n_rows != facts.n_kept:
@@ -198,7 +162,7 @@ def _second_pass(
             f"values in the first pass and {n_rows} in the second: they have changed in between. "
             "Fit again when nobody writes to them."
         )
-    return without_rows(taught, dataclasses.replace(totals, rows=source, states=states))
+    return without_rows(learnt, dataclasses.replace(totals, rows=source, states=states))
 
 
 def _with_notes(design: Design, notes: Sequence[str]) -> Design:

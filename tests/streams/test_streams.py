@@ -169,5 +169,3 @@ def test_draws_are_those_of_the_frame_up_to_rounding(tmp_path):
     np.testing.assert_allclose(streamed.epred(new), whole.epred(new), rtol=1e-6)
     split = streamed.uncorrelated()
     assert split.design.formula.text == "Reaction ~ Days + (Days || Subject)"
-
-
