@@ -74,15 +74,22 @@ class ColumnSums:
     @classmethod
     def of(cls, columns: FloatArray, about: FloatArray) -> ColumnSums:
         """Sum over rows, shape (n, k)."""
-        moved = columns - about
+        by_column = np.ascontiguousarray(columns.T)  # sums along rows of memory are quicker
+        low, high = by_column.min(axis=1), by_column.max(axis=1)
+        within = (low >= 0) & (high <= 1)
+        is_binary = [
+            bool(one and ((own == 0) | (own == 1)).all())
+            for one, own in zip(within, by_column, strict=True)
+        ]
+        moved = by_column - about[:, None]
         return cls(
             len(columns),
             about,
-            moved.sum(axis=0),
-            moved.T @ moved,
-            columns.min(axis=0, initial=np.inf),
-            columns.max(axis=0, initial=-np.inf),
-            ((columns == 0) | (columns == 1)).all(axis=0),
+            moved.sum(axis=1),
+            moved @ moved.T,
+            low,
+            high,
+            np.array(is_binary, dtype=np.bool_),
         )
 
     def __add__(self, other: ColumnSums) -> ColumnSums:

@@ -19,8 +19,8 @@ NO_ROWS = (
     "The rows of this fit are not in memory: it was made from sums over rows that were read from "
     "files, a cluster or fit.update(rows=...), and has forgotten the rows themselves. What works "
     "without them: summary, fixef, varcorr, cor_re, ranef, coef, find_typical, hypothesis, "
-    "draws_frame, icc, predictions of new rows (newdata=), plot_ranef, plot_varcorr, plot_trace, "
-    "save, and update(rows=...). For what asks for the rows of the fit (loo, waic, logo, kfold, "
+    "draws_frame, log_evidence, predictions of new rows (newdata=), plot_ranef, plot_varcorr, "
+    "plot_trace, save, and update(rows=...). For what asks for the rows of the fit (loo, waic, logo, kfold, "
     "residuals, predictions without newdata, plots of the data) fit rows that are in memory, such "
     "as a sample of the groups: bm.fit(formula, pd.read_parquet(...)) or frame.compute()."
 )

@@ -230,7 +230,7 @@ def supply(sides: Sequence[Side], states: Mapping[str, tuple[float, ...]]) -> No
         if isinstance(node, FunctionCall):
             node.stateful_transform = Remembered(state[0])
             continue
-        transform = TRANSFORMS[node.callee]()
+        transform: Any = TRANSFORMS[node.callee]()
         node.stateful_transform = transform
         transform.mean = state[0]
         if hasattr(transform, "std"):
@@ -242,7 +242,7 @@ def learnt_states(parts: Iterable[Any]) -> dict[str, tuple[float, ...]]:
     """Read what calls have learnt from rows that were all in memory, for `supply`."""
     found: dict[str, tuple[float, ...]] = {}
     for node in (node for part in parts for node in nodes(part)):
-        transform = getattr(node, "stateful_transform", None)
+        transform: Any = getattr(node, "stateful_transform", None)
         if isinstance(transform, Remembered):
             if not np.ndim(transform.value) and isinstance(transform.value, float | np.floating):
                 found[str(node)] = (float(transform.value),)

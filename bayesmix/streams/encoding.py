@@ -80,7 +80,8 @@ def reference_of(design: Design) -> Reference:
 def _near_means(columns: FloatArray) -> FloatArray:
     means, sds = columns.mean(axis=0), columns.std(axis=0)
     steps = np.ldexp(1.0, np.frexp(np.where(sds > 0, sds, 1.0))[1] - 1)
-    return np.where(sds > 0, np.round(means / steps) * steps, columns[0])
+    near: FloatArray = np.where(sds > 0, np.round(means / steps) * steps, columns[0])
+    return near
 
 
 def totals_of(design: Design, reference: Reference) -> Totals:

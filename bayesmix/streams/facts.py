@@ -96,7 +96,7 @@ class Facts:
 
     def frame(self) -> pd.DataFrame:
         """Return the rows with their categories."""
-        columns = {}
+        columns: dict[Any, Any] = {}
         for name, column in self.rows.items():
             if name in self.categories:
                 known, ordered = self.categories[str(name)]

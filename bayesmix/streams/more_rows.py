@@ -132,7 +132,7 @@ def _plan(design: Design, texts: frozenset[str]) -> Plan:
     encoder = design.encoder
     sides: Sequence[Side] = formula_sides(design.formula, encoder.names, encoder.categories)
     by_row = (name for name in (encoder.weights, encoder.se) if name is not None)
-    factors = unique(one.factor.variables for one in encoder.groupings)
+    factors = tuple(dict.fromkeys(one.factor.variables for one in encoder.groupings))
     names = unique([*encoder.categories, *(name for own in factors for name in own), *by_row])
     coded = frozenset(coded_columns(sides, encoder.categories))
     return Plan(names, factors, coded, texts, ())

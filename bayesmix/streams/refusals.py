@@ -9,7 +9,7 @@ import numpy.typing as npt
 from bayesmix.base.errors import BayesmixError
 from bayesmix.families.family import Family
 
-__all__ = ["check_gaussian", "check_settled"]
+__all__ = ["by_column", "check_gaussian", "check_settled"]
 
 _IN_MEMORY = (
     "Fit rows that are in memory, bm.fit(formula, pd.read_parquet(path, columns=[...])) or "
@@ -20,8 +20,6 @@ _IN_MEMORY = (
 def check_gaussian(
     family: Family,
     predictors: Mapping[str, str],
-    weights: str | npt.ArrayLike | None,
-    se: str | npt.ArrayLike | None,
     what: str,
 ) -> None:
     """Refuse models of which sums over rows are not all that is needed."""
@@ -42,12 +40,16 @@ def check_gaussian(
             "residual=True beside known standard errors needs the rows themselves, and "
             f"{what} are not in memory. {_IN_MEMORY}; or leave the residual out."
         )
-    for argument, value in (("weights", weights), ("se", se)):
-        if value is not None and not isinstance(value, str):
-            raise BayesmixError(
-                f"{argument} must be the name of a column of the data where these are not in "
-                f"memory; got {type(value).__name__}. Write the numbers into the files."
-            )
+
+
+def by_column(argument: str, value: str | npt.ArrayLike | None) -> str | None:
+    """Return the name of a column of weights or standard errors; refuse an array of them."""
+    if value is not None and not isinstance(value, str):
+        raise BayesmixError(
+            f"{argument} must be the name of a column of the data where these are not in "
+            f"memory; got {type(value).__name__}. Write the numbers into the files."
+        )
+    return value
 
 
 def check_settled(obstacle: str | None, what: str) -> None:

@@ -32,7 +32,7 @@ from bayesmix.streams.checks import notes_of
 from bayesmix.streams.encoding import Encoding, reference_of, without_rows
 from bayesmix.streams.facts import Facts, Plan, scanned
 from bayesmix.streams.lookups import with_lookups
-from bayesmix.streams.refusals import check_gaussian, check_settled
+from bayesmix.streams.refusals import by_column, check_gaussian, check_settled
 from bayesmix.streams.rows import Rows
 from bayesmix.streams.teaching import read_sides, taught
 
@@ -62,7 +62,8 @@ def streamed_specification(
     done and the share of it that is.
     """
     own = with_errors(get_family(family), se is not None, residual)
-    check_gaussian(own, predictors, weights, se, rows.what)
+    check_gaussian(own, predictors, rows.what)
+    weight_column, se_column = by_column("weights", weights), by_column("se", se)
     one_of("missing", missing, ("drop", "raise"))
     check_text(formula)
     header = pd.DataFrame(columns=rows.columns)
@@ -73,8 +74,7 @@ def streamed_specification(
     used = _used_columns(read, sides, header, given)
     facts, states = _first_pass(read, rows, sides, names, used, report)
     notes = facts.dropped(missing)
-    by_column = {"weights": weights, "se": se}
-    learnt = taught(read, facts.frame(), own, by_column, states, namespace)
+    learnt = taught(read, facts.frame(), own, weight_column, se_column, states, namespace)
     unsupplied([part for one in learnt.encoder.encoders for part in one.parts], states)
     design = _second_pass(learnt, rows, used, facts, states, report)
     prior_set = resolve_priors(design, own, priors)
@@ -114,7 +114,7 @@ def _first_pass(
     calls = whole_calls(sides, rows.columns, names)
     plan = Plan(
         used,
-        unique(tuple(bar.factor) for bar in formula.bars),
+        tuple(dict.fromkeys(bar.factor for bar in formula.bars)),
         frozenset(coded_columns(sides, rows.columns)),
         rows.texts,
         tuple(call for call in calls if call.depth == 0),

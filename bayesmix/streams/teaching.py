@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.design.design import Design
@@ -45,7 +44,8 @@ def taught(
     formula: Formula,
     rows: pd.DataFrame,
     family: Family,
-    by_row: Mapping[str, str | npt.ArrayLike | None],
+    weights: str | None,
+    se: str | None,
     states: Mapping[str, tuple[float, ...]],
     namespace: Mapping[str, Any],
 ) -> Design:
@@ -57,8 +57,8 @@ def taught(
     rows : DataFrame
         A row for each level and each category.
     family : Family
-    by_row : mapping
-        ``weights`` and ``se``: names of columns, or None.
+    weights, se : str or None
+        Names of columns.
     states : mapping of str to tuple of float
         What calls have learnt from all rows.
     namespace : mapping
@@ -71,7 +71,13 @@ def taught(
         return found
 
     return learn_design(
-        formula, open_frame(rows, "data"), family=family, missing="raise", resolve=resolve, **by_row
+        formula,
+        open_frame(rows, "data"),
+        family=family,
+        weights=weights,
+        se=se,
+        missing="raise",
+        resolve=resolve,
     ).design
 
 
@@ -80,7 +86,13 @@ def taught_by(
 ) -> Design:
     """Learn the design of a model again, from other rows."""
     encoder = spec.design.encoder
-    by_row = {"weights": encoder.weights, "se": encoder.se}
-    return dataclasses.replace(
-        taught(spec.design.formula, rows, spec.family, by_row, states, encoder.names), notes=()
+    learnt = taught(
+        spec.design.formula,
+        rows,
+        spec.family,
+        encoder.weights,
+        encoder.se,
+        states,
+        encoder.names,
     )
+    return dataclasses.replace(learnt, notes=())
