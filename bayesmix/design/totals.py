@@ -20,9 +20,9 @@ NO_ROWS = (
     "files, a cluster or fit.update(rows=...), and has forgotten the rows themselves. What works "
     "without them: summary, fixef, varcorr, cor_re, ranef, coef, find_typical, hypothesis, "
     "draws_frame, log_evidence, predictions of new rows (newdata=), plot_ranef, plot_varcorr, "
-    "plot_trace, save, and update(rows=...). For what asks for the rows of the fit (loo, waic, logo, kfold, "
-    "residuals, predictions without newdata, plots of the data) fit rows that are in memory, such "
-    "as a sample of the groups: bm.fit(formula, pd.read_parquet(...)) or frame.compute()."
+    "plot_trace, save, and update(rows=...). For what asks for the rows of the fit (loo, waic, "
+    "logo, kfold, residuals, predictions without newdata, plots of the data) fit rows that are in "
+    "memory, such as a sample of the groups: bm.fit(formula, pd.read_parquet(...)) or frame.compute()."
 )
 
 
@@ -44,6 +44,8 @@ class _Absent:
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
     __truediv__ = __rtruediv__ = __matmul__ = __rmatmul__ = __neg__ = __abs__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __eq__ = __ne__ = _refuse  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
     def __reduce__(self) -> str:
         """Pickle by name: there is one."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +16,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 import bayesmix as bm
+from bayesmix.design.totals import ABSENT
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.target import Target
 from bayesmix.streams import parquet
@@ -54,7 +58,9 @@ def test_the_model_is_that_of_the_frame(model, gaps, tmp_path):
     assert_same_model(streamed, quietly(bm.prepare, formula, data, **options))
 
 
-@pytest.mark.parametrize("model", ["slopes", "crossed", "weights", "offset", "scaled"])
+@pytest.mark.parametrize(
+    "model", ["slopes", "crossed", "weights", "offset", "scaled", "known errors"]
+)
 def test_the_density_is_that_of_the_frame(model, tmp_path):
     formula, options = MODELS[model]
     data = rows()
@@ -169,3 +175,59 @@ def test_draws_are_those_of_the_frame_up_to_rounding(tmp_path):
     np.testing.assert_allclose(streamed.epred(new), whole.epred(new), rtol=1e-6)
     split = streamed.uncorrelated()
     assert split.design.formula.text == "Reaction ~ Days + (Days || Subject)"
+
+
+def test_unusual_types_are_those_of_the_frame(tmp_path):
+    data = rows()
+    n = len(data)
+    rng = np.random.default_rng(3)
+    day = pd.Series(pd.date_range("2024-01-01", periods=7).date[rng.integers(0, 7, n)])
+    table = pa.table(
+        {
+            "y": data["y"],
+            "float32": pa.array(data["x"], pa.float32()),
+            "whole": pa.array(np.where(np.arange(n) % 50, data["z"], -1), pa.int8()),
+            "gaps": pa.array([None if k % 60 == 0 else k % 7 for k in range(n)], pa.int64()),
+            "flag": pa.array([None if k % 90 == 0 else k % 3 == 0 for k in range(n)], pa.bool_()),
+            "day": pa.array(day, pa.date32()),
+            "moment": pa.array(pd.to_datetime(day), pa.timestamp("us")),
+            "text": pa.array(data["t"], pa.large_string()),
+            "code": pa.array(data["pupil"].astype(str)).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=100)
+    formula = "y ~ float32 + whole + flag + text + code + (1 | day) + (1 + float32 | gaps)"
+    for one in (formula, "y ~ gaps + (1 | moment) + (1 | code:text)"):
+        streamed = quietly(bm.prepare, one, tmp_path)
+        assert_same_model(streamed, quietly(bm.prepare, one, table))
+
+
+def test_a_model_without_rows_pickles_and_copies(tmp_path):
+    spec = bm.prepare("y ~ x + (1 | school)", written(rows(), tmp_path))
+    for again in (pickle.loads(pickle.dumps(spec)), copy.deepcopy(spec)):
+        assert again.design.y is ABSENT
+        assert_same_model(again, bm.prepare("y ~ x + (1 | school)", rows()))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        len,
+        np.asarray,
+        np.sum,
+        lambda y: y[0],
+        lambda y: y.shape,
+        lambda y: y + 1,
+        lambda y: np.ones(3) - y,
+        lambda y: y == 0,
+        lambda y: y < 0,
+        lambda y: list(y),
+        lambda y: y @ y,
+        lambda y: pd.Series(y),
+        lambda y: -y,
+        bool,
+    ],
+)
+def test_whoever_looks_at_absent_rows_is_told(use):
+    with pytest.raises(bm.BayesmixError, match="rows of this fit are not in memory"):
+        use(ABSENT)
