@@ -22,7 +22,8 @@ NO_ROWS = (
     "draws_frame, log_evidence, predictions of new rows (newdata=), plot_ranef, plot_varcorr, "
     "plot_trace, save, and update(rows=...). For what asks for the rows of the fit (loo, waic, "
     "logo, kfold, residuals, predictions without newdata, plots of the data) fit rows that are in "
-    "memory, such as a sample of the groups: bm.fit(formula, pd.read_parquet(...)) or frame.compute()."
+    "memory, such as a sample of the groups: bm.fit(formula, pd.read_parquet(...)) or "
+    "frame.compute()."
 )
 
 

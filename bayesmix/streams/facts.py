@@ -88,7 +88,7 @@ class Facts:
             self.n_rows + other.n_rows,
             self.n_kept + other.n_kept,
             {name: count + other.missing[name] for name, count in self.missing.items()},
-            rows[_first_of_each(rows, keys)],
+            rows[_first_of_each(rows, keys)].reset_index(drop=True),
             keys,
             categories,
             {text: sums + other.calls[text] for text, sums in self.calls.items()},
@@ -150,7 +150,7 @@ def scanned(frame: pd.DataFrame, plan: Plan) -> Facts:
     complete, missing = complete_rows(frame, plan.names)
     coded = [name for name in plan.names if name in plan.coded or _is_coded(complete[name])]
     keys = tuple(dict.fromkeys((*plan.factors, *((name,) for name in coded))))
-    rows = complete[_first_of_each(complete, keys)]
+    rows = complete[_first_of_each(complete, keys)].reset_index(drop=True)
     categories: dict[str, tuple[tuple[Any, ...], bool]] = {}
     plain = {}
     for name, column in rows.items():

@@ -9,6 +9,7 @@ import pytest
 
 import bayesmix as bm
 from bayesmix.priors.defaults import resolve_priors
+from bayesmix.streams import facts
 from bayesmix.streams.more_rows import forgetting_rows, with_more_rows
 from rows_on_disk import assert_same_model, quietly, rows, with_gaps
 
@@ -33,7 +34,8 @@ def silent(stage, share):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_ten_steps_are_all_rows(model):
+def test_ten_steps_are_all_rows(model, monkeypatch):
+    monkeypatch.setattr(facts, "HEAD", 3)
     formula, options = MODELS[model]
     data = rows().sort_values("school", ascending=False, ignore_index=True)
     steps = np.array_split(np.arange(len(data)), 10)

@@ -19,7 +19,7 @@ import bayesmix as bm
 from bayesmix.design.totals import ABSENT
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.target import Target
-from bayesmix.streams import parquet
+from bayesmix.streams import facts, parquet
 from rows_on_disk import (
     assert_same_model,
     quietly,
@@ -94,6 +94,17 @@ def test_batches_change_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 37)
     streamed = quietly(bm.prepare, formula, written(data, tmp_path), weights="w")
     assert_same_model(streamed, quietly(bm.prepare, formula, data, weights="w"))
+
+
+@pytest.mark.parametrize("model", ["nested", "crossed", "categories", "within each other"])
+def test_few_rows_stand_for_all(model, tmp_path, monkeypatch):
+    formula, options = MODELS[model]
+    data = with_gaps(rows())
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 37)
+    monkeypatch.setattr(facts, "HEAD", 3)
+    streamed = quietly(bm.prepare, formula, written(data, tmp_path), **options)
+    assert len(streamed.design.totals.rows) < 200
+    assert_same_model(streamed, quietly(bm.prepare, formula, data, **options))
 
 
 def test_paths_folders_lists_and_datasets_are_the_same_rows(tmp_path):
