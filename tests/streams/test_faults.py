@@ -204,3 +204,18 @@ def test_verbs_that_need_rows_say_what_works_without(tmp_path):
     for method in ("nuts", "whitened"):
         with pytest.raises(bm.BayesmixError, match="rows of the data are not in memory"):
             fit.update(method=method)
+
+
+def test_differences_and_slopes_at_new_rows(tmp_path):
+    pattern = written(rows(), tmp_path)
+    options = {"random_seed": 1, "draws": 200, "progressbar": False}
+    formula = "y ~ x + f + (1 | school)"
+    fit = quietly(bm.fit, formula, pattern, **options)
+    whole = quietly(bm.fit, formula, rows(), **options)
+    new = rows(seed=5)[:20]
+    for verb, variables in (("comparisons", "f"), ("comparisons", {"x": 2}), ("slopes", "x")):
+        one = quietly(getattr(fit, verb), variables, newdata=new)
+        two = quietly(getattr(whole, verb), variables, newdata=new)
+        np.testing.assert_allclose(one["value"], two["value"], rtol=1e-5, atol=1e-6)
+    with pytest.raises(bm.BayesmixError, match="'sd' is of all rows"):
+        fit.comparisons({"x": "sd"}, newdata=new)
