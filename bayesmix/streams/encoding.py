@@ -21,6 +21,10 @@ from bayesmix.streams.facts import complete_rows
 __all__ = ["Encoding", "reference_of", "totals_of", "without_rows"]
 
 
+# Numbers of the encoded columns that are made at once, and rows if these are many columns.
+CELLS, LEAST_ROWS = 1 << 23, 256
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Encoding:
     """How parts of the rows are encoded: a function of a part that can be sent to other processes.
@@ -40,8 +44,17 @@ class Encoding:
     def __call__(self, frame: pd.DataFrame) -> Totals | None:
         """Sum over some rows; None where each has a missing value."""
         complete, _ = complete_rows(frame, self.names)
-        if not len(complete):
-            return None
+        reference = self.reference
+        width = len(reference.about) + sum(map(len, reference.about_Z))
+        step = max(LEAST_ROWS, CELLS // width)
+        total: Totals | None = None
+        for start in range(0, len(complete), step):
+            part = complete.iloc[start : start + step].reset_index(drop=True)
+            own = self._of_rows(part)
+            total = own if total is None else total + own
+        return total
+
+    def _of_rows(self, complete: pd.DataFrame) -> Totals:
         design = self.encoder.encode(Frame(complete, complete, "the data"))
         for term in design.groups:
             new = term.codes < 0

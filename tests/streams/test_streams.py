@@ -19,7 +19,7 @@ import bayesmix as bm
 from bayesmix.design.totals import ABSENT
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.target import Target
-from bayesmix.streams import facts, parquet
+from bayesmix.streams import encoding, facts, parquet
 from rows_on_disk import (
     assert_same_model,
     quietly,
@@ -92,6 +92,8 @@ def test_batches_change_nothing(tmp_path, monkeypatch):
     data = with_gaps(rows())
     formula = MODELS["crossed"][0]
     monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 37)
+    monkeypatch.setattr(encoding, "CELLS", 50)
+    monkeypatch.setattr(encoding, "LEAST_ROWS", 5)
     streamed = quietly(bm.prepare, formula, written(data, tmp_path), weights="w")
     assert_same_model(streamed, quietly(bm.prepare, formula, data, weights="w"))
 
