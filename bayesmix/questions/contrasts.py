@@ -166,8 +166,8 @@ def _of_number(variable: Variable, how: Any) -> Contrast:
             )
         if not variable.is_whole:
             raise BayesmixError(
-                f"variables: {name!r}: {shown(how)} is of all rows, and those of the fit are not in "
-                "memory. Give a step such as 1, or a pair of values."
+                f"variables: {name!r}: {shown(how)} is of all rows, and those of the fit are not "
+                "in memory. Give a step such as 1, or a pair of values."
             )
         if how in ("sd", "2sd"):
             half = float(values.std(ddof=1)) / (1 if how == "2sd" else 2)

@@ -179,6 +179,7 @@ NO_ROWS_NEEDED = (
 )
 
 
+@pytest.mark.slow
 def test_verbs_that_need_rows_say_what_works_without(tmp_path):
     pattern = written(rows(), tmp_path)
     options = {"random_seed": 1, "draws": 100, "progressbar": False}
