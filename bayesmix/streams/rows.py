@@ -67,12 +67,12 @@ def open_rows(data: Any) -> Rows | None:
     if isinstance(data, list | tuple) and data:
         paths = [one for one in data if isinstance(one, str | os.PathLike)]
         return opened_paths([os.fspath(one) for one in paths]) if len(paths) == len(data) else None
-    if "pyarrow.dataset" in sys.modules:
+    if sys.modules.get("pyarrow.dataset") is not None:
         import pyarrow.dataset as ds
 
         if isinstance(data, ds.Dataset):
             return ParquetRows(data)
-    if "dask.dataframe" in sys.modules:
+    if sys.modules.get("dask.dataframe") is not None:
         import dask.dataframe as dd
 
         if isinstance(data, dd.DataFrame):

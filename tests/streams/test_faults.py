@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -220,3 +222,30 @@ def test_differences_and_slopes_at_new_rows(tmp_path):
         np.testing.assert_allclose(one["value"], two["value"], rtol=1e-5, atol=1e-6)
     with pytest.raises(bm.BayesmixError, match="'sd' is of all rows"):
         fit.comparisons({"x": "sd"}, newdata=new)
+
+
+def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch):
+    pattern = written(rows(), tmp_path)
+    monkeypatch.setitem(sys.modules, "pyarrow.dataset", None)
+    with pytest.raises(bm.BayesmixError, match=r"pip install 'bayesmix\[scale\]'"):
+        bm.prepare(FORMULA, pattern)
+    spec = quietly(bm.prepare, FORMULA, rows())
+    assert spec.design.n_rows == 600
+
+
+def test_passes_tell_how_far_they_are(tmp_path):
+    from bayesmix.streams.rows import open_rows
+    from bayesmix.streams.specification import streamed_specification
+
+    told = []
+    rows_there = open_rows(written(rows(), tmp_path))
+    streamed_specification(
+        *(FORMULA, rows_there, "gaussian", None, None, None, False, "drop", {}, {}),
+        lambda stage, share: told.append((stage, share)),
+    )
+    stages = list(dict.fromkeys(stage for stage, _ in told))
+    assert stages == ["Reading levels and categories", "Summing over the rows"]
+    for stage in stages:
+        shares = [share for own, share in told if own == stage]
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
