@@ -1,6 +1,6 @@
 """Rows of Parquet files: memory and time of a fit, beside reading and grouping the same columns.
 
-    python tests/benchmarks/parquet.py --rows 10_000_000 --groups 100_000 --folder /tmp/rows
+    python tests/benchmarks/parquet.py --rows 10_000_000 --groups 100_000 --folder rows
 
 The files are written first, unless they are there. Each side runs in a process of its own, whose
 largest memory the system tells: `fit` from the import to the table of variance components,
