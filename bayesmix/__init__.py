@@ -15,6 +15,7 @@ Data goes one way. Each folder imports from those above it only:
 `bayesmix.model`        design, family and priors: a model as plain data
 `bayesmix.preparation`  formula, data and priors -> such a model
 `bayesmix.blocks`       numerics: a small matrix for each level
+`bayesmix.streams`      rows that are not in memory: Parquet files, clusters
 `bayesmix.posterior`    a model with its draws
 `bayesmix.engines`      a model -> draws
 `bayesmix.tables`       the tables that mixed-model users read

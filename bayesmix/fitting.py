@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.preparation.prepare import specification
 from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
+from bayesmix.streams.anywhere import any_specification
 from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import summary
 
@@ -213,7 +213,7 @@ class MixedFit(Fitted):
 
 def prepare(
     formula: str,
-    data: IntoFrame,
+    data: IntoFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
@@ -229,9 +229,12 @@ def prepare(
     ----------
     formula : str
         An lme4 formula, such as ``"Reaction ~ Days + (1 + Days | Subject)"``.
-    data : DataFrame
+    data : DataFrame, path or list of paths
         One row per observation; never changed. pandas', or any other frame that narwhals reads:
-        polars' (a LazyFrame is collected once, with the used columns), pyarrow's, Dask's, DuckDB's.
+        polars' (a LazyFrame is collected once, with the used columns), pyarrow's, DuckDB's. Of
+        Parquet files (a path, a folder, a pattern ``"rows/*.parquet"``, a list of paths), a
+        dataset of pyarrow or a DataFrame of Dask the rows are never in memory: Gaussian models are
+        fitted from sums that are made in two passes.
     family : str or Family
         ``"gaussian"``, ``"bernoulli"``, ``"binomial"``, ``"poisson"``, ... (an unknown name is
         answered with all), or one with another link from `bayesmix.get_family`. A response of two
@@ -288,15 +291,13 @@ def prepare(
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
     namespace = namespace_of_caller()
-    spec = specification(
-        formula, data, family, priors, weights, se, residual, missing, namespace, parameters
-    )
-    return _ready(spec)
+    arguments = (family, priors, weights, se, residual, missing, namespace, parameters)
+    return _ready(any_specification(formula, data, *arguments, progressbar=False))
 
 
 def fit(
     formula: str,
-    data: IntoFrame,
+    data: IntoFrame | str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
     family: str | Family = "gaussian",
     priors: Mapping[str, Prior | LKJ | StudentT | str] | None = None,
@@ -377,11 +378,8 @@ def fit(
         nuts=nuts,
     )
     namespace = namespace_of_caller()
-    spec = _ready(
-        specification(
-            formula, data, family, priors, weights, se, residual, missing, namespace, parameters
-        )
-    )
+    arguments = (family, priors, weights, se, residual, missing, namespace, parameters)
+    spec = _ready(any_specification(formula, data, *arguments, progressbar=progressbar))
     return MixedFit(spec, sample(spec, options), options)
 
 

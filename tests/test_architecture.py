@@ -30,6 +30,7 @@ FLOORS = (
     "model",
     "preparation",
     "blocks",
+    "streams",
     "posterior",
     "engines",
     "tables",

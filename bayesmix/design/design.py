@@ -23,10 +23,12 @@ from bayesmix.design.columns import (
     finite,
     offset_of,
 )
+from bayesmix.design.columnsums import ColumnSums, RowColumns
 from bayesmix.design.groupings import Grouping, spans_of
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.design.known_errors import weights_of_errors
+from bayesmix.design.totals import Totals
 from bayesmix.encoding.categories import Categories
 from bayesmix.encoding.effects import Effects
 from bayesmix.encoding.namespace import Namespace, unknown_column
@@ -83,6 +85,9 @@ class Design:
     means : ndarray of float64, shape (p,), or None
         Means of the columns of `X` over the rows of the fit, where thresholds take the place of
         the intercept: their priors are those of the model with the columns there.
+    totals : Totals or None
+        Sums over the rows where these are not in memory. Then `y`, `X`, `rows`, `index` and the
+        codes and columns of `groups` are `bayesmix.design.totals.ABSENT`, and raise when used.
     """
 
     formula: Formula
@@ -102,6 +107,7 @@ class Design:
     predictors: Mapping[str, Design] = dataclasses.field(default_factory=dict)
     predictor: str = ""
     means: FloatArray | None = None
+    totals: Totals | None = None
 
     @property
     def parts(self) -> tuple[Design, ...]:
@@ -128,7 +134,12 @@ class Design:
     @property
     def n_rows(self) -> int:
         """Number of rows n."""
-        return len(self.y)
+        return len(self.y) if self.totals is None else self.totals.n_rows
+
+    @property
+    def columns(self) -> RowColumns | ColumnSums:
+        """Means, sds and sizes of the columns of X."""
+        return RowColumns(self.X) if self.totals is None else self.totals.X
 
     @property
     def n_terms(self) -> int:

@@ -14,7 +14,9 @@ from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.base.words import count
 from bayesmix.covariance.correlations import Correlations
 from bayesmix.covariance.unstructured import UNSTRUCTURED
+from bayesmix.design.columnsums import ColumnSums, RowColumns
 from bayesmix.design.names import TermNames
+from bayesmix.design.totals import LevelTotals
 
 __all__ = ["GroupTerm", "named_term"]
 
@@ -49,6 +51,8 @@ class GroupTerm:
     ids : tuple of str
         The id of each block, empty without: blocks of several predictors with the same one are
         correlated with each other (`bayesmix.design.joint_effects`). Empty where none has one.
+    totals : LevelTotals or None
+        Sums over the rows where `codes` and `Z` are not in memory.
     """
 
     factor: str
@@ -62,6 +66,7 @@ class GroupTerm:
     means: FloatArray | None = None
     predictor: str = ""
     ids: tuple[str, ...] = ()
+    totals: LevelTotals | None = None
 
     @property
     def n_levels(self) -> int:
@@ -72,6 +77,18 @@ class GroupTerm:
     def n_effects(self) -> int:
         """Number of effects q."""
         return len(self.effects)
+
+    @property
+    def counts(self) -> IntArray:
+        """Number of rows of each level, shape (J,)."""
+        if self.totals is not None:
+            return self.totals.counts
+        return np.bincount(self.codes[self.codes >= 0], minlength=self.n_levels)
+
+    @property
+    def columns(self) -> RowColumns | ColumnSums:
+        """Means, sds and sizes of the columns of Z."""
+        return RowColumns(self.Z) if self.totals is None else self.totals.columns
 
     @property
     def names(self) -> TermNames:

@@ -1,14 +1,12 @@
-"""How large the numbers of a column are, whatever they are, and which cannot be computed with."""
+"""Numbers of a design that cannot be computed with: columns and responses that are too large."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
+from bayesmix.design.spreads import largest, mean, sd
 
 if TYPE_CHECKING:
     from bayesmix.design.design import Design
@@ -18,39 +16,13 @@ __all__ = [
     "SMALLEST",
     "check_response_size",
     "check_sizes",
-    "mean",
+    "response_sd",
     "root_mean_weight",
-    "sd",
-    "spread",
 ]
 
 
 # Tables and diagnostics square what is reported, and deviations of it that are a part of it.
 SMALLEST, LARGEST = 1e-140, 1e140
-
-
-def mean(column: FloatArray, weights: FloatArray | None = None) -> float:
-    """Mean, of numbers whose sum overflows too."""
-    unit = _unit(column)
-    if weights is not None:
-        weights = weights / _unit(weights)
-    return float(np.average(column / unit, weights=weights) * unit)
-
-
-def sd(column: FloatArray) -> float:
-    """Sample sd, of numbers whose squares overflow too; 0 for less than two rows."""
-    if column.size < 2:
-        return 0.0
-    unit = _unit(column)
-    return float(np.std(column / unit, ddof=1) * unit)
-
-
-def spread(column: FloatArray) -> float:
-    """Sample sd of a column; the absolute value of a constant one, 1 for a column of zeros."""
-    size, deviation = _size(column), sd(column)
-    if deviation > 1e-14 * size:
-        return deviation
-    return size if size > 0 else 1.0
 
 
 def root_mean_weight(design: Design) -> float:
@@ -59,7 +31,14 @@ def root_mean_weight(design: Design) -> float:
     Weights of another unit change nothing but sigma, and weights with mean one leave its prior as
     it is without them.
     """
+    if design.totals is not None:
+        return math.sqrt(design.totals.mean_weight)
     return 1.0 if design.weights is None else math.sqrt(mean(design.weights))
+
+
+def response_sd(design: Design) -> float:
+    """Sample sd of the response."""
+    return sd(design.y) if design.totals is None else design.totals.response_sd
 
 
 def check_sizes(design: Design, scale: float, location: float) -> None:
@@ -82,12 +61,12 @@ def check_sizes(design: Design, scale: float, location: float) -> None:
         _check(f"The mean of {response} less the offset", abs(location), "both", abs(location))
     root = root_mean_weight(design)
     _check("The residual sd of a row of weight one", scale * root, "the weights", root**2)
-    columns = [*zip(design.terms, design.X.T, strict=True)]
+    columns = [*zip(design.terms, design.columns.size, design.columns.spread, strict=True)]
     for group in design.groups:
-        columns += zip(group.effects, group.Z.T, strict=True)
-    for name, column in columns:
-        deviation = spread(column)
-        _check(f"The column {name!r}", _size(column), "it", deviation)
+        own = group.columns
+        columns += zip(group.effects, own.size, own.spread, strict=True)
+    for name, size, deviation in columns:
+        _check(f"The column {name!r}", size, "it", deviation)
         _check(f"A slope over {name!r}", scale / deviation, "the column", deviation)
 
 
@@ -99,8 +78,8 @@ def check_response_size(design: Design) -> None:
     BayesmixError
         Says how to rescale.
     """
-    largest = _size(design.y)
-    _check(f"The response {design.response!r}", largest, "it", largest)
+    size = largest(design.y)
+    _check(f"The response {design.response!r}", size, "it", size)
 
 
 def _check(what: str, size: float, rescaled: str, by: float) -> None:
@@ -110,12 +89,3 @@ def _check(what: str, size: float, rescaled: str, by: float) -> None:
             f"{what} is of the size 1e{math.floor(math.log10(size))}. Sizes from 1e-140 to 1e140 "
             f"can be computed with. Rescale {rescaled}: divide by 1e{exponent}."
         )
-
-
-def _size(column: FloatArray) -> float:
-    return float(np.abs(column).max(initial=0.0))
-
-
-def _unit(column: FloatArray) -> float:
-    """Size of a column as a power of two, so that ordinary numbers keep all their bits."""
-    return float(np.ldexp(1.0, np.frexp(_size(column))[1] - 1))

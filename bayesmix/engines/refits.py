@@ -57,7 +57,7 @@ def uncorrelated[F: Fitted](fit: F) -> F:
     'Reaction ~ Days + (Days || Subject)'
     """
     split = fit.spec.uncorrelated()
-    if split.design.formula != fit.design.formula:
+    if split.design.formula != fit.design.formula and split.design.totals is None:
         design = warn_of_zeros(split.design, split.priors)
         split = dataclasses.replace(split, design=design)
     return refitted(fit, split)

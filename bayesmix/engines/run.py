@@ -18,6 +18,7 @@ from bayesmix.engines.engine import Engine
 from bayesmix.engines.exact.engine import Exact
 from bayesmix.engines.nuts.engine import Nuts
 from bayesmix.engines.whitened.engine import Whitened
+from bayesmix.model.joint_only import rows_obstacle
 from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
@@ -88,6 +89,12 @@ def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine])
         idata = engine.draw(spec, options)
         if idata is not None:
             return _finish(spec, options, idata, engine, start, notes)
+        if after is None:
+            raise BayesmixError(
+                f"The {engine.name} method did not settle, and no other can draw from this model: "
+                f"{rows_obstacle(spec)}. Refit with another random_seed, or with tighter priors of "
+                "the sds."
+            )
         notes = (
             *notes,
             f"the {engine.name} method did not settle, so that {ENGINE_WORDS[after.name]} was used",
@@ -100,6 +107,17 @@ def chosen(
 ) -> tuple[Engine, ...]:
     """Return the engines to ask, one after the other until one settles."""
     able = tuple(engine for engine in engines if engine.obstacle(spec) is None)
+    if not able or (options.method == "auto" and options.asks_for_nuts and engines[-1] not in able):
+        raise BayesmixError(
+            f"{_sentence(rows_obstacle(spec))}, from which the exact method draws, "
+            + (
+                "and NUTS was asked for. Leave nuts and nuts_sampler out."
+                if able
+                else f"but {engines[0].obstacle(spec)}. Fit rows that are in memory, such as a "
+                "sample of the groups, or a Gaussian model with Normal priors on the population "
+                "effects."
+            )
+        )
     if options.method == "auto":
         quickest = sorted(able, key=lambda engine: engine.seconds(spec, options))
         return able[-1:] if options.asks_for_nuts else tuple(quickest)
@@ -111,6 +129,11 @@ def chosen(
             f"method='{able[0].name}', or 'auto', which takes it for such a model."
         )
     return able[able.index(asked) :]
+
+
+def _sentence(words: str | None) -> str:
+    text = words or ""
+    return text[:1].upper() + text[1:]
 
 
 def _last_resort(

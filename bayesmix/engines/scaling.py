@@ -16,7 +16,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray
 from bayesmix.blocks.theta import Theta
 from bayesmix.design.design import Design
-from bayesmix.design.magnitudes import root_mean_weight, sd, spread
+from bayesmix.design.magnitudes import response_sd, root_mean_weight
 
 __all__ = ["ORDINARY_TO_EXACT", "ORDINARY_TO_NUTS", "Units"]
 
@@ -74,7 +74,7 @@ class Units:
             exponent = math.frexp(size)[1]
             return 1.0 if abs(exponent) <= ordinary else math.ldexp(1.0, exponent)
 
-        of_response = unit(sd(design.y)) if response else 1.0
+        of_response = unit(response_sd(design)) if response else 1.0
         root_weight = unit(root_mean_weight(design)) if response else 1.0
         if known_errors:
             root_weight = 1 / of_response
@@ -82,8 +82,11 @@ class Units:
             of_response,
             root_weight,
             of_response if known_errors else of_response * root_weight,
-            np.array([unit(spread(x)) for x in design.X.T]),
-            tuple(np.array([unit(spread(z)) for z in term.Z.T]) for term in design.groups),
+            np.array([unit(float(own)) for own in design.columns.spread]),
+            tuple(
+                np.array([unit(float(own)) for own in term.columns.spread])
+                for term in design.groups
+            ),
         )
 
     @property
@@ -96,6 +99,16 @@ class Units:
         """Return a design with its numbers in these units."""
         if self.are_one:
             return design
+        if design.totals is not None:
+            return dataclasses.replace(
+                design,
+                groups=tuple(
+                    dataclasses.replace(
+                        term, means=None if term.means is None else term.means / unit
+                    )
+                    for term, unit in zip(design.groups, self.Z, strict=True)
+                ),
+            )
         return dataclasses.replace(
             design,
             y=design.y / self.response,

@@ -75,19 +75,27 @@ def drawn_tree(
         {name: (("chain", "draw"), own) for name, own in stats.items()}, coords=chain_draw
     )
     sampler.attrs.update(attributes)
+    return xr.DataTree.from_dict(
+        _kept_summaries(spec, summaries)
+        | {"posterior": xr.Dataset(posterior).assign_coords(chain_draw), "sample_stats": sampler}
+        | _data(spec, schema)
+    )
+
+
+def _data(spec: ModelSpec, schema: Schema) -> dict[str, xr.Dataset]:
+    """Make the groups of the rows, which are empty where these are not in memory."""
+    import xarray as xr
+
+    if spec.design.totals is not None:
+        return {"observed_data": xr.Dataset(), "constant_data": xr.Dataset()}
     labels = xr.indexes.PandasIndex(pd.Index(schema.coords["obs"], copy=False), "obs")
     observed = xr.Dataset(
         {schema.observed: ("obs", spec.design.y)}, coords=xr.Coordinates.from_xindex(labels)
     )
-    return xr.DataTree.from_dict(
-        _kept_summaries(spec, summaries)
-        | {
-            "posterior": xr.Dataset(posterior).assign_coords(chain_draw),
-            "sample_stats": sampler,
-            "observed_data": observed,
-            "constant_data": constant_data(spec, observed["obs"]),
-        }
-    )
+    return {
+        "observed_data": observed,
+        "constant_data": constant_data(spec, observed["obs"]),
+    }
 
 
 def _kept_summaries(spec: ModelSpec, summaries: Mapping[str, FloatArray]) -> dict[str, xr.Dataset]:

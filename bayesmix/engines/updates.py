@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from bayesmix.base.arguments import shown
+from bayesmix.base.arguments import one_of, shown
 from bayesmix.base.callers import namespace_of_caller
 from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
+from bayesmix.base.progress import late_progress
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.engines.run import sample
 from bayesmix.families.family import Family
@@ -20,10 +21,11 @@ from bayesmix.frames.values import listed
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
-from bayesmix.preparation.prepare import specification
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.priorset import PriorSet
+from bayesmix.streams.anywhere import any_specification
+from bayesmix.streams.more_rows import with_more_rows
 
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
@@ -35,7 +37,12 @@ _OF_MODEL = ("family", "priors", "weights", "se", "residual", "missing")
 
 
 def update[F: Fitted](
-    fit: F, formula: str | None = None, *, data: IntoFrame | None = None, **changes: Any
+    fit: F,
+    formula: str | None = None,
+    *,
+    data: IntoFrame | None = None,
+    rows: IntoFrame | None = None,
+    **changes: Any,
 ) -> F:
     """Fit a model again with some of its arguments changed.
 
@@ -46,7 +53,14 @@ def update[F: Fitted](
         The new formula, in which ``.`` stands for the same side of the old one: ``". ~ . + x"``,
         ``". ~ . - (1 | g)"``, ``"log(.) ~ ."``.
     data : DataFrame, optional
-        New rows; by default those of the fit, which has kept the columns that it used.
+        Other rows; by default those of the fit, which has kept the columns that it used.
+    rows : DataFrame, optional
+        Rows to add to those of the fit, with the columns that it uses: whatever `bayesmix.fit`
+        takes, files included. Gaussian models by the exact method need no rows but sums over
+        them, so that the old rows are neither read nor kept; new levels of grouping factors are
+        added, new categories are refused. Only priors and options of sampling can change with it.
+        Default priors are those of all rows added up, as in a fit of all of them; what
+        ``scale(x)`` and its kin have learnt stays that of the first fit. The new fit has no rows.
     **changes
         Any other argument of `bayesmix.fit`: ``family``, ``weights``, ``draws``, ``random_seed``,
         ... ``priors`` are added to those of the fit, ``{"sd": None}`` takes one of these back. A
@@ -78,21 +92,31 @@ def update[F: Fitted](
     >>> more = fit.update(". ~ . + Days", data=data)
     >>> more.design.formula.text
     'Reaction ~ 1 + (1 | Subject) + Days'
+
+    A fit for each day, of all rows so far:
+
+    >>> fit = fit.update(rows=data.assign(Subject="new").head(10))
+    >>> fit.design
+    Design: Reaction ~ 1 + (1 | Subject)
+    190 rows; Intercept
+    GroupTerm(Subject: 19 levels; effects: Intercept)
     """
     namespace = {**namespace_of_caller(), **fit.design.encoder.names}
     spec, own = fit.spec, dict(changes)
     options = _options(fit.options, {name: own.pop(name) for name in _OPTIONS if name in own})
     given = {name: own.pop(name) for name in _OF_MODEL if name in own}
+    if rows is not None:
+        _check_alone(formula, data, {**given, **own})
+        spec = _added(spec, rows, given.get("missing", "drop"), options)
+        return _refitted(fit, spec, given.get("priors"), options)
+    is_same_model = formula is None and data is None and not own and given.keys() == {"priors"}
+    if spec.design.totals is not None and is_same_model:
+        return _refitted(fit, spec, given["priors"], options)
     if formula is None and data is None and not given and not own:
         return dataclasses.replace(fit, idata=sample(spec, options), options=options)
     text = spec.design.formula.text if formula is None else updated(spec.design.formula, formula)
     predictors = _predictors(spec, own)
-    priors = given.pop("priors", None)
-    if priors is not None and not isinstance(priors, Mapping):
-        raise BayesmixError(
-            f"priors={shown(priors)} is no mapping of paths to priors. Write "
-            "{'sd': bm.Prior('HalfNormal', sigma=1)}."
-        )
+    priors = _checked_priors(given.pop("priors", None))
     arguments = _arguments(spec, has_data=data is not None) | given
     if data is None:
         read = [parse_formula(text, namespace=namespace)]
@@ -100,7 +124,7 @@ def update[F: Fitted](
             predictor = parse_predictor(name, right, namespace=namespace)
             read.append(dataclasses.replace(predictor, response="1"))
         data = _rows(spec, read, namespace)
-    made = specification(
+    made = any_specification(
         text,
         data,
         arguments["family"],
@@ -111,10 +135,47 @@ def update[F: Fitted](
         arguments.get("missing", "drop"),
         namespace,
         predictors,
+        progressbar=options.progressbar,
     )
-    prior_set = _with_priors(made, spec, dict(priors or {}))
+    prior_set = _with_priors(made, spec, priors)
     new = dataclasses.replace(spec, design=made.design, family=made.family, priors=prior_set)
     return dataclasses.replace(fit, spec=new, idata=sample(new, options), options=options)
+
+
+def _check_alone(formula: object, data: object, changes: Mapping[str, Any]) -> None:
+    """Raise for what cannot change while rows are added."""
+    others = {"formula": formula, "data": data} | dict(changes)
+    for name in ("priors", "missing"):
+        others.pop(name, None)
+    wrong = [name for name, value in others.items() if value is not None]
+    if wrong:
+        raise BayesmixError(
+            f"rows= adds rows to the model of the fit, and {listed(wrong)} would make another one. "
+            "Add the rows first, and fit the other model to all rows: fit.update(formula, "
+            "data=data)."
+        )
+
+
+def _added(spec: ModelSpec, rows: Any, missing: str, options: SampleOptions) -> ModelSpec:
+    one_of("missing", missing, ("drop", "raise"))
+    with late_progress(options.progressbar, "Adding rows") as report:
+        return with_more_rows(spec, rows, missing, report)
+
+
+def _refitted[F: Fitted](fit: F, spec: ModelSpec, priors: object, options: SampleOptions) -> F:
+    """Sample a specification whose default priors are made again, and those of the user kept."""
+    prior_set = _with_priors(spec, fit.spec, _checked_priors(priors))
+    spec = dataclasses.replace(spec, priors=prior_set)
+    return dataclasses.replace(fit, spec=spec, idata=sample(spec, options), options=options)
+
+
+def _checked_priors(priors: Any) -> dict[str, AnyPrior | None]:
+    if priors is not None and not isinstance(priors, Mapping):
+        raise BayesmixError(
+            f"priors={shown(priors)} is no mapping of paths to priors. Write "
+            "{'sd': bm.Prior('HalfNormal', sigma=1)}."
+        )
+    return dict(priors or {})
 
 
 def _options(options: SampleOptions, changes: Mapping[str, Any]) -> SampleOptions:

@@ -28,6 +28,7 @@ from bayesmix.frames.values import (
 )
 
 __all__ = [
+    "Columns",
     "Factor",
     "apply_categories",
     "distinct_levels",
@@ -187,21 +188,26 @@ class Factor:
         missing value is none of the levels.
         """
         codes = None
-        for i, (variable, positions) in enumerate(
-            zip(self.variables, self._positions, strict=True)
-        ):
-            rows, uniques = distinct(variable, plain_series(columns[variable]))
-            places = [find_label(label_of(value), positions) for value in uniques]
-            # The last one is for the code -1 of a missing value.
-            lookup = np.array([*places, -1], dtype=np.int64)
-            found = lookup[rows]
+        for i, variable in enumerate(self.variables):
+            found = self.places(i, variable, plain_series(columns[variable]))
             if codes is None:
                 codes = found
             else:
-                key = np.where((codes < 0) | (found < 0), -1, codes * len(positions) + found)
+                width = len(self._positions[i])
+                key = np.where((codes < 0) | (found < 0), -1, codes * width + found)
                 codes = pd.Index(self._keys[i - 1]).get_indexer(pd.Index(key)).astype(np.int64)
         assert codes is not None
         return codes
+
+    def places(self, number: int, variable: str, values: pd.Series[Any]) -> IntArray:
+        """Find the values of one of the columns among its own labels; -1 for any other."""
+        positions = self._positions[number]
+        rows, uniques = distinct(variable, values)
+        places = [find_label(label_of(value), positions) for value in uniques]
+        # The last one is for the code -1 of a missing value.
+        lookup = np.array([*places, -1], dtype=np.int64)
+        found: IntArray = lookup[rows]
+        return found
 
     def columns(self, codes: IntArray) -> dict[str, npt.NDArray[np.str_]]:
         """Return the columns that have these codes, as labels: the inverse of `codes`."""

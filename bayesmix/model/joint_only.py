@@ -1,11 +1,18 @@
-"""What only the joint model has: group effects that are Student-t, and hyperparameters."""
+"""What stands in the way of methods: what only the joint model has, and rows that are not there."""
 
 from __future__ import annotations
 
 from bayesmix.design.names import path_start
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["hyper_obstacle", "joint_obstacle", "student_obstacle"]
+__all__ = ["hyper_obstacle", "joint_obstacle", "rows_obstacle", "student_obstacle"]
+
+
+def rows_obstacle(spec: ModelSpec) -> str | None:
+    """Say that the rows are not in memory, so that only sums over them are known."""
+    if spec.design.totals is None:
+        return None
+    return "the rows of the data are not in memory, and sums over them are all there is"
 
 
 def student_obstacle(spec: ModelSpec) -> str | None:

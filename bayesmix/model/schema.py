@@ -156,7 +156,7 @@ def _observed(design: Design) -> str:
 
 
 def _coords(spec: ModelSpec) -> dict[str, npt.NDArray[Any]]:
-    coords: dict[str, Any] = {"obs": spec.design.rows}
+    coords: dict[str, Any] = {} if spec.design.totals else {"obs": spec.design.rows}
     for name, length in spec.priors.lengths.items():
         if length is not None:
             coords[element_dim(name)] = np.arange(1, length + 1)
@@ -216,7 +216,7 @@ def _free_of_predictor(spec: ModelSpec, draws: Mapping[str, np.ndarray]) -> dict
     free: dict[str, np.ndarray] = {}
     beta = draws[names.beta]
     if design.has_intercept:
-        free[names.centred_intercept] = beta[..., 0] + beta[..., 1:] @ design.X[:, 1:].mean(axis=0)
+        free[names.centred_intercept] = beta[..., 0] + beta[..., 1:] @ design.columns.mean[1:]
         free |= _split(names.slope, design.terms[1:], spec.priors.beta, beta[..., 1:])
     elif design.n_terms:
         free |= _split(names.beta, design.terms, spec.priors.beta, beta)

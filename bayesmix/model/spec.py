@@ -81,7 +81,7 @@ class ModelSpec:
         if self.design.means is not None:
             return self.design.means
         if self.design.has_intercept and self.priors.intercept is not None:
-            centre[1:] = self.design.X[:, 1:].mean(axis=0)
+            centre[1:] = self.design.columns.mean[1:]
         return centre
 
     def part(self, term: GroupTerm) -> ModelSpec:

@@ -22,7 +22,7 @@ from bayesmix.priors.effects import AnyPrior
 if TYPE_CHECKING:
     from narwhals.typing import IntoFrame
 
-__all__ = ["specification"]
+__all__ = ["specification", "with_errors"]
 
 
 def specification(
@@ -38,7 +38,7 @@ def specification(
     predictors: Mapping[str, str],
 ) -> ModelSpec:
     """Read the formula, encode the data, set the priors; warn of what was probably not meant."""
-    own = _with_errors(get_family(family), se is not None, residual)
+    own = with_errors(get_family(family), se is not None, residual)
     if own.known_errors and not own.has_residual_sd and "sigma" in predictors:
         raise BayesmixError(
             "With known standard errors there is no sigma that could have a formula. Add a "
@@ -61,7 +61,7 @@ def specification(
     return ModelSpec(warn_of_zeros(design, prior_set, findings), resolved, prior_set)
 
 
-def _with_errors(family: Family, known: bool, residual: bool) -> Family:
+def with_errors(family: Family, known: bool, residual: bool) -> Family:
     """Take the family of rows with known standard errors, where there are some."""
     true_or_false("residual", residual)
     if known:

@@ -15,8 +15,10 @@ from scipy.special import logsumexp
 
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import BayesmixError
-from bayesmix.design.magnitudes import check_response_size, check_sizes, mean, root_mean_weight, sd
+from bayesmix.design.magnitudes import check_response_size, check_sizes, root_mean_weight
 from bayesmix.design.names import hyper_name
+from bayesmix.design.spreads import mean, sd
+from bayesmix.design.totals import Totals
 from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
 from bayesmix.families.parameters import Parameter, Sizes
@@ -110,15 +112,19 @@ def resolve_priors(
     Examples
     --------
     >>> from types import SimpleNamespace
+    >>> from bayesmix.design.columnsums import RowColumns
+    >>> X = np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]])
     >>> design = SimpleNamespace(
     ...     y=np.array([1.0, 2.0, 3.0]),
-    ...     X=np.array([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]]),
+    ...     X=X,
+    ...     columns=RowColumns(X),
     ...     terms=("Intercept", "x"),
     ...     groups=(),
     ...     joint_effects=(),
     ...     has_intercept=True,
     ...     offset=None,
     ...     weights=None,
+    ...     totals=None,
     ...     predictor="",
     ...     predictors={},
     ... )
@@ -156,11 +162,11 @@ def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     with np.errstate(over="ignore"):  # what is too large is named by `check_sizes`
         location = _location(design, family)
     scale = 1.0
-    y = family.on_predictor_scale(design.y)
+    y = family.on_predictor_scale(design.y) if design.totals is None else design.totals
     if y is None:
         check_response_size(design)
     else:
-        scale = sd(y[~np.isnan(y)])
+        scale = y.response_sd if isinstance(y, Totals) else sd(y[~np.isnan(y)])
         if family.known_errors:
             scale = max(scale, 1 / root_mean_weight(design))
         if scale == 0:
@@ -287,6 +293,8 @@ def _check_new_names(design: Design, priors: PriorSet) -> None:
 
 def _location(design: Design, family: Family) -> float:
     """Find where the intercept would be without other effects: the link of the mean response."""
+    if design.totals is not None:
+        return design.totals.location
     y, offset = design.y, design.offset
     if family.intercepts is not None:
         own = float(family.intercepts(y, len(family.predictors))[0])

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
-from bayesmix.design.magnitudes import spread
+from bayesmix.design.columnsums import ColumnSums, RowColumns
 from bayesmix.families.supports import POSITIVE, REAL
 from bayesmix.priors.leaves import Leaf
 from bayesmix.priors.prior import LKJ, Prior
@@ -60,15 +59,16 @@ def predictor_leaves(
     for term, prior in zip(
         design.terms[first:],
         _population_defaults(
-            design.X[:, first:], location, scale, not (design.has_intercept or has_thresholds)
+            design.columns, first, location, scale, not (design.has_intercept or has_thresholds)
         ),
         strict=True,
     ):
         defaults.append((("beta", term), prior))
     for group in design.groups:
         intercepts = _intercept_like(group)
-        for effect, z, is_intercept in zip(group.effects, group.Z.T, intercepts, strict=True):
-            size = scale if is_intercept else scale / spread(z)
+        spreads = group.columns.spread
+        for effect, own, is_intercept in zip(group.effects, spreads, intercepts, strict=True):
+            size = scale if is_intercept else scale / float(own)
             defaults.append((("sd", group.factor, effect), Prior("Exponential", scale=size)))
     defaults += [
         (("cor", group.factor), LKJ(1.0)) for group in design.groups if group.factor in correlated
@@ -88,13 +88,15 @@ def predictor_leaves(
     )
 
 
-def _population_defaults(X: FloatArray, location: float, scale: float, cells: bool) -> list[Prior]:
+def _population_defaults(
+    columns: RowColumns | ColumnSums, first: int, location: float, scale: float, cells: bool
+) -> list[Prior]:
     """Priors of the columns except the intercept; `cells` looks for one intercept per cell."""
-    spreads = np.array([spread(column) for column in X.T])
-    is_cell = np.zeros(X.shape[1], dtype=bool)
+    spreads, means = columns.spread[first:], columns.mean[first:]
+    is_cell = np.zeros(len(spreads), dtype=bool)
     if cells:
-        is_cell[_cell_columns(X)] = True
-    uncentred = math.sqrt(1 + ((X.mean(axis=0) / spreads)[~is_cell] ** 2).sum())
+        is_cell[columns.cells(np.arange(first, first + len(spreads)))] = True
+    uncentred = math.sqrt(1 + ((means / spreads)[~is_cell] ** 2).sum())
     return [
         Prior("Normal", mu=location, sigma=2.5 * scale * uncentred)
         if cell
@@ -108,20 +110,6 @@ def _intercept_like(group: GroupTerm) -> list[bool]:
     found = [effect == "Intercept" for effect in group.effects]
     for block in group.blocks:
         columns = [effect for effect in block if not found[effect]]
-        for position in _cell_columns(group.Z[:, columns]):
+        for position in group.columns.cells(columns):
             found[columns[position]] = True
     return found
-
-
-def _cell_columns(X: FloatArray) -> list[int]:
-    """Find the first run of neighbouring 0/1 columns that sum to one in every row."""
-    binary = ((X == 0) | (X == 1)).all(axis=0)
-    for start in range(X.shape[1]):
-        total = np.zeros(X.shape[0])
-        for stop in range(start, X.shape[1]):
-            total = total + X[:, stop]
-            if not binary[stop] or (total > 1).any():
-                break
-            if (total == 1).all():
-                return list(range(start, stop + 1))
-    return []

@@ -80,7 +80,7 @@ def read_variables(fit: Fitted, variables: Any) -> dict[Variable, Any]:
                 f"'{fit.design.formula.text}' has no columns besides those of groups. Name one: "
                 "variables='g'."
             )
-        return {variable_of(fit, name, "variables"): None for name in effects}
+        return {variable_of(fit, name, "variables", whole=False): None for name in effects}
     if isinstance(variables, Mapping):
         asked = dict(variables)
     else:
@@ -89,7 +89,7 @@ def read_variables(fit: Fitted, variables: Any) -> dict[Variable, Any]:
         raise BayesmixError(
             f"variables names no column. Columns: {listed(variables_of(fit.design), 8) or 'none'}."
         )
-    return {variable_of(fit, name, "variables"): how for name, how in asked.items()}
+    return {variable_of(fit, name, "variables", whole=False): how for name, how in asked.items()}
 
 
 def contrasts_of(variable: Variable, how: Any) -> list[Contrast]:
@@ -151,7 +151,7 @@ def slope_of(variable: Variable) -> Contrast:
         is_relative=True,
         label="dY/dX",
         unit=step,
-        bounds=bounds if span > step else (-np.inf, np.inf),
+        bounds=bounds if span > step and variable.is_whole else (-np.inf, np.inf),
     )
 
 
@@ -163,6 +163,11 @@ def _of_number(variable: Variable, how: Any) -> Contrast:
                 f"variables: {name!r}: {shown(how)} is no contrast of numbers. Give a step such as "
                 f"1, a pair of values, or one of {', '.join(_OF_NUMBERS)}. "
                 f"{suggest(how, _OF_NUMBERS)}".rstrip()
+            )
+        if not variable.is_whole:
+            raise BayesmixError(
+                f"variables: {name!r}: {shown(how)} is of all rows, and those of the fit are not "
+                "in memory. Give a step such as 1, or a pair of values."
             )
         if how in ("sd", "2sd"):
             half = float(values.std(ddof=1)) / (1 if how == "2sd" else 2)

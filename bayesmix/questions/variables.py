@@ -48,12 +48,15 @@ class Variable:
         Distinct values of one that is no number, in their order.
     column : Series
         As the rows of the fit have it.
+    is_whole : bool
+        Whether these are all rows, and not only some that stand for levels and categories.
     """
 
     name: str
     kind: str
     values: tuple[Any, ...]
     column: pd.Series[Any]
+    is_whole: bool = True
 
 
 def columns_of_fit(fit: Fitted) -> pd.DataFrame:
@@ -82,13 +85,13 @@ def variables_of(design: Design) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*design.encoder.effect_columns(groupings), *factors]))
 
 
-def variable_of(fit: Fitted, name: object, argument: str) -> Variable:
-    """Find a column by name.
+def variable_of(fit: Fitted, name: object, argument: str, *, whole: bool = True) -> Variable:
+    """Find a column by name, of all rows of the fit unless some will do.
 
     Raises
     ------
     BayesmixError
-        The model has no such column.
+        The model has no such column, or the fit has no rows.
     """
     known = variables_of(fit.design)
     if not isinstance(name, str) or name not in known:
@@ -97,6 +100,10 @@ def variable_of(fit: Fitted, name: object, argument: str) -> Variable:
             f"from. Columns: {listed(known, _SHOWN) or 'none'}. "
             f"{suggest(name if isinstance(name, str) else shown(name), known)}".rstrip()
         )
+    totals = fit.design.totals
+    if totals is not None and totals.rows is not None and not whole:
+        some = _described(fit.design, name, totals.rows[name])
+        return dataclasses.replace(some, is_whole=False)
     return _described(fit.design, name, columns_of_fit(fit)[name])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +14,15 @@ from bayesmix.base.arrays import read_only
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
+from bayesmix.design.totals import Totals
+from bayesmix.encoding.wholes import supply
 from bayesmix.families.family import Family
 from bayesmix.families.known_errors import with_known_errors
 from bayesmix.families.registry import get_family, with_predictors
 from bayesmix.formula.formula import Formula, parse_formula
 from bayesmix.frames.frames import open_frame
 from bayesmix.model.spec import ModelSpec
-from bayesmix.preparation.learn import learn_design
+from bayesmix.preparation.learn import Resolver, learn_design
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.priorset import PriorSet
 from bayesmix.priors.support import check_leaf
@@ -32,8 +34,14 @@ from bayesmix.storage.names import NotGiven, plain_names, plain_remembered, stor
 from bayesmix.storage.plain import Plain
 from bayesmix.storage.priors import plain_prior, restore_prior
 from bayesmix.storage.records import checked, mapping
+from bayesmix.storage.totals import plain_totals, restore_states, restore_totals
+from bayesmix.streams.teaching import taught_by
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from bayesmix.encoding.namespace import Namespace
+    from bayesmix.encoding.sides import Side
     from bayesmix.model.options import SampleOptions
 
 __all__ = ["plain_spec", "restore_options", "restore_spec"]
@@ -47,6 +55,8 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
     BayesmixError
         Its design has no columns, or is a part of another one.
     """
+    if spec.design.totals is not None:
+        return _plain_totals(spec, spec.design.totals)
     design, encoder = spec.design, spec.design.encoder
     is_whole = design.n_rows == encoder.n_rows and (np.diff(design.rows) > 0).all()
     if design.source is None or not is_whole:
@@ -73,6 +83,17 @@ def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
         "notes": design.notes,
         "digest": digest_of(design),
         "priors": _plain_priors(spec.priors),
+    }
+
+
+def _plain_totals(spec: ModelSpec, totals: Totals) -> dict[str, Plain]:
+    """Take a specification without rows apart: what it was learnt from, and sums over all rows."""
+    rows = totals.rows
+    assert rows is not None
+    taught = dataclasses.replace(taught_by(spec, rows, totals.states), notes=spec.design.notes)
+    return plain_spec(dataclasses.replace(spec, design=taught)) | {
+        "states": totals.states,
+        "totals": plain_totals(totals),
     }
 
 
@@ -129,6 +150,8 @@ def _restore_design(
     if se == SE_COLUMN:
         se = data.pop(SE_COLUMN)
     names = stored_names(stored.get("names"), stored.get("remembered"), given)
+    # Files of earlier versions, and of fits that have their rows, have neither states nor sums.
+    states = restore_states(stored.get("states") or {})
     learnt = learn_design(
         parse_formula(checked(stored.get("formula"), str, "the formula"), namespace=given),
         open_frame(data, "the data"),
@@ -136,7 +159,7 @@ def _restore_design(
         weights=weights,
         se=se,
         missing="raise",
-        resolve=names,
+        resolve=_supplied(names, states),
         predictors=predictors,
     )
     design = learnt.design
@@ -149,7 +172,22 @@ def _restore_design(
             )
         require(False, "its rows make another design than the one that was fitted")
     notes = checked(stored.get("notes"), tuple[str, ...], "the notes")
-    return dataclasses.replace(design, rows=read_only(rows), notes=notes), learnt.family
+    design = dataclasses.replace(design, rows=read_only(rows), notes=notes)
+    if stored.get("totals") is not None:
+        require(not design.predictors and not learnt.family.predicted, "the sums")
+        design = restore_totals(stored["totals"], design, states)
+    return design, learnt.family
+
+
+def _supplied(names: Resolver, states: Mapping[str, tuple[float, ...]]) -> Resolver:
+    """Give calls what they have learnt from rows that are not in the file."""
+
+    def resolve(sides: Sequence[Side], header: pd.DataFrame, formula: Formula) -> Namespace:
+        found = names(sides, header, formula)
+        supply(sides, states)
+        return found
+
+    return resolve
 
 
 def _plain_family(family: Family) -> dict[str, Plain]:

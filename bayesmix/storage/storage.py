@@ -12,6 +12,7 @@ other the user brings the function.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ from bayesmix.storage.records import checked, fields_of, mapping
 from bayesmix.storage.sizes import check_sizes
 from bayesmix.storage.specs import plain_spec, restore_options, restore_spec
 from bayesmix.storage.trees import plain_tree, restore_tree
+from bayesmix.streams.more_rows import forgetting_rows
 
 __all__ = ["read", "save"]
 
@@ -46,7 +48,13 @@ _FORMAT = "bayesmix fit"
 _FORMAT_VERSION = 3
 
 
-def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save(
+    fit: Fitted,
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool = False,
+    cross_products: bool = False,
+) -> None:
     """Write the fit to one file, for `bayesmix.load`.
 
     The file holds the draws, the priors, the options, and of the data **the columns that the model
@@ -62,6 +70,10 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
     overwrite : bool
         Replace a file that exists. Until the new one is complete, the old one stays; its mode
         passes on. A symbolic link stays one, and the file that it leads to is written.
+    cross_products : bool
+        Write sums over the rows in place of the rows, for a Gaussian model by the exact method: the
+        fit that is loaded takes ``update(rows=...)``, and has forgotten its rows but for one of
+        each level and category. A fit without rows is saved so in any case.
 
     Raises
     ------
@@ -75,12 +87,15 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
         Labels of the rows are objects that a file has no word for, and come back as text.
     """
     true_or_false("overwrite", overwrite)
+    true_or_false("cross_products", cross_products)
+    if cross_products:
+        fit = _without_rows(fit)
     if not is_known(fit.family):
         raise BayesmixError(
             f"A file holds the name of a family, and {fit.family.name!r} is none of those that "
             f"have one: {', '.join(FAMILIES)}."
         )
-    if lost := saved_as_text(fit.design.index):
+    if fit.design.totals is None and (lost := saved_as_text(fit.design.index)):
         warn(
             f"Some labels of the rows are {type(lost[0]).__name__} objects ({shown(lost[0])}), for "
             "which a file has no word: bm.load gives text. Numbers, text, dates and times stay "
@@ -94,7 +109,8 @@ def save(fit: Fitted, path: str | os.PathLike[str], *, overwrite: bool = False) 
     ):
         writer = Writer(archive)
         encoded = writer.encode(content, "")
-        writer.know(_known_arrays(fit.design))
+        if fit.design.totals is None:
+            writer.know(_known_arrays(fit.design))
         encoded["idata"] = writer.encode(plain_tree(fit.idata), "idata")
         metadata = {
             "format": _FORMAT,
@@ -225,11 +241,25 @@ def _known_arrays(design: Design) -> dict[str, npt.NDArray[Any]]:
     return known
 
 
+def _without_rows(fit: Fitted) -> Fitted:
+    """Return a fit that knows sums in place of its rows."""
+    import xarray as xr
+
+    groups = {
+        name: xr.Dataset() if name in ("observed_data", "constant_data") else node.dataset
+        for name, node in fit.idata.children.items()
+    }
+    tree = xr.DataTree.from_dict(groups)
+    tree.attrs.update(fit.idata.attrs)
+    return dataclasses.replace(fit, spec=forgetting_rows(fit.spec), idata=tree)
+
+
 def _restore_fit(archive: Archive, content: Any, given: Mapping[str, Any]) -> Fitted:
     content = mapping(content, "the content")
     idata = content.pop("idata", None)
     stored = mapping(decode(archive, content), "the content")
     options = restore_options(stored.get("options"))
     spec = restore_spec(stored, given)
-    draws = decode(archive, idata, _known_arrays(spec.design))
+    known = _known_arrays(spec.design) if spec.design.totals is None else {}
+    draws = decode(archive, idata, known)
     return Fitted(spec, restore_tree(draws, spec), options)

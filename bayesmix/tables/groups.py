@@ -160,7 +160,7 @@ def _group_table(
         population = dict(zip(design.terms, beta_draws(design, levels.posterior), strict=True))
     parts = []
     for term in selected(design, re):
-        counts = np.bincount(term.codes[term.codes >= 0], minlength=len(term.levels))
+        counts = term.counts
         for effect in term.effects:
             marginals = levels.of(term, effect, interval, add=population.get(effect))
             part = {

@@ -12,7 +12,8 @@ import xarray as xr
 from scipy import integrate, stats
 
 import bayesmix as bm
-from bayesmix.design.magnitudes import mean, root_mean_weight, sd, spread
+from bayesmix.design.magnitudes import root_mean_weight
+from bayesmix.design.spreads import mean, sd, spread
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.prior import sample_prior
 from bayesmix.engines.rescaling import rescaled, with_numbers_of

@@ -17,12 +17,13 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.base.errors import BayesmixError
+from bayesmix.design.columnsums import RowColumns
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import joined
+from bayesmix.design.spreads import cell_columns
 from bayesmix.families.registry import get_family
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.forms import FORMS, form_of
-from bayesmix.priors.predictors import _cell_columns
 from bayesmix.priors.prior import LKJ, Prior, vectorise
 from bayesmix.priors.priorset import PriorSet, without_correlations
 from bayesmix.priors.support import bounds_of, mass_of
@@ -302,6 +303,11 @@ class FakeDesign:
     response: str = "y"
     predictor: str = ""
     predictors: Mapping[str, object] = MappingProxyType({})
+    totals: None = None
+
+    @property
+    def columns(self):
+        return RowColumns(self.X)
 
     @property
     def has_intercept(self):
@@ -472,7 +478,7 @@ def test_cell_means_beside_a_slope_get_the_prior_of_an_uncentred_intercept():
     ],
 )
 def test_cell_columns(X, found):
-    assert _cell_columns(X) == found
+    assert cell_columns(X) == found
 
 
 def test_indicators_in_a_model_with_an_intercept_are_slopes():

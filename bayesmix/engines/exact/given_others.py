@@ -14,9 +14,9 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.conditional import Conditional, LevelLaws
-from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.left_out import theta_of
+from bayesmix.engines.exact.marginal import products_of
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.model.centring import centred_effects, effects_as_written
 from bayesmix.model.spec import ModelSpec
@@ -76,7 +76,7 @@ class GivenOthers:
         mean = beta.mean(axis=0)
         centres = [spec.centre(own) for own in design.groups]
         shifts = [centre / unit for centre, unit in zip(centres, units.Z, strict=True)]
-        products = cross_products(units.design(design), center, mean, shifts)
+        products = products_of(design, units, center, mean, shifts)
         t = [own.factor for own in design.groups].index(term.factor)
         theta = units.theta(theta_of(spec, posterior))
         others = {}

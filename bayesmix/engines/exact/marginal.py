@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray
-from bayesmix.blocks.crossproducts import cross_products
+from bayesmix.blocks.crossproducts import CrossProducts, cross_products
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.moved import moved, shift_of_columns
 from bayesmix.blocks.plan import marginal_model
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import LARGEST, SMALLEST
+from bayesmix.design.totals import Totals
 from bayesmix.engines.scaling import ORDINARY_TO_EXACT, Units
 from bayesmix.model.spec import ModelSpec
 
-__all__ = ["Marginal", "marginal_of"]
+__all__ = ["Marginal", "marginal_of", "products_of"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,6 +79,41 @@ def marginal_of(spec: ModelSpec) -> Marginal:
     shifts = tuple(spec.centre(term) for term in design.groups)
     # A prior may be so far from the data that nothing is finite; then no density is.
     with np.errstate(all="ignore"):
-        products = cross_products(design, center, mean, shifts)
+        products = products_of(spec.design, units, center, mean, shifts)
         model = marginal_model(products, 1 / sd**2, patterns)
     return Marginal(units, design, model, center, mean, shifts)
+
+
+def products_of(
+    design: Design,
+    units: Units,
+    center: FloatArray,
+    mean: FloatArray,
+    shifts: Sequence[FloatArray],
+) -> CrossProducts:
+    """Pass over the rows, or take their sums where these are all there is."""
+    if design.totals is None:
+        return cross_products(units.design(design), center, mean, shifts)
+    return _of_totals(design.totals, units, center, mean, shifts)
+
+
+def _of_totals(
+    totals: Totals,
+    units: Units,
+    center: FloatArray,
+    mean: FloatArray,
+    shifts: Sequence[FloatArray],
+) -> CrossProducts:
+    """Move the cross-products of rows that are not in memory to the centres of the priors."""
+    at = totals.reference
+    p = len(at.X)
+    columns = np.zeros((p + 1, p + 1))
+    columns[:p, :p] = shift_of_columns(at.X, units.X, center)
+    columns[p, p] = 1 / units.response
+    columns[:p, p] = -columns[:p, :p] @ mean
+    columns[:1, p] += at.y / units.response
+    effects = [
+        shift_of_columns(before, unit, after)
+        for before, unit, after in zip(at.Z, units.Z, shifts, strict=True)
+    ]
+    return moved(totals.products, columns, effects, units.root_weight)

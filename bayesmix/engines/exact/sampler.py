@@ -12,7 +12,9 @@ from threadpoolctl import threadpool_limits
 
 from bayesmix.base.errors import BayesmixError
 from bayesmix.blocks.marginal import Effects
-from bayesmix.design.magnitudes import root_mean_weight, sd
+from bayesmix.design.design import Design
+from bayesmix.design.magnitudes import root_mean_weight
+from bayesmix.design.spreads import sd
 from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_chains, short_chains
 from bayesmix.engines.exact.drawn import ExactDraws, values_by_name
 from bayesmix.engines.exact.learning import Learnt, learn
@@ -155,14 +157,21 @@ def _nothing_to_sample(target: Target, chains: int, draws: int) -> Sampled:
 def _check_residual(spec: ModelSpec, sigma: float) -> None:
     """Raise where the model explains the response exactly, so that sigma is what rounding left."""
     residual = sigma / root_mean_weight(spec.design)
-    y = spec.design.y if spec.design.offset is None else spec.design.y - spec.design.offset
-    if residual < SMALLEST_RESIDUAL * sd(y):
+    deviation = _deviation(spec.design)
+    if residual < SMALLEST_RESIDUAL * deviation:
         raise BayesmixError(
             f"The model explains the response '{spec.design.response}' exactly: its sd is "
-            f"{sd(y):.3g}, and the residual sd would be {residual:.1g}, which is zero up to "
+            f"{deviation:.3g}, and the residual sd would be {residual:.1g}, which is zero up to "
             "rounding. There is nothing to estimate it from. Look for columns or levels that make "
             "up the response, and leave them out."
         )
+
+
+def _deviation(design: Design) -> float:
+    """Sd of the response less the offset."""
+    if design.totals is not None:
+        return design.totals.sd_less_offset
+    return sd(design.y if design.offset is None else design.y - design.offset)
 
 
 def _long_chains(

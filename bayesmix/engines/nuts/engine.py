@@ -16,6 +16,7 @@ from bayesmix.engines.nuts.failures import options_refused, refuse_unknown_optio
 from bayesmix.engines.nuts.joint import build_model
 from bayesmix.engines.rescaling import rescaled, units_of, with_numbers_of
 from bayesmix.engines.trees import complete_draws, one_schema
+from bayesmix.model.joint_only import rows_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
 
@@ -35,8 +36,8 @@ class Nuts:
     go_on = "refit with more tune and draws"
 
     def obstacle(self, spec: ModelSpec) -> str | None:
-        """Nothing stands in the way."""
-        return None
+        """Say that there are no rows; nothing else stands in the way."""
+        return rows_obstacle(spec)
 
     def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
         """Never less than any other method that can draw."""

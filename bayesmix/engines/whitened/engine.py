@@ -17,7 +17,7 @@ from bayesmix.engines.whitened.cost import seconds_of
 from bayesmix.engines.whitened.learning import LostError
 from bayesmix.engines.whitened.named import named_draws, summaries_of
 from bayesmix.engines.whitened.sampler import LIMITS, Limits, WhitenedDraws, sample_whitened
-from bayesmix.model.joint_only import joint_obstacle
+from bayesmix.model.joint_only import joint_obstacle, rows_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
 
@@ -40,7 +40,7 @@ class Whitened:
 
     def obstacle(self, spec: ModelSpec) -> str | None:
         """Say what needs the joint model, or which prior has bounds that cannot be told."""
-        return joint_obstacle(spec) or bounds_obstacle(spec)
+        return rows_obstacle(spec) or joint_obstacle(spec) or bounds_obstacle(spec)
 
     def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
         """Guess how long it takes."""

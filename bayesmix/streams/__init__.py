@@ -1,0 +1,1 @@
+"""Rows that are not in memory: Parquet files, clusters, and rows that are added to a fit."""

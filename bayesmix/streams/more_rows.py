@@ -1,0 +1,181 @@
+"""Rows that are added to a Gaussian model: its sums, those of the new rows, and new levels."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bayesmix.base.arrays import IntArray, unique
+from bayesmix.base.errors import BayesmixError, DesignWarning, warn
+from bayesmix.blocks.moved import renumbered
+from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
+from bayesmix.design.design import Design
+from bayesmix.design.totals import LevelTotals, Totals
+from bayesmix.encoding.sides import Side
+from bayesmix.encoding.wholes import coded_columns, learnt_states
+from bayesmix.frames.frames import open_frame
+from bayesmix.frames.values import listed
+from bayesmix.model.gaussian import effects_obstacle
+from bayesmix.model.row_effects import with_row_effects
+from bayesmix.model.spec import ModelSpec
+from bayesmix.streams.checks import notes_of
+from bayesmix.streams.encoding import Encoding, reference_of, totals_of, without_rows
+from bayesmix.streams.facts import Plan, scanned
+from bayesmix.streams.lookups import with_lookups
+from bayesmix.streams.rows import FrameRows, open_rows
+from bayesmix.streams.teaching import formula_sides, taught_by
+
+__all__ = ["forgetting_rows", "with_more_rows"]
+
+type Report = Callable[[str, float], None]
+
+
+def forgetting_rows(spec: ModelSpec) -> ModelSpec:
+    """Return the same model with sums in place of its rows.
+
+    Raises
+    ------
+    BayesmixError
+        It is none for the exact method.
+    """
+    if spec.design.totals is not None:
+        return spec
+    design = spec.design
+    obstacle = effects_obstacle(spec)
+    if obstacle is None and with_row_effects(spec) is not spec:
+        obstacle = "it has a residual beside known standard errors"
+    if obstacle is not None:
+        raise BayesmixError(
+            "Sums of products say all that the rows do in Gaussian models with Normal priors on "
+            f"the population effects only, and {obstacle}. Keep the rows, and fit all of them "
+            "again."
+        )
+    source = design.source
+    array = source is not None and {WEIGHTS_COLUMN, SE_COLUMN}.intersection(source)
+    if source is None or array:
+        raise BayesmixError(
+            "The fit has "
+            + ("weights that came as an array. Give" if array else "no columns of its data. Fit")
+            + (" the name of their column." if array else " a data frame.")
+        )
+    states = learnt_states(part for own in design.encoder.encoders for part in own.parts)
+    rows = scanned(source.reset_index(drop=True), _plan(design, frozenset())).frame()
+    totals = totals_of(design, reference_of(design))
+    taught = taught_by(spec, rows, states)
+    return dataclasses.replace(
+        spec,
+        design=dataclasses.replace(
+            without_rows(taught, dataclasses.replace(totals, rows=rows, states=states)),
+            notes=design.notes,
+        ),
+    )
+
+
+def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> ModelSpec:
+    """Return the model of the rows that it has seen and of new ones; its priors are the old ones.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        Rows are forgotten if it has any.
+    data : DataFrame or whatever `bayesmix.fit` takes
+        The new rows.
+    missing : {"drop", "raise"}
+    report : callable
+
+    Raises
+    ------
+    BayesmixError
+        The model is none for the exact method, or the rows have new categories.
+    """
+    spec = forgetting_rows(spec)
+    old, totals = spec.design, spec.design.totals
+    assert totals is not None
+    assert totals.rows is not None
+    rows = open_rows(data) or FrameRows(open_frame(data, "rows"))
+    plan = _plan(old, rows.texts)
+    absent = [name for name in plan.names if name not in rows.columns]
+    if absent:
+        raise BayesmixError(
+            f"The new rows have no column {listed(map(repr, absent), 5)}, which the fit has. Give "
+            f"rows with the columns {listed(plan.names)}."
+        )
+    found = rows.summed(
+        plan.names,
+        functools.partial(scanned, plan=plan),
+        lambda share: report("Reading new levels", share),
+    )
+    if found is None:
+        raise BayesmixError("rows has no rows. Check how it was read or filtered.")
+    for note in found.dropped(missing):
+        warn(note, DesignWarning)
+    known = scanned(totals.rows, dataclasses.replace(plan, texts=frozenset()))
+    every = (known + found).frame()
+    taught = _taught(spec, every, totals.states)
+    source = taught.source
+    assert source is not None
+    encoding = Encoding(plan.names, with_lookups(taught.encoder, source), totals.reference)
+    new = rows.summed(plan.names, encoding, lambda share: report("Adding rows", share))
+    if new is None or new.n_rows != found.n_kept:
+        raise BayesmixError("The new rows have changed while they were read. Add them again.")
+    added = _placed(totals, old, taught) + new
+    design = without_rows(taught, dataclasses.replace(added, rows=source, states=totals.states))
+    return dataclasses.replace(spec, design=dataclasses.replace(design, notes=notes_of(design)))
+
+
+def _plan(design: Design, texts: frozenset[str]) -> Plan:
+    encoder = design.encoder
+    sides: Sequence[Side] = formula_sides(design.formula, encoder.names, encoder.categories)
+    by_row = (name for name in (encoder.weights, encoder.se) if name is not None)
+    factors = tuple(dict.fromkeys(one.factor.variables for one in encoder.groupings))
+    names = unique([*encoder.categories, *(name for own in factors for name in own), *by_row])
+    coded = frozenset(coded_columns(sides, encoder.categories))
+    return Plan(names, factors, coded, texts, ())
+
+
+def _taught(spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]]) -> Design:
+    """Learn the design again with the new levels; it must have the same columns."""
+    old = spec.design
+    taught = taught_by(spec, rows, states)
+    for name, before in old.encoder.categories.items():
+        after = taught.encoder.categories[name]
+        new = [] if before is None or after is None else [one for one in after if one not in before]
+        if new:
+            raise BayesmixError(
+                f"The new rows have categories of '{name}' that the fit does not have: "
+                f"{listed(map(repr, new), 5)}. They would be new population effects or effects "
+                "that vary, of which the sums over the old rows say nothing. Fit all rows again, "
+                "or let the column be a grouping factor, (1 | "
+                f"{name}), whose new levels can be added."
+            )
+    one = (old.terms, [term.effects for term in old.groups])
+    two = (taught.terms, [term.effects for term in taught.groups])
+    if one != two:
+        raise BayesmixError(
+            f"With the new rows the model has other columns: {listed(two[0])} and not "
+            f"{listed(one[0])}. Categories that the fit did not have cannot be added: fit all rows "
+            "again."
+        )
+    return taught
+
+
+def _placed(totals: Totals, old: Design, new: Design) -> Totals:
+    """Return the old sums among the new levels."""
+    places: list[IntArray] = []
+    for before, after in zip(old.groups, new.groups, strict=True):
+        number = {label: k for k, label in enumerate(after.levels.tolist())}
+        places.append(np.array([number[label] for label in before.levels.tolist()]))
+    sizes = [term.n_levels for term in new.groups]
+    levels = []
+    for own, place, size in zip(totals.levels, places, sizes, strict=True):
+        counts = np.zeros(size, dtype=np.int64)
+        counts[place] = own.counts
+        levels.append(LevelTotals(counts, own.columns))
+    return dataclasses.replace(
+        totals, levels=tuple(levels), products=renumbered(totals.products, places, sizes)
+    )
