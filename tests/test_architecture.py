@@ -314,7 +314,7 @@ def test_preparing_a_model_needs_no_laws_of_scipy():
 def test_a_fit_and_its_summary_load_no_other_verbs():
     statement = (
         "import bayesmix as bm; data = bm.load_dataset('sleepstudy'); "
-        "fit = bm.fit('Reaction ~ Days + (Days | Subject)', data, draws=200, progressbar=False); "
+        "fit = bm.fit('Reaction ~ Days + (Days | Subject)', data, draws=200, random_seed=1); "
         "str(fit.summary())"
     )
     output = in_fresh_python(f"import sys; {statement}; print(*sys.modules)")
