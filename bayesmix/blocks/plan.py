@@ -6,11 +6,13 @@ import numpy as np
 from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.assembly import faster_of
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
 from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import lower_pairs
 
@@ -38,7 +40,7 @@ def marginal_model(
         sizes = [d.shape[0] * d.shape[1] for d in products.diagonal]
         s = int(np.argmax(sizes))
         others = tuple(t for t in range(n_factors) if t != s)
-    rest: Nested | Dense | None = None
+    rest: Nested | Dense | Multifrontal | None = None
     rest_map = full_columns = None
     gram, class_of, counts = _classes(products.diagonal[s])
     couplings = tuple((t, blocks_between(products, s, t)) for t in others)
@@ -54,13 +56,14 @@ def marginal_model(
             places = np.union1d(keys, fill)
             full = np.zeros(len(places))
             full[np.searchsorted(places, keys)] = base
-            rest = Dense(
+            dense = Dense(
                 others,
                 tuple(products.diagonal[t].shape[:2] for t in others),
                 full,
                 places,
                 columns.n_columns,
             )
+            rest = faster_of(dense) if full_columns is None else dense
         else:
             order = np.argsort(keys)
             places, full = keys[order], base[order]

@@ -1,0 +1,181 @@
+"""The other factors as a sparse matrix, eliminated front by front."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+
+from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.dense import Dense
+from bayesmix.blocks.small import cholesky
+from bayesmix.blocks.theta import Theta
+
+__all__ = ["Front", "Multifrontal"]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Front:
+    """Columns that are eliminated together, and all that they are coupled to.
+
+    Its own columns come first, then `rows`, then those of the corner: w in all.
+    """
+
+    pivots: slice  # in the order of elimination
+    rows: IntArray  # (r,) columns that are eliminated later, ascending
+    entries: IntArray  # (n,) which of the entries stand in the panel (w, k) of its own columns
+    places: IntArray  # (n,) where
+    children: tuple[tuple[int, int, IntArray], ...]  # front, its rows among k, all its rows among w
+
+    @property
+    def k(self) -> int:
+        """Count its own columns."""
+        return int(self.pivots.stop - self.pivots.start)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pairs:
+    """Entries of pairs of levels of two factors, or of levels and the corner."""
+
+    row: int | None  # factor, None for the corner
+    column: int
+    entries: IntArray  # (q_row, q_column, n), or (p + 1, q_column, n)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Multifrontal:
+    """Crossed factors of which few levels meet: a sparse matrix per theta, in dense pieces.
+
+    `dense` has the same matrix in full.
+    """
+
+    dense: Dense
+    fronts: tuple[Front, ...]
+    pairs: tuple[Pairs, ...]  # all entries
+    places: tuple[IntArray, ...]  # of each factor, (J, q) in the order of elimination
+    size: int  # numbers that one theta needs at once
+    cost: float  # floating-point operations for one theta
+
+    @property
+    def base(self) -> FloatArray:
+        """Entries before anything is eliminated."""
+        return self.dense.base
+
+    @property
+    def factors(self) -> tuple[int, ...]:
+        """Factors whose effects these are."""
+        return self.dense.factors
+
+    def eliminate(
+        self,
+        entries: FloatArray,
+        corner: FloatArray,
+        theta: Theta,
+        variance: FloatArray,
+        state: dict[str, Any],
+    ) -> tuple[FloatArray, FloatArray]:
+        """Eliminate all effects: what is left of the corner, and log determinants."""
+        B, border = len(variance), len(corner)
+        scaled = self._scaled(entries, theta)
+        log_determinant = np.zeros(B)
+        taken = np.zeros((B, border, border))
+        left: dict[int, FloatArray] = {}
+        state["fronts"] = factors = []
+        for number, front in enumerate(self.fronts):
+            panel, below = _assembled(front, scaled, variance, border, left)
+            lower, half = _factorised(panel, front.k)
+            factors.append((lower, half))
+            log_determinant += 2 * np.log(np.einsum("bii->bi", lower)).sum(axis=1)
+            below -= half @ np.swapaxes(half, 1, 2)
+            if len(front.rows):
+                left[number] = below
+            else:
+                taken -= below
+        return corner - np.moveaxis(taken, 0, -1), log_determinant
+
+    def _scaled(self, entries: FloatArray, theta: Theta) -> FloatArray:
+        """``L' S L`` and ``L' border``, by element, for all pairs of levels at once."""
+        scaled = np.empty(entries.shape)
+        for pair in self.pairs:
+            values = list(entries[pair.entries])
+            if pair.row is not None:
+                values = _times(values, theta.scale[pair.row])
+            for places, row in zip(pair.entries, values, strict=True):
+                for place, value in zip(
+                    places, _times(list(row), theta.scale[pair.column]), strict=True
+                ):
+                    scaled[place] = value
+        return scaled
+
+    def substitute(
+        self,
+        beta: FloatArray,
+        theta: Theta,
+        state: dict[str, Any],
+        zeta: dict[int, FloatArray],
+        u: dict[int, FloatArray],
+        rng: np.random.Generator,
+    ) -> None:
+        """Draw the effects given the population effects, from the last front to the first."""
+        B, p = beta.shape
+        m = self.dense.m
+        noise = rng.standard_normal((B, m))
+        noise *= theta.sigma[:, None]
+        draws = np.empty((B, m))
+        for front, (lower, half) in zip(
+            reversed(self.fronts), reversed(state["fronts"]), strict=True
+        ):
+            r = len(front.rows)
+            above = np.concatenate([draws[:, front.rows], beta], axis=1)
+            right = noise[:, front.pivots] + half[:, r + p]
+            right -= (above[:, None] @ half[:, : r + p])[:, 0]
+            for b in range(B):
+                draws[b, front.pivots] = linalg.blas.dtrsv(lower[b].T, right[b], lower=False)
+        for factor, places in zip(self.factors, self.places, strict=True):
+            zeta[factor] = draws[:, places]
+            u[factor] = zeta[factor] @ np.swapaxes(theta.scale[factor], 1, 2)
+
+
+def _times(values: list[FloatArray], scale: FloatArray) -> list[FloatArray]:
+    """``L' values``, L (B, q, q) lower triangular, the values (..., B) one of each effect."""
+    q = len(values)
+    sums = []
+    for a in range(q):
+        total = scale[:, a, a] * values[a]
+        for c in range(a + 1, q):
+            total = total + scale[:, c, a] * values[c]
+        sums.append(total)
+    return sums
+
+
+def _assembled(
+    front: Front,
+    entries: FloatArray,
+    variance: FloatArray,
+    border: int,
+    left: dict[int, FloatArray],
+) -> tuple[FloatArray, FloatArray]:
+    """Own columns (B, w, k) of a front, and all others (B, w - k, w - k), from its children."""
+    B, k, r = len(variance), front.k, len(front.rows)
+    panel = np.zeros((B, k + r + border, k))
+    panel.reshape(B, -1)[:, front.places] = entries[front.entries].T
+    np.einsum("bii->bi", panel[:, :k])[...] += variance[:, None]
+    below = np.zeros((B, r + border, r + border))
+    for child, n_own, places in front.children:
+        values = left.pop(child)
+        panel[:, places[:, None], places[:n_own]] += values[:, :, :n_own]
+        others = places[n_own:] - k
+        below[:, others[:, None], others] += values[:, n_own:, n_own:]
+    return panel, below
+
+
+def _factorised(panel: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
+    """Cholesky factor (B, k, k) of the own columns, and the rows of the factor below it."""
+    lower = cholesky(panel[:, :k])
+    half = panel[:, k:]
+    half = np.ascontiguousarray(half)
+    for b, own in enumerate(lower):
+        linalg.blas.dtrsm(1.0, own.T, half[b].T, trans_a=True, lower=False, overwrite_b=True)
+    return lower, half
