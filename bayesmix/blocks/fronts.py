@@ -21,7 +21,7 @@ __all__ = ["Tree", "operations", "size_of", "tree_of"]
 
 # Floating-point operations in the time that a front takes whatever its size, and in that of moving
 # one of its numbers.
-FRONT, NUMBER = 3e4, 100.0
+FRONT, NUMBER = 1e5, 100.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -16,6 +16,10 @@ from bayesmix.blocks.theta import Theta
 __all__ = ["Front", "Multifrontal"]
 
 
+# Numbers from which one theta is worked on after the other.
+LARGE = 1024
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Front:
     """Columns that are eliminated together, and all that they are coupled to.
@@ -160,15 +164,27 @@ def _assembled(
     """Own columns (B, w, k) of a front, and all others (B, w - k, w - k), from its children."""
     B, k, r = len(variance), front.k, len(front.rows)
     panel = np.zeros((B, k + r + border, k))
-    panel.reshape(B, -1)[:, front.places] = entries[front.entries].T
+    own = np.ascontiguousarray(entries[front.entries].T)
+    for flat, values in zip(panel.reshape(B, -1), own, strict=True):
+        flat[front.places] = values
     np.einsum("bii->bi", panel[:, :k])[...] += variance[:, None]
     below = np.zeros((B, r + border, r + border))
     for child, n_own, places in front.children:
         values = left.pop(child)
-        panel[:, places[:, None], places[:n_own]] += values[:, :, :n_own]
         others = places[n_own:] - k
-        below[:, others[:, None], others] += values[:, n_own:, n_own:]
+        _add(panel, places, places[:n_own], values[:, :, :n_own])
+        _add(below, others, others, values[:, n_own:, n_own:])
     return panel, below
+
+
+def _add(whole: FloatArray, rows: IntArray, columns: IntArray, values: FloatArray) -> None:
+    """Add values (B, rows, columns) where they belong; large ones one by one, which is faster."""
+    if len(rows) * len(columns) < LARGE:
+        whole[:, rows[:, None], columns] += values
+        return
+    places = (rows[:, None] * whole.shape[2] + columns).ravel()
+    for flat, own in zip(whole.reshape(len(whole), -1), values, strict=True):
+        flat[places] += own.ravel()
 
 
 def _factorised(panel: FloatArray, k: int) -> tuple[FloatArray, FloatArray]:
