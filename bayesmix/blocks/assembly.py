@@ -7,7 +7,7 @@ import numpy as np
 from bayesmix.base.arrays import IntArray
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.fronts import Tree, operations, size_of, tree_of
-from bayesmix.blocks.multifrontal import Front, Multifrontal, Pairs
+from bayesmix.blocks.multifrontal import Front, Multifrontal
 
 __all__ = ["faster_of", "multifrontal"]
 
@@ -51,7 +51,6 @@ def multifrontal(dense: Dense, most: float = np.inf) -> Multifrontal | None:
     return Multifrontal(
         dense,
         _fronts(tree, sizes, start, np.arange(m, dense.n_columns), place[row], place[column]),
-        _pairs(dense),
         tuple(effects),
         size_of(tree, sizes, border) + len(dense.base),
         operations(tree, sizes, border),
@@ -99,33 +98,6 @@ def _fronts(
             )
         )
     return tuple(fronts)
-
-
-def _pairs(dense: Dense) -> tuple[Pairs, ...]:
-    """All entries by pairs of factors, and those of each factor and the corner."""
-    order = np.argsort(dense.places)
-    keys, width = dense.places[order], dense.n_columns
-    row, column = keys // width, keys % width
-    stops = np.cumsum([J * q for J, q in dense.shapes])
-    factor = np.searchsorted(stops, np.arange(width), side="right")
-    effects = np.array([*(q for _, q in dense.shapes), 1])
-    first = np.array([0, *stops])
-    is_head = np.ones(len(keys), dtype=bool)
-    for place in (row, column):
-        is_head &= (place - first[factor[place]]) % effects[factor[place]] == 0
-    border = width - dense.m
-    is_head &= (row < dense.m) | (row == dense.m)
-    found = []
-    for f in range(len(dense.shapes) + 1):
-        n_rows = border if f == len(dense.shapes) else effects[f]
-        for g in range(min(f + 1, len(dense.shapes))):
-            use = is_head & (factor[row] == f) & (factor[column] == g)
-            a = row[use] + np.arange(n_rows)[:, None, None]
-            b = column[use] + np.arange(effects[g])[:, None]
-            key = np.maximum(a, b) * width + np.minimum(a, b)
-            places = order[np.searchsorted(keys, key)]
-            found.append(Pairs((*dense.factors, None)[f], dense.factors[g], places))
-    return tuple(found)
 
 
 def _columns_of(start: IntArray, sizes: IntArray) -> IntArray:

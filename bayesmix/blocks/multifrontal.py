@@ -10,6 +10,7 @@ from scipy import linalg
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.dense import Dense
+from bayesmix.blocks.pairs import scaled_entries
 from bayesmix.blocks.small import cholesky
 from bayesmix.blocks.theta import Theta
 
@@ -40,15 +41,6 @@ class Front:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Pairs:
-    """Entries of pairs of levels of two factors, or of levels and the corner."""
-
-    row: int | None  # factor, None for the corner
-    column: int
-    entries: IntArray  # (q_row, q_column, n), or (p + 1, q_column, n)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
 class Multifrontal:
     """Crossed factors of which few levels meet: a sparse matrix per theta, in dense pieces.
 
@@ -57,7 +49,6 @@ class Multifrontal:
 
     dense: Dense
     fronts: tuple[Front, ...]
-    pairs: tuple[Pairs, ...]  # all entries
     places: tuple[IntArray, ...]  # of each factor, (J, q) in the order of elimination
     size: int  # numbers that one theta needs at once
     cost: float  # floating-point operations for one theta
@@ -82,7 +73,7 @@ class Multifrontal:
     ) -> tuple[FloatArray, FloatArray]:
         """Eliminate all effects: what is left of the corner, and log determinants."""
         B, border = len(variance), len(corner)
-        scaled = self._scaled(entries, theta)
+        scaled = scaled_entries(self.dense.pairs, entries, theta)
         log_determinant = np.zeros(B)
         taken = np.zeros((B, border, border))
         left: dict[int, FloatArray] = {}
@@ -98,20 +89,6 @@ class Multifrontal:
             else:
                 taken -= below
         return corner - np.moveaxis(taken, 0, -1), log_determinant
-
-    def _scaled(self, entries: FloatArray, theta: Theta) -> FloatArray:
-        """``L' S L`` and ``L' border``, by element, for all pairs of levels at once."""
-        scaled = np.empty(entries.shape)
-        for pair in self.pairs:
-            values = list(entries[pair.entries])
-            if pair.row is not None:
-                values = _times(values, theta.scale[pair.row])
-            for places, row in zip(pair.entries, values, strict=True):
-                for place, value in zip(
-                    places, _times(list(row), theta.scale[pair.column]), strict=True
-                ):
-                    scaled[place] = value
-        return scaled
 
     def substitute(
         self,
@@ -140,18 +117,6 @@ class Multifrontal:
         for factor, places in zip(self.factors, self.places, strict=True):
             zeta[factor] = draws[:, places]
             u[factor] = zeta[factor] @ np.swapaxes(theta.scale[factor], 1, 2)
-
-
-def _times(values: list[FloatArray], scale: FloatArray) -> list[FloatArray]:
-    """``L' values``, L (B, q, q) lower triangular, the values (..., B) one of each effect."""
-    q = len(values)
-    sums = []
-    for a in range(q):
-        total = scale[:, a, a] * values[a]
-        for c in range(a + 1, q):
-            total = total + scale[:, c, a] * values[c]
-        sums.append(total)
-    return sums
 
 
 def _assembled(

@@ -14,6 +14,7 @@ from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
 from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
+from bayesmix.blocks.pairs import pairs_of
 from bayesmix.blocks.small import lower_pairs
 
 __all__ = ["marginal_model"]
@@ -56,13 +57,9 @@ def marginal_model(
             places = np.union1d(keys, fill)
             full = np.zeros(len(places))
             full[np.searchsorted(places, keys)] = base
-            dense = Dense(
-                others,
-                tuple(products.diagonal[t].shape[:2] for t in others),
-                full,
-                places,
-                columns.n_columns,
-            )
+            shapes = tuple(products.diagonal[t].shape[:2] for t in others)
+            pairs = pairs_of(places, columns.n_columns, others, shapes)
+            dense = Dense(others, shapes, full, places, columns.n_columns, pairs)
             rest = faster_of(dense) if full_columns is None else dense
         else:
             order = np.argsort(keys)

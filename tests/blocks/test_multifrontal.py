@@ -18,6 +18,8 @@ from bayesmix.blocks.plan import marginal_model
 from bayesmix.engines.exact.left_out import row_densities
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.space import ThetaSpace
+from bayesmix.engines.run import chosen
+from bayesmix.model.options import SampleOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
 
@@ -181,22 +183,24 @@ def test_it_is_given_up_where_most_fills_in():
     assert tree_of(first, second, sizes, 2, np.inf) is not None
 
 
-@pytest.mark.parametrize(("moves", "kind"), [(0.02, Multifrontal), (1.0, Dense)])
-def test_few_movers_are_sparse_and_many_are_not(moves, kind):
+@pytest.mark.parametrize(("far", "kind"), [(3, Multifrontal), (800, Dense)])
+def test_levels_that_meet_their_neighbours_are_sparse_and_those_that_meet_all_are_not(far, kind):
     rng = np.random.default_rng(8)
-    n = 8000
-    home = np.repeat(np.arange(n // 4), 4) % 800
-    away = rng.random(n) < moves
+    n, levels = 8000, 800
+    home = np.repeat(np.arange(n // 4), 4) % levels
     data = pd.DataFrame(
         {
             "y": rng.standard_normal(n),
             "g": np.repeat(np.arange(n // 4), 4),
-            "h": np.where(away, rng.integers(0, 800, n), home),
+            "h": (home + rng.integers(0, far, n)) % levels,
         }
     )
-    model = marginal_of(bm.prepare("y ~ 1 + (1 | g) + (1 | h)", data)).model
+    spec = bm.prepare("y ~ 1 + (1 | g) + (1 | h)", data)
+    model = marginal_of(spec).model
     assert isinstance(model.rest, kind)
     assert (model.cost < 5e7) == (kind is Multifrontal)
+    # Whitened chains take a second or two.
+    assert (chosen(spec, SampleOptions())[0].name == "exact") == (kind is Multifrontal)
 
 
 def test_small_matrices_stay_in_full():
