@@ -82,7 +82,6 @@ def _fronts(
         k = pivots.stop - pivots.start
         entries = by_front[ends[i - 1] if i else 0 : ends[i]]
         across, down = earlier[entries] - pivots.start, np.searchsorted(columns, later[entries])
-        mirrored = (down < k) & (down != across)
         left = []
         for child in children[i]:
             theirs = np.append(fronts[child].rows, corner)
@@ -92,8 +91,8 @@ def _fronts(
             Front(
                 pivots,
                 below,
-                np.append(entries, entries[mirrored]),
-                np.append(down * k + across, across[mirrored] * k + down[mirrored]),
+                entries,
+                down * k + across,
                 tuple(left),
             )
         )

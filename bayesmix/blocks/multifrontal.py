@@ -31,7 +31,7 @@ class Front:
     pivots: slice  # in the order of elimination
     rows: IntArray  # (r,) columns that are eliminated later, ascending
     entries: IntArray  # (n,) which of the entries stand in the panel (w, k) of its own columns
-    places: IntArray  # (n,) where
+    places: IntArray  # (n,) where, in the lower triangle
     children: tuple[tuple[int, int, IntArray], ...]  # front, its rows among k, all its rows among w
 
     @property

@@ -10,6 +10,7 @@ import pytest
 
 import bayesmix as bm
 import bayesmix.blocks.fronts as blocks_fronts
+import bayesmix.blocks.plan as plan
 from bayesmix.blocks.assembly import faster_of, multifrontal
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.fronts import tree_of
@@ -17,6 +18,7 @@ from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.plan import marginal_model
 from bayesmix.engines.exact.left_out import row_densities
 from bayesmix.engines.exact.marginal import marginal_of
+from bayesmix.engines.exact.sampler import Limits, sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
 from bayesmix.engines.run import chosen
 from bayesmix.model.options import SampleOptions
@@ -37,6 +39,13 @@ def small_fronts(monkeypatch):
     """Count operations alone, so that even small designs have many fronts."""
     monkeypatch.setattr(blocks_fronts, "FRONT", 0.0)
     monkeypatch.setattr(blocks_fronts, "NUMBER", 0.0)
+
+
+@pytest.fixture
+def always_fronts(monkeypatch, small_fronts):
+    """Take fronts for all crossed factors."""
+    monkeypatch.setattr(plan, "faster_of", multifrontal)
+    monkeypatch.setitem(plan.marginal_model.__kwdefaults__, "dense_gain", 0)
 
 
 def movers(seed: int, *, pupils: int = 150, moves: float = 0.15) -> pd.DataFrame:
@@ -208,14 +217,23 @@ def test_small_matrices_stay_in_full():
     assert faster_of(full.rest) is full.rest
 
 
-@pytest.mark.usefixtures("small_fronts")
-def test_rows_left_out_of_a_sparse_model(monkeypatch):
-    import bayesmix.blocks.plan as plan
-
+def test_rows_left_out_of_a_sparse_model(request):
     spec = bm.prepare(FORMULAS[1], movers(10))
     theta = ThetaSpace.of(spec).theta(np.full((2, ThetaSpace.of(spec).size), -0.2))
     expected = np.hstack([densities for _, densities in row_densities(spec, theta)])
-    monkeypatch.setattr(plan, "DENSE_GAIN", 0)
-    monkeypatch.setattr(plan, "faster_of", multifrontal)
+    request.getfixturevalue("always_fronts")
+    assert isinstance(marginal_of(spec).model.rest, Multifrontal)
     ours = np.hstack([densities for _, densities in row_densities(spec, theta)])
     np.testing.assert_allclose(ours, expected, rtol=1e-8)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("always_fronts")
+def test_the_same_draws_on_one_core_and_on_two():
+    spec = bm.prepare(FORMULAS[0], movers(11))
+    assert isinstance(marginal_of(spec).model.rest, Multifrontal)
+    limits = Limits(dear_step=0.0, good_proposal=0.0)
+    options = {"draws": 300, "chains": 2, "random_seed": 5, "limits": limits}
+    one, two = (sample_exact(spec, cores=cores, **options) for cores in (1, 2))
+    for variable, values in one.values.items():
+        np.testing.assert_array_equal(values, two.values[variable])
