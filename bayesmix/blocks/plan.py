@@ -54,12 +54,8 @@ def marginal_model(
         if full_columns is None:
             fill, contributions = columns.contributions(products, s, couplings, class_of, len(gram))
         if chain is None:
-            places = np.union1d(keys, fill)
-            full = np.zeros(len(places))
-            full[np.searchsorted(places, keys)] = base
-            shapes = tuple(products.diagonal[t].shape[:2] for t in others)
-            pairs = pairs_of(places, columns.n_columns, others, shapes)
-            dense = Dense(others, shapes, full, places, columns.n_columns, pairs)
+            dense = _dense(products, columns, keys, base, fill)
+            places = dense.places
             rest = faster_of(dense) if full_columns is None else dense
         else:
             order = np.argsort(keys)
@@ -85,6 +81,18 @@ def marginal_model(
         couplings,
     )
     return MarginalModel(products, precision, patterns, first, rest)
+
+
+def _dense(
+    products: CrossProducts, columns: Columns, keys: IntArray, base: FloatArray, fill: IntArray
+) -> Dense:
+    """Lay out one matrix with the entries that the data give and those that fill in."""
+    places = np.union1d(keys, fill)
+    full = np.zeros(len(places))
+    full[np.searchsorted(places, keys)] = base
+    shapes = tuple(products.diagonal[t].shape[:2] for t in columns.factors)
+    pairs = pairs_of(places, columns.n_columns, columns.factors, shapes)
+    return Dense(columns.factors, shapes, full, places, columns.n_columns, pairs)
 
 
 def _classes(diagonal: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
