@@ -10,6 +10,7 @@ import numpy as np
 from scipy import linalg
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.pairs import Pairs, scaled_entries
 from bayesmix.blocks.small import cholesky
 from bayesmix.blocks.theta import Theta
 
@@ -25,6 +26,7 @@ class Dense:
     base: FloatArray  # (E,) entries before anything is eliminated
     places: IntArray  # (E,) in the flat lower triangle of (m + p + 1) columns
     n_columns: int  # m + p + 1
+    pairs: tuple[Pairs, ...]  # all entries, by levels
 
     @property
     def m(self) -> int:
@@ -38,8 +40,8 @@ class Dense:
 
     @property
     def size(self) -> int:
-        """Numbers that one theta needs at once."""
-        return 2 * self.n_columns**2
+        """Numbers that one theta needs at once: matrix, factor, entries as given and scaled."""
+        return 4 * self.n_columns**2
 
     @property
     def cost(self) -> float:
@@ -56,8 +58,11 @@ class Dense:
     ) -> tuple[FloatArray, FloatArray]:
         """Eliminate all effects: what is left of the corner, and log determinants."""
         m = self.m
-        full = entries if entries.ndim == 3 else self.spread(entries)
-        self._scale(full, theta)
+        if entries.ndim == 3:
+            full = entries
+            self._scale(full, theta)
+        else:
+            full = self._lower(scaled_entries(self.pairs, entries, theta))
         diagonal = np.einsum("bii->bi", full)
         diagonal[:, :m] += variance[:, None]
         # With a corner that keeps the whole positive, its rows of the factor are the half-solved
@@ -74,11 +79,15 @@ class Dense:
 
     def spread(self, entries: FloatArray) -> FloatArray:
         """Entries (E, B) as symmetric matrices (B, m + p + 1, m + p + 1)."""
-        full = np.zeros((entries.shape[1], self.n_columns, self.n_columns))
-        flat = full.reshape(len(full), -1)
-        flat[:, self.places] = entries.T
+        full = self._lower(entries)
         if any(q > 1 for _, q in self.shapes):
-            flat[:, self.mirrored] = entries.T
+            full.reshape(len(full), -1)[:, self.mirrored] = entries.T
+        return full
+
+    def _lower(self, entries: FloatArray) -> FloatArray:
+        """Entries (E, B) in the lower triangles, and zeros above."""
+        full = np.zeros((entries.shape[1], self.n_columns, self.n_columns))
+        full.reshape(len(full), -1)[:, self.places] = entries.T
         return full
 
     def _scale(self, full: FloatArray, theta: Theta) -> None:

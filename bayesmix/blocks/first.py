@@ -10,6 +10,7 @@ from scipy import sparse
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossBlocks
 from bayesmix.blocks.dense import Dense
+from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import CACHE_SIZE, factorise, inverse_of, lower_pairs, solve, stack
 from bayesmix.blocks.theta import Theta
@@ -38,7 +39,10 @@ class First:
 
 
 def eliminate_first(
-    first: First, scale: FloatArray, variance: FloatArray, rest: Nested | Dense | None
+    first: First,
+    scale: FloatArray,
+    variance: FloatArray,
+    rest: Nested | Dense | Multifrontal | None,
 ) -> tuple[FloatArray, FloatArray | None, FloatArray]:
     """Eliminate the first factor, level by level."""
     C, q, _ = first.gram.shape

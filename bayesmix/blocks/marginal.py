@@ -18,6 +18,7 @@ from bayesmix.blocks.crossproducts import CrossProducts
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First, eliminate_first, substitute_first
 from bayesmix.blocks.layout import DENSE_GAIN
+from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import cholesky, unpack_lower
 from bayesmix.blocks.theta import Theta
@@ -67,7 +68,7 @@ class MarginalModel:
     precision: FloatArray
     patterns: tuple[tuple[tuple[int, int], ...], ...]
     first: First | None
-    rest: Nested | Dense | None
+    rest: Nested | Dense | Multifrontal | None
 
     @property
     def batch(self) -> int:
@@ -206,10 +207,11 @@ class MarginalModel:
         covariance : ndarray, shape (B, m + p, m + p)
             Divided by the residual variance.
         """
-        assert isinstance(self.rest, Dense)
+        dense = self.rest.dense if isinstance(self.rest, Multifrontal) else self.rest
+        assert isinstance(dense, Dense)
         with np.errstate(all="ignore"):
-            _, state = self._eliminate_quietly(theta)
-            return self.rest.moments(theta, state)
+            _, state = dataclasses.replace(self, rest=dense)._eliminate_quietly(theta)
+            return dense.moments(theta, state)
 
     @property
     def _n_zeta(self) -> int:

@@ -6,12 +6,15 @@ import numpy as np
 from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.assembly import faster_of
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
 from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
+from bayesmix.blocks.pairs import pairs_of
 from bayesmix.blocks.small import lower_pairs
 
 __all__ = ["marginal_model"]
@@ -38,7 +41,7 @@ def marginal_model(
         sizes = [d.shape[0] * d.shape[1] for d in products.diagonal]
         s = int(np.argmax(sizes))
         others = tuple(t for t in range(n_factors) if t != s)
-    rest: Nested | Dense | None = None
+    rest: Nested | Dense | Multifrontal | None = None
     rest_map = full_columns = None
     gram, class_of, counts = _classes(products.diagonal[s])
     couplings = tuple((t, blocks_between(products, s, t)) for t in others)
@@ -51,16 +54,9 @@ def marginal_model(
         if full_columns is None:
             fill, contributions = columns.contributions(products, s, couplings, class_of, len(gram))
         if chain is None:
-            places = np.union1d(keys, fill)
-            full = np.zeros(len(places))
-            full[np.searchsorted(places, keys)] = base
-            rest = Dense(
-                others,
-                tuple(products.diagonal[t].shape[:2] for t in others),
-                full,
-                places,
-                columns.n_columns,
-            )
+            dense = _dense(products, columns, keys, base, fill)
+            places = dense.places
+            rest = faster_of(dense) if full_columns is None else dense
         else:
             order = np.argsort(keys)
             places, full = keys[order], base[order]
@@ -85,6 +81,18 @@ def marginal_model(
         couplings,
     )
     return MarginalModel(products, precision, patterns, first, rest)
+
+
+def _dense(
+    products: CrossProducts, columns: Columns, keys: IntArray, base: FloatArray, fill: IntArray
+) -> Dense:
+    """Lay out one matrix with the entries that the data give and those that fill in."""
+    places = np.union1d(keys, fill)
+    full = np.zeros(len(places))
+    full[np.searchsorted(places, keys)] = base
+    shapes = tuple(products.diagonal[t].shape[:2] for t in columns.factors)
+    pairs = pairs_of(places, columns.n_columns, columns.factors, shapes)
+    return Dense(columns.factors, shapes, full, places, columns.n_columns, pairs)
 
 
 def _classes(diagonal: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bayesmix.engines.exact.marginal import marginal_of
+from bayesmix.engines.exact.sampler import LIMITS
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 
@@ -13,6 +14,9 @@ __all__ = ["seconds_of"]
 CALL, ROW, OPERATION = 0.2, 3e-6, 2.5e-9
 # Few dimensions are learnt so well that a draw takes a few densities.
 FEW, OPERATION_OF_FEW = 4, 4e-10
+# Where densities are dear, few dimensions are sampled by long chains, one density for a draw, after
+# some that the proposal is learnt from.
+OPERATION_OF_LONG, LEARNING = 3.5e-11, 1500
 # A guess from above that is below these need not be better: seconds, and seconds for each row,
 # which is less than any other method takes for 4,000 draws.
 SHORT, SHORT_OF_ROW = 1.0, 1e-4
@@ -28,9 +32,14 @@ def seconds_of(spec: ModelSpec, options: SampleOptions) -> float:
 def _seconds(spec: ModelSpec, options: SampleOptions, cost: float) -> float:
     groups = spec.design.groups
     dimensions = 1 + sum(term.n_effects + len(spec.correlations(term)) for term in groups)
-    each = OPERATION if dimensions > FEW else OPERATION_OF_FEW
     draws = options.draws * options.chains
-    return CALL + ROW * spec.design.n_rows + each * cost * dimensions * draws
+    if dimensions > FEW:
+        seconds = OPERATION * cost * dimensions * draws
+    elif cost * draws <= LIMITS.dear_step:
+        seconds = OPERATION_OF_FEW * cost * dimensions * draws
+    else:
+        seconds = OPERATION_OF_LONG * cost * (draws + LEARNING)
+    return CALL + ROW * spec.design.n_rows + seconds
 
 
 def _most_operations(spec: ModelSpec) -> float:
