@@ -8,8 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.blockmap import BlockMap
 from bayesmix.blocks.crossproducts import CrossBlocks
 from bayesmix.blocks.dense import Dense
+from bayesmix.blocks.minors import Minors, joined
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import CACHE_SIZE, factorise, inverse_of, lower_pairs, solve, stack
 from bayesmix.blocks.theta import Theta
@@ -22,7 +24,9 @@ class First:
     """The factor that is eliminated first, while everything is still free of theta.
 
     Levels with the same ``Z'WZ`` share their factorisation, so that the cost is that of the
-    distinct ones. What the elimination takes from the rest is linear in ``K = L M^-1 L'``.
+    distinct ones. What the elimination takes from the rest is linear in the k elements of
+    ``K = L M^-1 L'``. Where there are `minors` each element of K is f numbers of theta times what
+    the data give, over ``|M|``, and the maps are of ``1 / |M|``: (f * r, C) for (r, C * k).
     """
 
     factor: int
@@ -30,8 +34,9 @@ class First:
     class_of: IntArray  # (J,)
     counts: FloatArray  # (C,)
     pattern: tuple[tuple[int, int], ...]  # entries of L that are not zero
+    minors: Minors | None
     corner: FloatArray  # (r, C * k) takes from the corner, lower triangle
-    rest: sparse.csr_array | None  # (E, C * k) takes from the rest
+    rest: sparse.csr_array | BlockMap | None  # (E, C * k) takes from the rest
     columns: FloatArray | None  # (J, q, m + p + 1) all couplings, where too dense for `rest`
     border: FloatArray  # (J, q, p + 1)
     couplings: tuple[tuple[int, CrossBlocks], ...]  # factor, blocks with rows = levels of this
@@ -40,7 +45,13 @@ class First:
 def eliminate_first(
     first: First, scale: FloatArray, variance: FloatArray, rest: Nested | Dense | None
 ) -> tuple[FloatArray, FloatArray | None, FloatArray]:
-    """Eliminate the first factor, level by level."""
+    """Eliminate the first factor, level by level.
+
+    Returns what that takes from the corner (r, B), what it leaves of the entries of the rest, and
+    the log determinants (B,).
+    """
+    if first.minors is not None:
+        return _eliminate_by_minors(first, first.minors, scale, variance, rest)
     C, q, _ = first.gram.shape
     lower = lower_pairs(q)
     k, B = len(lower), len(variance)
@@ -71,6 +82,37 @@ def eliminate_first(
         H = (W @ first.columns).reshape(B, -1, rest.n_columns)
         entries = rest.spread(rest.base[:, None]) - np.swapaxes(H, 1, 2) @ H
     return taken, entries, log_determinant
+
+
+def _eliminate_by_minors(
+    first: First,
+    minors: Minors,
+    scale: FloatArray,
+    variance: FloatArray,
+    rest: Nested | Dense | None,
+) -> tuple[FloatArray, FloatArray | None, FloatArray]:
+    of_determinant, of_inverse = minors.numbers(scale, variance)
+    C, B = len(first.gram), len(variance)
+    taken = np.zeros((len(first.corner), B))
+    log_determinant = np.zeros(B)
+    step = max(1, 2 * CACHE_SIZE // B)
+    kept = np.empty((C if first.rest is not None else min(C, step), B))
+    for start in range(0, C, step):
+        levels = slice(start, min(start + step, C))
+        size = levels.stop - start
+        reciprocal = kept[levels] if first.rest is not None else kept[:size]
+        np.matmul(minors.determinant[levels], of_determinant, out=reciprocal)
+        log_determinant += first.counts[levels] @ np.log(reciprocal)
+        np.reciprocal(reciprocal, out=reciprocal)
+        taken += first.corner[:, levels] @ reciprocal
+    entries = None
+    if rest is not None and first.rest is not None:
+        if isinstance(first.rest, BlockMap):
+            entries = rest.base[:, None] - first.rest.apply(kept, of_inverse)
+        else:
+            K = minors.elements(slice(None), kept, of_inverse).reshape(-1, B)
+            entries = rest.base[:, None] - first.rest @ K
+    return joined(taken, of_inverse), entries, log_determinant
 
 
 def substitute_first(

@@ -77,9 +77,13 @@ class MarginalModel:
     def batch(self) -> int:
         """Number of thetas that are worked on at once."""
         size = 1 if self.rest is None else self.rest.size
-        if self.first is not None and self.first.columns is not None:
-            size += 2 * self.first.columns.size
-        return int(np.clip(LARGEST_BATCH // max(size, 1), 1, 1024))
+        most = 256 if isinstance(self.rest, Nested) else 1024
+        if self.first is not None:
+            if self.first.rest is not None:
+                size += len(self.first.gram)
+            if self.first.columns is not None:
+                size += 2 * self.first.columns.size
+        return int(np.clip(LARGEST_BATCH // max(size, 1), 1, most))
 
     @property
     def cost(self) -> float:

@@ -6,11 +6,13 @@ import numpy as np
 from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.blockmap import BlockMap
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
 from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.minors import MOST_EFFECTS, Minors
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import lower_pairs
 
@@ -72,13 +74,21 @@ def marginal_model(
                 (values, (np.searchsorted(places, rows), cols)),
                 shape=(len(places), len(gram) * q * (q + 1) // 2),
             )
+    corner_map = _corner_map(products.border[s], class_of, len(gram))
+    minors = None
+    if gram.shape[1] <= MOST_EFFECTS and full_columns is None:
+        minors = Minors.of(gram)
+        corner_map = minors.of_map(corner_map)
+        if rest_map is not None and chain is not None:
+            rest_map = BlockMap.of(minors, rest_map)
     first = First(
         s,
         gram,
         class_of,
         counts,
         patterns[s],
-        _corner_map(products.border[s], class_of, len(gram)),
+        minors,
+        corner_map,
         rest_map,
         full_columns,
         products.border[s],

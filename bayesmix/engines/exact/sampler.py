@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.memory import keep_freed_memory
 from bayesmix.blocks.marginal import Effects
 from bayesmix.design.magnitudes import root_mean_weight, sd
 from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_chains, short_chains
@@ -83,6 +84,7 @@ def sample_exact(
     -------
     ExactDraws
     """
+    keep_freed_memory()
     learning, sampling, effects = (
         np.random.Generator(np.random.PCG64(seed))
         for seed in np.random.SeedSequence(random_seed).spawn(3)
