@@ -63,7 +63,7 @@ class BlockMap:
         return cls(coefficients.shape[0], tuple(rows), tuple(columns), tuple(stacks))
 
     @property
-    def nnz(self) -> int:
+    def size(self) -> int:
         """Count the numbers that it holds."""
         return sum(values.size for values in self.values)
 

@@ -16,8 +16,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossProducts
 from bayesmix.blocks.dense import Dense
-from bayesmix.blocks.first import First, draw_levels, eliminate_first, substitute_first
-from bayesmix.blocks.layout import DENSE_GAIN
+from bayesmix.blocks.first import First, by_effect, draw_levels, eliminate_first, substitute_first
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import (
     CACHE_SIZE,
@@ -88,14 +87,9 @@ class MarginalModel:
     @property
     def cost(self) -> float:
         """Rough number of floating-point operations of one density."""
-        cost = float(len(self.precision) ** 3 + 1)
+        cost = float(len(self.precision) ** 3 + 1000)
         if self.first is not None:
-            C, q, _ = self.first.gram.shape
-            cost += C * (5 * q**3 + 20 * q) + self.first.corner.size
-            if self.first.rest is not None:
-                cost += 2 * self.first.rest.nnz
-            if self.first.columns is not None:
-                cost += self.first.columns.size * self.first.columns.shape[2] / DENSE_GAIN
+            cost += self.first.cost
         return cost + (0.0 if self.rest is None else self.rest.cost)
 
     def log_density(self, theta: Theta, run: Callable[..., Any] = map) -> FloatArray:
@@ -232,7 +226,7 @@ class MarginalModel:
         step = max(1, 8 * CACHE_SIZE // len(theta))
         slices = [slice(i, min(i + step, J)) for i in range(0, J, step)]
         u = {
-            t: zeta @ np.swapaxes(theta.scale[t], 1, 2)
+            t: by_effect(zeta @ np.swapaxes(theta.scale[t], 1, 2))
             for t, zeta in enumerate(effects.zeta)
             if t != first.factor
         }

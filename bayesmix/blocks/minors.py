@@ -14,7 +14,7 @@ import dataclasses
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 
 __all__ = ["MOST_EFFECTS", "Minors", "joined"]
 
@@ -76,6 +76,48 @@ class Minors:
         out = np.einsum("ckf,fb->ckb", self.inverse[levels], numbers)
         out *= reciprocal[:, None]
         return out
+
+
+    def draw(
+        self,
+        classes: IntArray,
+        theta: tuple[FloatArray, FloatArray],
+        residual: FloatArray,
+        noise: FloatArray,
+    ) -> FloatArray:
+        """Draw zeta with mean ``M^-1 L' residual`` and covariance ``sigma^2 M^-1``, (q, levels, B).
+
+        Parameters
+        ----------
+        classes : ndarray of int64, shape (levels,)
+        theta : tuple of ndarray, shape (B, q, q) and (B,)
+            L and sigma.
+        residual, noise : ndarray, shape (levels, q, B)
+            What is left of ``Z'Wy``, and standard normal numbers.
+        """
+        scale, sigma = theta
+        variance = sigma**2
+        data = self.determinant[classes]
+        determinant = data @ self.numbers(scale, variance)[0]
+        if scale.shape[-1] == 1:
+            root = 1 / np.sqrt(determinant)
+            zeta: FloatArray = (scale[:, 0, 0] * root * residual[:, 0] + sigma * noise[:, 0]) * root
+            return zeta[None]
+        # M = [[m, n], [n, .]], whose factor is [[1 / first, 0], [n first, 1 / second]].
+        l, k, h = scale[:, 0, 0], scale[:, 1, 0], scale[:, 1, 1]
+        m = data[:, 1:] @ np.stack([l**2, 2 * l * k, k**2, variance])
+        first = 1 / np.sqrt(m)
+        second = np.sqrt(m / determinant)
+        below = data[:, 2:4] @ np.stack([l * h, k * h])
+        below *= first
+        one = (l * residual[:, 0] + k * residual[:, 1]) * first
+        two = (h * residual[:, 1] - below * one) * second
+        two += sigma * noise[:, 1]
+        two *= second
+        one += sigma * noise[:, 0]
+        one -= below * two
+        one *= first
+        return np.stack([one, two])
 
 
 def joined(parts: FloatArray, numbers: FloatArray) -> FloatArray:

@@ -21,6 +21,8 @@ from bayesmix.engines.exact.moves import ShortChains
 __all__ = ["Sampled", "has_stuck", "learn_from", "long_chains", "short_chains"]
 
 
+# Efficiency from which independence moves may do, and how many of them are made without local ones.
+GOOD_PROPOSAL, MOST_ALONE = 0.5, 12
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
 
@@ -104,11 +106,14 @@ def short_chains(
     n, d = state.x.shape
     settled = False
     step, last, refits = 0, most_steps, 0
+    # Where the proposal is good, independence moves alone may do; local ones come if they do not.
+    alone = learnt.efficiency >= GOOD_PROPOSAL
     while step < last:
-        for _ in range(5):
+        for _ in range(4 if alone or settled else 5):
             state.move_independently()
-            state.move_locally()
-            step += 2
+            if not alone:
+                state.move_locally()
+            step += 1 if alone else 2
             report(step / 20)
         moves = len(state.accepted)
         if settled or step > most_steps // 2:
@@ -117,7 +122,7 @@ def short_chains(
         early = step < most_steps // 4 and moves >= 10 * (refits + 1)
         if early and needed > 2 * moves and n >= 100 * d:
             state.learn_proposal()
-            refits += 1
+            refits, alone = refits + 1, False
             continue
         renewed = state.renewed.mean()
         filled = renewed > 1 - 1 / draws and moves >= 0.75 * needed
@@ -125,6 +130,7 @@ def short_chains(
             (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
             and _worst_r_hat(state.x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
+        alone = alone and not settled and moves < MOST_ALONE
         last = step + 2 * moves if settled else last
     return Sampled(
         state.x.reshape(chains, draws, d),
