@@ -12,19 +12,22 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
-from bayesmix.engines.exact.moves import ShortChains
+from bayesmix.engines.exact.moves import ShortChains, moves_to_fill
 
-__all__ = ["Sampled", "has_stuck", "learn_from", "long_chains", "short_chains"]
+__all__ = ["FEWEST_DRAWS", "Sampled", "covers", "has_stuck", "learn_from", "long_chains", "short_chains"]
 
 
-# Efficiency from which independence moves may do, and how many of them are made without local ones.
-GOOD_PROPOSAL, MOST_ALONE = 0.5, 12
+# Efficiency and acceptance from which independence moves may do, and how many are made alone.
+GOOD_PROPOSAL, GOOD_ACCEPTANCE, MOST_ALONE = 0.5, 0.4, 12
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
+# Draws for which a long chain may stay in the region that its proposal covers worst.
+LONGEST_STAY = 5.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Sampled:
         Whether the chains have forgotten where they started.
     index : ndarray of int64, shape (chains, draws), or None
         Of long chains: which proposal each draw is, in the order of their evaluation.
+    stay : float
+        Of long chains: for how many draws they stay where the proposal covers the density worst.
     """
 
     x: FloatArray
@@ -51,6 +56,7 @@ class Sampled:
     steps: int
     settled: bool
     index: npt.NDArray[np.int64] | None = None
+    stay: float = 0.0
 
 
 def short_chains(
@@ -118,16 +124,18 @@ def short_chains(
         moves = len(state.accepted)
         if settled or step > most_steps // 2:
             continue
-        needed = state.moves_to_fill
+        needed = state.needed
         early = step < most_steps // 4 and moves >= 10 * (refits + 1)
         if early and needed > 2 * moves and n >= 100 * d:
             state.learn_proposal()
             refits, alone = refits + 1, False
             continue
         renewed = state.renewed.mean()
+        alone = alone and state.accepted[-1] >= GOOD_ACCEPTANCE
         filled = renewed > 1 - 1 / draws and moves >= 0.75 * needed
         settled = bool(
-            (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
+            (alone or step > moves)
+            and (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
             and _worst_r_hat(state.x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
         alone = alone and not settled and moves < MOST_ALONE
@@ -151,6 +159,7 @@ def long_chains(
     burn_in: int = 50,
     thin: int = 1,
     evaluate: LogDensity | None = None,
+    at_once: int = 1,
     report: Callable[[float], None] = lambda share: None,
 ) -> Sampled:
     """Run independence Metropolis-Hastings chains: one density for each draw.
@@ -166,6 +175,8 @@ def long_chains(
     evaluate : callable, optional
         Takes the place of `density` for the proposals, each exactly once and in order, so that
         it can keep what else comes with them.
+    at_once : int
+        Densities that are asked for together, at least.
 
     Returns
     -------
@@ -180,7 +191,7 @@ def long_chains(
     length = burn_in + draws * thin
     y = proposal.draw(rng, chains * length)
     log_p = np.empty(len(y))
-    at_once = max(1, len(y) // 50)
+    at_once = max(at_once, len(y) // 50)
     for first in range(0, len(y), at_once):
         part = slice(first, first + at_once)
         log_p[part] = (evaluate or density)(y[part])
@@ -200,9 +211,10 @@ def long_chains(
     settled = bool((kept >= 0).all())
     kept = np.maximum(kept, 0)
     row = np.arange(chains)[:, None]
+    stay = moves_to_fill(log_ratio[row, kept], float(special.logsumexp(log_ratio)), log_ratio.size)
     x = y.reshape(chains, length, -1)[row, kept]
     log_p = log_p.reshape(chains, length)[row, kept]
-    return Sampled(x, log_p, accepted, thin, settled, row * length + kept)
+    return Sampled(x, log_p, accepted, thin, settled, row * length + kept, stay / thin)
 
 
 def has_stuck(sampled: Sampled) -> bool:
@@ -221,6 +233,11 @@ def has_stuck(sampled: Sampled) -> bool:
     tail = array_stats.ess(values, method="tail", prob=(0.05, 0.95), **axes)
     smallest = float(np.nanmin([bulk, tail]))
     return bool(smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4))
+
+
+def covers(sampled: Sampled) -> bool:
+    """Whether long chains have stayed nowhere for long, so that no region was missed by chance."""
+    return sampled.settled and sampled.stay <= LONGEST_STAY and not has_stuck(sampled)
 
 
 def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:
