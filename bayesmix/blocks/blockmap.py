@@ -1,8 +1,9 @@
-"""A sparse matrix whose rows come in blocks with the same columns, as a few stacks of dense ones."""
+"""A sparse map whose rows come in blocks with the same columns, as stacks of dense matrices."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 
 import numpy as np
 from scipy import sparse
@@ -46,7 +47,7 @@ class BlockMap:
         ends = coefficients.indptr.astype(np.int64) // k
         values = np.einsum("nk,nkf->nf", coefficients.data.reshape(-1, k), minors.inverse[met])
         together: dict[bytes, list[int]] = {}
-        for row, (start, stop) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        for row, (start, stop) in enumerate(itertools.pairwise(ends)):
             if stop > start:
                 together.setdefault(met[start:stop].tobytes(), []).append(row)
         shapes: dict[tuple[int, int], list[list[int]]] = {}

@@ -53,10 +53,10 @@ class First:
         if isinstance(self.rest, BlockMap):
             cost += self.rest.size / 3
         elif self.rest is not None:
-            cost += 2 * self.rest.nnz
+            cost += 2.0 * int(self.rest.nnz)
         if self.columns is not None:
             cost += self.columns.size * self.columns.shape[2] / DENSE_GAIN
-        return cost
+        return float(cost)
 
 
 def eliminate_first(
@@ -93,6 +93,7 @@ def eliminate_first(
             whites.append(stack(white, q, len(log), B))
     entries = None
     if rest is not None and first.rest is not None:
+        assert not isinstance(first.rest, BlockMap)
         entries = rest.base[:, None] - first.rest @ np.concatenate(inverses)
     elif isinstance(rest, Dense) and first.columns is not None:
         W = np.concatenate(whites, axis=1)[:, first.class_of]

@@ -73,10 +73,9 @@ class Minors:
 
     def elements(self, levels: slice, reciprocal: FloatArray, numbers: FloatArray) -> FloatArray:
         """Elements of K of some classes, shape (classes, k, B)."""
-        out = np.einsum("ckf,fb->ckb", self.inverse[levels], numbers)
+        out: FloatArray = np.einsum("ckf,fb->ckb", self.inverse[levels], numbers)
         out *= reciprocal[:, None]
         return out
-
 
     def draw(
         self,
@@ -104,14 +103,14 @@ class Minors:
             zeta: FloatArray = (scale[:, 0, 0] * root * residual[:, 0] + sigma * noise[:, 0]) * root
             return zeta[None]
         # M = [[m, n], [n, .]], whose factor is [[1 / first, 0], [n first, 1 / second]].
-        l, k, h = scale[:, 0, 0], scale[:, 1, 0], scale[:, 1, 1]
-        m = data[:, 1:] @ np.stack([l**2, 2 * l * k, k**2, variance])
+        a, b, c = scale[:, 0, 0], scale[:, 1, 0], scale[:, 1, 1]
+        m = data[:, 1:] @ np.stack([a**2, 2 * a * b, b**2, variance])
         first = 1 / np.sqrt(m)
         second = np.sqrt(m / determinant)
-        below = data[:, 2:4] @ np.stack([l * h, k * h])
+        below = data[:, 2:4] @ np.stack([a * c, b * c])
         below *= first
-        one = (l * residual[:, 0] + k * residual[:, 1]) * first
-        two = (h * residual[:, 1] - below * one) * second
+        one = (a * residual[:, 0] + b * residual[:, 1]) * first
+        two = (c * residual[:, 1] - below * one) * second
         two += sigma * noise[:, 1]
         two *= second
         one += sigma * noise[:, 0]
@@ -128,6 +127,6 @@ def joined(parts: FloatArray, numbers: FloatArray) -> FloatArray:
 
 
 def _determinant(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
-    """``a c - b^2``, with more digits where the machine has them; it is never below zero."""
+    """Compute ``a c - b^2``, with more digits where the machine has them; never below zero."""
     long_a, long_b, long_c = (x.astype(np.longdouble) for x in (a, b, c))
     return np.maximum(long_a * long_c - long_b * long_b, 0.0).astype(np.float64)

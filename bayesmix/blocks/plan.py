@@ -76,11 +76,12 @@ def marginal_model(
             )
     corner_map = _corner_map(products.border[s], class_of, len(gram))
     minors = None
+    of_rest: sparse.csr_array | BlockMap | None = rest_map
     if gram.shape[1] <= MOST_EFFECTS and full_columns is None:
         minors = Minors.of(gram)
         corner_map = minors.of_map(corner_map)
         if rest_map is not None and chain is not None:
-            rest_map = BlockMap.of(minors, rest_map)
+            of_rest = BlockMap.of(minors, rest_map)
     first = First(
         s,
         gram,
@@ -89,7 +90,7 @@ def marginal_model(
         patterns[s],
         minors,
         corner_map,
-        rest_map,
+        of_rest,
         full_columns,
         products.border[s],
         couplings,

@@ -19,7 +19,15 @@ from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
 from bayesmix.engines.exact.moves import ShortChains, moves_to_fill
 
-__all__ = ["FEWEST_DRAWS", "Sampled", "covers", "has_stuck", "learn_from", "long_chains", "short_chains"]
+__all__ = [
+    "FEWEST_DRAWS",
+    "Sampled",
+    "covers",
+    "has_stuck",
+    "learn_from",
+    "long_chains",
+    "short_chains",
+]
 
 
 # Efficiency and acceptance from which independence moves may do, and how many are made alone.

@@ -123,7 +123,8 @@ def sample_exact(
         else:
             if target.space.sigma_prior is not None:
                 _check_residual(spec, float(np.median(target.space.split(learnt.archive)[2])))
-            sampled, drawn = _sample(target, learnt, step, limits, effects if kept else None, options)
+            of_effects = effects if kept else None
+            sampled, drawn = _sample(target, learnt, step, limits, of_effects, options)
         x = sampled.x.reshape(chains * draws, target.space.size)
 
         if drawn is None:
