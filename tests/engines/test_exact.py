@@ -459,7 +459,7 @@ def test_long_chains_that_stick_go_on_with_a_better_proposal():
 def test_long_chains_that_stay_for_long_do_not_cover():
     """One draw in 200 is far out, where the proposal hardly goes: the effective sample is large."""
     rng = np.random.default_rng(6)
-    shares, far = np.array([199, 1]) / 200, np.array([[0.0], [8.0]])
+    shares, far = np.array([199, 1]) / 200, np.array([[0.0], [10.0]])
 
     def density(x: np.ndarray) -> np.ndarray:
         return np.log(shares @ np.exp(-0.5 * (x - far.T) ** 2).T)

@@ -57,7 +57,7 @@ class Limits:
         summarised level by level and forgotten.
     """
 
-    dear_step: float = 1e8
+    dear_step: float = 5e7
     sparing_step: float = 2e9
     dearest_step: float = 3e10
     good_proposal: float = 0.5
