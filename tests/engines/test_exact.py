@@ -171,7 +171,7 @@ def test_same_posterior_as_nuts(case_id, load):
         parameters(spec, ours) | population_effects(spec, ours),
         parameters(spec, theirs) | population_effects(spec, theirs),
     )
-    assert max(z.values()) < 4, z
+    assert max(z.values()) < allowed(4 * len(z)), z
     z = largest_z(some_group_effects(spec, ours), some_group_effects(spec, theirs))
     assert max(z.values()) < allowed(4 * len(z)), z
 

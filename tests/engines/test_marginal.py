@@ -225,7 +225,7 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(name, limit):
 
     spec = CASES[name].spec()
     options = {"draws": 1000, "chains": 4, "cores": 2}
-    short = sample_exact(spec, random_seed=7, **options)
+    short = sample_exact(spec, random_seed=7, limits=Limits(dear_step=np.inf), **options)
     limits = Limits(**{limit: 0.0}, good_proposal=0.0)
     long = sample_exact(spec, random_seed=8, limits=limits, **options)
     assert short.theta.index is None
