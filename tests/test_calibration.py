@@ -20,7 +20,7 @@ from benchmarks.calibrating.report import ALPHA, smallest_p
 from benchmarks.calibrating.uniformity import KEPT, Envelope, chi_square_p, holm
 
 REPLICATIONS = 50
-SHORT = tuple(design for design in EXACT if not design.dear)
+SHORT = tuple(design for design in EXACT if not design.limit)
 COUNTS = WHITENED[1]
 
 

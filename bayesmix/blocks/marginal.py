@@ -17,7 +17,6 @@ from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossProducts
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First, eliminate_first, substitute_first
-from bayesmix.blocks.layout import DENSE_GAIN
 from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import cholesky, unpack_lower
@@ -74,21 +73,20 @@ class MarginalModel:
     def batch(self) -> int:
         """Number of thetas that are worked on at once."""
         size = 1 if self.rest is None else self.rest.size
-        if self.first is not None and self.first.columns is not None:
-            size += 2 * self.first.columns.size
-        return int(np.clip(LARGEST_BATCH // max(size, 1), 1, 1024))
+        most = 256 if isinstance(self.rest, Nested) else 1024
+        if self.first is not None:
+            if self.first.rest is not None:
+                size += len(self.first.gram)
+            if self.first.columns is not None:
+                size += 2 * self.first.columns.size
+        return int(np.clip(LARGEST_BATCH // max(size, 1), 1, most))
 
     @property
     def cost(self) -> float:
         """Rough number of floating-point operations of one density."""
-        cost = float(len(self.precision) ** 3 + 1)
+        cost = float(len(self.precision) ** 3 + 1000)
         if self.first is not None:
-            C, q, _ = self.first.gram.shape
-            cost += C * (5 * q**3 + 20 * q) + self.first.corner.size
-            if self.first.rest is not None:
-                cost += 2 * self.first.rest.nnz
-            if self.first.columns is not None:
-                cost += self.first.columns.size * self.first.columns.shape[2] / DENSE_GAIN
+            cost += self.first.cost
         return cost + (0.0 if self.rest is None else self.rest.cost)
 
     def log_density(self, theta: Theta, run: Callable[..., Any] = map) -> FloatArray:

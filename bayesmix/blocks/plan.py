@@ -7,11 +7,13 @@ from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.assembly import faster_of
+from bayesmix.blocks.blockmap import BlockMap
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
 from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
+from bayesmix.blocks.minors import MOST_EFFECTS, Minors
 from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.pairs import pairs_of
@@ -68,14 +70,23 @@ def marginal_model(
                 (values, (np.searchsorted(places, rows), cols)),
                 shape=(len(places), len(gram) * q * (q + 1) // 2),
             )
+    corner_map = _corner_map(products.border[s], class_of, len(gram))
+    minors = None
+    of_rest: sparse.csr_array | BlockMap | None = rest_map
+    if gram.shape[1] <= MOST_EFFECTS and full_columns is None:
+        minors = Minors.of(gram)
+        corner_map = minors.of_map(corner_map)
+        if rest_map is not None and chain is not None:
+            of_rest = BlockMap.of(minors, rest_map)
     first = First(
         s,
         gram,
         class_of,
         counts,
         patterns[s],
-        _corner_map(products.border[s], class_of, len(gram)),
-        rest_map,
+        minors,
+        corner_map,
+        of_rest,
         full_columns,
         products.border[s],
         couplings,

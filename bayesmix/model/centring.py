@@ -38,6 +38,10 @@ __all__ = [
 ]
 
 
+# Numbers that are moved at once.
+AT_ONCE = 1 << 16
+
+
 def effects_as_written(centre: FloatArray, effects: FloatArray) -> FloatArray:
     """Return ``u = T^-1 u~``.
 
@@ -53,6 +57,14 @@ def effects_as_written(centre: FloatArray, effects: FloatArray) -> FloatArray:
     ndarray, shape (..., q)
     """
     return _moved(effects, -centre)
+
+
+def move_to_written(centre: FloatArray, effects: FloatArray) -> None:
+    """Do the same in place, some draws (B, J, q) at a time: of many levels a copy is dear."""
+    step = max(1, AT_ONCE // max(1, effects[:1].size))
+    for start in range(0, len(effects) if centre.any() else 0, step):
+        some = effects[start : start + step]
+        some[..., 0] -= some @ centre
 
 
 def centred_effects(centre: FloatArray, effects: FloatArray) -> FloatArray:
@@ -161,7 +173,8 @@ def group_draws(
             values[term.names.sd] = sds[:, place]
         if zeta is not None and u is not None:
             values[term.names.zeta] = zeta[..., place]
-            values[term.names.u] = effects_as_written(part.centre(term), u[..., place])
+            values[term.names.u] = own = u[..., place]
+            move_to_written(part.centre(term), own)
     if spec.joint_correlations(joint):
         values[joint.names.cor] = cor
     values[joint.names.free] = free

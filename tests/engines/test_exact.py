@@ -15,7 +15,13 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks.plan import marginal_model
-from bayesmix.engines.exact.chains import has_stuck, learn_from, long_chains, short_chains
+from bayesmix.engines.exact.chains import (
+    covers,
+    has_stuck,
+    learn_from,
+    long_chains,
+    short_chains,
+)
 from bayesmix.engines.exact.drawn import ExactDraws
 from bayesmix.engines.exact.learning import Learnt, NowhereError, learn
 from bayesmix.engines.exact.marginal import marginal_of
@@ -165,7 +171,7 @@ def test_same_posterior_as_nuts(case_id, load):
         parameters(spec, ours) | population_effects(spec, ours),
         parameters(spec, theirs) | population_effects(spec, theirs),
     )
-    assert max(z.values()) < 4, z
+    assert max(z.values()) < allowed(4 * len(z)), z
     z = largest_z(some_group_effects(spec, ours), some_group_effects(spec, theirs))
     assert max(z.values()) < allowed(4 * len(z)), z
 
@@ -449,3 +455,35 @@ def test_long_chains_that_stick_go_on_with_a_better_proposal():
     error = sampled.x.std() / np.sqrt(800)
     assert abs(sampled.x.mean() + np.euler_gamma) < 4 * error
     assert not has_stuck(long_chains(density, learnt, chains=2, draws=10, rng=rng))
+
+
+def test_long_chains_that_stay_for_long_do_not_cover():
+    """One draw in 200 is far out, where the proposal hardly goes: the effective sample is large."""
+    rng = np.random.default_rng(6)
+    shares, far = np.array([199, 1]) / 200, np.array([[0.0], [10.0]])
+
+    def density(x: np.ndarray) -> np.ndarray:
+        return np.log(shares @ np.exp(-0.5 * (x - far.T) ** 2).T)
+
+    ones = np.ones((2, 1, 1))
+    stays = {}
+    for share in (0.0001, 0.05):
+        proposal = Mixture(np.array([1 - share, share]), far, ones)
+        sampled = long_chains(
+            density, Learnt(proposal, far, 1.0), chains=4, draws=2000, thin=4, rng=rng
+        )
+        assert not has_stuck(sampled)
+        stays[share] = sampled.stay
+        assert covers(sampled) == (share == 0.05)
+    assert stays[0.0001] > 5 > 1 > stays[0.05]
+
+
+def test_good_proposals_take_few_steps_and_poor_ones_more():
+    known = KNOWN["heavy tails"]
+    steps = []
+    for efficiency in (0.7, 0.2):
+        rng = np.random.default_rng(7)
+        learnt = learn(known.log_density, np.zeros(known.size), rng)
+        learnt = dataclasses.replace(learnt, efficiency=efficiency)
+        steps.append(short_chains(known.log_density, learnt, chains=4, draws=500, rng=rng).steps)
+    assert steps[0] < steps[1]

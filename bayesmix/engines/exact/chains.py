@@ -12,17 +12,30 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
-from bayesmix.engines.exact.moves import ShortChains
+from bayesmix.engines.exact.moves import ShortChains, moves_to_fill
 
-__all__ = ["Sampled", "has_stuck", "learn_from", "long_chains", "short_chains"]
+__all__ = [
+    "FEWEST_DRAWS",
+    "Sampled",
+    "covers",
+    "has_stuck",
+    "learn_from",
+    "long_chains",
+    "short_chains",
+]
 
 
+# Efficiency and acceptance from which independence moves may do, and how many are made alone.
+GOOD_PROPOSAL, GOOD_ACCEPTANCE, MOST_ALONE = 0.5, 0.4, 12
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
 ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
+# Draws for which a long chain may stay in the region that its proposal covers worst.
+LONGEST_STAY = 5.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -41,6 +54,8 @@ class Sampled:
         Whether the chains have forgotten where they started.
     index : ndarray of int64, shape (chains, draws), or None
         Of long chains: which proposal each draw is, in the order of their evaluation.
+    stay : float
+        Of long chains: for how many draws they stay where the proposal covers the density worst.
     """
 
     x: FloatArray
@@ -49,6 +64,7 @@ class Sampled:
     steps: int
     settled: bool
     index: npt.NDArray[np.int64] | None = None
+    stay: float = 0.0
 
 
 def short_chains(
@@ -104,27 +120,33 @@ def short_chains(
     n, d = state.x.shape
     settled = False
     step, last, refits = 0, most_steps, 0
+    # Where the proposal is good, independence moves alone may do; local ones come if they do not.
+    alone = learnt.efficiency >= GOOD_PROPOSAL
     while step < last:
-        for _ in range(5):
+        for _ in range(4 if alone or settled else 5):
             state.move_independently()
-            state.move_locally()
-            step += 2
+            if not alone:
+                state.move_locally()
+            step += 1 if alone else 2
             report(step / 20)
         moves = len(state.accepted)
         if settled or step > most_steps // 2:
             continue
-        needed = state.moves_to_fill
+        needed = state.needed
         early = step < most_steps // 4 and moves >= 10 * (refits + 1)
         if early and needed > 2 * moves and n >= 100 * d:
             state.learn_proposal()
-            refits += 1
+            refits, alone = refits + 1, False
             continue
         renewed = state.renewed.mean()
+        alone = alone and state.accepted[-1] >= GOOD_ACCEPTANCE
         filled = renewed > 1 - 1 / draws and moves >= 0.75 * needed
         settled = bool(
-            (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
+            (alone or step > moves)
+            and (filled or (renewed > 0.99 and step > most_steps // 2 - 10))
             and _worst_r_hat(state.x.reshape(chains, draws, d)) < 1 + 5 / draws
         )
+        alone = alone and not settled and moves < MOST_ALONE
         last = step + 2 * moves if settled else last
     return Sampled(
         state.x.reshape(chains, draws, d),
@@ -145,6 +167,7 @@ def long_chains(
     burn_in: int = 50,
     thin: int = 1,
     evaluate: LogDensity | None = None,
+    at_once: int = 1,
     report: Callable[[float], None] = lambda share: None,
 ) -> Sampled:
     """Run independence Metropolis-Hastings chains: one density for each draw.
@@ -160,6 +183,8 @@ def long_chains(
     evaluate : callable, optional
         Takes the place of `density` for the proposals, each exactly once and in order, so that
         it can keep what else comes with them.
+    at_once : int
+        Densities that are asked for together, at least.
 
     Returns
     -------
@@ -174,7 +199,7 @@ def long_chains(
     length = burn_in + draws * thin
     y = proposal.draw(rng, chains * length)
     log_p = np.empty(len(y))
-    at_once = max(1, len(y) // 50)
+    at_once = max(at_once, len(y) // 50)
     for first in range(0, len(y), at_once):
         part = slice(first, first + at_once)
         log_p[part] = (evaluate or density)(y[part])
@@ -194,9 +219,10 @@ def long_chains(
     settled = bool((kept >= 0).all())
     kept = np.maximum(kept, 0)
     row = np.arange(chains)[:, None]
+    stay = moves_to_fill(log_ratio[row, kept], float(special.logsumexp(log_ratio)), log_ratio.size)
     x = y.reshape(chains, length, -1)[row, kept]
     log_p = log_p.reshape(chains, length)[row, kept]
-    return Sampled(x, log_p, accepted, thin, settled, row * length + kept)
+    return Sampled(x, log_p, accepted, thin, settled, row * length + kept, stay / thin)
 
 
 def has_stuck(sampled: Sampled) -> bool:
@@ -215,6 +241,11 @@ def has_stuck(sampled: Sampled) -> bool:
     tail = array_stats.ess(values, method="tail", prob=(0.05, 0.95), **axes)
     smallest = float(np.nanmin([bulk, tail]))
     return bool(smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4))
+
+
+def covers(sampled: Sampled) -> bool:
+    """Whether long chains have stayed nowhere for long, so that no region was missed by chance."""
+    return sampled.settled and sampled.stay <= LONGEST_STAY and not has_stuck(sampled)
 
 
 def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:

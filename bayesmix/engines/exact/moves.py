@@ -12,7 +12,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.exact.learning import LogDensity
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
 
-__all__ = ["ShortChains"]
+__all__ = ["ShortChains", "moves_to_fill"]
 
 
 # Share of the draws whose region must have had time to fill.
@@ -79,15 +79,10 @@ class ShortChains:
         self.log_q = np.where(take, self.proposal.log_density(self.x), self.log_q)
 
     @property
-    def moves_to_fill(self) -> float:
-        """Independence moves that the region takes which the proposal covers worst.
-
-        A region where the density is w times the proposal's fills in about w moves, and sooner
-        with the help of local moves.
-        """
-        mean_ratio = special.logsumexp(self.log_ratios) - np.log(len(self.log_ratios))
-        log_w = np.quantile(self.log_p - self.log_q, COVERED) - mean_ratio
-        return float(np.exp(min(50.0, log_w)))
+    def needed(self) -> float:
+        """Independence moves that the region takes which the proposal covers worst."""
+        total = float(special.logsumexp(self.log_ratios))
+        return moves_to_fill(self.log_p - self.log_q, total, len(self.log_ratios))
 
     def learn_proposal(self) -> None:
         """Fit the proposal to where the chains are, and count its moves anew."""
@@ -96,3 +91,14 @@ class ShortChains:
         self.log_q = self.proposal.log_density(self.x)
         self.renewed[:] = False
         self.accepted, self.log_ratios = [], []
+
+
+def moves_to_fill(log_ratio: FloatArray, log_total: float, n: int) -> float:
+    """Independence moves that the region takes which the proposal covers worst.
+
+    A region where the density is w times the proposal's fills in about w moves, and sooner with the
+    help of local moves. `log_ratio` is that of density and proposal at draws of the density, and
+    the total is that of n ratios, or means of them, at draws of the proposal.
+    """
+    log_w = np.quantile(log_ratio, COVERED) - (log_total - np.log(n))
+    return float(np.exp(min(50.0, log_w)))

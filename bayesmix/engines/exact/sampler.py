@@ -11,11 +11,20 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from bayesmix.base.errors import BayesmixError
+from bayesmix.base.memory import keep_freed_memory
 from bayesmix.blocks.marginal import Effects
 from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import root_mean_weight
 from bayesmix.design.spreads import sd
-from bayesmix.engines.exact.chains import Sampled, has_stuck, learn_from, long_chains, short_chains
+from bayesmix.engines.exact.chains import (
+    FEWEST_DRAWS,
+    Sampled,
+    covers,
+    has_stuck,
+    learn_from,
+    long_chains,
+    short_chains,
+)
 from bayesmix.engines.exact.drawn import ExactDraws, values_by_name
 from bayesmix.engines.exact.learning import Learnt, learn
 from bayesmix.engines.exact.target import Target, WithEffects
@@ -35,11 +44,14 @@ class Limits:
 
     Attributes
     ----------
-    dear_step, dearest_step : float
+    dear_step, sparing_step, dearest_step : float
         Floating-point operations of one step of all short chains: above the first, long chains are
-        preferred where the proposal is good; above the second there is no other way.
+        preferred where the proposal is good; above the second each density counts, so that fewer
+        are spent on the proposal and one on a draw; above the third there is no other way.
     good_proposal : float
         Efficiency from which a proposal is good.
+    thin : int
+        Steps of long chains for a draw, where not each density counts.
     continuations : int
         How often long chains that stuck go on, each time with a better proposal.
     kept_bytes : int
@@ -47,9 +59,11 @@ class Limits:
         not made: given all others its effects are normal (`given_others`).
     """
 
-    dear_step: float = 3e8
+    dear_step: float = 5e7
+    sparing_step: float = 2e9
     dearest_step: float = 3e10
     good_proposal: float = 0.5
+    thin: int = 4
     continuations: int = 4
     kept_bytes: int = KEPT_BYTES
 
@@ -85,6 +99,7 @@ def sample_exact(
     -------
     ExactDraws
     """
+    keep_freed_memory()
     learning, sampling, effects = (
         np.random.Generator(np.random.PCG64(seed))
         for seed in np.random.SeedSequence(random_seed).spawn(3)
@@ -93,7 +108,7 @@ def sample_exact(
         report("data", 0.0)
         target = Target.of(spec, pool.map)
         step = target.marginal.model.cost * draws * chains
-        dear = step > limits.dear_step
+        sparing = step > limits.sparing_step
         kept = bytes_of_effects(spec) * draws * chains <= limits.kept_bytes
 
         report("mode", 0.0)
@@ -104,19 +119,14 @@ def sample_exact(
             "report": lambda share: report("theta", share),
         }
         drawn = None
-        learnt = _learn(target, learning, dear) if target.space.size else None
+        learnt = _learn(target, learning, sparing) if target.space.size else None
         if learnt is None:
             sampled = _nothing_to_sample(target, chains, draws)
         else:
             if target.space.sigma_prior is not None:
                 _check_residual(spec, float(np.median(target.space.split(learnt.archive)[2])))
-            is_good = learnt.efficiency >= limits.good_proposal
-            if step <= limits.dearest_step and not (dear and is_good):
-                sampled = short_chains(target, learnt, **options)
-            else:
-                sampled, drawn = _long_chains(
-                    target, learnt, limits.continuations, effects if kept else None, options
-                )
+            of_effects = effects if kept else None
+            sampled, drawn = _sample(target, learnt, step, limits, of_effects, options)
         x = sampled.x.reshape(chains * draws, target.space.size)
 
         if drawn is None:
@@ -134,16 +144,39 @@ def sample_exact(
     )
 
 
-def _learn(target: Target, rng: np.random.Generator, dear: bool) -> Learnt:
-    """Learn a proposal from the best of many points on; with fewer where densities are dear."""
-    candidates = target.space.candidates(rng, 50 if dear else 500)
+def _sample(
+    target: Target,
+    learnt: Learnt,
+    step: float,
+    limits: Limits,
+    effects: np.random.Generator | None,
+    options: dict[str, Any],
+) -> tuple[Sampled, Effects | None]:
+    """Run the chains that suit what a step of all short chains takes."""
+    is_good = learnt.efficiency >= limits.good_proposal
+    if step > limits.dearest_step or (is_good and step > limits.sparing_step):
+        return _sparing_chains(target, learnt, limits.continuations, effects, options)
+    if is_good and step > limits.dear_step and options["draws"] >= FEWEST_DRAWS:
+        at_once = 4 * target.marginal.model.batch
+        for _ in range(2):
+            sampled = long_chains(target, learnt, thin=limits.thin, at_once=at_once, **options)
+            if covers(sampled):
+                return sampled, None
+            if sampled.settled:
+                learnt = learn_from(sampled, learnt, options["rng"])
+    return short_chains(target, learnt, **options), None
+
+
+def _learn(target: Target, rng: np.random.Generator, sparing: bool) -> Learnt:
+    """Learn a proposal from the best of many points on; with fewer where each density counts."""
+    candidates = target.space.candidates(rng, 50 if sparing else 500)
     return learn(
         target,
         candidates[int(np.argmax(target(candidates)))],
         rng,
-        points=max(250, 50 * target.space.size) if dear else 1000,
-        rounds=4 if dear else 8,
-        good_enough=0.6 if dear else 0.7,
+        points=max(250, 50 * target.space.size) if sparing else 1000,
+        rounds=4 if sparing else 8,
+        good_enough=0.6 if sparing else 0.7,
     )
 
 
@@ -174,7 +207,7 @@ def _deviation(design: Design) -> float:
     return sd(design.y if design.offset is None else design.y - design.offset)
 
 
-def _long_chains(
+def _sparing_chains(
     target: Target,
     learnt: Learnt,
     continuations: int,

@@ -23,8 +23,9 @@ type FloatArray = npt.NDArray[np.float64]
 class CalibrationDesign:
     """A formula, its rows and fixed priors, and the method that fits it.
 
-    `dear` takes the way of large models: a short adaptation and, where the proposal is good,
-    one long chain in place of many short ones.
+    `limit` takes a way of large models, by setting a limit of the sampler to zero: where the
+    proposal is good, one long chain in place of many short ones, thinned (`dear_step`) or after a
+    short adaptation (`sparing_step`).
     """
 
     name: str
@@ -35,7 +36,7 @@ class CalibrationDesign:
     family: str = "gaussian"
     method: Literal["exact", "whitened"] = "exact"
     weights: str | None = None
-    dear: bool = False
+    limit: Literal["dear_step", "sparing_step"] | None = None
     predictors: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def frame(self) -> pd.DataFrame:
@@ -138,7 +139,15 @@ EXACT = (
         {"g": 15},
         5,
         EXPONENTIAL | {"cor": bm.LKJ(1)},
-        dear=True,
+        limit="sparing_step",
+    ),
+    CalibrationDesign(
+        "2 x 2 block, thinned long chains",
+        "y ~ x + (x | g)",
+        {"g": 15},
+        5,
+        EXPONENTIAL | {"cor": bm.LKJ(1)},
+        limit="dear_step",
     ),
 )
 

@@ -195,7 +195,7 @@ def replicate(
 def _engine(design: CalibrationDesign) -> Engine:
     if design.method == "whitened":
         return Whitened()
-    return Exact(Limits(dear_step=0.0)) if design.dear else Exact()
+    return Exact(Limits(**{design.limit: 0.0})) if design.limit else Exact()
 
 
 @contextlib.contextmanager

@@ -50,7 +50,7 @@ def _way(calibration: Calibration) -> str:
     if "thin" in facts:
         on = int((facts["thin"] > 1).sum())
         return f"{facts['steps'].median():.0f} steps in the median, {on} of {n} fits drew on."
-    return f"{int((facts['steps'] == 1).sum())} of {n} fits by long chains."
+    return f"{int((facts['steps'] < 10).sum())} of {n} fits by long chains."
 
 
 def broken_table(broken: Mapping[str, Calibration]) -> str:
