@@ -85,7 +85,7 @@ def comparisons(
     >>> fit = bm.fit(formula, data, random_seed=1, progressbar=False)
     >>> fit.comparisons({"Days": [0, 9]}, by=True).round()
       variable contrast  value   se  lower_2.5  upper_97.5
-    0     Days    9 - 0   94.0  6.0       83.0       106.0
+    0     Days    9 - 0   94.0  6.0       82.0       106.0
     """
     asked = Asked.of(fit, scale, groups, new_levels, parameter, random_seed)
     measure = measure_of(fit, comparison, scale, parameter)

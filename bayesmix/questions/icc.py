@@ -65,7 +65,7 @@ def icc(fit: Fitted, *, by_group: bool = False, ci_level: float = 0.95) -> pd.Da
     >>> fit.icc().round(2)
               icc  value    se  lower_2.5  upper_97.5 own_variance
     0    adjusted   0.73  0.07       0.59        0.85      sigma^2
-    1  unadjusted   0.54  0.09       0.36        0.72      sigma^2
+    1  unadjusted   0.54  0.09       0.37        0.72      sigma^2
     """
     interval = interval_of(ci_level)
     true_or_false("by_group", by_group)

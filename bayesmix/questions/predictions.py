@@ -97,8 +97,8 @@ def predictions(
     >>> fit = bm.fit(formula, data, random_seed=1, progressbar=False)
     >>> fit.predictions(grid={"Days": [0, 9]}, groups="population").round()
        Days  value    se  lower_2.5  upper_97.5
-    0     0  251.0   8.0      236.0       267.0
-    1     9  345.0  15.0      316.0       374.0
+    0     0  251.0   8.0      236.0       266.0
+    1     9  345.0  15.0      315.0       375.0
     """
     interval_of(ci_level)
     true_or_false("draws", draws)

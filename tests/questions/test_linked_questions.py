@@ -120,10 +120,11 @@ def test_one_parameter_has_its_own_effects_alone(fits, name):
     drawn = Draws.of(fit.spec, fit.posterior).predictors[parameter]
     part = fit.design.at(rows, groups=True).predictors[parameter]
     variance = sum(((term.Z @ drawn.scale[term.factor]) ** 2).sum(-1) for term in part.groups)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    nodes = np.linspace(-9, 9, 1001)
+    weights = np.exp(-0.5 * nodes**2)
     eta = (drawn.beta @ part.X.T)[..., None] + np.sqrt(variance)[..., None] * nodes
     value = 1 / (1 + np.exp(-eta))  # both have the logit link
-    assert_allclose(own, value @ weights / weights.sum(), rtol=3e-5, atol=1e-9)
+    assert_allclose(own, value @ weights / weights.sum(), rtol=1e-4, atol=1e-9)
 
 
 def test_student_effects_of_another_factor_keep_the_correlations(fits):
