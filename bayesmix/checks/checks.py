@@ -52,6 +52,8 @@ type Term = tuple[str, ...]
 type Checked = tuple[list[str], Draft]
 
 _FEW = 5
+# Rows that tell nearly all columns from the response, and how near one is to it.
+_MANY_ROWS, _SAME = 1000, 1e-9
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -248,12 +250,10 @@ def response_among_columns(design: Design, draft: Draft, candidates: Candidates)
     """Find columns of X that are the response itself, but for a factor and a constant."""
     if design.n_rows <= 2 or (design.trials is not None and (design.trials > 1).any()):
         return [], draft
-    y = _direction(design.y, centre=design.has_constant)
     terms = {k: one.term for one in written_terms(design.encoder.common) for k in one.columns}
     messages = []
     for k, (label, values) in enumerate(zip(design.terms, design.X.T, strict=True)):
-        x = _direction(values, centre=design.has_constant)
-        if label != "Intercept" and x.any() and np.abs(y - (x @ y) * x).max() < 1e-9:
+        if label != "Intercept" and _same_direction(values, design.y, centre=design.has_constant):
             message = (
                 f"Column '{label}' is the response '{design.response}' again, but for a factor and "
                 f"a constant, so it leaves nothing to explain. Leave '{label}' out"
@@ -265,6 +265,19 @@ def response_among_columns(design: Design, draft: Draft, candidates: Candidates)
                 draft = changed
                 messages.append(offer(message, draft.formula))
     return messages, draft
+
+
+def _same_direction(values: FloatArray, y: FloatArray, *, centre: bool) -> bool:
+    """Whether two columns differ by a factor alone, and a constant if centred.
+
+    Few rows tell of most columns that they do not.
+    """
+    x = np.zeros(0)
+    for step in (max(1, len(y) // _MANY_ROWS), 1):
+        x, own = (_direction(column[::step], centre=centre) for column in (values, y))
+        if x.any() and np.abs(own - (x @ own) * x).max() >= _SAME:
+            return False
+    return bool(x.any())
 
 
 def _direction(values: FloatArray, *, centre: bool) -> FloatArray:

@@ -79,7 +79,7 @@ def check_response(
                 f"{index[row]} ({int(fractions.sum())} such rows). Write the counts, "
                 f"p(successes, trials), or, of rounded proportions, {rounded}."
             )
-    family.check_response(response.name, y, trials, index.to_numpy())
+    family.check_response(response.name, y, trials, index)
 
 
 def check_cbind(formula: Formula, family: Family) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
@@ -28,7 +29,7 @@ __all__ = [
     "rows_of",
 ]
 
-type Labels = Sequence[Any] | npt.NDArray[Any] | None
+type Labels = Sequence[Any] | npt.NDArray[Any] | pd.Index[Any] | None
 type Check = Callable[[str, str, FloatArray, FloatArray | None, Labels], None]
 
 
@@ -132,13 +133,13 @@ def nearest_whole(values: npt.ArrayLike, within: float | None = None) -> FloatAr
 
 
 def as_numbers(what: str, values: npt.ArrayLike, labels: Labels = None) -> FloatArray:
-    """Float64 copy of finite numbers; text, categories and infinities are errors."""
+    """Float64 of finite numbers; text, categories and infinities are errors."""
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":
         try:
             if array.dtype.kind != "O" or any(isinstance(value, str) for value in array.ravel()):
                 raise TypeError
-            array = array.astype(np.float64)
+            array = array.astype(np.float64, copy=False)
         except (TypeError, ValueError, OverflowError):
             held = ", ".join(map(str, dict.fromkeys(array.ravel()[:100].tolist())))
             held = held if len(held) <= 60 else f"{held[:57]}..."

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import logsumexp
 
-from bayesmix.base.arrays import unique
+from bayesmix.base.arrays import BoolArray, FloatArray, unique
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.magnitudes import check_response_size, check_sizes, root_mean_weight
 from bayesmix.design.names import hyper_name
 from bayesmix.design.spreads import mean, sd
-from bayesmix.design.totals import Totals
 from bayesmix.families.family import Family
 from bayesmix.families.links import LINKS
 from bayesmix.families.parameters import Parameter, Sizes
@@ -158,15 +157,28 @@ def _without_the_first[P](priors: Mapping[str, P], first: str) -> dict[str, P]:
     return found
 
 
+def _response_sd(design: Design, family: Family) -> float | None:
+    """Sd of the response where linear predictors are; None where it has no place there."""
+    if design.totals is not None:
+        return design.totals.response_sd
+    y = family.on_predictor_scale(design.y)
+    return None if y is None else sd(y[_placed_rows(y)])
+
+
+def _placed_rows(placed: FloatArray) -> BoolArray | slice:
+    """Find the numbers; where all are, so that they need not be copied."""
+    missing = np.isnan(placed)
+    return ~missing if missing.any() else slice(None)
+
+
 def _default_leaves(design: Design, family: Family) -> tuple[Leaf, ...]:
     with np.errstate(over="ignore"):  # what is too large is named by `check_sizes`
         location = _location(design, family)
-    scale = 1.0
-    y = family.on_predictor_scale(design.y) if design.totals is None else design.totals
-    if y is None:
+    scale = _response_sd(design, family)
+    if scale is None:
+        scale = 1.0
         check_response_size(design)
     else:
-        scale = y.response_sd if isinstance(y, Totals) else sd(y[~np.isnan(y)])
         if family.known_errors:
             scale = max(scale, 1 / root_mean_weight(design))
         if scale == 0:
@@ -303,7 +315,7 @@ def _location(design: Design, family: Family) -> float:
         return _at_mean(design, family)
     placed = family.on_predictor_scale(y)
     if placed is not None:
-        rows = ~np.isnan(placed)
+        rows = _placed_rows(placed)
         weights = None if design.weights is None else design.weights[rows]
         return mean(placed[rows], weights) - (0.0 if offset is None else mean(offset[rows]))
     total = float(np.sum(y))
