@@ -299,7 +299,7 @@ class TestTrust:
         with pytest.warns(bm.ComparisonWarning, match="cannot be trusted") as caught:
             bm.compare(*outliers, integrated=False)
         message = str(caught[0].message)
-        assert "bm.compare(..., reloo=True)" in message
+        assert "bm.compare(..., integrated=False, reloo=True)" in message
         assert "bm.compare(..., ic='kfold')" in message
         mended = bm.compare(*outliers, integrated=False, reloo=True)
         assert mended.attrs["caution"] == ""
