@@ -41,7 +41,6 @@ def update[F: Fitted](
     formula: str | None = None,
     *,
     data: IntoFrame | None = None,
-    rows: IntoFrame | None = None,
     **changes: Any,
 ) -> F:
     """Fit a model again with some of its arguments changed.
@@ -105,7 +104,12 @@ def update[F: Fitted](
     spec, own = fit.spec, dict(changes)
     options = _options(fit.options, {name: own.pop(name) for name in _OPTIONS if name in own})
     given = {name: own.pop(name) for name in _OF_MODEL if name in own}
-    if rows is not None:
+    if "rows" in own:
+        rows = own.pop("rows")
+        if rows is None:
+            raise BayesmixError(
+                "rows=None: there are no rows to add. Leave rows out, or check what read them."
+            )
         _check_alone(formula, data, {**given, **own})
         spec = _added(spec, rows, given.get("missing", "drop"), options)
         return _refitted(fit, spec, given.get("priors"), options)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import IntArray, unique
-from bayesmix.base.errors import BayesmixError, DesignWarning, warn
+from bayesmix.base.errors import BayesmixError, DesignWarning, short, warn
 from bayesmix.blocks.moved import renumbered
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
@@ -97,7 +97,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     old, totals = spec.design, spec.design.totals
     assert totals is not None
     assert totals.rows is not None
-    rows = open_rows(data) or FrameRows(open_frame(data, "rows"))
+    rows = open_rows(data, "rows") or FrameRows(open_frame(data, "rows"))
     plan = _plan(old, rows.texts)
     absent = [name for name in plan.names if name not in rows.columns]
     if absent:
@@ -115,6 +115,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     for note in found.dropped(missing):
         warn(note, DesignWarning)
     known = scanned(totals.rows, dataclasses.replace(plan, texts=frozenset()))
+    _check_kinds(known.frame(), found.frame())
     every = (known + found).frame()
     taught = _taught(spec, every, totals.states)
     source = taught.source
@@ -179,3 +180,27 @@ def _placed(totals: Totals, old: Design, new: Design) -> Totals:
     return dataclasses.replace(
         totals, levels=tuple(levels), products=renumbered(totals.products, places, sizes)
     )
+
+
+def _check_kinds(known: pd.DataFrame, new: pd.DataFrame) -> None:
+    """Raise for a column that holds numbers in the one and text in the other, or the like."""
+    for name, column in known.items():
+        was, came = _kind(column), _kind(new[name])
+        if was != came:
+            raise BayesmixError(
+                f"rows: column '{short(name)}' holds {came}, and {was} in the rows of the fit. "
+                "Give the new rows as those were."
+            )
+
+
+def _kind(column: pd.Series[Any]) -> str:
+    """Say what a column holds."""
+    values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return "booleans"
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        return "numbers"
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return "dates"
+    found = pd.api.types.infer_dtype(values, skipna=True)
+    return {"string": "text", "decimal": "numbers", "boolean": "booleans"}.get(found, found)

@@ -17,13 +17,14 @@ from bayesmix.streams.arrow import as_pandas, is_text
 from bayesmix.streams.memory import ROWS_AT_ONCE
 from bayesmix.streams.naming import naming, unreadable
 
-__all__ = ["ParquetRows", "opened_paths"]
+__all__ = ["SUFFIXES", "ParquetRows", "opened_paths"]
 
+SUFFIXES = (".parquet", ".pq", ".parq")
 # Batches of so many rows are read ahead of the one that is computed with.
 _AHEAD = 2
 
 
-def opened_paths(given: Sequence[str]) -> ParquetRows:
+def opened_paths(given: Sequence[str], argument: str = "data") -> ParquetRows:
     """Open files, folders and patterns of names."""
     try:
         import pyarrow.dataset as ds
@@ -31,7 +32,7 @@ def opened_paths(given: Sequence[str]) -> ParquetRows:
         raise BayesmixError(
             "Files are read by pyarrow, which is not installed: pip install 'bayesmix[scale]'."
         ) from error
-    paths = [path for text in given for path in _expanded(text)]
+    paths = [path for text in given for path in _expanded(text, argument)]
     folders = [path for path in paths if os.path.isdir(path)]
     if folders and len(paths) > 1:
         raise BayesmixError(
@@ -40,16 +41,29 @@ def opened_paths(given: Sequence[str]) -> ParquetRows:
         )
     where: Any = folders[0] if folders else paths
     partitioning = "hive" if folders else None
+    base = {"partition_base_dir": folders[0]} if folders else {}
+    if folders and (files := _parquet_files(folders[0])):
+        where = files
     with naming(listed(paths, 3)):
-        dataset = ds.dataset(where, format="parquet", partitioning=partitioning)
+        dataset = ds.dataset(where, format="parquet", partitioning=partitioning, **base)
         if not dataset.files:
             raise BayesmixError("the folder has no Parquet files.")
-        options = {"format": "parquet", "partitioning": partitioning}
+        options = {"format": "parquet", "partitioning": partitioning, **base}
         schema = _common_schema(dataset)
         return ParquetRows(
             ds.dataset(where, schema=schema, **options),
             {path: _state(path) for path in dataset.files},
         )
+
+
+def _parquet_files(folder: str) -> list[str]:
+    """Find the files that are called so, if some are; other ones may stand beside them."""
+    return sorted(
+        os.path.join(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.lower().endswith(SUFFIXES) and name[0] not in "._"
+    )
 
 
 def _state(path: str) -> tuple[int, int]:
@@ -58,7 +72,7 @@ def _state(path: str) -> tuple[int, int]:
     return found.st_size, found.st_mtime_ns
 
 
-def _expanded(text: str) -> list[str]:
+def _expanded(text: str, argument: str) -> list[str]:
     text = os.path.expanduser(text)
     if os.path.exists(text):
         return [text]
@@ -66,8 +80,8 @@ def _expanded(text: str) -> list[str]:
     if not found:
         known = "no file has such a name" if glob.has_magic(text) else "there is no such file"
         raise BayesmixError(
-            f"data='{text}': {known}. Give the path of a Parquet file, of a folder of such files, "
-            "or a pattern, 'rows/*.parquet'."
+            f"{argument}='{text}': {known}. Give the path of a Parquet file, of a folder of such "
+            "files, or a pattern, 'rows/*.parquet'."
         )
     return found
 

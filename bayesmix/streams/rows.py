@@ -9,14 +9,14 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from bayesmix.base.errors import BayesmixError
+from bayesmix.base.words import count
 from bayesmix.streams.adding import Summed
 from bayesmix.streams.cluster import ClusterRows
 from bayesmix.streams.memory import FrameRows
-from bayesmix.streams.parquet import ParquetRows, opened_paths
+from bayesmix.streams.parquet import SUFFIXES, ParquetRows, opened_paths
 
 __all__ = ["FrameRows", "Rows", "open_rows"]
-
-_SUFFIXES = (".parquet", ".pq", ".parq")
 
 
 class Rows(Protocol):
@@ -46,12 +46,14 @@ class Rows(Protocol):
         ...
 
 
-def open_rows(data: Any) -> Rows | None:
+def open_rows(data: Any, argument: str = "data") -> Rows | None:
     """Open rows that are not in memory; None for anything else.
 
     Parameters
     ----------
     data : str, path, list of these, Dataset of pyarrow or DataFrame of Dask
+    argument : str
+        What it is called in messages.
 
     Raises
     ------
@@ -60,13 +62,12 @@ def open_rows(data: Any) -> Rows | None:
     """
     if isinstance(data, str | os.PathLike):
         text = os.fspath(data)
-        is_parquet = text.lower().endswith(_SUFFIXES)
+        is_parquet = text.lower().endswith(SUFFIXES)
         if is_parquet or any(mark in text for mark in "*?[") or os.path.isdir(text):
-            return opened_paths([text])
+            return opened_paths([text], argument)
         return None
-    if isinstance(data, list | tuple) and data:
-        paths = [one for one in data if isinstance(one, str | os.PathLike)]
-        return opened_paths([os.fspath(one) for one in paths]) if len(paths) == len(data) else None
+    if isinstance(data, list | tuple):
+        return _opened_list(data, argument)
     if sys.modules.get("pyarrow.dataset") is not None:
         import pyarrow.dataset as ds
 
@@ -78,3 +79,28 @@ def open_rows(data: Any) -> Rows | None:
         if isinstance(data, dd.DataFrame):
             return ClusterRows(data)
     return None
+
+
+def _opened_list(data: Sequence[Any], argument: str) -> Rows | None:
+    """Open a list of paths; None for one of neither paths nor frames."""
+    if not data:
+        raise BayesmixError(
+            f"{argument} is an empty list. Give a data frame, or paths of Parquet files; a pattern "
+            "of names that finds none makes such a list."
+        )
+    paths = [isinstance(one, str | os.PathLike) for one in data]
+    if all(paths):
+        return opened_paths([os.fspath(one) for one in data], argument)
+    frames = [hasattr(one, "columns") for one in data]
+    if not any(paths) and not any(frames):
+        return None
+    if all(frames):
+        raise BayesmixError(
+            f"{argument} is a list of {count(len(data), 'data frame')}. Put them together: "
+            "pd.concat(frames, ignore_index=True)."
+        )
+    place = paths.index(not paths[0])
+    raise BayesmixError(
+        f"{argument} is a list of paths and other values: item {place} is a "
+        f"{type(data[place]).__name__}. Give paths of Parquet files only, or one data frame."
+    )

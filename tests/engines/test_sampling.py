@@ -529,7 +529,7 @@ class TestRealSampling:
 
     def test_nothing_reaches_stdout_and_no_warning_leaks(self, data, capsys):
         for sampler in ("nutpie", "pymc"):
-            fit(data, tune=500, draws=1000, nuts_sampler=sampler, progressbar=True)
+            fit(data, tune=1000, draws=2500, nuts_sampler=sampler, progressbar=True)
         assert capsys.readouterr().out == ""
 
     def test_one_core_one_chain_ten_draws(self, data):

@@ -123,7 +123,7 @@ def test_the_joint_model_has_the_density_and_its_derivative(family):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:R-hat is above")
+@pytest.mark.filterwarnings("ignore::bayesmix.ConvergenceWarning")
 @families
 def test_a_small_fit_can_be_asked_everything(family, without_a_screen, tmp_path):
     pytest.importorskip("pymc")

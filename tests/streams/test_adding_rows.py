@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import bayesmix as bm
@@ -156,7 +157,7 @@ def test_rows_that_cannot_be_added_are_refused():
         fit.update(rows=new.drop(columns="z"))
     with pytest.raises(bm.BayesmixError, match="'school' has no values"):
         fit.update(rows=new.assign(school=None))
-    with pytest.raises(bm.BayesmixError, match="mixes text and other values"):
+    with pytest.raises(bm.BayesmixError, match="column 'z' holds text, and numbers"):
         fit.update(rows=new.assign(z="many"))
     with pytest.raises(bm.BayesmixError, match="infinite"):
         fit.update(rows=new.assign(y=np.inf))
@@ -177,3 +178,24 @@ def test_models_that_need_their_rows_take_no_others():
     spec = quietly(bm.prepare, "y ~ z + (1 | school)", data, weights=np.ones(len(data)))
     with pytest.raises(bm.BayesmixError, match="weights that came as an array"):
         with_more_rows(spec, data, "drop", silent)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"x": "text"}, "column 'x' holds text, and numbers in the rows of the fit"),
+        ({"y": True}, "column 'y' holds booleans, and numbers"),
+    ],
+)
+def test_columns_of_another_kind(changed, words):
+    data = pd.DataFrame({"y": [1.0, 2.5, 3.0, 2.0] * 5, "x": range(20), "g": list("abcde") * 4})
+    spec = bm.prepare("y ~ x + (1 | g)", data)
+    with pytest.raises(bm.BayesmixError, match=words):
+        with_more_rows(spec, data.assign(**changed), "drop", silent)
+
+
+def test_nothing_to_add():
+    data = bm.load_dataset("sleepstudy")
+    fit = bm.fit("Reaction ~ 1 + (1 | Subject)", data, draws=500, random_seed=1, progressbar=False)
+    with pytest.raises(bm.BayesmixError, match="rows=None: there are no rows to add"):
+        fit.update(rows=None)

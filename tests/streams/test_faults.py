@@ -249,3 +249,22 @@ def test_passes_tell_how_far_they_are(tmp_path):
         shares = [share for own, share in told if own == stage]
         assert shares == sorted(shares)
         assert shares[-1] == 1
+
+
+def test_lists_that_are_none_of_paths(tmp_path):
+    frame = rows()
+    for data, words in (
+        ([], "data is an empty list"),
+        ([frame, frame], "data is a list of 2 data frames. Put them together: pd.concat"),
+        ([written(frame, tmp_path), None], "item 1 is a NoneType"),
+    ):
+        with pytest.raises(bm.BayesmixError, match=words):
+            bm.prepare("y ~ x", data)
+
+
+def test_other_files_beside_those_of_parquet(tmp_path):
+    from bayesmix.streams.rows import open_rows
+
+    written(rows(), tmp_path)
+    (tmp_path / "README.txt").write_text("about these rows")
+    assert open_rows(tmp_path).columns.tolist() == rows().columns.tolist()

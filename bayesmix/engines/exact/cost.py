@@ -12,11 +12,11 @@ __all__ = ["seconds_of"]
 # Seconds, measured on a few models (docs/whitened.md): whatever the sizes, for each row, and
 # for each floating-point operation of a density, each dimension of theta and each draw.
 CALL, ROW, OPERATION = 0.2, 3e-6, 2.5e-9
-# Few dimensions are learnt so well that a draw takes a few densities.
-FEW, OPERATION_OF_FEW = 4, 4e-10
-# Where densities are dear, few dimensions are sampled by long chains, one density for a draw, after
-# some that the proposal is learnt from.
-OPERATION_OF_LONG, LEARNING = 3.5e-11, 1500
+# Few dimensions are learnt so well that a draw takes a few densities: up to so many, seconds.
+OPERATIONS_OF_FEW = ((5, 4e-10), (7, 8.5e-10))
+# Where densities are dear, the fewest dimensions are sampled by long chains, one density for a
+# draw, after some that the proposal is learnt from.
+FEWEST, OPERATION_OF_LONG, LEARNING = 4, 3.5e-11, 1500
 # A guess from above that is below these need not be better: seconds, and seconds for each row,
 # which is less than any other method takes for 4,000 draws.
 SHORT, SHORT_OF_ROW = 1.0, 1e-4
@@ -33,12 +33,11 @@ def _seconds(spec: ModelSpec, options: SampleOptions, cost: float) -> float:
     groups = spec.design.groups
     dimensions = 1 + sum(term.n_effects + len(spec.correlations(term)) for term in groups)
     draws = options.draws * options.chains
-    if dimensions > FEW:
-        seconds = OPERATION * cost * dimensions * draws
-    elif cost * draws <= LIMITS.dear_step:
-        seconds = OPERATION_OF_FEW * cost * dimensions * draws
-    else:
+    if dimensions <= FEWEST and cost * draws > LIMITS.dear_step:
         seconds = OPERATION_OF_LONG * cost * (draws + LEARNING)
+    else:
+        each = (of_few for most, of_few in OPERATIONS_OF_FEW if dimensions <= most)
+        seconds = next(each, OPERATION) * cost * dimensions * draws
     return CALL + ROW * spec.design.n_rows + seconds
 
 
