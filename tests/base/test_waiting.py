@@ -64,7 +64,7 @@ def test_a_closed_standard_error_is_no_error(soon, monkeypatch):
 def test_a_long_fit_speaks_where_no_bar_can_be_drawn(soon, capsys):
     data = bm.load_dataset("sleepstudy")
     formula = "Reaction ~ Days + (Days | Subject)"
-    options = {"draws": 15_000, "chains": 2, "random_seed": 1}
+    options = {"draws": 60_000, "chains": 2, "random_seed": 1}
     bm.fit(formula, data, **options)
     captured = capsys.readouterr()
     assert "s so far" in captured.err
