@@ -61,7 +61,7 @@ import signal, sys
 import bayesmix as bm
 spec = bm.prepare("Reaction ~ Days + (Days | Subject)", bm.load_dataset("sleepstudy"))
 signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
-signal.setitimer(signal.ITIMER_REAL, 0.3)
+signal.setitimer(signal.ITIMER_REAL, 0.1)
 try:
     spec.build()
 except KeyboardInterrupt:
