@@ -375,7 +375,7 @@ class TestRescaled:
         np.testing.assert_allclose(np.ptp(ours - theirs), 0, atol=1e-6)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("power", [-100, -10, 10, 100])
+    @pytest.mark.parametrize("power", [-100, 100])
     @pytest.mark.parametrize("name", ["y", "x"])
     def test_nuts_and_exact_agree(self, name, power):
         data = frame()
