@@ -28,6 +28,8 @@ from bayesmix.streams.anywhere import any_specification
 from bayesmix.streams.more_rows import with_more_rows
 
 if TYPE_CHECKING:
+    from types import EllipsisType
+
     from narwhals.typing import IntoFrame
 
 __all__ = ["possible_priors", "update"]
@@ -41,6 +43,7 @@ def update[F: Fitted](
     formula: str | None = None,
     *,
     data: IntoFrame | None = None,
+    rows: IntoFrame | EllipsisType = ...,
     **changes: Any,
 ) -> F:
     """Fit a model again with some of its arguments changed.
@@ -104,8 +107,7 @@ def update[F: Fitted](
     spec, own = fit.spec, dict(changes)
     options = _options(fit.options, {name: own.pop(name) for name in _OPTIONS if name in own})
     given = {name: own.pop(name) for name in _OF_MODEL if name in own}
-    if "rows" in own:
-        rows = own.pop("rows")
+    if rows is not ...:
         if rows is None:
             raise BayesmixError(
                 "rows=None: there are no rows to add. Leave rows out, or check what read them."

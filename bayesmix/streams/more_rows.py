@@ -19,7 +19,7 @@ from bayesmix.design.totals import LevelTotals, Totals
 from bayesmix.encoding.sides import Side
 from bayesmix.encoding.wholes import coded_columns, learnt_states
 from bayesmix.frames.frames import open_frame
-from bayesmix.frames.values import listed
+from bayesmix.frames.values import kind_of, listed
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.row_effects import with_row_effects
 from bayesmix.model.spec import ModelSpec
@@ -195,12 +195,13 @@ def _check_kinds(known: pd.DataFrame, new: pd.DataFrame) -> None:
 
 def _kind(column: pd.Series[Any]) -> str:
     """Say what a column holds."""
-    values = column.cat.categories if isinstance(column.dtype, pd.CategoricalDtype) else column
+    categorical = isinstance(column.dtype, pd.CategoricalDtype)
+    values = column.cat.categories.to_series() if categorical else column
     if pd.api.types.is_bool_dtype(values.dtype):
         return "booleans"
     if pd.api.types.is_numeric_dtype(values.dtype):
         return "numbers"
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return "dates"
-    found = pd.api.types.infer_dtype(values, skipna=True)
+    found = kind_of(values)
     return {"string": "text", "decimal": "numbers", "boolean": "booleans"}.get(found, found)
