@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws
 from bayesmix.posterior.summaries import text_column
@@ -64,13 +65,11 @@ def figures_of(stacked: FloatArray) -> dict[str, FloatArray]:
     }
     varies = np.isfinite(stacked).all(axis=(1, 2)) & (np.ptp(stacked, axis=(1, 2)) > 0)
     if varies.any():
-        from arviz_stats.base import array_stats
-
         kept = stacked[varies]
         with np.errstate(divide="ignore", invalid="ignore"):
-            figures["r_hat"][varies] = array_stats.rhat(kept)
-            figures["ess_bulk"][varies] = array_stats.ess(kept, method="bulk")
-            figures["ess_tail"][varies] = array_stats.ess(kept, method="tail", prob=(0.05, 0.95))
+            figures["r_hat"][varies] = r_hat(kept)
+            figures["ess_bulk"][varies] = bulk_ess(kept)
+            figures["ess_tail"][varies] = tail_ess(kept)
     return figures
 
 

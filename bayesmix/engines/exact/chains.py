@@ -18,6 +18,7 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.engines.exact.learning import Learnt, LogDensity, NowhereError
 from bayesmix.engines.exact.mixture import Mixture, fit_mixture
 from bayesmix.engines.exact.moves import ShortChains, moves_to_fill
+from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
 
 __all__ = [
     "FEWEST_DRAWS",
@@ -231,15 +232,11 @@ def has_stuck(sampled: Sampled) -> bool:
     The proposal may be good on the whole and miss a long arm, such as an sd that goes to zero.
     Chains that got there stay for long.
     """
-    from arviz_stats.base import array_stats
-
     chains, draws, _ = sampled.x.shape
     if draws < FEWEST_DRAWS:
         return False
-    values, axes = np.moveaxis(sampled.x, -1, 0), {"chain_axis": 1, "draw_axis": 2}
-    bulk = array_stats.ess(values, method="bulk", **axes)
-    tail = array_stats.ess(values, method="tail", prob=(0.05, 0.95), **axes)
-    smallest = float(np.nanmin([bulk, tail]))
+    values = np.moveaxis(sampled.x, -1, 0)
+    smallest = float(np.nanmin([bulk_ess(values), tail_ess(values)]))
     return bool(smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4))
 
 
@@ -269,9 +266,6 @@ def _starts(
 
 def _worst_r_hat(x: FloatArray) -> float:
     """Largest rank-normalised R-hat; 1 where there is nothing to compare."""
-    from arviz_stats.base import array_stats
-
     if x.shape[0] < 2 or x.shape[1] < 4:
         return 1.0
-    values = array_stats.rhat(np.moveaxis(x, -1, 0), chain_axis=1, draw_axis=2)
-    return float(np.max(values))
+    return float(np.max(r_hat(np.moveaxis(x, -1, 0))))
