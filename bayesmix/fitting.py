@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from bayesmix.base.callers import namespace_of_caller
 from bayesmix.base.later import Later
-from bayesmix.engines.run import sample
+from bayesmix.engines.run import draw
 from bayesmix.families.family import Family
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
@@ -380,7 +380,7 @@ def fit(
     namespace = namespace_of_caller()
     arguments = (family, priors, weights, se, residual, missing, namespace, parameters)
     spec = _ready(any_specification(formula, data, *arguments, progressbar=progressbar))
-    return MixedFit(spec, sample(spec, options), options)
+    return MixedFit(spec, draw(spec, options), options)
 
 
 def load(path: str | os.PathLike[str], *, namespace: Mapping[str, Any] | None = None) -> MixedFit:

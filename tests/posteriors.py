@@ -23,6 +23,7 @@ import bayesmix as bm
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.joint_effects import JointEffects, joined
 from bayesmix.model.options import SampleOptions
+from bayesmix.posterior.drawn import LazyTree
 
 CHAINS, DRAWS = 2, 100
 S = CHAINS * DRAWS
@@ -114,11 +115,12 @@ class Case:
             priors=priors, owned_terms=(), design=self.design, family=self.family
         )
 
-    @property
-    def idata(self) -> xr.DataTree:
+    idata = LazyTree()
+
+    def __post_init__(self) -> None:
         tree = xr.DataTree.from_dict({"posterior": self.posterior})
         tree.attrs.update(method=self.method, seconds=self.seconds)
-        return tree
+        object.__setattr__(self, "idata", tree)
 
 
 def make_case(design: DesignStandIn, truth: dict[str, tuple[float, float]], family: Any) -> Case:

@@ -322,7 +322,7 @@ def test_a_fit_and_its_summary_load_no_other_verbs():
     others = {"predictions", "criteria", "questions", "figures", "storage", "simulation"}
     assert not loaded & {f"bayesmix.{folder}" for folder in others}
     libraries = {"pymc", "pytensor", "nutpie", "numba", "matplotlib", "narwhals", "arviz_plots"}
-    libraries |= {"arviz", "arviz_base", "arviz_stats"}
+    libraries |= {"arviz", "arviz_base", "arviz_stats", "xarray"}
     assert "scipy.stats" not in loaded
     assert not {name.partition(".")[0] for name in loaded} & libraries
 

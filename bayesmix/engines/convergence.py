@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.words import count
-from bayesmix.posterior.diagnostics import divergences, smallest_sizes
+from bayesmix.posterior.diagnostics import smallest_sizes
+from bayesmix.posterior.drawn import Drawn
 
 if TYPE_CHECKING:
     import pandas as pd
-    import xarray as xr
 
 __all__ = ["ESS_PER_CHAIN", "R_HAT_LIMIT", "convergence_messages"]
 
@@ -23,7 +23,7 @@ FEWEST_DRAWS = 4
 
 
 def convergence_messages(
-    idata: xr.DataTree, table: pd.DataFrame, go_on: str = "refit with more tune and draws"
+    drawn: Drawn, table: pd.DataFrame, go_on: str = "refit with more tune and draws"
 ) -> tuple[str, ...]:
     """Say what is wrong with the draws and what to do, one text per problem.
 
@@ -33,7 +33,7 @@ def convergence_messages(
 
     Parameters
     ----------
-    idata : DataTree
+    drawn : Drawn
     table : DataFrame
         R-hat and effective sample sizes, as of `parameter_diagnostics`.
     go_on : str
@@ -44,7 +44,7 @@ def convergence_messages(
     tuple of str
         Empty when the draws can be trusted.
     """
-    posterior = idata["posterior"].dataset
+    posterior = drawn.posterior
     chains = posterior.sizes["chain"]
     messages = []
     if posterior.sizes["draw"] < FEWEST_DRAWS:
@@ -52,14 +52,14 @@ def convergence_messages(
             f"{count(posterior.sizes['draw'], 'draw')} per chain cannot tell whether the chains "
             "agree, and makes no interval: refit with more draws"
         )
-    diverged = divergences(idata)
-    if diverged:
+    if drawn.diverged:
         messages.append(
-            f"{diverged} of {count(chains * posterior.sizes['draw'], 'draw')} diverged: refit with "
-            "nuts={'target_accept': 0.95} or higher, or with narrower priors"
+            f"{drawn.diverged} of {count(chains * posterior.sizes['draw'], 'draw')} diverged: "
+            "refit with nuts={'target_accept': 0.95} or higher, or with narrower priors"
         )
-    high = table[table["r_hat"] > R_HAT_LIMIT]
-    if len(high):
+    is_high = table["r_hat"].to_numpy() > R_HAT_LIMIT
+    if is_high.any():
+        high = table[is_high]
         worst = high.iloc[int(high["r_hat"].to_numpy().argmax())]
         messages.append(
             f"R-hat is above {R_HAT_LIMIT} for {len(high)} of {count(len(table), 'parameter')} "

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
-
-if TYPE_CHECKING:
-    import xarray as xr
+from bayesmix.posterior.drawn import Drawn
 
 __all__ = ["Engine"]
 
@@ -39,5 +37,5 @@ class Engine(Protocol):
     def seconds(self, spec: ModelSpec, options: SampleOptions) -> float:
         """Guess how long it takes, from figures that are known before the start."""
 
-    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> Drawn | None:
         """Draw, in the schema of the posterior; None where it did not settle."""

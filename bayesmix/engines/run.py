@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import time
@@ -22,11 +23,12 @@ from bayesmix.model.joint_only import rows_obstacle
 from bayesmix.model.options import ENGINE_WORDS, SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
+from bayesmix.posterior.drawn import Drawn, Posterior
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["ENGINES", "chosen", "sample"]
+__all__ = ["ENGINES", "chosen", "draw", "sample"]
 
 # "auto" takes the quickest that can draw from a specification. The last can draw from all of them,
 # and always settles.
@@ -36,6 +38,18 @@ ENGINES: tuple[Engine, ...] = (Exact(), Whitened(), Nuts())
 def sample(
     spec: ModelSpec, options: SampleOptions, *, engines: Sequence[Engine] = ENGINES
 ) -> xr.DataTree:
+    """Sample a specification, as `draw` does, and make the data tree.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data`` with the
+        variables, dims and coords of the posterior schema, whichever method drew it.
+    """
+    return draw(spec, options, engines=engines).tree()
+
+
+def draw(spec: ModelSpec, options: SampleOptions, *, engines: Sequence[Engine] = ENGINES) -> Drawn:
     """Sample a specification.
 
     Parameters
@@ -47,9 +61,7 @@ def sample(
 
     Returns
     -------
-    DataTree
-        Groups ``posterior``, ``sample_stats``, ``observed_data`` and ``constant_data`` with the
-        variables, dims and coords of the posterior schema, whichever method drew it.
+    Drawn
 
     Raises
     ------
@@ -75,7 +87,7 @@ def sample(
         return _sampled(spec, options, engines)
 
 
-def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine]) -> xr.DataTree:
+def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine]) -> Drawn:
     start = time.perf_counter()
     if not spec.priors.leaves:
         raise BayesmixError(
@@ -86,9 +98,9 @@ def _sampled(spec: ModelSpec, options: SampleOptions, engines: Sequence[Engine])
     tried = chosen(spec, options, engines)
     notes = _last_resort(spec, options, engines) if tried[0] is engines[-1] else ()
     for engine, after in itertools.zip_longest(tried, tried[1:]):
-        idata = engine.draw(spec, options)
-        if idata is not None:
-            return _finish(spec, options, idata, engine, start, notes)
+        drawn = engine.draw(spec, options)
+        if drawn is not None:
+            return _finish(spec, options, drawn, engine, start, notes)
         if after is None:
             raise BayesmixError(
                 f"The {engine.name} method did not settle, and no other can draw from this model: "
@@ -148,37 +160,37 @@ def _last_resort(
 def _finish(
     spec: ModelSpec,
     options: SampleOptions,
-    idata: xr.DataTree,
+    drawn: Drawn,
     engine: Engine,
     start: float,
     notes: tuple[str, ...] = (),
-) -> xr.DataTree:
+) -> Drawn:
     seconds = time.perf_counter() - start
-    table = parameter_diagnostics(spec.design, spec.family, idata["posterior"].dataset)
+    table = parameter_diagnostics(spec.design, spec.family, drawn.posterior)
     problems = (
-        *_interruption(options, idata),
-        *convergence_messages(idata, table, engine.go_on),
+        *_interruption(options, drawn.posterior),
+        *convergence_messages(drawn, table, engine.go_on),
     )
     # What was tried before is no reason to worry where the draws pass; the summary has it.
     messages = (*notes, *problems)
     if problems:
         warn("; ".join(messages) + ".", ConvergenceWarning)
-    idata.attrs.update(
-        bayesmix_version=__version__,
-        formula=spec.design.formula.text,
-        family=spec.family.name,
-        link=spec.family.link,
-        method=engine.name,
-        random_seed=options.random_seed,
-        seconds=seconds,
+    attrs = {
+        "bayesmix_version": __version__,
+        "formula": spec.design.formula.text,
+        "family": spec.family.name,
+        "link": spec.family.link,
+        "method": engine.name,
+        "random_seed": options.random_seed,
+        "seconds": seconds,
         **worst_figures(table),
-        messages=json.dumps(messages),
-    )
-    return idata
+        "messages": json.dumps(messages),
+    }
+    return dataclasses.replace(drawn, attrs={**drawn.attrs, **attrs})
 
 
-def _interruption(options: SampleOptions, idata: xr.DataTree) -> tuple[str, ...]:
-    sizes = idata["posterior"].sizes
+def _interruption(options: SampleOptions, posterior: Posterior) -> tuple[str, ...]:
+    sizes = posterior.sizes
     if (sizes["chain"], sizes["draw"]) == (options.chains, options.draws):
         return ()
     kept = f"{sizes['draw']} of {count(options.draws, 'draw')} per chain"

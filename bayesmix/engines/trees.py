@@ -1,7 +1,8 @@
-"""Draws as a data tree in one schema, whichever method drew them."""
+"""Draws in one schema, whichever method drew them, and the data tree that is made of it."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from bayesmix.design.names import population_names
 from bayesmix.engines.statistics import STATISTICS
 from bayesmix.model.schema import Schema, free_variables
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.drawn import Drawn, Variable, Variables
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,7 +24,7 @@ __all__ = [
     "NOTHING_DRAWN",
     "complete_draws",
     "constant_data",
-    "drawn_tree",
+    "in_schema",
     "one_schema",
 ]
 
@@ -31,13 +33,13 @@ GROUPS = ("posterior", "sample_stats", "observed_data", "constant_data")
 NOTHING_DRAWN = "Sampling was interrupted while it still adapted: there are no draws to keep."
 
 
-def drawn_tree(
+def in_schema(
     spec: ModelSpec,
     values: Mapping[str, FloatArray],
     stats: Mapping[str, FloatArray],
     attributes: Mapping[str, Any],
     summaries: Mapping[str, FloatArray],
-) -> xr.DataTree:
+) -> Drawn:
     """Put draws of the reported parameters into the schema, with the free variables.
 
     Parameters
@@ -52,8 +54,6 @@ def drawn_tree(
     summaries : mapping of str to ndarray, shape (len(STATISTICS), J, q)
         Of effects that are not kept.
     """
-    import xarray as xr
-
     schema = Schema.of(spec)
     every = {**values, **free_variables(spec, values)}
     unreported = {term.names.free for term in spec.design.every_group}
@@ -64,11 +64,26 @@ def drawn_tree(
     for name, own in every.items():
         if name not in unreported:
             dims = schema.dims(name)
-            posterior[name] = xr.DataArray(
-                own,
-                dims=("chain", "draw", *dims),
-                coords={dim: schema.coords[dim] for dim in dims},
-            )
+            coords = {dim: schema.coords[dim] for dim in dims}
+            posterior[name] = Variable(("chain", "draw", *dims), own, coords)
+    variables = Variables(posterior)
+    make_tree = functools.partial(_tree, spec, variables, stats, attributes, summaries)
+    return Drawn(variables, make_tree, thin=attributes.get("thin", 1))
+
+
+def _tree(
+    spec: ModelSpec,
+    variables: Variables,
+    stats: Mapping[str, FloatArray],
+    attributes: Mapping[str, Any],
+    summaries: Mapping[str, FloatArray],
+) -> xr.DataTree:
+    import xarray as xr
+
+    posterior = {
+        name: xr.DataArray(own.values, dims=own.dims, coords=own.coords)
+        for name, own in variables.data_vars.items()
+    }
     chains, draws = next(iter(stats.values())).shape
     chain_draw = {"chain": np.arange(chains), "draw": np.arange(draws)}
     sampler = xr.Dataset(
@@ -78,16 +93,17 @@ def drawn_tree(
     return xr.DataTree.from_dict(
         _kept_summaries(spec, summaries)
         | {"posterior": xr.Dataset(posterior).assign_coords(chain_draw), "sample_stats": sampler}
-        | _data(spec, schema)
+        | _data(spec)
     )
 
 
-def _data(spec: ModelSpec, schema: Schema) -> dict[str, xr.Dataset]:
+def _data(spec: ModelSpec) -> dict[str, xr.Dataset]:
     """Make the groups of the rows, which are empty where these are not in memory."""
     import xarray as xr
 
     if spec.design.totals is not None:
         return {"observed_data": xr.Dataset(), "constant_data": xr.Dataset()}
+    schema = Schema.of(spec)
     labels = xr.indexes.PandasIndex(pd.Index(schema.coords["obs"], copy=False), "obs")
     observed = xr.Dataset(
         {schema.observed: ("obs", spec.design.y)}, coords=xr.Coordinates.from_xindex(labels)

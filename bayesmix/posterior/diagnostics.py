@@ -1,4 +1,4 @@
-"""R-hat, effective sample sizes and divergences, as figures."""
+"""R-hat and effective sample sizes, as figures."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
+from bayesmix.posterior.drawn import Posterior, drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import parameter_draws
 from bayesmix.posterior.summaries import text_column
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesmix.design.design import Design
     from bayesmix.families.family import Family
 
-__all__ = ["divergences", "figures_of", "parameter_diagnostics", "smallest_sizes", "worst_figures"]
+__all__ = ["figures_of", "parameter_diagnostics", "smallest_sizes", "worst_figures"]
 
 
 def diagnostics(fit: Fitted) -> pd.DataFrame:
@@ -44,10 +43,10 @@ def diagnostics(fit: Fitted) -> pd.DataFrame:
     localization: an improved R-hat. Bayesian Analysis 16, 667-718.
     https://doi.org/10.1214/20-BA1221
     """
-    return parameter_diagnostics(fit.design, fit.family, fit.posterior)
+    return parameter_diagnostics(fit.design, fit.family, drawn_of(fit).posterior)
 
 
-def parameter_diagnostics(design: Design, family: Family, posterior: xr.Dataset) -> pd.DataFrame:
+def parameter_diagnostics(design: Design, family: Family, posterior: Posterior) -> pd.DataFrame:
     """Judge the draws before there is a fit; see `diagnostics`."""
     draws = parameter_draws(design, family, posterior)
     shape = (len(draws), posterior.sizes["chain"], posterior.sizes["draw"])
@@ -75,19 +74,14 @@ def figures_of(stacked: FloatArray) -> dict[str, FloatArray]:
 
 def smallest_sizes(table: pd.DataFrame) -> FloatArray:
     """Take the smaller effective sample size of each parameter, bulk or tail."""
-    sizes: FloatArray = table[["ess_bulk", "ess_tail"]].min(axis=1).to_numpy(dtype=np.float64)
+    sizes: FloatArray = np.fmin(table["ess_bulk"].to_numpy(), table["ess_tail"].to_numpy())
     return sizes
 
 
 def worst_figures(table: pd.DataFrame) -> dict[str, float]:
     """Return the largest ``r_hat`` and the smallest ``ess`` of all parameters."""
-    smallest = pd.Series(smallest_sizes(table)).min()
-    return {"r_hat": float(table["r_hat"].max()), "ess": float(smallest)}
-
-
-def divergences(idata: xr.DataTree) -> int:
-    """Count the draws that diverged; 0 for a method that cannot diverge."""
-    stats = idata.get("sample_stats")
-    if stats is None or "diverging" not in stats.dataset:
-        return 0
-    return int(stats.dataset["diverging"].sum())
+    r_hat = np.fmax.reduce(table["r_hat"].to_numpy(), initial=np.nan)
+    return {
+        "r_hat": float(r_hat),
+        "ess": float(np.fmin.reduce(smallest_sizes(table), initial=np.nan)),
+    }

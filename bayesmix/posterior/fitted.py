@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.drawn import LazyTree, drawn_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +36,9 @@ class Fitted:
     """
 
     spec: ModelSpec
-    idata: xr.DataTree
-    options: SampleOptions
+    # Ruff and mypy take the descriptor for a default; to a dataclass it is none.
+    idata: LazyTree = LazyTree()  # noqa: RUF009
+    options: SampleOptions  # type: ignore[misc]
 
     @property
     def design(self) -> Design:
@@ -69,4 +71,4 @@ class Fitted:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was to be said of the draws and of the design."""
-        return (*json.loads(self.idata.attrs["messages"]), *self.design.notes)
+        return (*json.loads(drawn_of(self).attrs["messages"]), *self.design.notes)

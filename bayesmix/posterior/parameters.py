@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,10 @@ from bayesmix.base.arrays import FloatArray
 from bayesmix.design.names import hyper_path, path_start, population_names
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesmix.design.design import Design
     from bayesmix.design.joint_effects import JointEffects
     from bayesmix.families.family import Family
+    from bayesmix.posterior.drawn import Posterior
 
 __all__ = [
     "auxiliary_draws",
@@ -30,14 +29,14 @@ __all__ = [
 ]
 
 
-def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> dict[str, FloatArray]:
+def parameter_draws(design: Design, family: Family, posterior: Posterior) -> dict[str, FloatArray]:
     """Collect the draws of each parameter, the effects of single levels left out.
 
     Parameters
     ----------
     design : Design
     family : Family
-    posterior : xarray.Dataset
+    posterior : Posterior
 
     Returns
     -------
@@ -62,7 +61,7 @@ def parameter_draws(design: Design, family: Family, posterior: xr.Dataset) -> di
 
 
 def _of_predictor(
-    design: Design, joint: Sequence[JointEffects], posterior: xr.Dataset
+    design: Design, joint: Sequence[JointEffects], posterior: Posterior
 ) -> dict[str, FloatArray]:
     start = path_start(design.predictor)
     paths = (f"{start}beta:{term}" for term in design.terms)
@@ -80,19 +79,19 @@ def _of_predictor(
     return draws
 
 
-def flat(values: xr.DataArray, *dims: str) -> FloatArray:
+def flat(values: Any, *dims: str) -> FloatArray:
     """Copy draws to an array of `dims` and, last, all chains together."""
     ordered = values.transpose(*dims, "chain", "draw").values
     copy = np.array(ordered, dtype=np.float64, order="C", copy=True)
     return copy.reshape(*copy.shape[:-2], -1)
 
 
-def draws_of(posterior: xr.Dataset, name: str, *dims: str) -> FloatArray:
+def draws_of(posterior: Posterior, name: str, *dims: str) -> FloatArray:
     """Copy the draws of one variable, as `flat` does."""
     return flat(posterior[name], *dims)
 
 
-def beta_draws(design: Design, posterior: xr.Dataset) -> FloatArray:
+def beta_draws(design: Design, posterior: Posterior) -> FloatArray:
     """Draws of the population effects (p, S); a model may have none."""
     if not len(design.terms):
         return np.empty((0, number_of_draws(posterior)))
@@ -100,9 +99,7 @@ def beta_draws(design: Design, posterior: xr.Dataset) -> FloatArray:
     return draws_of(posterior, names.beta, names.dim)
 
 
-def population_draws(
-    design: Design, family: Family, posterior: xr.Dataset
-) -> dict[str, FloatArray]:
+def population_draws(design: Design, family: Family, posterior: Posterior) -> dict[str, FloatArray]:
     """Draws (S,) of what tables show as population effects, by term.
 
     Thresholds, which take the place of the intercept, are ``Intercept[1]``, ``Intercept[2]``, ...,
@@ -115,17 +112,17 @@ def population_draws(
     return found | dict(zip(design.terms, beta_draws(design, posterior), strict=True))
 
 
-def number_of_draws(posterior: xr.Dataset) -> int:
+def number_of_draws(posterior: Posterior) -> int:
     """Count the draws of all chains together."""
     return int(posterior.sizes["chain"] * posterior.sizes["draw"])
 
 
-def auxiliary_names(family: Family, posterior: xr.Dataset) -> list[str]:
+def auxiliary_names(family: Family, posterior: Posterior) -> list[str]:
     """Auxiliary parameters: the posterior also holds the joint model's free variables."""
     return [name for name in family.auxiliary if name in posterior.data_vars]
 
 
-def auxiliary_draws(family: Family, posterior: xr.Dataset) -> dict[str, FloatArray]:
+def auxiliary_draws(family: Family, posterior: Posterior) -> dict[str, FloatArray]:
     """Draws (S,) of the auxiliary parameters by label, of those with a length each element."""
     draws: dict[str, FloatArray] = {}
     for name in auxiliary_names(family, posterior):
@@ -133,18 +130,18 @@ def auxiliary_draws(family: Family, posterior: xr.Dataset) -> dict[str, FloatArr
     return draws
 
 
-def _by_element(name: str, values: xr.DataArray) -> dict[str, FloatArray]:
+def _by_element(name: str, values: Any) -> dict[str, FloatArray]:
     """Draws (S,) by label: one of a number, one for each element of a parameter with a length."""
     dims = [str(dim) for dim in values.dims if dim not in ("chain", "draw")]
     draws = flat(values, *dims)
     if not dims:
         return {name: draws}
-    labels = values.coords[dims[0]].values
+    labels = np.asarray(values.coords[dims[0]])
     return {f"{name}:{label}": one for label, one in zip(labels, draws, strict=True)}
 
 
 def correlation_draws(
-    joint: JointEffects, posterior: xr.Dataset
+    joint: JointEffects, posterior: Posterior
 ) -> Iterator[tuple[int, int, FloatArray]]:
     """Yield the two positions and the draws (S,) of each correlation that is estimated."""
     if joint.correlations:

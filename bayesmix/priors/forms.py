@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +27,7 @@ class Form:
     positive: tuple[str, ...] = ()
     folded: bool = False
 
-    @property
+    @functools.cached_property
     def arguments(self) -> dict[str, float | None]:
         """Argument -> default, None where it must be given."""
         return {

@@ -11,6 +11,7 @@ import pandas as pd
 from bayesmix.base.arguments import one_of, true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.names import path_start
+from bayesmix.posterior.drawn import Posterior, drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import (
     auxiliary_draws,
@@ -22,8 +23,6 @@ from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
 from bayesmix.tables.parameters import by_parameter, parameter_table
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from bayesmix.design.design import Design
 
 __all__ = ["cor_re", "correlation_matrices", "family_parameters", "varcorr"]
@@ -81,7 +80,7 @@ def varcorr(
     interval = interval_of(ci_level)
     one_of("ci_scale", ci_scale, ("sd", "var"))
     one_of("estimator", estimator, ("mean", "posterior"))
-    posterior, residual = fit.posterior, fit.family.residual
+    posterior, residual = drawn_of(fit).posterior, fit.family.residual
     groups: list[str] = []
     effects: list[str] = []
     draws, rows = [], []
@@ -157,7 +156,7 @@ def cor_re(
     """
     interval = interval_of(ci_level)
     true_or_false("long", long)
-    design, posterior = fit.design, fit.posterior
+    design, posterior = fit.design, drawn_of(fit).posterior
     if not long:
         return correlation_matrices(design, posterior)
     factors: list[str] = []
@@ -202,18 +201,18 @@ def family_parameters(fit: Fitted, *, ci_level: float = 0.95) -> pd.DataFrame:
     interval = interval_of(ci_level)
     thresholds = fit.family.thresholds
     shown = {fit.family.residual, thresholds.name if thresholds else None}
-    draws = auxiliary_draws(fit.family, fit.posterior)
+    draws = auxiliary_draws(fit.family, drawn_of(fit).posterior)
     draws = {label: own for label, own in draws.items() if label.partition(":")[0] not in shown}
     return parameter_table(fit, draws, interval)
 
 
-def correlation_matrices(design: Design, posterior: xr.Dataset) -> dict[str, pd.DataFrame]:
+def correlation_matrices(design: Design, posterior: Posterior) -> dict[str, pd.DataFrame]:
     """Average the correlation matrices of the group effects over the draws.
 
     Parameters
     ----------
     design : Design
-    posterior : xarray.Dataset
+    posterior : Posterior
 
     Returns
     -------

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
+from bayesmix.posterior.drawn import drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws
 from bayesmix.posterior.summaries import Interval, marginals_of, text_column
@@ -36,6 +37,8 @@ def parameter_table(
     fit: Fitted, draws: Mapping[str, FloatArray], interval: Interval
 ) -> pd.DataFrame:
     """Summarise the draws (S,) of each parameter, one row of the table for each."""
-    stacked = np.array(list(draws.values())).reshape(len(draws), number_of_draws(fit.posterior))
+    stacked = np.array(list(draws.values())).reshape(
+        len(draws), number_of_draws(drawn_of(fit).posterior)
+    )
     columns = marginals_of(stacked, interval).columns(interval)
     return pd.DataFrame({"parameter": text_column(list(draws)), **columns})

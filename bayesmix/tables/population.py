@@ -10,6 +10,7 @@ import pandas as pd
 from bayesmix.base.arguments import true_or_false
 from bayesmix.base.arrays import FloatArray
 from bayesmix.design.names import path_start
+from bayesmix.posterior.drawn import drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import number_of_draws, population_draws
 from bayesmix.posterior.summaries import interval_of, marginals_of, text_column
@@ -71,9 +72,9 @@ def fixef(fit: Fitted, *, ci_level: float = 0.95, exponentiate: bool = False) ->
 
 def _population(fit: Fitted, design: Design) -> tuple[list[str], FloatArray]:
     """Return labels and draws (k, S) of the population effects, thresholds first."""
-    draws = population_draws(design, fit.family, fit.posterior)
+    draws = population_draws(design, fit.family, drawn_of(fit).posterior)
     stacked = np.array(list(draws.values()))
-    return list(draws), stacked.reshape(len(draws), number_of_draws(fit.posterior))
+    return list(draws), stacked.reshape(len(draws), number_of_draws(drawn_of(fit).posterior))
 
 
 def cor_fe(fit: Fitted) -> pd.DataFrame:

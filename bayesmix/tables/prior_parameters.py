@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from bayesmix.design.names import TermNames, hyper_name, path_start
+from bayesmix.posterior.drawn import drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.parameters import draws_of
 from bayesmix.posterior.summaries import interval_of
@@ -59,5 +60,5 @@ def student_lines(fit: Fitted) -> Iterator[str]:
 def _summarised(
     fit: Fitted, paths: Sequence[str], names: Sequence[str], ci_level: float
 ) -> pd.DataFrame:
-    draws = [draws_of(fit.posterior, name) for name in names]
+    draws = [draws_of(drawn_of(fit).posterior, name) for name in names]
     return parameter_table(fit, dict(zip(paths, draws, strict=True)), interval_of(ci_level))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
 
 import pandas as pd
 
@@ -14,7 +13,8 @@ from bayesmix.base.words import count
 from bayesmix.design.names import path_start
 from bayesmix.families.thresholds import EQUIDISTANT
 from bayesmix.model.options import ENGINE_WORDS
-from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics, worst_figures
+from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
+from bayesmix.posterior.drawn import drawn_of
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.kept import given_others
 from bayesmix.posterior.parameters import number_of_draws
@@ -27,9 +27,6 @@ from bayesmix.tables.prior_parameters import (
     hyperparameters,
     student_lines,
 )
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 __all__ = ["sampling_line", "summary"]
 
@@ -103,7 +100,7 @@ def _without_limits(table: pd.DataFrame) -> pd.DataFrame:
 
 def _correlation_sections(fit: Fitted) -> list[tuple[str, pd.DataFrame]]:
     title = "Correlation of Random Effects"
-    matrices = correlation_matrices(fit.design, fit.posterior)
+    matrices = correlation_matrices(fit.design, drawn_of(fit).posterior)
     every = fit.design.joint_effects
     correlated = [f"{path_start(one.predictor)}{one.factor}" for one in every if one.correlations]
     if not correlated:
@@ -145,25 +142,20 @@ def _categories(fit: Fitted) -> str:
 
 
 def _sampling_line(fit: Fitted) -> str:
-    worst: Mapping[Any, float] = fit.idata.attrs
+    drawn = drawn_of(fit)
+    worst = drawn.attrs
     if not {"r_hat", "ess"} <= worst.keys():  # a file of an earlier version
-        worst = worst_figures(parameter_diagnostics(fit.design, fit.family, fit.posterior))
+        worst = worst_figures(parameter_diagnostics(fit.design, fit.family, drawn.posterior))
     return sampling_line(
-        method=fit.idata.attrs["method"],
-        chains=fit.posterior.sizes["chain"],
-        draws=fit.posterior.sizes["draw"],
+        method=drawn.attrs["method"],
+        chains=drawn.posterior.sizes["chain"],
+        draws=drawn.posterior.sizes["draw"],
         r_hat=float(worst["r_hat"]),
         ess=float(worst["ess"]),
-        divergences=divergences(fit.idata),
-        seconds=float(fit.idata.attrs["seconds"]),
-        thin=_thinning(fit.idata),
+        divergences=drawn.diverged,
+        seconds=float(drawn.attrs["seconds"]),
+        thin=drawn.thin,
     )
-
-
-def _thinning(idata: xr.DataTree) -> int:
-    """Every how many iterations a draw was kept."""
-    stats = idata.children.get("sample_stats")
-    return 1 if stats is None else int(stats.attrs.get("thin", 1))
 
 
 def sampling_line(
@@ -198,9 +190,10 @@ def sampling_line(
 
 def _effects_without_draws(fit: Fitted) -> Iterator[str]:
     """Say of which factors the draws are not kept, and what they would take."""
-    n_draws, normal = number_of_draws(fit.posterior), given_others(fit.spec, fit.posterior)
+    posterior = drawn_of(fit).posterior
+    n_draws, normal = number_of_draws(posterior), given_others(fit.spec, posterior)
     for term in fit.design.every_group:
-        if term.names.u not in fit.idata["posterior"]:
+        if term.names.u not in posterior:
             size = 8e-9 * 2 * term.n_levels * term.n_effects * n_draws
             kept = "normal given all other draws" if term is normal else "mean, sd and quantiles"
             yield f"Effects of {term.factor}: kept as {kept}; draws take {size:.1f} GB"

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 import bayesmix as bm
-from bayesmix.posterior.diagnostics import divergences
+from bayesmix.posterior.drawn import divergences
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

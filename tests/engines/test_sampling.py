@@ -28,7 +28,8 @@ from bayesmix.engines.trees import GROUPS, complete_draws
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.schema import Schema
 from bayesmix.model.spec import ModelSpec
-from bayesmix.posterior.diagnostics import divergences, parameter_diagnostics
+from bayesmix.posterior.diagnostics import parameter_diagnostics
+from bayesmix.posterior.drawn import Drawn, divergences
 from bayesmix.posterior.parameters import parameter_draws
 
 FORMULA = "Reaction ~ Days + (1 | Subject)"
@@ -102,7 +103,7 @@ def pymc_returns(monkeypatch):
 
 def messages_of(spec: ModelSpec, tree: xr.DataTree) -> tuple[str, ...]:
     table = parameter_diagnostics(spec.design, spec.family, tree["posterior"].dataset)
-    return convergence_messages(tree, table)
+    return convergence_messages(Drawn.of(tree), table)
 
 
 def fit(data, **options):

@@ -14,6 +14,7 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.engines.convergence import convergence_messages
 from bayesmix.families.registry import get_family
 from bayesmix.posterior.diagnostics import parameter_diagnostics, worst_figures
+from bayesmix.posterior.drawn import Drawn
 from bayesmix.tables.page import Summary
 from bayesmix.tables.summary import sampling_line
 from bayesmix.tables.summary import summary as summary_of
@@ -319,7 +320,7 @@ def test_the_smallest_size_is_that_of_the_warning():
     worst = worst_figures(table)
     assert worst["ess"] == min(table["ess_bulk"].min(), table["ess_tail"].min())
     tree = xr.DataTree.from_dict({"posterior": posterior})
-    (said,) = [one for one in convergence_messages(tree, table) if "effective" in one]
+    (said,) = [one for one in convergence_messages(Drawn.of(tree), table) if "effective" in one]
     assert f", {worst['ess']:.0f})" in said
 
 

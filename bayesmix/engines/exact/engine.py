@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING
 
 from bayesmix.base.arguments import seed
 from bayesmix.base.errors import BayesmixError
@@ -14,14 +13,12 @@ from bayesmix.engines.exact.learning import NowhereError
 from bayesmix.engines.exact.sampler import LIMITS, Limits, sample_exact
 from bayesmix.engines.nuts.failures import IMPOSSIBLE
 from bayesmix.engines.statistics import KEPT_BYTES, bytes_of_effects
-from bayesmix.engines.trees import drawn_tree
+from bayesmix.engines.trees import in_schema
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.row_effects import sigma_of_rows, with_row_effects
 from bayesmix.model.spec import ModelSpec
-
-if TYPE_CHECKING:
-    import xarray as xr
+from bayesmix.posterior.drawn import Drawn
 
 __all__ = ["Exact"]
 
@@ -64,7 +61,7 @@ class Exact:
         """Guess how long it takes."""
         return seconds_of(with_row_effects(spec), options)
 
-    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> Drawn | None:
         """Draw theta, and all effects given it."""
         return _draw(spec, options, self.limits)
 
@@ -76,7 +73,7 @@ def _rows_obstacle(spec: ModelSpec) -> str | None:
     return "a residual beside the known standard errors of so many rows would need too much memory"
 
 
-def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTree | None:
+def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> Drawn | None:
     """Draw by the exact method, in the schema; None where theta could not be sampled."""
     model = with_row_effects(spec)
     if model is not spec:
@@ -98,7 +95,7 @@ def _draw(spec: ModelSpec, options: SampleOptions, limits: Limits) -> xr.DataTre
     if not drawn.theta.settled:
         return None
     sampled = drawn.theta
-    return drawn_tree(
+    return in_schema(
         spec,
         drawn.values if model is spec else sigma_of_rows(spec, drawn.values),
         {"lp": sampled.log_density},

@@ -19,6 +19,7 @@ from bayesmix.engines.trees import complete_draws, one_schema
 from bayesmix.model.joint_only import rows_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
+from bayesmix.posterior.drawn import Drawn
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,12 +44,12 @@ class Nuts:
         """Never less than any other method that can draw."""
         return math.inf
 
-    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> Drawn:
         """Compile and sample."""
-        return _draw(spec, options)
+        return Drawn.of(_tree(spec, options))
 
 
-def _draw(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
+def _tree(spec: ModelSpec, options: SampleOptions) -> xr.DataTree:
     import_whole("pymc")
     import pymc as pm
     import pytensor

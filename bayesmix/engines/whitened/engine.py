@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from bayesmix.base.arguments import seed
 from bayesmix.base.progress import late_progress
 from bayesmix.engines.rescaling import rescaled, units_of
 from bayesmix.engines.scaling import Units
-from bayesmix.engines.trees import drawn_tree
+from bayesmix.engines.trees import in_schema
 from bayesmix.engines.whitened.coordinates import bounds_obstacle
 from bayesmix.engines.whitened.cost import seconds_of
 from bayesmix.engines.whitened.learning import LostError
@@ -20,9 +19,7 @@ from bayesmix.engines.whitened.sampler import LIMITS, Limits, WhitenedDraws, sam
 from bayesmix.model.joint_only import joint_obstacle, rows_obstacle
 from bayesmix.model.options import SampleOptions, size_of
 from bayesmix.model.spec import ModelSpec
-
-if TYPE_CHECKING:
-    import xarray as xr
+from bayesmix.posterior.drawn import Drawn
 
 __all__ = ["Whitened"]
 
@@ -46,7 +43,7 @@ class Whitened:
         """Guess how long it takes."""
         return seconds_of(spec, options)
 
-    def draw(self, spec: ModelSpec, options: SampleOptions) -> xr.DataTree | None:
+    def draw(self, spec: ModelSpec, options: SampleOptions) -> Drawn | None:
         """Draw all parameters and effects together; None where the chains do not agree."""
         units = units_of(spec)
         with (
@@ -62,11 +59,11 @@ class Whitened:
                 limits=self.limits,
                 report=report,
             )
-            return _tree(spec, units, drawn) if drawn.settled else None
+            return _named(spec, units, drawn) if drawn.settled else None
         return None
 
 
-def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:
+def _named(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> Drawn:
     values = named_draws(spec, units, drawn)
     kept = drawn.kept
     attributes = {
@@ -79,4 +76,4 @@ def _tree(spec: ModelSpec, units: Units, drawn: WhitenedDraws) -> xr.DataTree:
         "thin": drawn.thin,
     }
     summaries = summaries_of(spec, units, drawn, values)
-    return drawn_tree(spec, values, {"lp": kept.log_density}, attributes, summaries)
+    return in_schema(spec, values, {"lp": kept.log_density}, attributes, summaries)
