@@ -12,6 +12,8 @@ import pandas as pd
 from bayesmix.base.arguments import generator, one_of
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
+from bayesmix.design.joint_effects import JointEffects
 from bayesmix.design.names import population_names
 from bayesmix.frames.columns import learn_factor
 from bayesmix.frames.frames import open_frame
@@ -21,12 +23,14 @@ from bayesmix.model.centring import (
     joint_scale_as_written,
     sd_and_cor,
 )
+from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.mixing import draw_mixing
 from bayesmix.priors.prior import Prior
 from bayesmix.simulation.truth import Predictor, Simulation
 
 if TYPE_CHECKING:
+    import xarray as xr
     from narwhals.typing import IntoFrame
 
 __all__ = ["simulate_from"]
@@ -89,53 +93,13 @@ def simulate_from(
         raise BayesmixError(f"simulate_from takes a fit; got {type(fit).__name__}.")
     one_of("parameters", parameters, ("mean", "draw"))
     rng = generator(random_seed)
-    spec, family = fit.spec, fit.spec.family
+    family = fit.spec.family
     study, columns = _study(fit, data)
-    posterior = fit.idata["posterior"].dataset
-    draws = posterior.stack(sample=("chain", "draw"), create_index=False)
-    one = rng.integers(draws.sizes["sample"])
-
-    def value(name: str) -> npt.NDArray[np.float64]:
-        values = draws[name].transpose("sample", ...)
-        return np.asarray(values.mean("sample") if parameters == "mean" else values[int(one)])
-
-    found = [_EffectsOfPredictor({}, {}, {}, {}) for _ in study.parts]
-    by_name = {part.predictor: own for part, own in zip(study.parts, found, strict=True)}
-    for joint, own in zip(spec.design.joint_effects, study.joint_effects, strict=True):
-        scales = centred_scale(spec, joint, posterior)
-        scale = _mean_scale(scales) if parameters == "mean" else scales[one]
-        sd, R = sd_and_cor(joint_scale_as_written(spec, joint, scale))
-        if joint.correlations:
-            matrix = pd.DataFrame(R, joint.effects, joint.effects)
-            by_name[joint.predictor].cor[joint.factor] = matrix
-        standard = rng.standard_normal((own.n_levels, own.n_effects))
-        for term in joint.terms:
-            if (law := spec.part(term).student(term)) is not None:
-                nu = float(value(term.names.df) if isinstance(law.nu, Prior) else law.nu)
-                by_name[term.predictor].df[term.factor] = nu
-                standard *= np.sqrt(draw_mixing(rng, np.full(own.n_levels, nu)))[:, None]
-        values = standard @ scale.T
-        for term, new, place in zip(joint.terms, own.terms, joint.places, strict=True):
-            u = effects_as_written(spec.part(term).centre(term), values[:, place])
-            into = by_name[term.predictor]
-            into.sd[term.factor] = dict(zip(term.effects, sd[place].tolist(), strict=True))
-            into.u[term.factor] = pd.DataFrame(u, pd.Index(new.levels), list(term.effects))
-
-    def drawn(design: Design, groups: _EffectsOfPredictor) -> Predictor:
-        names = population_names(design.predictor)
-        beta = value(names.beta) if design.n_terms else np.zeros(0)
-        eta = design.X @ beta
-        if design.offset is not None:
-            eta = eta + design.offset
-        for term in design.groups:
-            eta = eta + term.dot(groups.u[term.factor].to_numpy())
-        effects = dict(zip(design.terms, beta.tolist(), strict=True))
-        text = design.formula.text
-        return Predictor(text, effects, groups.sd, groups.cor, groups.u, eta, groups.df)
-
-    main, *others = (drawn(*one) for one in zip(study.parts, found, strict=True))
+    truth = _Truth.of(fit, is_mean=parameters == "mean", rng=rng)
+    groups = _draw_groups(truth, study, rng)
+    main, *others = (truth.predictor(*one) for one in zip(study.parts, groups, strict=True))
     predictors = dict(zip(study.predictors, others, strict=True))
-    auxiliary = {name: value(name)[()] for name in family.auxiliary}
+    auxiliary = {name: truth.value(name)[()] for name in family.auxiliary}
     etas = {name: own.eta for name, own in predictors.items()}
     y = family.draw(rng, main.eta, auxiliary | etas, study.weights, study.trials)
     return Simulation(
@@ -155,6 +119,81 @@ class _EffectsOfPredictor:
     cor: dict[str, pd.DataFrame]
     u: dict[str, pd.DataFrame]
     df: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Truth:
+    """Parameters at their posterior means, or those of one draw."""
+
+    spec: ModelSpec
+    posterior: xr.Dataset
+    draws: xr.Dataset  # the same, chains together
+    one: int | None  # the draw, None for means
+
+    @classmethod
+    def of(cls, fit: Fitted, *, is_mean: bool, rng: np.random.Generator) -> _Truth:
+        """Choose the draw, if it is one."""
+        posterior = fit.idata["posterior"].dataset
+        draws = posterior.stack(sample=("chain", "draw"), create_index=False)
+        one = int(rng.integers(draws.sizes["sample"]))
+        return cls(fit.spec, posterior, draws, None if is_mean else one)
+
+    def value(self, name: str) -> npt.NDArray[np.float64]:
+        """Return the value of a variable."""
+        values = self.draws[name].transpose("sample", ...)
+        return np.asarray(values.mean("sample") if self.one is None else values[self.one])
+
+    def scale(self, joint: JointEffects) -> npt.NDArray[np.float64]:
+        """Return the square root of Sigma of the columns as the priors see them."""
+        scales = centred_scale(self.spec, joint, self.posterior)
+        return _mean_scale(scales) if self.one is None else np.asarray(scales[self.one])
+
+    def df(self, term: GroupTerm) -> float | None:
+        """Return the degrees of freedom of effects that are Student-t."""
+        law = self.spec.part(term).student(term)
+        if law is None:
+            return None
+        return float(self.value(term.names.df) if isinstance(law.nu, Prior) else law.nu)
+
+    def predictor(self, design: Design, groups: _EffectsOfPredictor) -> Predictor:
+        """Put the linear predictor of the rows of a study together."""
+        names = population_names(design.predictor)
+        beta = self.value(names.beta) if design.n_terms else np.zeros(0)
+        eta = design.X @ beta
+        if design.offset is not None:
+            eta = eta + design.offset
+        for term in design.groups:
+            eta = eta + term.dot(groups.u[term.factor].to_numpy())
+        effects = dict(zip(design.terms, beta.tolist(), strict=True))
+        text = design.formula.text
+        return Predictor(text, effects, groups.sd, groups.cor, groups.u, eta, groups.df)
+
+
+def _draw_groups(
+    truth: _Truth, study: Design, rng: np.random.Generator
+) -> list[_EffectsOfPredictor]:
+    """Draw the effects of new levels, for each predictor."""
+    spec = truth.spec
+    found = [_EffectsOfPredictor({}, {}, {}, {}) for _ in study.parts]
+    by_name = {part.predictor: own for part, own in zip(study.parts, found, strict=True)}
+    for joint, own in zip(spec.design.joint_effects, study.joint_effects, strict=True):
+        scale = truth.scale(joint)
+        sd, R = sd_and_cor(joint_scale_as_written(spec, joint, scale))
+        if joint.correlations:
+            matrix = pd.DataFrame(R, joint.effects, joint.effects)
+            by_name[joint.predictor].cor[joint.factor] = matrix
+        standard = rng.standard_normal((own.n_levels, own.n_effects))
+        for term in joint.terms:
+            if (nu := truth.df(term)) is not None:
+                by_name[term.predictor].df[term.factor] = nu
+                standard *= np.sqrt(draw_mixing(rng, np.full(own.n_levels, nu)))[:, None]
+        values = standard @ scale.T
+        for term, new, place in zip(joint.terms, own.terms, joint.places, strict=True):
+            u = effects_as_written(spec.part(term).centre(term), values[:, place])
+            into = by_name[term.predictor]
+            into.sd[term.factor] = dict(zip(term.effects, sd[place].tolist(), strict=True))
+            into.u[term.factor] = pd.DataFrame(u, pd.Index(new.levels), list(term.effects))
+    return found
 
 
 def _study(fit: Fitted, data: IntoFrame | None) -> tuple[Design, dict[str, Any]]:

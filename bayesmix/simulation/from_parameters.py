@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arguments import generator
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.families.family import Family
@@ -179,11 +179,7 @@ def simulate(
     auxiliary = given_parameters("simulate", family, {"sigma": sigma, **parameters})
     counts = read_counts("trials", trials, len(time)) if family.trials else None
     response = family.draw(rng, eta, auxiliary, None, counts)
-    columns: dict[str, Any] = {
-        factor: pd.Categorical.from_codes(codes[factor], pd.Index(levels[factor]))
-        for factor in levels
-    }
-    columns |= {TIME: time}
+    columns = _factors(levels, codes) | {TIME: time}
     columns |= {name: x for name, x in covariates.items() if name not in {INTERCEPT, TIME}}
     if counts is not None:
         columns[TRIALS] = counts
@@ -200,6 +196,13 @@ def simulate(
         eta=eta,
         df=dfs,
     )
+
+
+def _factors(levels: Mapping[str, Sequence[str]], codes: Mapping[str, IntArray]) -> dict[str, Any]:
+    return {
+        factor: pd.Categorical.from_codes(codes[factor], pd.Index(own))
+        for factor, own in levels.items()
+    }
 
 
 def _draw_effects(
