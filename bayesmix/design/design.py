@@ -451,13 +451,16 @@ class Encoder:
     ) -> Design:
         """Make the design of this predictor alone."""
         bars = self.bars_of(groupings)
+        X = finite(self.common.matrix(frame), self.common.labels, index)
         matrices = {
-            text: finite(effects.matrix(frame), effects.labels, index)
+            text: X
+            if effects.has_columns_of(self.common)
+            else finite(effects.matrix(frame), effects.labels, index)
             for text, effects in bars.items()
         }
         return design_of(
             formula=self.formula,
-            X=finite(self.common.matrix(frame), self.common.labels, index),
+            X=X,
             terms=self.common.labels,
             groups=tuple(
                 grouping.term(grouping.factor.codes(columns), bars, matrices)
@@ -484,6 +487,8 @@ class Encoder:
             complete = np.ones(len(newdata), dtype=np.bool_)
             for column in columns.values():
                 complete &= column.notna().to_numpy()
+            if complete.all():
+                return np.array(compute(self._frame(columns, len(newdata), newdata.name)))
             if complete.any():
                 present = {name: column[complete] for name, column in columns.items()}
                 values[complete] = compute(self._frame(present, int(complete.sum()), newdata.name))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.base.adding import Adder
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.base.words import have
 from bayesmix.design.columns import counts_of
@@ -17,8 +18,9 @@ from bayesmix.encoding.wholes import CallSums, WholeCall
 from bayesmix.frames.columns import encode_column
 from bayesmix.frames.frames import plain_series
 from bayesmix.frames.values import kind_of
+from bayesmix.streams.seen import Seen
 
-__all__ = ["Facts", "Plan", "complete_rows", "scanned"]
+__all__ = ["FactSums", "Facts", "Plan", "complete_rows", "scanned"]
 
 # As many rows as functions of the user are tried on.
 HEAD = 1000
@@ -81,14 +83,17 @@ class Facts:
         for name, (labels, ordered) in other.categories.items():
             known, both = categories.get(name, ((), ordered))
             categories[name] = tuple(dict.fromkeys((*known, *labels))), both and ordered
-        parts = [part for part in (self.rows, other.rows) if len(part)]
-        rows = pd.concat(parts, ignore_index=True) if parts else self.rows
         keys = tuple(dict.fromkeys((*self.keys, *other.keys)))
+        parts = [part for part in (self.rows, other.rows) if len(part)]
+        rows = parts[0] if parts else self.rows
+        if len(parts) == 2:
+            rows = pd.concat(parts, ignore_index=True)
+            rows = rows[_chosen(rows, keys, Seen(), HEAD)].reset_index(drop=True)
         return Facts(
             self.n_rows + other.n_rows,
             self.n_kept + other.n_kept,
             {name: count + other.missing[name] for name, count in self.missing.items()},
-            rows[_first_of_each(rows, keys)].reset_index(drop=True),
+            rows,
             keys,
             categories,
             {text: sums + other.calls[text] for text, sums in self.calls.items()},
@@ -145,12 +150,36 @@ def complete_rows(frame: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFra
     return (whole if keep.all() else whole[keep]).reset_index(drop=True), missing
 
 
+class FactSums:
+    """Facts of rows that come in parts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen, self._n_kept = Seen(), 0
+        self._adder: Adder[Facts] = Adder()
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Look at some rows."""
+        head = max(0, HEAD - self._n_kept)
+        facts = _scanned(frame, self._plan, self._seen, head)
+        self._n_kept += facts.n_kept
+        self._adder.add(facts)
+
+    def total(self) -> Facts | None:
+        """Return the facts of all rows so far."""
+        return self._adder.total()
+
+
 def scanned(frame: pd.DataFrame, plan: Plan) -> Facts:
     """Look at some rows."""
+    return _scanned(frame, plan, Seen(), HEAD)
+
+
+def _scanned(frame: pd.DataFrame, plan: Plan, seen: Seen, head: int) -> Facts:
     complete, missing = complete_rows(frame, plan.names)
     coded = [name for name in plan.names if name in plan.coded or _is_coded(complete[name])]
     keys = tuple(dict.fromkeys((*plan.factors, *((name,) for name in coded))))
-    rows = complete[_first_of_each(complete, keys)].reset_index(drop=True)
+    rows = complete[_chosen(complete, keys, seen, head)].reset_index(drop=True)
     categories: dict[str, tuple[tuple[Any, ...], bool]] = {}
     plain = {}
     for name, column in rows.items():
@@ -179,12 +208,14 @@ def _is_coded(column: pd.Series[Any]) -> bool:
     return is_object and kind_of(column) not in ("integer", "floating", "decimal", "boolean")
 
 
-def _first_of_each(rows: pd.DataFrame, keys: Iterable[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
-    """Mark the first row of each combination, and the first rows of all."""
+def _chosen(
+    rows: pd.DataFrame, keys: Iterable[tuple[str, ...]], seen: Seen, head: int
+) -> npt.NDArray[np.bool_]:
+    """Mark the first rows of all, and those with a combination that none before them has."""
     chosen = np.zeros(len(rows), dtype=np.bool_)
-    chosen[:HEAD] = True
+    chosen[:head] = True
     for key in keys:
-        chosen |= ~rows.duplicated(list(key)).to_numpy()
+        chosen |= seen.new(rows, key)
     return chosen
 
 

@@ -24,10 +24,11 @@ from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.row_effects import with_row_effects
 from bayesmix.model.spec import ModelSpec
 from bayesmix.streams.checks import notes_of
-from bayesmix.streams.encoding import Encoding, reference_of, totals_of, without_rows
-from bayesmix.streams.facts import Plan, scanned
+from bayesmix.streams.encoding import Encoding, reference_of, without_rows
+from bayesmix.streams.facts import FactSums, Plan, scanned
 from bayesmix.streams.lookups import with_lookups
 from bayesmix.streams.rows import FrameRows, open_rows
+from bayesmix.streams.summing import totals_of
 from bayesmix.streams.teaching import formula_sides, taught_by
 
 __all__ = ["forgetting_rows", "with_more_rows"]
@@ -107,7 +108,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
         )
     found = rows.summed(
         plan.names,
-        functools.partial(scanned, plan=plan),
+        functools.partial(FactSums, plan),
         lambda share: report("Reading new levels", share),
     )
     if found is None:
@@ -121,7 +122,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     source = taught.source
     assert source is not None
     encoding = Encoding(plan.names, with_lookups(taught.encoder, source), totals.reference)
-    new = rows.summed(plan.names, encoding, lambda share: report("Adding rows", share))
+    new = rows.summed(plan.names, encoding.begin, lambda share: report("Adding rows", share))
     if new is None or new.n_rows != found.n_kept:
         raise BayesmixError("The new rows have changed while they were read. Add them again.")
     added = _placed(totals, old, taught) + new

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.frames.values import listed
-from bayesmix.streams.adding import Adder, Summed
 from bayesmix.streams.arrow import as_pandas, is_text
 from bayesmix.streams.memory import ROWS_AT_ONCE
 from bayesmix.streams.naming import naming, unreadable
@@ -133,19 +133,19 @@ class ParquetRows:
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts; see `bayesmix.streams.rows.Rows`."""
-        adder: Adder[S] = Adder()
+        """Sum over the parts; see `bayesmix.streams.rows.Rows`."""
+        sums = begin()
         with naming(self.what):
             total, done = self.dataset.count_rows(), 0
         for part, table in self._tables(list(names)):
             with naming(part):
-                adder.add(of_part(as_pandas(table, names)))
+                sums.add(as_pandas(table, names))
             done += table.num_rows
             report(min(1.0, done / max(total, 1)))
-        return adder.total()
+        return sums.total()
 
     def _check(self, fragment: Any, names: Sequence[str]) -> None:
         """Raise for a file without some of the columns, or one that was written since."""

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
-from bayesmix.streams.adding import Summed
 from bayesmix.streams.cluster import ClusterRows
 from bayesmix.streams.memory import FrameRows
 from bayesmix.streams.parquet import SUFFIXES, ParquetRows, opened_paths
@@ -39,10 +39,10 @@ class Rows(Protocol):
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts, given their columns; None without rows."""
+        """Sum over the parts, some of their columns given as a data frame; None without rows."""
         ...
 
 

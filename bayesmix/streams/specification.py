@@ -30,7 +30,7 @@ from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.streams.checks import notes_of
 from bayesmix.streams.encoding import Encoding, reference_of, without_rows
-from bayesmix.streams.facts import Facts, Plan, scanned
+from bayesmix.streams.facts import Facts, FactSums, Plan
 from bayesmix.streams.lookups import with_lookups
 from bayesmix.streams.refusals import by_column, check_gaussian, check_settled
 from bayesmix.streams.rows import Rows
@@ -134,7 +134,7 @@ def _first_pass(
 def _facts(rows: Rows, plan: Plan, report: Report) -> Facts:
     facts = rows.summed(
         plan.names,
-        functools.partial(scanned, plan=plan),
+        functools.partial(FactSums, plan),
         lambda share: report(_FIRST, share),
     )
     if facts is None or not facts.n_rows:
@@ -154,7 +154,7 @@ def _second_pass(
     source = learnt.source
     assert source is not None
     encoding = Encoding(used, with_lookups(learnt.encoder, source), reference_of(learnt))
-    totals: Totals | None = rows.summed(used, encoding, lambda share: report(_SECOND, share))
+    totals: Totals | None = rows.summed(used, encoding.begin, lambda share: report(_SECOND, share))
     n_rows = 0 if totals is None else totals.n_rows
     if totals is None or n_rows != facts.n_kept:
         raise BayesmixError(
