@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,12 +15,13 @@ from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.frames.values import listed
 from bayesmix.streams.arrow import as_pandas, is_text
-from bayesmix.streams.memory import ROWS_AT_ONCE
 from bayesmix.streams.naming import naming, unreadable
 
 __all__ = ["SUFFIXES", "ParquetRows", "opened_paths"]
 
 SUFFIXES = (".parquet", ".pq", ".parq")
+# Rows that are computed with at once, fewer where many columns are used.
+ROWS_AT_ONCE, LEAST_ROWS, CELLS = 1 << 19, 1 << 15, 1 << 21
 # Batches of so many rows are read ahead of the one that is computed with.
 _AHEAD = 2
 
@@ -168,18 +170,18 @@ class ParquetRows:
             fragments = list(self.dataset.get_fragments())
         except ValueError:  # of a filtered dataset
             fragments = []
+        rows = _rows_at_once(names)
         if not fragments or not all(hasattr(one, "path") for one in fragments):
-            yield from _gathered(self.what, lambda: self.dataset.to_batches(**_reading(names)))
+            whole = functools.partial(self.dataset.to_batches, **_reading(names))
+            yield from _gathered(self.what, whole, rows)
             return
         for fragment in fragments:
             with naming(f"'{fragment.path}'"):
                 self._check(fragment, names)
-            yield from _gathered(
-                f"'{fragment.path}'",
-                lambda one=fragment: one.to_batches(  # type: ignore[misc]
-                    schema=self.dataset.schema, **_reading(names)
-                ),
+            own = functools.partial(
+                fragment.to_batches, schema=self.dataset.schema, **_reading(names)
             )
+            yield from _gathered(f"'{fragment.path}'", own, rows)
 
 
 def _columns_of(fragment: Any) -> set[str]:
@@ -189,11 +191,21 @@ def _columns_of(fragment: Any) -> set[str]:
     return {*fragment.physical_schema.names, *ds.get_partition_keys(fragment.partition_expression)}
 
 
+def _rows_at_once(names: Sequence[str]) -> int:
+    return min(ROWS_AT_ONCE, max(LEAST_ROWS, CELLS // max(1, len(names))))
+
+
 def _reading(names: list[str]) -> dict[str, Any]:
-    return {"columns": names, "batch_size": ROWS_AT_ONCE, "batch_readahead": _AHEAD}
+    return {
+        "columns": names,
+        "batch_size": _rows_at_once(names),
+        "batch_readahead": _AHEAD,
+    }
 
 
-def _gathered(part: str, read: Callable[[], Iterable[Any]]) -> Iterator[tuple[str, Any]]:
+def _gathered(
+    part: str, read: Callable[[], Iterable[Any]], at_once: int
+) -> Iterator[tuple[str, Any]]:
     """Put batches together until there are enough rows to be worth a computation."""
     import pyarrow as pa
 
@@ -209,7 +221,7 @@ def _gathered(part: str, read: Callable[[], Iterable[Any]]) -> Iterator[tuple[st
         if batch is not None:
             waiting.append(batch)
             rows += batch.num_rows
-        if waiting and rows and (batch is None or rows >= ROWS_AT_ONCE):
+        if waiting and rows and (batch is None or rows >= at_once):
             yield part, pa.Table.from_batches(waiting)
             waiting, rows = [], 0
         if batch is None:
