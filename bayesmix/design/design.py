@@ -17,11 +17,11 @@ from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, sug
 from bayesmix.base.words import count
 from bayesmix.design.columns import (
     Columns,
-    check_numeric,
     columns_of,
     counts_of,
     finite,
     offset_of,
+    usable_weights,
 )
 from bayesmix.design.columnsums import ColumnSums, RowColumns
 from bayesmix.design.groupings import Grouping, spans_of
@@ -514,13 +514,7 @@ class Encoder:
         if self.weights is None or self.weights not in newdata.columns:
             return None
         (column,) = columns_of(newdata, (self.weights,)).values()
-        check_numeric("weights", column)
-        if (column <= 0).any():
-            raise BayesmixError(
-                f"weights must be positive; column '{self.weights}' of {newdata.name} has "
-                f"{column[column <= 0].iloc[0]:g}."
-            )
-        return read_only(column.to_numpy(dtype=np.float64, copy=True))
+        return usable_weights(column, f"column '{self.weights}' of {newdata.name} has")
 
 
 def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arrays import IntArray
-from bayesmix.base.errors import BayesmixError, short, suggest
+from bayesmix.base.errors import BayesmixError, RowError, short, suggest
 from bayesmix.frames.frames import plain_index, plain_series
 from bayesmix.frames.spelling import check_labels, find_label, label_of, plain_text
 from bayesmix.frames.values import (
@@ -325,10 +325,12 @@ def _check_codes(name: str, values: pd.Series[Any]) -> None:
     column = f"data['{short(name)}']"
     infinite = np.isinf(numbers)
     if infinite.any():
-        raise BayesmixError(
-            f"Grouping factor '{short(name)}' is infinite in {int(infinite.sum())} of "
-            f"{len(numbers)} rows (first at index {values.index[int(infinite.argmax())]}). Drop "
-            f"these rows, or replace the values: {column}.replace([np.inf, -np.inf], np.nan)."
+        first = values.index[int(infinite.argmax())]
+        raise RowError(
+            f"Grouping factor '{short(name)}' is infinite",
+            f"in {int(infinite.sum())} of {len(numbers)} rows (first at index {first})",
+            f"Drop these rows, or replace the values: {column}.replace([np.inf, -np.inf], np.nan).",
+            first,
         )
     fractions = numbers != np.floor(numbers)
     n_values = len(np.unique(numbers)) if fractions.any() else 0

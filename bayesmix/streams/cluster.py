@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError, short
-from bayesmix.streams.naming import naming
+from bayesmix.streams.naming import naming, numbered
 
 __all__ = ["ClusterRows"]
 
@@ -55,6 +55,10 @@ class ClusterRows:
         found: S | None = total
         return found
 
+    def part(self, number: int) -> str:
+        """Name a partition; see `bayesmix.streams.rows.Rows`."""
+        return _name(number)
+
 
 class _Work:
     """What is done with a partition, and the kinds of columns that it must have."""
@@ -66,7 +70,7 @@ class _Work:
 def _of_partition(work: _Work, frame: pd.DataFrame, number: int) -> Any:
     if not len(frame):
         return None
-    with naming(f"Partition {number}"):
+    with naming(_name(number)):
         for name, kind in work.kinds.items():
             own = _kind(frame[name].dtype)
             if own != kind:
@@ -75,8 +79,12 @@ def _of_partition(work: _Work, frame: pd.DataFrame, number: int) -> Any:
                     "frame. Give all partitions the same types: frame.astype(...)."
                 )
         sums = work.begin()
-        sums.add(frame.reset_index(drop=True))
+        sums.add(frame.set_axis(numbered(len(frame), number)))
         return sums.total()
+
+
+def _name(number: int) -> str:
+    return f"Partition {number}"
 
 
 def _added(*parts: Any) -> Any:

@@ -57,7 +57,7 @@ class Encoding:
         for term in design.groups:
             new = term.codes < 0
             if new.any():
-                labels = [str(complete[name][new.argmax()]) for name in term.variables]
+                labels = [str(complete[name].iloc[new.argmax()]) for name in term.variables]
                 raise BayesmixError(
                     f"'{term.factor}' has the level '{':'.join(labels)}', which the first pass "
                     "over the rows did not meet: the data have changed in between. Fit again when "
@@ -79,8 +79,8 @@ class EncodedSums:
         complete, _ = complete_rows(frame, self._encoding.names)
         step = self._encoding.step
         for start in range(0, len(complete), step):
-            part = complete.iloc[start : start + step].reset_index(drop=True)
-            self._sums.add(self._encoding.design(part))
+            design = self._encoding.design(complete.iloc[start : start + step])
+            self._sums.add(design)
 
     def total(self) -> Totals | None:
         """Return the totals so far."""

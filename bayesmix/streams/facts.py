@@ -13,11 +13,13 @@ import pandas as pd
 from bayesmix.base.adding import Adder
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.base.words import have
-from bayesmix.design.columns import counts_of
+from bayesmix.design.columns import counts_of, usable_weights
+from bayesmix.design.known_errors import weights_of_errors
 from bayesmix.encoding.wholes import CallSums, WholeCall
 from bayesmix.frames.columns import encode_column
 from bayesmix.frames.frames import plain_series
 from bayesmix.frames.values import kind_of
+from bayesmix.preparation.byrow import ByRow
 from bayesmix.streams.seen import Seen
 
 __all__ = ["FactSums", "Facts", "Plan", "complete_rows", "scanned"]
@@ -42,6 +44,8 @@ class Plan:
         Columns of text that come as codes.
     calls : tuple of WholeCall
         Those whose arguments are summed in this pass.
+    by_row : ByRow or None
+        The column of weights or standard errors.
     """
 
     names: tuple[str, ...]
@@ -49,6 +53,18 @@ class Plan:
     coded: frozenset[str]
     texts: frozenset[str]
     calls: tuple[WholeCall, ...]
+    by_row: ByRow | None = None
+
+    def check(self, rows: pd.DataFrame) -> None:
+        """Raise for weights or standard errors that cannot be used."""
+        if self.by_row is None or self.by_row.column is None:
+            return
+        column = rows[self.by_row.column]
+        what = f"olumn '{short(self.by_row.column)}' has"
+        if self.by_row.argument == "se":
+            weights_of_errors(column, f"C{what}")
+        else:
+            usable_weights(column, f"c{what}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +78,7 @@ class Facts:
     missing : mapping of str to int
         Missing values of each column.
     rows : DataFrame
-        A row for each level and each category, and the first ones.
+        A row for each level and each category, and the first ones, with their labels.
     keys : tuple of tuple of str
         Columns whose combinations these have.
     categories : mapping of str to (tuple, bool)
@@ -87,8 +103,8 @@ class Facts:
         parts = [part for part in (self.rows, other.rows) if len(part)]
         rows = parts[0] if parts else self.rows
         if len(parts) == 2:
-            rows = pd.concat(parts, ignore_index=True)
-            rows = rows[_chosen(rows, keys, Seen(), HEAD)].reset_index(drop=True)
+            rows = pd.concat(parts)
+            rows = rows[_chosen(rows, keys, Seen(), HEAD)]
         return Facts(
             self.n_rows + other.n_rows,
             self.n_kept + other.n_kept,
@@ -109,7 +125,7 @@ class Facts:
                 columns[name] = pd.Categorical(column, pd.Index(labels), ordered=ordered)
             else:
                 columns[name] = column.infer_objects() if column.dtype == object else column
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.rows)))
+        return pd.DataFrame(columns, index=self.rows.index)
 
     def dropped(self, missing: str) -> tuple[str, ...]:
         """Tell of the rows with missing values, or refuse them."""
@@ -147,7 +163,7 @@ def complete_rows(frame: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFra
         if missing[name]:
             keep &= ~absent
     whole = pd.DataFrame(columns, copy=False)
-    return (whole if keep.all() else whole[keep]).reset_index(drop=True), missing
+    return whole if keep.all() else whole[keep], missing
 
 
 class FactSums:
@@ -177,9 +193,10 @@ def scanned(frame: pd.DataFrame, plan: Plan) -> Facts:
 
 def _scanned(frame: pd.DataFrame, plan: Plan, seen: Seen, head: int) -> Facts:
     complete, missing = complete_rows(frame, plan.names)
+    plan.check(complete)
     coded = [name for name in plan.names if name in plan.coded or _is_coded(complete[name])]
     keys = tuple(dict.fromkeys((*plan.factors, *((name,) for name in coded))))
-    rows = complete[_chosen(complete, keys, seen, head)].reset_index(drop=True)
+    rows = complete[_chosen(complete, keys, seen, head)]
     categories: dict[str, tuple[tuple[Any, ...], bool]] = {}
     plain = {}
     for name, column in rows.items():

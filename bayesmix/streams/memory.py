@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesmix.base.adding import Summed, Sums
 from bayesmix.frames.frames import Frame
-from bayesmix.streams.naming import naming
+from bayesmix.streams.naming import naming, numbered
 
 __all__ = ["ROWS_AT_ONCE", "FrameRows"]
 
@@ -37,8 +37,13 @@ class FrameRows:
         columns = {name: frame.series(name) for name in names}
         sums = begin()
         for start in range(0, len(frame), ROWS_AT_ONCE):
-            part = {name: own.iloc[start : start + ROWS_AT_ONCE] for name, own in columns.items()}
+            own = {name: one.iloc[start : start + ROWS_AT_ONCE] for name, one in columns.items()}
+            part = pd.DataFrame(own, copy=False)
             with naming("rows"):
-                sums.add(pd.DataFrame(part, copy=False).reset_index(drop=True))
+                sums.add(part.set_axis(numbered(len(part), first=start)))
             report(min(1.0, (start + ROWS_AT_ONCE) / len(frame)))
         return sums.total()
+
+    def part(self, number: int) -> str:
+        """Name a part; see `bayesmix.streams.rows.Rows`."""
+        return "rows"

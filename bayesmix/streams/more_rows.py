@@ -23,10 +23,12 @@ from bayesmix.frames.values import kind_of, listed
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.row_effects import with_row_effects
 from bayesmix.model.spec import ModelSpec
+from bayesmix.preparation.byrow import by_row
 from bayesmix.streams.checks import notes_of
 from bayesmix.streams.encoding import Encoding, reference_of, without_rows
 from bayesmix.streams.facts import FactSums, Plan, scanned
 from bayesmix.streams.lookups import with_lookups
+from bayesmix.streams.naming import naming_rows, numbered
 from bayesmix.streams.rows import FrameRows, open_rows
 from bayesmix.streams.summing import totals_of
 from bayesmix.streams.teaching import formula_sides, taught_by
@@ -34,6 +36,9 @@ from bayesmix.streams.teaching import formula_sides, taught_by
 __all__ = ["forgetting_rows", "with_more_rows"]
 
 type Report = Callable[[str, float], None]
+
+# Number of the part of the rows that stand for those that the fit has seen.
+_OF_THE_FIT = -1
 
 
 def forgetting_rows(spec: ModelSpec) -> ModelSpec:
@@ -115,10 +120,12 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
         raise BayesmixError("rows has no rows. Check how it was read or filtered.")
     for note in found.dropped(missing):
         warn(note, DesignWarning)
-    known = scanned(totals.rows, dataclasses.replace(plan, texts=frozenset()))
+    old_rows = totals.rows.set_axis(numbered(len(totals.rows), _OF_THE_FIT))
+    known = scanned(old_rows, dataclasses.replace(plan, texts=frozenset()))
     _check_kinds(known.frame(), found.frame())
     every = (known + found).frame()
-    taught = _taught(spec, every, totals.states)
+    with naming_rows(lambda part: "rows of the fit" if part == _OF_THE_FIT else rows.part(part)):
+        taught = _taught(spec, every, totals.states)
     source = taught.source
     assert source is not None
     encoding = Encoding(plan.names, with_lookups(taught.encoder, source), totals.reference)
@@ -133,11 +140,12 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
 def _plan(design: Design, texts: frozenset[str]) -> Plan:
     encoder = design.encoder
     sides: Sequence[Side] = formula_sides(design.formula, encoder.names, encoder.categories)
-    by_row = (name for name in (encoder.weights, encoder.se) if name is not None)
+    given = by_row(encoder.weights, encoder.se)
+    numbers = () if given is None or given.column is None else (given.column,)
     factors = tuple(dict.fromkeys(one.factor.variables for one in encoder.groupings))
-    names = unique([*encoder.categories, *(name for own in factors for name in own), *by_row])
+    names = unique([*encoder.categories, *(name for own in factors for name in own), *numbers])
     coded = frozenset(coded_columns(sides, encoder.categories))
-    return Plan(names, factors, coded, texts, ())
+    return Plan(names, factors, coded, texts, (), given)
 
 
 def _taught(spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]]) -> Design:

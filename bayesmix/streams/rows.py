@@ -42,7 +42,14 @@ class Rows(Protocol):
         begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Sum over the parts, some of their columns given as a data frame; None without rows."""
+        """Sum over the parts, some of their columns given as a data frame; None without rows.
+
+        The rows of the frames are `bayesmix.streams.naming.numbered`.
+        """
+        ...
+
+    def part(self, number: int) -> str:
+        """Name a part of the rows, for messages."""
         ...
 
 

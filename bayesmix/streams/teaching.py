@@ -70,7 +70,7 @@ def taught(
         supply(sides, states)
         return found
 
-    return learn_design(
+    learnt = learn_design(
         formula,
         open_frame(rows, "data"),
         family=family,
@@ -79,6 +79,8 @@ def taught(
         missing="raise",
         resolve=resolve,
     ).design
+    assert learnt.source is not None
+    return dataclasses.replace(learnt, source=learnt.source.reset_index(drop=True))
 
 
 def taught_by(
