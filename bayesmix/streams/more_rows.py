@@ -41,8 +41,14 @@ type Report = Callable[[str, float], None]
 _OF_THE_FIT = -1
 
 
-def forgetting_rows(spec: ModelSpec) -> ModelSpec:
+def forgetting_rows(spec: ModelSpec, why: str, instead: str) -> ModelSpec:
     """Return the same model with sums in place of its rows.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    why, instead : str
+        For the messages: what needs the sums, and what to do where there are none.
 
     Raises
     ------
@@ -57,18 +63,18 @@ def forgetting_rows(spec: ModelSpec) -> ModelSpec:
         obstacle = "it has a residual beside known standard errors"
     if obstacle is not None:
         raise BayesmixError(
-            "Sums of products say all that the rows do in Gaussian models with Normal priors on "
-            f"the population effects only, and {obstacle}. Keep the rows, and fit all of them "
-            "again."
+            f"{why}, and sums say all that the rows do only in Gaussian models with Normal priors "
+            f"on the population effects: {obstacle}. {instead}."
         )
     source = design.source
-    array = source is not None and {WEIGHTS_COLUMN, SE_COLUMN}.intersection(source)
-    if source is None or array:
-        raise BayesmixError(
-            "The fit has "
-            + ("weights that came as an array. Give" if array else "no columns of its data. Fit")
-            + (" the name of their column." if array else " a data frame.")
-        )
+    for label, word in ((WEIGHTS_COLUMN, "weights"), (SE_COLUMN, "standard errors")):
+        if source is not None and label in source:
+            raise BayesmixError(
+                f"{why}, and the fit has {word} that came as an array, which other rows have no "
+                f"part in. Fit with the name of a column of the data: {label}'...'."
+            )
+    if source is None:
+        raise BayesmixError(f"{why}, and the fit has no columns of its data. Fit a data frame.")
     states = learnt_states(part for own in design.encoder.encoders for part in own.parts)
     rows = scanned(source.reset_index(drop=True), _plan(design, frozenset())).frame()
     totals = totals_of(design, reference_of(design))
@@ -99,7 +105,11 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     BayesmixError
         The model is none for the exact method, or the rows have new categories.
     """
-    spec = forgetting_rows(spec)
+    spec = forgetting_rows(
+        spec,
+        "rows= adds sums over new rows to those over the old ones",
+        "Fit all rows again: fit.update(data=all_rows)",
+    )
     old, totals = spec.design, spec.design.totals
     assert totals is not None
     assert totals.rows is not None

@@ -12,6 +12,7 @@ import pandas as pd
 from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
+from bayesmix.streams.addresses import check_no_address
 from bayesmix.streams.cluster import ClusterRows
 from bayesmix.streams.memory import FrameRows
 from bayesmix.streams.parquet import SUFFIXES, ParquetRows, opened_paths
@@ -69,6 +70,7 @@ def open_rows(data: Any, argument: str = "data") -> Rows | None:
     """
     if isinstance(data, str | os.PathLike):
         text = os.fspath(data)
+        check_no_address(text, argument)
         is_parquet = text.lower().endswith(SUFFIXES)
         if is_parquet or any(mark in text for mark in "*?[") or os.path.isdir(text):
             return opened_paths([text], argument)
@@ -97,6 +99,8 @@ def _opened_list(data: Sequence[Any], argument: str) -> Rows | None:
         )
     paths = [isinstance(one, str | os.PathLike) for one in data]
     if all(paths):
+        for one in data:
+            check_no_address(os.fspath(one), argument)
         return opened_paths([os.fspath(one) for one in data], argument)
     frames = [hasattr(one, "columns") for one in data]
     if not any(paths) and not any(frames):

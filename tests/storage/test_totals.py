@@ -18,7 +18,7 @@ from rows_on_disk import quietly, rows
 @pytest.fixture(scope="module")
 def stored():
     spec = quietly(bm.prepare, "y ~ z + (1 + z | school) + (1 | item)", rows())
-    spec = forgetting_rows(spec)
+    spec = forgetting_rows(spec, "a file", "nothing")
     totals = spec.design.totals
     return plain_totals(totals), taught_by(spec, totals.rows, totals.states)
 

@@ -117,7 +117,7 @@ def test_an_interrupted_update_leaves_the_fit_as_it_is(monkeypatch):
 
     data = rows()
     spec = quietly(bm.prepare, FORMULA, data[:300])
-    kept = more_rows.forgetting_rows(spec)
+    kept = more_rows.forgetting_rows(spec, "an update", "nothing")
     before = kept.design.totals.products.corner.copy()
 
     def interrupted(*args):
