@@ -130,13 +130,13 @@ class ProductSums:
         )
 
     def _begin(self, design: Design) -> None:
-        groups, n_rows = design.groups, design.n_rows
+        groups = design.groups
         self._within = [
             LevelSums(term.n_levels, term.effects, [*term.effects, *design.terms, None])
             for term in groups
         ]
         self._cross = {
-            (s, t): PairSums(groups[s], groups[t], n_rows)
+            (s, t): PairSums(groups[s], groups[t])
             for s, t in itertools.combinations(range(len(groups)), 2)
         }
 

@@ -52,9 +52,12 @@ def test_pairs_of_levels_are_the_same_with_a_place_for_each(formula, weights, mo
     center, mean = np.zeros(design.n_terms), np.zeros(design.n_terms)
     shifts = [np.zeros(term.n_effects) for term in design.groups]
     placed = cross_products(design, center, mean, shifts, rows_at_once=100)
-    monkeypatch.setattr(crossblocks, "_PLACES", 0)
-    sorted_ = cross_products(design, center, mean, shifts, rows_at_once=100)
-    assert_same_products(placed, sorted_)
+    for places, pairs, at_once in ((0, 4, 1), (0, 4, 250), (1 << 23, 0.2, 150)):
+        monkeypatch.setattr(crossblocks, "_PLACES", places)
+        monkeypatch.setattr(crossblocks, "_PAIRS_OF_A_ROW", pairs)
+        monkeypatch.setattr(crossblocks, "_SORTED_AT_ONCE", at_once)
+        again = cross_products(design, center, mean, shifts, rows_at_once=100)
+        assert_same_products(placed, again)
     first, second = design.groups[:2]
     W = np.ones(design.n_rows) if weights is None else design.weights
     blocks = placed.cross[0, 1]
