@@ -78,7 +78,7 @@ def forgetting_rows(spec: ModelSpec, why: str, instead: str) -> ModelSpec:
     states = learnt_states(part for own in design.encoder.encoders for part in own.parts)
     rows = scanned(source.reset_index(drop=True), _plan(design, frozenset())).frame()
     totals = totals_of(design, reference_of(design))
-    taught = taught_by(spec, rows, states)
+    taught = taught_by(spec, rows, states, design.n_rows)
     return dataclasses.replace(
         spec,
         design=dataclasses.replace(
@@ -135,7 +135,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     _check_kinds(known.frame(), found.frame())
     every = (known + found).frame()
     with naming_rows(lambda part: "rows of the fit" if part == _OF_THE_FIT else rows.part(part)):
-        taught = _taught(spec, every, totals.states)
+        taught = _taught(spec, every, totals.states, old.n_rows + found.n_kept)
     source = taught.source
     assert source is not None
     encoding = Encoding(plan.names, with_lookups(taught.encoder, source), totals.reference)
@@ -158,10 +158,12 @@ def _plan(design: Design, texts: frozenset[str]) -> Plan:
     return Plan(names, factors, coded, texts, (), given)
 
 
-def _taught(spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]]) -> Design:
+def _taught(
+    spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]], n_rows: int
+) -> Design:
     """Learn the design again with the new levels; it must have the same columns."""
     old = spec.design
-    taught = taught_by(spec, rows, states)
+    taught = taught_by(spec, rows, states, n_rows)
     for name, before in old.encoder.categories.items():
         after = taught.encoder.categories[name]
         new = [] if before is None or after is None else [one for one in after if one not in before]

@@ -79,7 +79,9 @@ def streamed_specification(
     facts, states = _first_pass(read, rows, sides, names, used, given, report)
     notes = list(facts.dropped(missing))
     with naming_rows(rows.part):
-        learnt = taught(read, facts.frame(), own, weight_column, se_column, states, namespace)
+        learnt = taught(
+            *(read, facts.frame(), own, weight_column, se_column, states, namespace, facts.n_kept)
+        )
     unsupplied([part for one in learnt.encoder.encoders for part in one.parts], states)
     notes += text_notes(sides[1:], learnt.encoder.categories)
     # Squares of huge numbers overflow; these are refused by name afterwards.
