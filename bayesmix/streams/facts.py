@@ -203,7 +203,7 @@ def _scanned(frame: pd.DataFrame, plan: Plan, seen: Seen, head: int) -> Facts:
         dtype: Any = column.dtype
         plain[name] = column
         if isinstance(dtype, pd.CategoricalDtype):
-            plain[name] = column.astype(object)
+            plain[name] = pd.Series(_labels(column), column.index, dtype=object)
             if name not in plan.texts:
                 categories[str(name)] = tuple(dtype.categories), bool(dtype.ordered)
     return Facts(
@@ -215,6 +215,11 @@ def _scanned(frame: pd.DataFrame, plan: Plan, seen: Seen, head: int) -> Facts:
         categories,
         _call_sums(complete, plan.calls),
     )
+
+
+def _labels(column: pd.Series[Any]) -> pd.Index[Any]:
+    """Labels of a few rows of many categories."""
+    return column.cat.categories.take(column.cat.codes.to_numpy())
 
 
 def _is_coded(column: pd.Series[Any]) -> bool:

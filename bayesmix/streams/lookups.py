@@ -38,9 +38,13 @@ def with_lookups(encoder: Encoder, rows: pd.DataFrame) -> Encoder:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _QuickFactor(Factor):
-    """A factor that knows the places of values, and not only those of labels."""
+    """A factor that knows the places of values, and not only those of labels.
+
+    Those of the categories that came last are kept: they are mostly those of the next rows, too.
+    """
 
     known: tuple[_Places, ...] = ()
+    last: dict[int, tuple[pd.Index[Any], IntArray]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, factor: Factor, rows: pd.DataFrame) -> _QuickFactor:
@@ -57,9 +61,12 @@ class _QuickFactor(Factor):
     def places(self, number: int, variable: str, values: pd.Series[Any]) -> IntArray:
         """Look values up, and make labels of those that are not known."""
         if isinstance(values.dtype, pd.CategoricalDtype):
-            labels = pd.Series(values.cat.categories)
-            own = np.append(self.places(number, variable, labels), -1)
-            return own[values.cat.codes.to_numpy()]
+            categories = values.cat.categories
+            own = self.last.get(number)
+            if own is None or own[0] is not categories:
+                places = self.places(number, variable, pd.Series(categories))
+                own = self.last[number] = categories, np.append(places, -1)
+            return own[1][values.cat.codes.to_numpy()]
         found, is_known = self.known[number].of_values(values)
         if not is_known.all():
             new = ~is_known

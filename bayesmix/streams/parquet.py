@@ -15,7 +15,7 @@ from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.frames.values import listed
-from bayesmix.streams.arrow import as_pandas, is_text
+from bayesmix.streams.arrow import Texts, as_pandas, is_text
 from bayesmix.streams.naming import naming, numbered, unreadable
 from bayesmix.streams.schema import common_schema, recast
 
@@ -112,10 +112,11 @@ class ParquetRows:
         with naming(self.what):
             total, done = self.dataset.count_rows(), 0
         ends: Counter[int] = Counter()
+        texts = Texts()
         for number, table in self._tables(list(names)):
             with naming(self.part(number)):
                 labels = numbered(table.num_rows, number, ends[number])
-                sums.add(as_pandas(table, names).set_axis(labels))
+                sums.add(as_pandas(table, names, texts).set_axis(labels))
             ends[number] += table.num_rows
             done += table.num_rows
             report(min(1.0, done / max(total, 1)))

@@ -20,6 +20,7 @@ class Seen:
 
     def __init__(self) -> None:
         self._tables: dict[tuple[str, ...], _Table] = {}
+        self._labels: dict[tuple[str, ...], _Labels] = {}
 
     def new(self, rows: pd.DataFrame, key: tuple[str, ...]) -> BoolArray:
         """Mark rows with new combinations: the first of each, or more where nothing is kept."""
@@ -27,6 +28,8 @@ class Seen:
             table = self._tables.setdefault(key, _Table())
             if table.covers(values):
                 return table.new(values)
+        if len(key) == 1 and isinstance(rows[key[0]].dtype, pd.CategoricalDtype):
+            return self._labels.setdefault(key, _Labels()).new(rows[key[0]])
         new: BoolArray = ~rows.duplicated(list(key)).to_numpy()
         return new
 
@@ -67,4 +70,28 @@ class _Table:
         again = pd.Series(places[rows]).duplicated().to_numpy()
         new[rows[again]] = False
         self._seen[places[rows]] = True
+        return new
+
+
+class _Labels:
+    """Categories of which there was a row, whatever their codes are in the parts."""
+
+    def __init__(self) -> None:
+        self._seen: set[Any] = set()
+        self._categories: pd.Index[Any] | None = None
+        self._is_new = np.zeros(0, dtype=np.bool_)
+
+    def new(self, column: pd.Series[Any]) -> BoolArray:
+        """Mark the first row of each category that was not there before."""
+        categories, codes = column.cat.categories, column.cat.codes.to_numpy()
+        if categories is not self._categories:
+            self._categories = categories
+            self._is_new = np.array([one not in self._seen for one in categories], dtype=np.bool_)
+        new = np.zeros(len(codes), dtype=np.bool_)
+        if len(categories):
+            rows = np.flatnonzero(self._is_new[codes])
+            first = rows[~pd.Series(codes[rows]).duplicated().to_numpy()]
+            new[first] = True
+            self._is_new[codes[first]] = False
+            self._seen.update(categories.take(codes[first]))
         return new
