@@ -10,8 +10,11 @@ pytest.importorskip("pyarrow")
 
 import pyarrow as pa
 
+import bayesmix as bm
+from bayesmix.streams import parquet
 from bayesmix.streams.arrow import Texts, as_pandas
 from bayesmix.streams.seen import Seen
+from rows_on_disk import assert_same_model, quietly, rows, written
 
 
 @pytest.mark.parametrize("kind", ["string", "large_string", "string_view"])
@@ -46,4 +49,14 @@ def test_the_first_row_of_each_category_is_new_whatever_its_code():
         (pd.Categorical([], []), []),
     ]
     for column, expected in parts:
-        assert seen.new(pd.DataFrame({"t": column}), ("t",)).tolist() == expected
+        frame = pd.DataFrame({"t": column})
+        assert seen.new(frame, ("t",)).tolist() == expected
+        assert not seen.new(frame, ("t",)).any()
+
+
+def test_levels_that_come_late(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 37)
+    data = rows().sort_values("school", ascending=False, ignore_index=True)
+    formula = "y ~ x + (1 | school) + (1 | t:school)"
+    streamed = quietly(bm.prepare, formula, written(data, tmp_path))
+    assert_same_model(streamed, quietly(bm.prepare, formula, data))
