@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesmix.base.arrays import IntArray, unique
 from bayesmix.base.errors import BayesmixError, DesignWarning, short, warn
+from bayesmix.base.memory import keep_freed_memory
 from bayesmix.blocks.moved import renumbered
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
@@ -105,6 +106,7 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     BayesmixError
         The model is none for the exact method, or the rows have new categories.
     """
+    keep_freed_memory()
     spec = forgetting_rows(
         spec,
         "rows= adds sums over new rows to those over the old ones",

@@ -124,8 +124,11 @@ class ParquetRows:
 
     def part(self, number: int) -> str:
         """Name a file; see `bayesmix.streams.rows.Rows`."""
-        fragments = self._fragments()
-        return f"'{fragments[number].path}'" if fragments else self.what
+        return self._names[number] if self._names else self.what
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        return [f"'{fragment.path}'" for fragment in self._fragments()]
 
     def _fragments(self) -> list[Any]:
         """List the files; none of a selection of rows."""
