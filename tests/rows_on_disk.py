@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 import bayesmix as bm
-from bayesmix.streams.encoding import totals_of
+from bayesmix.streams.summing import totals_of
 
 N = 600
 

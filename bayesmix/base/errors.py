@@ -15,6 +15,7 @@ __all__ = [
     "ConvergenceWarning",
     "DesignWarning",
     "FormulaError",
+    "RowError",
     "closest",
     "readable",
     "short",
@@ -82,6 +83,32 @@ class FormulaError(BayesmixError):
     def __reduce__(self) -> tuple[type[FormulaError], tuple[str, str, int | None]]:
         """Pickle by the arguments, so that a worker process can hand the error back."""
         return (type(self), (self.message, self.text, self.position))
+
+
+class RowError(BayesmixError):
+    """Values that cannot be used in some rows, which can be said of the first of them alone.
+
+    Parameters
+    ----------
+    what, remedy : str
+        What is wrong, and what to do.
+    rows : str
+        Which rows are so; stands between the two.
+    label : object
+        Label of the first one.
+    """
+
+    def __init__(self, what: str, rows: str, remedy: str, label: object) -> None:
+        self.what, self.rows, self.remedy, self.label = what, rows, remedy, label
+        super().__init__(f"{what} {rows}. {remedy}")
+
+    def at(self, row: int) -> str:
+        """Say it of a row by its number, where not all rows were looked at."""
+        return f"{self.what} in row {row} (counted from 0). {self.remedy}"
+
+    def __reduce__(self) -> tuple[type[RowError], tuple[str, str, str, object]]:
+        """Pickle by the arguments, so that a worker process can hand the error back."""
+        return (type(self), (self.what, self.rows, self.remedy, self.label))
 
 
 def _excerpt(text: str, position: int | None) -> tuple[str, int | None]:

@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.crossblocks import CrossBlocks, PairSums
+from bayesmix.blocks.levelsums import LevelSums
 from bayesmix.design.design import Design
 
-__all__ = ["CrossBlocks", "CrossProducts", "cross_products", "within_levels"]
+__all__ = [
+    "CrossProducts",
+    "ProductSums",
+    "blocks_between",
+    "cross_products",
+    "within_levels",
+]
 
 
 ROWS_AT_ONCE = 1 << 18
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class CrossBlocks:
-    """``Z_s' W Z_t`` of two grouping factors: one small block per pair of levels that meet.
-
-    Attributes
-    ----------
-    row, column : ndarray of int64, shape (K,)
-        Level of factor s and of factor t, sorted by row, then column.
-    values : ndarray, shape (K, q_s, q_t)
-    """
-
-    row: IntArray
-    column: IntArray
-    values: FloatArray
-
-    def __add__(self, other: CrossBlocks) -> CrossBlocks:
-        return _merge(
-            np.concatenate([self.row, other.row]),
-            np.concatenate([self.column, other.column]),
-            np.concatenate([self.values, other.values]),
-        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -105,53 +91,81 @@ def cross_products(
     -------
     CrossProducts
     """
-    total: CrossProducts | None = None
-    for start in range(0, design.n_rows, rows_at_once):
-        part = _of_rows(design, center, mean, shifts, slice(start, start + rows_at_once))
-        total = part if total is None else total + part
-    assert total is not None
-    return total
+    sums = ProductSums(center, mean, shifts)
+    sums.add(design, rows_at_once)
+    return sums.total()
 
 
-def _of_rows(
-    design: Design,
-    center: FloatArray,
-    mean: FloatArray,
-    shifts: Sequence[FloatArray],
-    rows: slice,
-) -> CrossProducts:
-    X = design.X[rows] - center
-    y = design.y[rows] - X @ mean
-    if design.offset is not None:
-        y = y - design.offset[rows]
-    columns = np.column_stack([X, y])
-    if design.weights is None:
-        weighted, log_weights = columns, 0.0
-    else:
-        weighted = columns * design.weights[rows, None]
-        log_weights = float(np.log(design.weights[rows]).sum())
-    diagonal, border = [], []
-    centred_Z, weighted_Z = [], []
-    for term, shift in zip(design.groups, shifts, strict=True):
-        Z, codes = term.Z[rows], term.codes[rows]
-        if shift.any():
-            Z = Z - shift
-        centred_Z.append(Z)
-        W_Z = Z if design.weights is None else Z * design.weights[rows, None]
-        weighted_Z.append(W_Z)
-        diagonal.append(within_levels(codes, term.n_levels, Z, W_Z))
-        border.append(within_levels(codes, term.n_levels, Z, weighted))
-    cross = {}
-    for s, first in enumerate(design.groups):
-        for t in range(s + 1, len(design.groups)):
-            second = design.groups[t]
-            key = first.codes[rows] * second.n_levels + second.codes[rows]
-            keys, code = np.unique(key, return_inverse=True)
-            values = within_levels(code, len(keys), centred_Z[s], weighted_Z[t])
-            cross[s, t] = CrossBlocks(keys // second.n_levels, keys % second.n_levels, values)
-    return CrossProducts(
-        len(y), log_weights, columns.T @ weighted, tuple(diagonal), tuple(border), cross
-    )
+class ProductSums:
+    """Cross-products of rows that come in parts, as designs of the same model.
+
+    The arguments are those of `cross_products`.
+    """
+
+    def __init__(self, center: FloatArray, mean: FloatArray, shifts: Sequence[FloatArray]) -> None:
+        self._center, self._mean, self._shifts = center, mean, shifts
+        self._n_rows, self._log_weights = 0, 0.0
+        self._corner = np.zeros((len(center) + 1, len(center) + 1))
+        self._within: list[LevelSums] = []
+        self._cross: dict[tuple[int, int], PairSums] = {}
+
+    def add(self, design: Design, rows_at_once: int) -> None:
+        """Add the rows of a design, some of them at a time."""
+        if not self._n_rows:
+            self._begin(design)
+        for start in range(0, design.n_rows, rows_at_once):
+            self._add(design, slice(start, start + rows_at_once))
+
+    def total(self) -> CrossProducts:
+        """Return the cross-products of all rows so far."""
+        sizes = [len(shift) for shift in self._shifts]
+        within = list(zip(self._within, sizes, strict=True))
+        return CrossProducts(
+            self._n_rows,
+            self._log_weights,
+            self._corner,
+            tuple(sums.between(slice(q)) for sums, q in within),
+            tuple(sums.between(slice(q, None)) for sums, q in within),
+            {pair: sums.total() for pair, sums in self._cross.items()},
+        )
+
+    def _begin(self, design: Design) -> None:
+        groups = design.groups
+        self._within = [
+            LevelSums(term.n_levels, term.effects, [*term.effects, *design.terms, None])
+            for term in groups
+        ]
+        self._cross = {
+            (s, t): PairSums(groups[s], groups[t])
+            for s, t in itertools.combinations(range(len(groups)), 2)
+        }
+
+    def _add(self, design: Design, rows: slice) -> None:
+        X = design.X[rows] - self._center
+        y = design.y[rows] - X @ self._mean
+        if design.offset is not None:
+            y = y - design.offset[rows]
+        columns = np.column_stack([X, y])
+        if design.weights is None:
+            weights, weighted = None, columns
+        else:
+            weights = design.weights[rows]
+            weighted = columns * weights[:, None]
+            self._log_weights += float(np.log(weights).sum())
+        self._n_rows += len(y)
+        self._corner += columns.T @ weighted
+        right = list(np.ascontiguousarray(columns.T))
+        effects = [
+            right[:-1]
+            if term.Z is design.X and np.array_equal(shift, self._center)
+            else list(np.ascontiguousarray(term.Z[rows].T) - shift[:, None])
+            for term, shift in zip(design.groups, self._shifts, strict=True)
+        ]
+        codes = [term.codes[rows] for term in design.groups]
+        for own, Z, within in zip(codes, effects, self._within, strict=True):
+            within.add(own, Z, [*Z, *right], weights)
+        for (s, t), cross in self._cross.items():
+            cross.add((codes[s], codes[t]), effects[s], effects[t], weights)
 
 
 def within_levels(
@@ -165,22 +179,6 @@ def within_levels(
     return result
 
 
-def _merge(row: IntArray, column: IntArray, values: FloatArray) -> CrossBlocks:
-    width = int(column.max(initial=0)) + 1
-    keys, code = np.unique(row * width + column, return_inverse=True)
-    flat = values.reshape(len(values), -1)
-    summed = np.stack(
-        [np.bincount(code, flat[:, i], minlength=len(keys)) for i in range(flat.shape[1])], axis=1
-    )
-    return CrossBlocks(keys // width, keys % width, summed.reshape(-1, *values.shape[1:]))
-
-
 def blocks_between(products: CrossProducts, s: int, t: int) -> CrossBlocks:
     """Blocks of the pair with the levels of s as rows."""
-    if s < t:
-        return products.cross[s, t]
-    blocks = products.cross[t, s]
-    order = np.lexsort((blocks.row, blocks.column))
-    return CrossBlocks(
-        blocks.column[order], blocks.row[order], np.swapaxes(blocks.values[order], 1, 2)
-    )
+    return products.cross[s, t] if s < t else products.cross[t, s].transposed

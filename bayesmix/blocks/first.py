@@ -9,7 +9,7 @@ from scipy import sparse
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.blockmap import BlockMap
-from bayesmix.blocks.crossproducts import CrossBlocks
+from bayesmix.blocks.crossblocks import CrossBlocks
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.layout import DENSE_GAIN
 from bayesmix.blocks.minors import Minors, joined

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.blocks.crossproducts import CrossBlocks, CrossProducts, blocks_between
+from bayesmix.blocks.crossblocks import CrossBlocks
+from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.small import lower_pairs
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.blocks.crossproducts import CrossBlocks, CrossProducts
+from bayesmix.blocks.crossblocks import CrossBlocks
+from bayesmix.blocks.crossproducts import CrossProducts
 
 __all__ = ["moved", "renumbered", "shift_of_columns"]
 

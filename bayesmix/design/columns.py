@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, read_only
-from bayesmix.base.errors import BayesmixError, short
+from bayesmix.base.errors import BayesmixError, RowError, short
 from bayesmix.encoding.effects import Effects
 from bayesmix.frames.frames import Frame
 
@@ -22,6 +22,7 @@ __all__ = [
     "counts_of",
     "finite",
     "offset_of",
+    "usable_weights",
 ]
 
 
@@ -38,7 +39,29 @@ def check_numeric(what: str, column: pd.Series[Any]) -> None:
     """Raise for weights or standard errors that are no real numbers."""
     is_complex = pd.api.types.is_complex_dtype(column.dtype)
     if is_complex or not pd.api.types.is_numeric_dtype(column.dtype):
-        raise BayesmixError(f"The {what} must be numbers; they are {column.dtype}.")
+        kind = "text or categories" if str(column.dtype) == "category" else str(column.dtype)
+        name = column.name if isinstance(column.name, str) else None
+        own = f"column '{short(name)}' holds {kind}" if name else f"they are {kind}"
+        raise BayesmixError(
+            f"The {what} must be numbers; {own}. Make numbers of them: "
+            "pd.to_numeric(values, errors='coerce')."
+        )
+
+
+def usable_weights(column: pd.Series[Any], what: str) -> FloatArray:
+    """Return weights, read-only, if all are positive and finite; `what` names them in messages."""
+    check_numeric("weights", column)
+    weights = column.to_numpy(dtype=np.float64, copy=True)
+    usable = (weights > 0) & np.isfinite(weights)
+    if not usable.all():
+        first = int(np.argmin(usable))
+        raise RowError(
+            f"weights must be positive and finite; {what} {weights[first]:g}",
+            f"at index {column.index[first]}",
+            "Leave out rows that are to have no weight.",
+            column.index[first],
+        )
+    return read_only(weights)
 
 
 def counts_of(counts: Mapping[str, int]) -> str:
@@ -61,20 +84,17 @@ def finite(
     for label, column in zip(labels, array.reshape(len(array), -1).T, strict=True):
         bad = ~np.isfinite(column)
         if bad.any():
-            count, shown = int(bad.sum()), short(label)
+            count, first = int(bad.sum()), index[int(bad.argmax())]
             hint = (
                 " A logarithm (np.log and its kin) needs values above 0; np.log1p(x) takes 0."
                 if "log" in label
                 else ""
             )
+            rows = f"in {count} of {len(bad)} rows (first at index {first})"
+            remedy = f"Drop these rows, or replace the values.{hint}"
             if count == len(bad):
-                raise BayesmixError(
-                    f"{what}'{shown}' is infinite or not a number in all {count} rows. "
-                    f"Check its values, or leave it out.{hint}"
-                )
-            raise BayesmixError(
-                f"{what}'{shown}' is infinite or not a number in {count} of {len(bad)} rows (first "
-                f"at index {index[int(bad.argmax())]}). Drop these rows, or replace the values."
-                f"{hint}"
-            )
+                rows = f"in all {count} rows"
+                remedy = f"Check its values, or leave it out.{hint}"
+            wrong = f"{what}'{short(label)}' is infinite or not a number"
+            raise RowError(wrong, rows, remedy, first)
     return read_only(array)

@@ -72,9 +72,8 @@ class ColumnSums:
     is_binary: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, columns: FloatArray, about: FloatArray) -> ColumnSums:
-        """Sum over rows, shape (n, k)."""
-        by_column = np.ascontiguousarray(columns.T)  # sums along rows of memory are quicker
+    def of(cls, by_column: FloatArray, about: FloatArray) -> ColumnSums:
+        """Sum over rows, shape (k, n): sums along rows of memory are quick."""
         low, high = by_column.min(axis=1), by_column.max(axis=1)
         within = (low >= 0) & (high <= 1)
         is_binary = [
@@ -83,7 +82,7 @@ class ColumnSums:
         ]
         moved = by_column - about[:, None]
         return cls(
-            len(columns),
+            by_column.shape[1],
             about,
             moved.sum(axis=1),
             moved @ moved.T,

@@ -17,11 +17,11 @@ from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, sug
 from bayesmix.base.words import count
 from bayesmix.design.columns import (
     Columns,
-    check_numeric,
     columns_of,
     counts_of,
     finite,
     offset_of,
+    usable_weights,
 )
 from bayesmix.design.columnsums import ColumnSums, RowColumns
 from bayesmix.design.groupings import Grouping, spans_of
@@ -451,13 +451,16 @@ class Encoder:
     ) -> Design:
         """Make the design of this predictor alone."""
         bars = self.bars_of(groupings)
+        X = finite(self.common.matrix(frame), self.common.labels, index)
         matrices = {
-            text: finite(effects.matrix(frame), effects.labels, index)
+            text: X
+            if effects.has_columns_of(self.common)
+            else finite(effects.matrix(frame), effects.labels, index)
             for text, effects in bars.items()
         }
         return design_of(
             formula=self.formula,
-            X=finite(self.common.matrix(frame), self.common.labels, index),
+            X=X,
             terms=self.common.labels,
             groups=tuple(
                 grouping.term(grouping.factor.codes(columns), bars, matrices)
@@ -484,6 +487,8 @@ class Encoder:
             complete = np.ones(len(newdata), dtype=np.bool_)
             for column in columns.values():
                 complete &= column.notna().to_numpy()
+            if complete.all():
+                return np.array(compute(self._frame(columns, len(newdata), newdata.name)))
             if complete.any():
                 present = {name: column[complete] for name, column in columns.items()}
                 values[complete] = compute(self._frame(present, int(complete.sum()), newdata.name))
@@ -509,13 +514,7 @@ class Encoder:
         if self.weights is None or self.weights not in newdata.columns:
             return None
         (column,) = columns_of(newdata, (self.weights,)).values()
-        check_numeric("weights", column)
-        if (column <= 0).any():
-            raise BayesmixError(
-                f"weights must be positive; column '{self.weights}' of {newdata.name} has "
-                f"{column[column <= 0].iloc[0]:g}."
-            )
-        return read_only(column.to_numpy(dtype=np.float64, copy=True))
+        return usable_weights(column, f"column '{self.weights}' of {newdata.name} has")
 
 
 def _outside(parts: Iterable[Effects], frame: pd.DataFrame) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, read_only
-from bayesmix.base.errors import BayesmixError
+from bayesmix.base.errors import RowError
 from bayesmix.base.words import count
 from bayesmix.design.columns import check_numeric
 
@@ -25,11 +25,13 @@ def weights_of_errors(column: pd.Series[Any], what: str) -> FloatArray:
     usable = (se >= _SMALLEST) & (se <= _LARGEST)
     if not usable.all():
         first, bad = int(np.argmin(usable)), int((~usable).sum())
-        raise BayesmixError(
+        others = f", and {count(bad - 1, 'other')} that cannot be used" if bad > 1 else ""
+        raise RowError(
             f"Standard errors must be positive and finite, from {_SMALLEST:g} to {_LARGEST:g}. "
-            f"{what} {se[first]:g} at index {column.index[first]}"
-            + (f", and {count(bad - 1, 'other')} that cannot be used. " if bad > 1 else ". ")
-            + "Leave these rows out, or find their standard errors; variances are given as "
-            "se = sqrt(variance)."
+            f"{what} {se[first]:g}",
+            f"at index {column.index[first]}{others}",
+            "Leave these rows out, or find their standard errors; variances are given as "
+            "se = sqrt(variance).",
+            column.index[first],
         )
     return read_only(1 / se**2)

@@ -73,13 +73,19 @@ def check_sizes(design: Design, scale: float, location: float) -> None:
 def check_response_size(design: Design) -> None:
     """Raise for a response whose squares are no numbers, of a family that takes it as it is.
 
+    Where only sums over the rows are known, an offset is looked at, too.
+
     Raises
     ------
     BayesmixError
         Says how to rescale.
     """
-    size = largest(design.y)
+    columns = None if design.totals is None else design.totals.columns
+    size = largest(design.y) if columns is None else float(columns.size[-2])
     _check(f"The response {design.response!r}", size, "it", size)
+    if columns is not None:
+        offset = float(columns.size[-1])
+        _check("The offset", offset, "it", offset)
 
 
 def _check(what: str, size: float, rescaled: str, by: float) -> None:

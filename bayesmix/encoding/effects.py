@@ -65,6 +65,10 @@ class Effects:
                 _fill(matrix, span, term.name, term.eval_new_data(frame))
         return matrix
 
+    def has_columns_of(self, other: Effects) -> bool:
+        """Tell whether these are the columns of another side, computed in the same way."""
+        return self._terms is other._terms
+
     def without_intercept(self) -> Effects:
         """Leave the column of ones out, whose place thresholds take; all others stay as coded."""
         if self.labels[:1] != ("Intercept",):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.priorset import PriorSet
 from bayesmix.streams.anywhere import any_specification
 from bayesmix.streams.more_rows import with_more_rows
+from bayesmix.streams.parquet import SUFFIXES
 
 if TYPE_CHECKING:
     from types import EllipsisType
@@ -103,6 +105,7 @@ def update[F: Fitted](
     190 rows; Intercept
     GroupTerm(Subject: 19 levels; effects: Intercept)
     """
+    _check_no_rows(formula)
     namespace = {**namespace_of_caller(), **fit.design.encoder.names}
     spec, own = fit.spec, dict(changes)
     options = _options(fit.options, {name: own.pop(name) for name in _OPTIONS if name in own})
@@ -146,6 +149,19 @@ def update[F: Fitted](
     prior_set = _with_priors(made, spec, priors)
     new = dataclasses.replace(spec, design=made.design, family=made.family, priors=prior_set)
     return dataclasses.replace(fit, spec=new, idata=sample(new, options), options=options)
+
+
+def _check_no_rows(formula: object) -> None:
+    """Raise for rows in the place of the formula."""
+    is_file = isinstance(formula, str) and formula.lower().endswith(SUFFIXES)
+    is_rows = isinstance(formula, list | tuple | os.PathLike) or hasattr(formula, "columns")
+    if is_file or is_rows or hasattr(formula, "schema"):
+        kind = "path" if is_file else type(formula).__name__
+        raise BayesmixError(
+            f"The first argument of update() is a formula; got a {kind}. Rows to add to those of "
+            "the fit are fit.update(rows=...), and other rows for the same model "
+            "fit.update(data=...)."
+        )
 
 
 def _check_alone(formula: object, data: object, changes: Mapping[str, Any]) -> None:

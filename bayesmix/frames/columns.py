@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arrays import IntArray
-from bayesmix.base.errors import BayesmixError, short, suggest
+from bayesmix.base.errors import BayesmixError, RowError, short, suggest
 from bayesmix.frames.frames import plain_index, plain_series
 from bayesmix.frames.spelling import check_labels, find_label, label_of, plain_text
 from bayesmix.frames.values import (
@@ -255,7 +255,9 @@ def distinct_levels(
     return codes.astype(np.int64, copy=False), labels
 
 
-def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, IntArray]:
+def learn_factor(
+    variables: tuple[str, ...], columns: Columns, n_rows: int | None = None
+) -> tuple[Factor, IntArray]:
     """List the levels of a grouping factor that occur, and number them.
 
     Parameters
@@ -264,6 +266,8 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
         The columns whose combinations are the levels.
     columns : mapping of str to Series
         Columns of the rows that are fitted, without missing values.
+    n_rows : int, optional
+        How many rows there are, where these stand for more.
 
     Returns
     -------
@@ -275,10 +279,10 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
     BayesmixError
         A column that looks continuous, or a factor with a single level.
     """
-    codes, labels = number_levels(variables[0], columns[variables[0]])
+    codes, labels = number_levels(variables[0], columns[variables[0]], n_rows)
     positions, keys = [_positions(variables[0], labels)], []
     for variable in variables[1:]:
-        inner, inner_labels = number_levels(variable, columns[variable])
+        inner, inner_labels = number_levels(variable, columns[variable], n_rows)
         positions.append(_positions(variable, inner_labels))
         # Only the combinations that occur are kept at each step, so that keys cannot overflow.
         codes, key = pd.factorize(codes * len(inner_labels) + inner, sort=True)
@@ -300,7 +304,9 @@ def learn_factor(variables: tuple[str, ...], columns: Columns) -> tuple[Factor, 
     return factor, codes.astype(np.int64, copy=False)
 
 
-def number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str]]:
+def number_levels(
+    name: str, values: pd.Series[Any], n_rows: int | None = None
+) -> tuple[IntArray, list[str]]:
     """Return the level of each row for one column of a grouping factor, and labels in order."""
     values = plain_series(values)
     if isinstance(values.dtype, pd.CategoricalDtype):
@@ -309,7 +315,7 @@ def number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str
     else:
         kind = kind_of(values)
         if kind in ("floating", "decimal", "mixed-integer-float"):
-            _check_codes(name, values)
+            _check_codes(name, values, len(values) if n_rows is None else n_rows)
         elif kind.startswith(("mixed", "bytes", "complex")):
             check_text(name, values)
         codes, uniques = in_order(*distinct(name, values), label_of)
@@ -318,25 +324,27 @@ def number_levels(name: str, values: pd.Series[Any]) -> tuple[IntArray, list[str
     return codes, labels
 
 
-def _check_codes(name: str, values: pd.Series[Any]) -> None:
+def _check_codes(name: str, values: pd.Series[Any], n_rows: int) -> None:
     """Refuse numbers that are measurements: infinite ones, and fractions that hardly repeat."""
     numbers = as_numbers(name, values)
     assert numbers is not None
     column = f"data['{short(name)}']"
     infinite = np.isinf(numbers)
     if infinite.any():
-        raise BayesmixError(
-            f"Grouping factor '{short(name)}' is infinite in {int(infinite.sum())} of "
-            f"{len(numbers)} rows (first at index {values.index[int(infinite.argmax())]}). Drop "
-            f"these rows, or replace the values: {column}.replace([np.inf, -np.inf], np.nan)."
+        first = values.index[int(infinite.argmax())]
+        raise RowError(
+            f"Grouping factor '{short(name)}' is infinite",
+            f"in {int(infinite.sum())} of {len(numbers)} rows (first at index {first})",
+            f"Drop these rows, or replace the values: {column}.replace([np.inf, -np.inf], np.nan).",
+            first,
         )
     fractions = numbers != np.floor(numbers)
     n_values = len(np.unique(numbers)) if fractions.any() else 0
     # Codes such as -0.5 and 0.5 come again and again, measurements do not.
-    if n_values * min(n_values, _ROWS_OF_A_CODE) > len(numbers):
+    if n_values * min(n_values, _ROWS_OF_A_CODE) > n_rows:
         raise BayesmixError(
             f"Grouping factor '{short(name)}' holds numbers such as {numbers[fractions][0]:g}, "
-            f"{n_values} different ones in {len(numbers)} rows, so it looks continuous. Use a "
+            f"{n_values} different ones in {n_rows} rows, so it looks continuous. Use a "
             f"column of labels, group it with pd.cut({column}, 5), or, if every value is a group, "
             f"{column}.astype(str)."
         )

@@ -83,8 +83,12 @@ def learn_design(
     missing: str,
     resolve: Resolver,
     predictors: Mapping[str, Formula] = MappingProxyType({}),
+    n_rows: int | None = None,
 ) -> Learnt:
-    """Make the arrays and names of a model; see `make_design` for the arguments."""
+    """Make the arrays and names of a model; see `make_design` for the arguments.
+
+    `n_rows` is how many rows there are, where those of the frame stand for more.
+    """
     read = Predictors.of(formula, family, predictors)
     left = read_response(formula.response)
     sides = {name: (own.sides if name else (left, *own.sides)) for name, own in read.right.items()}
@@ -94,6 +98,7 @@ def learn_design(
     given = by_row(weights, se)
     every_side = [side for own in sides.values() for side in own]
     kept = kept_rows(tuple(read.formulas.values()), every_side, opened, given, missing)
+    kept = dataclasses.replace(kept, n_rows=n_rows)
     trials_name = None
     if given is not None and family.trials:
         trials_name = given.column or TRIALS_IN_ARRAY
@@ -253,7 +258,7 @@ def _learn_groups(
     """Learn levels and codes of each grouping factor, and lay out the effects of all its bars."""
     groups, groupings = [], []
     for merged in bars:
-        factor, codes = learn_factor(merged[0].factor, kept.columns)
+        factor, codes = learn_factor(merged[0].factor, kept.columns, kept.n_rows)
         grouping = Grouping(factor, merged, predictor=predictor)
         term = grouping.term(codes, effects.bars, effects.matrices)
         groupings.append(grouping.learn_means(term))

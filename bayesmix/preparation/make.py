@@ -32,7 +32,7 @@ from bayesmix.preparation.learn import learn_design
 if TYPE_CHECKING:
     from bayesmix.families.family import Family
 
-__all__ = ["make_checked", "make_design"]
+__all__ = ["make_checked", "make_design", "text_notes"]
 
 
 def make_design(
@@ -171,7 +171,7 @@ def make_checked(
     encoder = design.encoder
     every = (one for own in encoder.encoders for one in (own.common, *own.bars.values()))
     ordered = _default_contrasts(tuple(every), columns)
-    mistaken = _text_notes(learnt.effects, encoder.categories)
+    mistaken = text_notes(learnt.effects, encoder.categories)
     checked = check_design(design, family, columns, encoder.names)
     of_others = [
         message
@@ -214,7 +214,7 @@ def _is_same(design: Design, other: Design) -> bool:
     return is_same and (design.means is None) == (other.means is None)
 
 
-def _text_notes(
+def text_notes(
     sides: Iterable[Side], categories: Mapping[str, pd.Index[Any] | None]
 ) -> tuple[str, ...]:
     """Find columns that stand alone, so that they are categories, and look like numbers."""

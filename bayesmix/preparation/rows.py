@@ -45,6 +45,8 @@ class KeptRows:
         Their labels.
     notes : tuple of str
         Rows that were dropped.
+    n_rows : int, optional
+        How many rows these stand for; for themselves without.
     """
 
     columns: Columns
@@ -52,6 +54,7 @@ class KeptRows:
     rows: npt.NDArray[np.int64]
     index: pd.Index[Any]
     notes: tuple[str, ...]
+    n_rows: int | None = None
 
     def source(self, by_row: ByRow | None) -> pd.DataFrame:
         """Join the columns as they came, weights under the name that they were given by."""

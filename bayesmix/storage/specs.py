@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from bayesmix.model.options import SampleOptions
 
 __all__ = ["plain_spec", "restore_options", "restore_spec"]
+
+# Levels of a fit that was made are not doubted, and rows of a file may stand for more.
+_ROWS_OF_ANY_FIT = sys.maxsize
 
 
 def plain_spec(spec: ModelSpec) -> dict[str, Plain]:
@@ -90,7 +94,8 @@ def _plain_totals(spec: ModelSpec, totals: Totals) -> dict[str, Plain]:
     """Take a specification without rows apart: what it was learnt from, and sums over all rows."""
     rows = totals.rows
     assert rows is not None
-    taught = dataclasses.replace(taught_by(spec, rows, totals.states), notes=spec.design.notes)
+    taught = taught_by(spec, rows, totals.states, totals.n_rows)
+    taught = dataclasses.replace(taught, notes=spec.design.notes)
     return plain_spec(dataclasses.replace(spec, design=taught)) | {
         "states": totals.states,
         "totals": plain_totals(totals),
@@ -161,6 +166,7 @@ def _restore_design(
         missing="raise",
         resolve=_supplied(names, states),
         predictors=predictors,
+        n_rows=_ROWS_OF_ANY_FIT,
     )
     design = learnt.design
     if not is_same(design, stored.get("digest")):

@@ -251,7 +251,12 @@ def _without_rows(fit: Fitted) -> Fitted:
     }
     tree = xr.DataTree.from_dict(groups)
     tree.attrs.update(fit.idata.attrs)
-    return dataclasses.replace(fit, spec=forgetting_rows(fit.spec), idata=tree)
+    spec = forgetting_rows(
+        fit.spec,
+        "cross_products=True writes sums in place of the rows",
+        "Leave cross_products out: then the file holds the rows",
+    )
+    return dataclasses.replace(fit, spec=spec, idata=tree)
 
 
 def _restore_fit(archive: Archive, content: Any, given: Mapping[str, Any]) -> Fitted:

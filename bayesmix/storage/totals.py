@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.blocks.crossproducts import CrossBlocks, CrossProducts
+from bayesmix.blocks.crossblocks import CrossBlocks
+from bayesmix.blocks.crossproducts import CrossProducts
 from bayesmix.design.columnsums import ColumnSums
 from bayesmix.design.design import Design
 from bayesmix.design.totals import LevelTotals, Reference, Totals

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from bayesmix.base.memory import keep_freed_memory
 from bayesmix.base.progress import late_progress
 from bayesmix.families.family import Family
 from bayesmix.model.spec import ModelSpec
@@ -38,6 +39,7 @@ def any_specification(
         return specification(
             formula, data, family, priors, weights, se, residual, missing, namespace, predictors
         )
+    keep_freed_memory()
     with late_progress(progressbar, f"Reading {rows.what}") as report:
         return streamed_specification(
             formula,

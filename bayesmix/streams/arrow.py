@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesmix.frames.frames import row_values
 
-__all__ = ["as_pandas", "is_text"]
+__all__ = ["Texts", "as_pandas", "is_text"]
 
 
 def is_text(kind: Any) -> bool:
@@ -21,9 +21,45 @@ def is_text(kind: Any) -> bool:
     return any(test(kind) for test in tests)
 
 
-def as_pandas(table: Any, names: Sequence[str]) -> pd.DataFrame:
+class Texts:
+    """Codes of text that stay the same from batch to batch, so that each text is looked up once."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Any, pd.CategoricalDtype]] = {}
+
+    def coded(self, name: str, values: Any) -> pd.Series[Any]:
+        """Turn a column of text into a Categorical of all texts so far."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if pa.types.is_string_view(values.type):  # has no look-up
+            values = values.cast(pa.large_string())
+        if name not in self._known:
+            self._learn(name, pc.unique(values).drop_null())
+        codes = pc.index_in(values, value_set=self._known[name][0])
+        if codes.null_count > values.null_count:
+            is_new = pc.and_(pc.is_null(codes), pc.is_valid(values))
+            self._learn(name, pc.unique(values.filter(is_new)))
+            codes = pc.index_in(values, value_set=self._known[name][0])
+        numbers = codes.fill_null(-1).to_numpy()
+        return pd.Series(pd.Categorical.from_codes(numbers, dtype=self._known[name][1]))
+
+    def _learn(self, name: str, texts: Any) -> None:
+        import pyarrow as pa
+
+        if name in self._known:
+            texts = pa.concat_arrays([self._known[name][0], texts])
+        self._known[name] = texts, pd.CategoricalDtype(pd.Index(texts.to_pylist(), dtype=object))
+
+
+def as_pandas(table: Any, names: Sequence[str], texts: Texts) -> pd.DataFrame:
     """Turn columns of a table into pandas' columns; text becomes a Categorical of its values."""
-    columns = {name: _column(table.column(name)) for name in names}
+    columns = {
+        name: texts.coded(name, table.column(name))
+        if is_text(table.column(name).type)
+        else _column(table.column(name))
+        for name in names
+    }
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
@@ -31,9 +67,6 @@ def _column(values: Any) -> Any:
     import pyarrow as pa
 
     kind = values.type
-    if is_text(kind):
-        values = values.dictionary_encode()
-        kind = values.type
     if pa.types.is_dictionary(kind):
         return _categorical(values, bool(kind.ordered))
     is_plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)

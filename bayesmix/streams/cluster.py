@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError, short
-from bayesmix.streams.adding import Summed
-from bayesmix.streams.naming import naming
+from bayesmix.streams.naming import naming, numbered
 
 __all__ = ["ClusterRows"]
 
@@ -27,16 +27,16 @@ class ClusterRows:
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts; see `bayesmix.streams.rows.Rows`."""
+        """Sum over the parts; see `bayesmix.streams.rows.Rows`."""
         import dask
 
         chosen = self.frame[list(names)]
         kinds = {name: _kind(dtype) for name, dtype in chosen.dtypes.items()}
         # Once for all partitions: it may hold the levels of large factors.
-        shared = dask.delayed(_Work(of_part, kinds), pure=False, traverse=False)
+        shared = dask.delayed(_Work(begin, kinds), pure=False, traverse=False)
         tasks = [
             dask.delayed(_of_partition, pure=False)(shared, partition, number)
             for number, partition in enumerate(chosen.to_delayed())
@@ -55,18 +55,22 @@ class ClusterRows:
         found: S | None = total
         return found
 
+    def part(self, number: int) -> str:
+        """Name a partition; see `bayesmix.streams.rows.Rows`."""
+        return _name(number)
+
 
 class _Work:
     """What is done with a partition, and the kinds of columns that it must have."""
 
-    def __init__(self, of_part: Callable[[pd.DataFrame], Any], kinds: dict[str, str]) -> None:
-        self.of_part, self.kinds = of_part, kinds
+    def __init__(self, begin: Callable[[], Sums[Any]], kinds: dict[str, str]) -> None:
+        self.begin, self.kinds = begin, kinds
 
 
 def _of_partition(work: _Work, frame: pd.DataFrame, number: int) -> Any:
     if not len(frame):
         return None
-    with naming(f"Partition {number}"):
+    with naming(_name(number)):
         for name, kind in work.kinds.items():
             own = _kind(frame[name].dtype)
             if own != kind:
@@ -74,7 +78,13 @@ def _of_partition(work: _Work, frame: pd.DataFrame, number: int) -> Any:
                     f"column '{short(name)}' holds {own} ({frame[name].dtype}), and {kind} in the "
                     "frame. Give all partitions the same types: frame.astype(...)."
                 )
-        return work.of_part(frame.reset_index(drop=True))
+        sums = work.begin()
+        sums.add(frame.set_axis(numbered(len(frame), number)))
+        return sums.total()
+
+
+def _name(number: int) -> str:
+    return f"Partition {number}"
 
 
 def _added(*parts: Any) -> Any:

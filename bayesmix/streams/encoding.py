@@ -9,16 +9,15 @@ import pandas as pd
 
 from bayesmix.base.arrays import FloatArray
 from bayesmix.base.errors import BayesmixError
-from bayesmix.blocks.crossproducts import cross_products
 from bayesmix.design.columns import finite
-from bayesmix.design.columnsums import ColumnSums
 from bayesmix.design.design import Design, Encoder
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.totals import ABSENT, LevelTotals, Reference, Totals
 from bayesmix.frames.frames import Frame
 from bayesmix.streams.facts import complete_rows
+from bayesmix.streams.summing import TotalSums
 
-__all__ = ["Encoding", "reference_of", "totals_of", "without_rows"]
+__all__ = ["EncodedSums", "Encoding", "reference_of", "without_rows"]
 
 
 # Numbers of the encoded columns that are made at once, and rows if these are many columns.
@@ -41,32 +40,51 @@ class Encoding:
     encoder: Encoder
     reference: Reference
 
-    def __call__(self, frame: pd.DataFrame) -> Totals | None:
-        """Sum over some rows; None where each has a missing value."""
-        complete, _ = complete_rows(frame, self.names)
+    def begin(self) -> EncodedSums:
+        """Begin to sum over rows."""
+        return EncodedSums(self)
+
+    @property
+    def step(self) -> int:
+        """How many rows are encoded at once."""
         reference = self.reference
         width = len(reference.about) + sum(map(len, reference.about_Z))
-        step = max(LEAST_ROWS, CELLS // width)
-        total: Totals | None = None
-        for start in range(0, len(complete), step):
-            part = complete.iloc[start : start + step].reset_index(drop=True)
-            own = self._of_rows(part)
-            total = own if total is None else total + own
-        return total
+        return max(LEAST_ROWS, CELLS // width)
 
-    def _of_rows(self, complete: pd.DataFrame) -> Totals:
+    def design(self, complete: pd.DataFrame) -> Design:
+        """Encode rows without missing values."""
         design = self.encoder.encode(Frame(complete, complete, "the data"))
         for term in design.groups:
             new = term.codes < 0
             if new.any():
-                labels = [str(complete[name][new.argmax()]) for name in term.variables]
+                labels = [str(complete[name].iloc[new.argmax()]) for name in term.variables]
                 raise BayesmixError(
                     f"'{term.factor}' has the level '{':'.join(labels)}', which the first pass "
                     "over the rows did not meet: the data have changed in between. Fit again when "
                     "nobody writes to them."
                 )
         finite(design.y, (design.response,), design.index, "Response ")
-        return totals_of(design, self.reference)
+        return design
+
+
+class EncodedSums:
+    """Totals of rows that are encoded as they come."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._encoding = encoding
+        self._sums = TotalSums(encoding.reference)
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Add the rows without a missing value."""
+        complete, _ = complete_rows(frame, self._encoding.names)
+        step = self._encoding.step
+        for start in range(0, len(complete), step):
+            design = self._encoding.design(complete.iloc[start : start + step])
+            self._sums.add(design)
+
+    def total(self) -> Totals | None:
+        """Return the totals so far."""
+        return self._sums.total()
 
 
 def reference_of(design: Design) -> Reference:
@@ -95,25 +113,6 @@ def _near_means(columns: FloatArray) -> FloatArray:
     steps = np.ldexp(1.0, np.frexp(np.where(sds > 0, sds, 1.0))[1] - 1)
     near: FloatArray = np.where(sds > 0, np.round(means / steps) * steps, columns[0])
     return near
-
-
-def totals_of(design: Design, reference: Reference) -> Totals:
-    """Sum over the rows of a design."""
-    offset = np.zeros(design.n_rows) if design.offset is None else design.offset
-    weights = design.weights
-    y = design.y - reference.about[-2]
-    columns = np.column_stack([design.X, design.y, offset])
-    return Totals(
-        ColumnSums.of(columns, reference.about),
-        tuple(
-            LevelTotals(term.counts, ColumnSums.of(term.Z, about))
-            for term, about in zip(design.groups, reference.about_Z, strict=True)
-        ),
-        float(design.n_rows if weights is None else weights.sum()),
-        float(y.sum() if weights is None else weights @ y),
-        cross_products(design, reference.X, reference.mean, reference.Z),
-        reference,
-    )
 
 
 def without_rows(design: Design, totals: Totals) -> Design:

@@ -10,15 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from bayesmix.base.adding import Adder
 from bayesmix.base.errors import BayesmixError, short
 from bayesmix.base.words import have
-from bayesmix.design.columns import counts_of
+from bayesmix.design.columns import counts_of, usable_weights
+from bayesmix.design.known_errors import weights_of_errors
 from bayesmix.encoding.wholes import CallSums, WholeCall
 from bayesmix.frames.columns import encode_column
 from bayesmix.frames.frames import plain_series
 from bayesmix.frames.values import kind_of
+from bayesmix.preparation.byrow import ByRow
+from bayesmix.streams.seen import Seen
 
-__all__ = ["Facts", "Plan", "complete_rows", "scanned"]
+__all__ = ["FactSums", "Facts", "Plan", "complete_rows", "scanned"]
 
 # As many rows as functions of the user are tried on.
 HEAD = 1000
@@ -40,6 +44,8 @@ class Plan:
         Columns of text that come as codes.
     calls : tuple of WholeCall
         Those whose arguments are summed in this pass.
+    by_row : ByRow or None
+        The column of weights or standard errors.
     """
 
     names: tuple[str, ...]
@@ -47,6 +53,18 @@ class Plan:
     coded: frozenset[str]
     texts: frozenset[str]
     calls: tuple[WholeCall, ...]
+    by_row: ByRow | None = None
+
+    def check(self, rows: pd.DataFrame) -> None:
+        """Raise for weights or standard errors that cannot be used."""
+        if self.by_row is None or self.by_row.column is None:
+            return
+        column = rows[self.by_row.column]
+        what = f"olumn '{short(self.by_row.column)}' has"
+        if self.by_row.argument == "se":
+            weights_of_errors(column, f"C{what}")
+        else:
+            usable_weights(column, f"c{what}")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -60,7 +78,7 @@ class Facts:
     missing : mapping of str to int
         Missing values of each column.
     rows : DataFrame
-        A row for each level and each category, and the first ones.
+        A row for each level and each category, and the first ones, with their labels.
     keys : tuple of tuple of str
         Columns whose combinations these have.
     categories : mapping of str to (tuple, bool)
@@ -81,14 +99,17 @@ class Facts:
         for name, (labels, ordered) in other.categories.items():
             known, both = categories.get(name, ((), ordered))
             categories[name] = tuple(dict.fromkeys((*known, *labels))), both and ordered
-        parts = [part for part in (self.rows, other.rows) if len(part)]
-        rows = pd.concat(parts, ignore_index=True) if parts else self.rows
         keys = tuple(dict.fromkeys((*self.keys, *other.keys)))
+        parts = [part for part in (self.rows, other.rows) if len(part)]
+        rows = parts[0] if parts else self.rows
+        if len(parts) == 2:
+            rows = pd.concat(parts)
+            rows = rows[_chosen(rows, keys, Seen(), HEAD)]
         return Facts(
             self.n_rows + other.n_rows,
             self.n_kept + other.n_kept,
             {name: count + other.missing[name] for name, count in self.missing.items()},
-            rows[_first_of_each(rows, keys)].reset_index(drop=True),
+            rows,
             keys,
             categories,
             {text: sums + other.calls[text] for text, sums in self.calls.items()},
@@ -104,7 +125,7 @@ class Facts:
                 columns[name] = pd.Categorical(column, pd.Index(labels), ordered=ordered)
             else:
                 columns[name] = column.infer_objects() if column.dtype == object else column
-        return pd.DataFrame(columns, index=pd.RangeIndex(len(self.rows)))
+        return pd.DataFrame(columns, index=self.rows.index)
 
     def dropped(self, missing: str) -> tuple[str, ...]:
         """Tell of the rows with missing values, or refuse them."""
@@ -142,22 +163,47 @@ def complete_rows(frame: pd.DataFrame, names: Iterable[str]) -> tuple[pd.DataFra
         if missing[name]:
             keep &= ~absent
     whole = pd.DataFrame(columns, copy=False)
-    return (whole if keep.all() else whole[keep]).reset_index(drop=True), missing
+    return whole if keep.all() else whole[keep], missing
+
+
+class FactSums:
+    """Facts of rows that come in parts."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._seen, self._n_kept = Seen(), 0
+        self._adder: Adder[Facts] = Adder()
+
+    def add(self, frame: pd.DataFrame) -> None:
+        """Look at some rows."""
+        head = max(0, HEAD - self._n_kept)
+        facts = _scanned(frame, self._plan, self._seen, head)
+        self._n_kept += facts.n_kept
+        self._adder.add(facts)
+
+    def total(self) -> Facts | None:
+        """Return the facts of all rows so far."""
+        return self._adder.total()
 
 
 def scanned(frame: pd.DataFrame, plan: Plan) -> Facts:
     """Look at some rows."""
+    return _scanned(frame, plan, Seen(), HEAD)
+
+
+def _scanned(frame: pd.DataFrame, plan: Plan, seen: Seen, head: int) -> Facts:
     complete, missing = complete_rows(frame, plan.names)
+    plan.check(complete)
     coded = [name for name in plan.names if name in plan.coded or _is_coded(complete[name])]
     keys = tuple(dict.fromkeys((*plan.factors, *((name,) for name in coded))))
-    rows = complete[_first_of_each(complete, keys)].reset_index(drop=True)
+    rows = complete[_chosen(complete, keys, seen, head)]
     categories: dict[str, tuple[tuple[Any, ...], bool]] = {}
     plain = {}
     for name, column in rows.items():
         dtype: Any = column.dtype
         plain[name] = column
         if isinstance(dtype, pd.CategoricalDtype):
-            plain[name] = column.astype(object)
+            plain[name] = pd.Series(_labels(column), column.index, dtype=object)
             if name not in plan.texts:
                 categories[str(name)] = tuple(dtype.categories), bool(dtype.ordered)
     return Facts(
@@ -171,6 +217,11 @@ def scanned(frame: pd.DataFrame, plan: Plan) -> Facts:
     )
 
 
+def _labels(column: pd.Series[Any]) -> pd.Index[Any]:
+    """Labels of a few rows of many categories."""
+    return column.cat.categories.take(column.cat.codes.to_numpy())
+
+
 def _is_coded(column: pd.Series[Any]) -> bool:
     dtype: Any = column.dtype
     if isinstance(dtype, pd.CategoricalDtype | pd.StringDtype):
@@ -179,12 +230,14 @@ def _is_coded(column: pd.Series[Any]) -> bool:
     return is_object and kind_of(column) not in ("integer", "floating", "decimal", "boolean")
 
 
-def _first_of_each(rows: pd.DataFrame, keys: Iterable[tuple[str, ...]]) -> npt.NDArray[np.bool_]:
-    """Mark the first row of each combination, and the first rows of all."""
+def _chosen(
+    rows: pd.DataFrame, keys: Iterable[tuple[str, ...]], seen: Seen, head: int
+) -> npt.NDArray[np.bool_]:
+    """Mark the first rows of all, and those with a combination that none before them has."""
     chosen = np.zeros(len(rows), dtype=np.bool_)
-    chosen[:HEAD] = True
+    chosen[:head] = True
     for key in keys:
-        chosen |= ~rows.duplicated(list(key)).to_numpy()
+        chosen |= seen.new(rows, key)
     return chosen
 
 

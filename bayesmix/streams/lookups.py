@@ -8,12 +8,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arrays import IntArray
+from bayesmix.base.arrays import BoolArray, IntArray
 from bayesmix.design.design import Encoder
 from bayesmix.frames.columns import Factor
 from bayesmix.frames.frames import plain_series
 
 __all__ = ["with_lookups"]
+
+# Whole numbers between the smallest and the largest known one up to which there is a table.
+_ENTRIES = 1 << 22
+_ABSENT = -2
 
 
 def with_lookups(encoder: Encoder, rows: pd.DataFrame) -> Encoder:
@@ -34,9 +38,13 @@ def with_lookups(encoder: Encoder, rows: pd.DataFrame) -> Encoder:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _QuickFactor(Factor):
-    """A factor that knows the places of values, and not only those of labels."""
+    """A factor that knows the places of values, and not only those of labels.
 
-    known: tuple[tuple[pd.Index[Any], IntArray], ...] = ()
+    Those of the categories that came last are kept: they are mostly those of the next rows, too.
+    """
+
+    known: tuple[_Places, ...] = ()
+    last: dict[int, tuple[pd.Index[Any], IntArray]] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, factor: Factor, rows: pd.DataFrame) -> _QuickFactor:
@@ -46,21 +54,56 @@ class _QuickFactor(Factor):
             if isinstance(values.dtype, pd.CategoricalDtype):
                 values = values.cat.categories.to_series()
             distinct = pd.Index(values.unique())
-            places = factor.places(i, variable, pd.Series(distinct))
-            known.append((distinct, places))
+            known.append(_Places.of(distinct, factor.places(i, variable, pd.Series(distinct))))
         own = {field.name: getattr(factor, field.name) for field in dataclasses.fields(Factor)}
         return cls(**own, known=tuple(known))
 
     def places(self, number: int, variable: str, values: pd.Series[Any]) -> IntArray:
         """Look values up, and make labels of those that are not known."""
         if isinstance(values.dtype, pd.CategoricalDtype):
-            labels = pd.Series(values.cat.categories)
-            own = np.append(self.places(number, variable, labels), -1)
-            return own[values.cat.codes.to_numpy()]
-        distinct, places = self.known[number]
-        at = distinct.get_indexer(pd.Index(values))
-        found = places[at]
-        if (at < 0).any():
-            new = at < 0
+            categories = values.cat.categories
+            own = self.last.get(number)
+            if own is None or own[0] is not categories:
+                places = self.places(number, variable, pd.Series(categories))
+                own = self.last[number] = categories, np.append(places, -1)
+            return own[1][values.cat.codes.to_numpy()]
+        found, is_known = self.known[number].of_values(values)
+        if not is_known.all():
+            new = ~is_known
             found[new] = super().places(number, variable, values[new].reset_index(drop=True))
         return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Places:
+    """The place of each known value, in a table of whole numbers where they are close enough."""
+
+    distinct: pd.Index[Any]
+    places: IntArray
+    low: int = 0
+    table: IntArray | None = None
+
+    @classmethod
+    def of(cls, distinct: pd.Index[Any], places: IntArray) -> _Places:
+        if len(distinct) and _is_whole(distinct.dtype):
+            low, high = int(distinct.min()), int(distinct.max())
+            if high - low < _ENTRIES:
+                table = np.full(high - low + 1, _ABSENT)
+                table[(distinct - low).to_numpy(np.int64)] = places
+                return cls(distinct, places, low, table)
+        return cls(distinct, places)
+
+    def of_values(self, values: pd.Series[Any]) -> tuple[IntArray, BoolArray]:
+        """Find the places of values, and which values are known."""
+        if self.table is not None and len(values) and _is_whole(values.dtype):
+            numbers = values.to_numpy()
+            end = self.low + len(self.table)
+            if self.low <= int(numbers.min()) and int(numbers.max()) < end:
+                found = self.table[numbers.astype(np.int64, copy=False) - self.low]
+                return found, found != _ABSENT
+        at = self.distinct.get_indexer(pd.Index(values))
+        return self.places[at], at >= 0
+
+
+def _is_whole(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind in "iu"

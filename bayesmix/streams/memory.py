@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.frames.frames import Frame
-from bayesmix.streams.adding import Adder, Summed
-from bayesmix.streams.naming import naming
+from bayesmix.streams.naming import naming, numbered
 
 __all__ = ["ROWS_AT_ONCE", "FrameRows"]
 
@@ -29,16 +29,21 @@ class FrameRows:
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts; see `bayesmix.streams.rows.Rows`."""
+        """Sum over the parts; see `bayesmix.streams.rows.Rows`."""
         frame = self.frame.read(names)
         columns = {name: frame.series(name) for name in names}
-        adder: Adder[S] = Adder()
+        sums = begin()
         for start in range(0, len(frame), ROWS_AT_ONCE):
-            part = {name: own.iloc[start : start + ROWS_AT_ONCE] for name, own in columns.items()}
+            own = {name: one.iloc[start : start + ROWS_AT_ONCE] for name, one in columns.items()}
+            part = pd.DataFrame(own, copy=False)
             with naming("rows"):
-                adder.add(of_part(pd.DataFrame(part, copy=False).reset_index(drop=True)))
+                sums.add(part.set_axis(numbered(len(part), first=start)))
             report(min(1.0, (start + ROWS_AT_ONCE) / len(frame)))
-        return adder.total()
+        return sums.total()
+
+    def part(self, number: int) -> str:
+        """Name a part; see `bayesmix.streams.rows.Rows`."""
+        return "rows"

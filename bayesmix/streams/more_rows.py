@@ -12,6 +12,7 @@ import pandas as pd
 
 from bayesmix.base.arrays import IntArray, unique
 from bayesmix.base.errors import BayesmixError, DesignWarning, short, warn
+from bayesmix.base.memory import keep_freed_memory
 from bayesmix.blocks.moved import renumbered
 from bayesmix.design.columns import SE_COLUMN, WEIGHTS_COLUMN
 from bayesmix.design.design import Design
@@ -23,20 +24,32 @@ from bayesmix.frames.values import kind_of, listed
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.row_effects import with_row_effects
 from bayesmix.model.spec import ModelSpec
+from bayesmix.preparation.byrow import by_row
 from bayesmix.streams.checks import notes_of
-from bayesmix.streams.encoding import Encoding, reference_of, totals_of, without_rows
-from bayesmix.streams.facts import Plan, scanned
+from bayesmix.streams.encoding import Encoding, reference_of, without_rows
+from bayesmix.streams.facts import FactSums, Plan, scanned
 from bayesmix.streams.lookups import with_lookups
+from bayesmix.streams.naming import naming_rows, numbered
 from bayesmix.streams.rows import FrameRows, open_rows
+from bayesmix.streams.summing import totals_of
 from bayesmix.streams.teaching import formula_sides, taught_by
 
 __all__ = ["forgetting_rows", "with_more_rows"]
 
 type Report = Callable[[str, float], None]
 
+# Number of the part of the rows that stand for those that the fit has seen.
+_OF_THE_FIT = -1
 
-def forgetting_rows(spec: ModelSpec) -> ModelSpec:
+
+def forgetting_rows(spec: ModelSpec, why: str, instead: str) -> ModelSpec:
     """Return the same model with sums in place of its rows.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+    why, instead : str
+        For the messages: what needs the sums, and what to do where there are none.
 
     Raises
     ------
@@ -51,22 +64,22 @@ def forgetting_rows(spec: ModelSpec) -> ModelSpec:
         obstacle = "it has a residual beside known standard errors"
     if obstacle is not None:
         raise BayesmixError(
-            "Sums of products say all that the rows do in Gaussian models with Normal priors on "
-            f"the population effects only, and {obstacle}. Keep the rows, and fit all of them "
-            "again."
+            f"{why}, and sums say all that the rows do only in Gaussian models with Normal priors "
+            f"on the population effects: {obstacle}. {instead}."
         )
     source = design.source
-    array = source is not None and {WEIGHTS_COLUMN, SE_COLUMN}.intersection(source)
-    if source is None or array:
-        raise BayesmixError(
-            "The fit has "
-            + ("weights that came as an array. Give" if array else "no columns of its data. Fit")
-            + (" the name of their column." if array else " a data frame.")
-        )
+    for label, word in ((WEIGHTS_COLUMN, "weights"), (SE_COLUMN, "standard errors")):
+        if source is not None and label in source:
+            raise BayesmixError(
+                f"{why}, and the fit has {word} that came as an array, which other rows have no "
+                f"part in. Fit with the name of a column of the data: {label}'...'."
+            )
+    if source is None:
+        raise BayesmixError(f"{why}, and the fit has no columns of its data. Fit a data frame.")
     states = learnt_states(part for own in design.encoder.encoders for part in own.parts)
     rows = scanned(source.reset_index(drop=True), _plan(design, frozenset())).frame()
     totals = totals_of(design, reference_of(design))
-    taught = taught_by(spec, rows, states)
+    taught = taught_by(spec, rows, states, design.n_rows)
     return dataclasses.replace(
         spec,
         design=dataclasses.replace(
@@ -93,7 +106,12 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
     BayesmixError
         The model is none for the exact method, or the rows have new categories.
     """
-    spec = forgetting_rows(spec)
+    keep_freed_memory()
+    spec = forgetting_rows(
+        spec,
+        "rows= adds sums over new rows to those over the old ones",
+        "Fit all rows again: fit.update(data=all_rows)",
+    )
     old, totals = spec.design, spec.design.totals
     assert totals is not None
     assert totals.rows is not None
@@ -107,21 +125,23 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
         )
     found = rows.summed(
         plan.names,
-        functools.partial(scanned, plan=plan),
+        functools.partial(FactSums, plan),
         lambda share: report("Reading new levels", share),
     )
     if found is None:
         raise BayesmixError("rows has no rows. Check how it was read or filtered.")
     for note in found.dropped(missing):
         warn(note, DesignWarning)
-    known = scanned(totals.rows, dataclasses.replace(plan, texts=frozenset()))
+    old_rows = totals.rows.set_axis(numbered(len(totals.rows), _OF_THE_FIT))
+    known = scanned(old_rows, dataclasses.replace(plan, texts=frozenset()))
     _check_kinds(known.frame(), found.frame())
     every = (known + found).frame()
-    taught = _taught(spec, every, totals.states)
+    with naming_rows(lambda part: "rows of the fit" if part == _OF_THE_FIT else rows.part(part)):
+        taught = _taught(spec, every, totals.states, old.n_rows + found.n_kept)
     source = taught.source
     assert source is not None
     encoding = Encoding(plan.names, with_lookups(taught.encoder, source), totals.reference)
-    new = rows.summed(plan.names, encoding, lambda share: report("Adding rows", share))
+    new = rows.summed(plan.names, encoding.begin, lambda share: report("Adding rows", share))
     if new is None or new.n_rows != found.n_kept:
         raise BayesmixError("The new rows have changed while they were read. Add them again.")
     added = _placed(totals, old, taught) + new
@@ -132,17 +152,20 @@ def with_more_rows(spec: ModelSpec, data: Any, missing: str, report: Report) -> 
 def _plan(design: Design, texts: frozenset[str]) -> Plan:
     encoder = design.encoder
     sides: Sequence[Side] = formula_sides(design.formula, encoder.names, encoder.categories)
-    by_row = (name for name in (encoder.weights, encoder.se) if name is not None)
+    given = by_row(encoder.weights, encoder.se)
+    numbers = () if given is None or given.column is None else (given.column,)
     factors = tuple(dict.fromkeys(one.factor.variables for one in encoder.groupings))
-    names = unique([*encoder.categories, *(name for own in factors for name in own), *by_row])
+    names = unique([*encoder.categories, *(name for own in factors for name in own), *numbers])
     coded = frozenset(coded_columns(sides, encoder.categories))
-    return Plan(names, factors, coded, texts, ())
+    return Plan(names, factors, coded, texts, (), given)
 
 
-def _taught(spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]]) -> Design:
+def _taught(
+    spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]], n_rows: int
+) -> Design:
     """Learn the design again with the new levels; it must have the same columns."""
     old = spec.design
-    taught = taught_by(spec, rows, states)
+    taught = taught_by(spec, rows, states, n_rows)
     for name, before in old.encoder.categories.items():
         after = taught.encoder.categories[name]
         new = [] if before is None or after is None else [one for one in after if one not in before]

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
 from bayesmix.frames.values import listed
-from bayesmix.streams.adding import Adder, Summed
-from bayesmix.streams.arrow import as_pandas, is_text
-from bayesmix.streams.memory import ROWS_AT_ONCE
-from bayesmix.streams.naming import naming, unreadable
+from bayesmix.streams.arrow import Texts, as_pandas, is_text
+from bayesmix.streams.naming import naming, numbered, unreadable
+from bayesmix.streams.schema import common_schema, recast
 
 __all__ = ["SUFFIXES", "ParquetRows", "opened_paths"]
 
 SUFFIXES = (".parquet", ".pq", ".parq")
+# Rows that are computed with at once, fewer where many columns are used.
+ROWS_AT_ONCE, LEAST_ROWS, CELLS = 1 << 19, 1 << 15, 1 << 21
 # Batches of so many rows are read ahead of the one that is computed with.
 _AHEAD = 2
 
@@ -44,16 +48,16 @@ def opened_paths(given: Sequence[str], argument: str = "data") -> ParquetRows:
     base = {"partition_base_dir": folders[0]} if folders else {}
     if folders and (files := _parquet_files(folders[0])):
         where = files
+    options = {"format": "parquet", "partitioning": partitioning, **base}
     with naming(listed(paths, 3)):
-        dataset = ds.dataset(where, format="parquet", partitioning=partitioning, **base)
+        dataset = ds.dataset(where, **options)
         if not dataset.files:
             raise BayesmixError("the folder has no Parquet files.")
-        options = {"format": "parquet", "partitioning": partitioning, **base}
-        schema = _common_schema(dataset)
-        return ParquetRows(
-            ds.dataset(where, schema=schema, **options),
-            {path: _state(path) for path in dataset.files},
-        )
+    schema = common_schema(dataset)
+    return ParquetRows(
+        ds.dataset(where, schema=schema, **options),
+        {path: _state(path) for path in dataset.files},
+    )
 
 
 def _parquet_files(folder: str) -> list[str]:
@@ -86,39 +90,6 @@ def _expanded(text: str, argument: str) -> list[str]:
     return found
 
 
-def _common_schema(dataset: Any) -> Any:
-    """Find types that hold the columns of all files; whole numbers beside others are those."""
-    import pyarrow as pa
-
-    found = {name: dataset.schema.field(name) for name in dataset.schema.names}
-    first = dataset.files[0]
-    for fragment in dataset.get_fragments():
-        with naming(fragment.path):
-            own = fragment.physical_schema
-            for field in own:
-                known = found.setdefault(field.name, field)
-                if known.type == field.type:
-                    continue
-                if _kind(known.type) != _kind(field.type):
-                    raise BayesmixError(
-                        f"column '{field.name}' has the type {field.type}, and {known.type} in "
-                        f"'{first}'. Write the files with the same types."
-                    )
-                if _kind(known.type) == "numbers":
-                    both = [pa.schema([known]), pa.schema([field.with_name(known.name)])]
-                    merged = pa.unify_schemas(both, promote_options="permissive")
-                    found[field.name] = merged.field(0)
-    return pa.schema(list(found.values()))
-
-
-def _kind(kind: Any) -> str:
-    import pyarrow as pa
-
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return "numbers"
-    return "text" if is_text(kind) else str(kind).partition("<")[0]
-
-
 class ParquetRows:
     """A dataset of pyarrow, and the states that its files had when they were opened."""
 
@@ -133,19 +104,39 @@ class ParquetRows:
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts; see `bayesmix.streams.rows.Rows`."""
-        adder: Adder[S] = Adder()
+        """Sum over the parts; see `bayesmix.streams.rows.Rows`."""
+        sums = begin()
         with naming(self.what):
             total, done = self.dataset.count_rows(), 0
-        for part, table in self._tables(list(names)):
-            with naming(part):
-                adder.add(of_part(as_pandas(table, names)))
+        ends: Counter[int] = Counter()
+        texts = Texts()
+        for number, table in self._tables(list(names)):
+            with naming(self.part(number)):
+                labels = numbered(table.num_rows, number, ends[number])
+                sums.add(as_pandas(table, names, texts).set_axis(labels))
+            ends[number] += table.num_rows
             done += table.num_rows
             report(min(1.0, done / max(total, 1)))
-        return adder.total()
+        return sums.total()
+
+    def part(self, number: int) -> str:
+        """Name a file; see `bayesmix.streams.rows.Rows`."""
+        return self._names[number] if self._names else self.what
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        return [f"'{fragment.path}'" for fragment in self._fragments()]
+
+    def _fragments(self) -> list[Any]:
+        """List the files; none of a selection of rows."""
+        try:
+            fragments = list(self.dataset.get_fragments())
+        except ValueError:  # of a filtered dataset
+            return []
+        return fragments if all(hasattr(one, "path") for one in fragments) else []
 
     def _check(self, fragment: Any, names: Sequence[str]) -> None:
         """Raise for a file without some of the columns, or one that was written since."""
@@ -162,24 +153,23 @@ class ParquetRows:
                 "columns, or leave this one out."
             )
 
-    def _tables(self, names: list[str]) -> Iterator[tuple[str, Any]]:
-        """Yield the files, with some of their rows at a time; a selection of rows as a whole."""
-        try:
-            fragments = list(self.dataset.get_fragments())
-        except ValueError:  # of a filtered dataset
-            fragments = []
-        if not fragments or not all(hasattr(one, "path") for one in fragments):
-            yield from _gathered(self.what, lambda: self.dataset.to_batches(**_reading(names)))
-            return
-        for fragment in fragments:
-            with naming(f"'{fragment.path}'"):
+    def _tables(self, names: list[str]) -> Iterator[tuple[int, Any]]:
+        """Yield numbers of files, with some of their rows; a selection of rows is one file."""
+        fragments = self._fragments()
+        if not fragments:
+            whole = functools.partial(self.dataset.to_batches, **_reading(names))
+            for table in _gathered(self.what, whole, _rows_at_once(names)):
+                yield 0, table
+        for number, fragment in enumerate(fragments):
+            part = f"'{fragment.path}'"
+            with naming(part):
                 self._check(fragment, names)
-            yield from _gathered(
-                f"'{fragment.path}'",
-                lambda one=fragment: one.to_batches(  # type: ignore[misc]
-                    schema=self.dataset.schema, **_reading(names)
-                ),
+            own = functools.partial(
+                fragment.to_batches, schema=self.dataset.schema, **_reading(names)
             )
+            remedy = recast(fragment.physical_schema, self.dataset.schema, names)
+            for table in _gathered(part, own, _rows_at_once(names), *remedy):
+                yield number, table
 
 
 def _columns_of(fragment: Any) -> set[str]:
@@ -189,11 +179,21 @@ def _columns_of(fragment: Any) -> set[str]:
     return {*fragment.physical_schema.names, *ds.get_partition_keys(fragment.partition_expression)}
 
 
+def _rows_at_once(names: Sequence[str]) -> int:
+    return min(ROWS_AT_ONCE, max(LEAST_ROWS, CELLS // max(1, len(names))))
+
+
 def _reading(names: list[str]) -> dict[str, Any]:
-    return {"columns": names, "batch_size": ROWS_AT_ONCE, "batch_readahead": _AHEAD}
+    return {
+        "columns": names,
+        "batch_size": _rows_at_once(names),
+        "batch_readahead": _AHEAD,
+    }
 
 
-def _gathered(part: str, read: Callable[[], Iterable[Any]]) -> Iterator[tuple[str, Any]]:
+def _gathered(
+    part: str, read: Callable[[], Iterable[Any]], at_once: int, *remedy: str
+) -> Iterator[Any]:
     """Put batches together until there are enough rows to be worth a computation."""
     import pyarrow as pa
 
@@ -205,12 +205,12 @@ def _gathered(part: str, read: Callable[[], Iterable[Any]]) -> Iterator[tuple[st
             batches = iter(read()) if batches is None else batches
             batch = next(batches, None)
         except Exception as error:
-            raise unreadable(part, error) from error
+            raise unreadable(part, error, *remedy) from error
         if batch is not None:
             waiting.append(batch)
             rows += batch.num_rows
-        if waiting and rows and (batch is None or rows >= ROWS_AT_ONCE):
-            yield part, pa.Table.from_batches(waiting)
+        if waiting and rows and (batch is None or rows >= at_once):
+            yield pa.Table.from_batches(waiting)
             waiting, rows = [], 0
         if batch is None:
             return

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError
 from bayesmix.base.words import count
-from bayesmix.streams.adding import Summed
+from bayesmix.streams.addresses import check_no_address
 from bayesmix.streams.cluster import ClusterRows
 from bayesmix.streams.memory import FrameRows
 from bayesmix.streams.parquet import SUFFIXES, ParquetRows, opened_paths
@@ -39,10 +40,17 @@ class Rows(Protocol):
     def summed[S: Summed](
         self,
         names: Sequence[str],
-        of_part: Callable[[pd.DataFrame], S | None],
+        begin: Callable[[], Sums[S]],
         report: Callable[[float], None],
     ) -> S | None:
-        """Add up what a function says of the parts, given their columns; None without rows."""
+        """Sum over the parts, some of their columns given as a data frame; None without rows.
+
+        The rows of the frames are `bayesmix.streams.naming.numbered`.
+        """
+        ...
+
+    def part(self, number: int) -> str:
+        """Name a part of the rows, for messages."""
         ...
 
 
@@ -62,6 +70,7 @@ def open_rows(data: Any, argument: str = "data") -> Rows | None:
     """
     if isinstance(data, str | os.PathLike):
         text = os.fspath(data)
+        check_no_address(text, argument)
         is_parquet = text.lower().endswith(SUFFIXES)
         if is_parquet or any(mark in text for mark in "*?[") or os.path.isdir(text):
             return opened_paths([text], argument)
@@ -90,6 +99,8 @@ def _opened_list(data: Sequence[Any], argument: str) -> Rows | None:
         )
     paths = [isinstance(one, str | os.PathLike) for one in data]
     if all(paths):
+        for one in data:
+            check_no_address(os.fspath(one), argument)
         return opened_paths([os.fspath(one) for one in data], argument)
     frames = [hasattr(one, "columns") for one in data]
     if not any(paths) and not any(frames):

@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
@@ -14,6 +15,7 @@ from bayesmix.base.arguments import one_of
 from bayesmix.base.arrays import unique
 from bayesmix.base.errors import BayesmixError, DesignWarning, FormulaError, readable, warn
 from bayesmix.design.design import Design
+from bayesmix.design.magnitudes import check_response_size
 from bayesmix.design.totals import Totals
 from bayesmix.encoding.namespace import Namespace, resolve_names, unknown_column
 from bayesmix.encoding.sides import Side
@@ -25,13 +27,15 @@ from bayesmix.frames.frames import Frame
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.byrow import ByRow, by_row
+from bayesmix.preparation.make import text_notes
 from bayesmix.preparation.prepare import with_errors
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.streams.checks import notes_of
 from bayesmix.streams.encoding import Encoding, reference_of, without_rows
-from bayesmix.streams.facts import Facts, Plan, scanned
+from bayesmix.streams.facts import Facts, FactSums, Plan
 from bayesmix.streams.lookups import with_lookups
+from bayesmix.streams.naming import naming_rows
 from bayesmix.streams.refusals import by_column, check_gaussian, check_settled
 from bayesmix.streams.rows import Rows
 from bayesmix.streams.teaching import read_sides, taught
@@ -72,11 +76,18 @@ def streamed_specification(
     sides = read_sides(read, own)
     names = resolve_names(sides, header, namespace, read)
     used = _used_columns(read, sides, header, given)
-    facts, states = _first_pass(read, rows, sides, names, used, report)
-    notes = facts.dropped(missing)
-    learnt = taught(read, facts.frame(), own, weight_column, se_column, states, namespace)
+    facts, states = _first_pass(read, rows, sides, names, used, given, report)
+    notes = list(facts.dropped(missing))
+    with naming_rows(rows.part):
+        learnt = taught(
+            *(read, facts.frame(), own, weight_column, se_column, states, namespace, facts.n_kept)
+        )
     unsupplied([part for one in learnt.encoder.encoders for part in one.parts], states)
-    design = _second_pass(learnt, rows, used, facts, states, report)
+    notes += text_notes(sides[1:], learnt.encoder.categories)
+    # Squares of huge numbers overflow; these are refused by name afterwards.
+    with np.errstate(over="ignore", invalid="ignore"):
+        design = _second_pass(learnt, rows, used, facts, states, report)
+    check_response_size(design)
     prior_set = resolve_priors(design, own, priors)
     design = _with_notes(design, notes)
     spec = ModelSpec(design, own, prior_set)
@@ -108,6 +119,7 @@ def _first_pass(
     sides: Sequence[Side],
     names: Namespace,
     used: tuple[str, ...],
+    given: ByRow | None,
     report: Report,
 ) -> tuple[Facts, dict[str, tuple[float, ...]]]:
     """Find levels and categories, and what calls learn: those within others need a pass more."""
@@ -118,6 +130,7 @@ def _first_pass(
         frozenset(coded_columns(sides, rows.columns)),
         rows.texts,
         tuple(call for call in calls if call.depth == 0),
+        given,
     )
     facts = _facts(rows, plan, report)
     states: dict[str, tuple[float, ...]] = {}
@@ -134,7 +147,7 @@ def _first_pass(
 def _facts(rows: Rows, plan: Plan, report: Report) -> Facts:
     facts = rows.summed(
         plan.names,
-        functools.partial(scanned, plan=plan),
+        functools.partial(FactSums, plan),
         lambda share: report(_FIRST, share),
     )
     if facts is None or not facts.n_rows:
@@ -154,7 +167,7 @@ def _second_pass(
     source = learnt.source
     assert source is not None
     encoding = Encoding(used, with_lookups(learnt.encoder, source), reference_of(learnt))
-    totals: Totals | None = rows.summed(used, encoding, lambda share: report(_SECOND, share))
+    totals: Totals | None = rows.summed(used, encoding.begin, lambda share: report(_SECOND, share))
     n_rows = 0 if totals is None else totals.n_rows
     if totals is None or n_rows != facts.n_kept:
         raise BayesmixError(

@@ -48,6 +48,7 @@ def taught(
     se: str | None,
     states: Mapping[str, tuple[float, ...]],
     namespace: Mapping[str, Any],
+    n_rows: int,
 ) -> Design:
     """Learn a design from some rows, and take what looks at all rows as given.
 
@@ -63,6 +64,8 @@ def taught(
         What calls have learnt from all rows.
     namespace : mapping
         Names that the formula may use and that are no columns.
+    n_rows : int
+        How many rows there are in all.
     """
 
     def resolve(sides: Sequence[Side], header: pd.DataFrame, own: Formula) -> Namespace:
@@ -70,7 +73,7 @@ def taught(
         supply(sides, states)
         return found
 
-    return learn_design(
+    learnt = learn_design(
         formula,
         open_frame(rows, "data"),
         family=family,
@@ -78,11 +81,14 @@ def taught(
         se=se,
         missing="raise",
         resolve=resolve,
+        n_rows=n_rows,
     ).design
+    assert learnt.source is not None
+    return dataclasses.replace(learnt, source=learnt.source.reset_index(drop=True))
 
 
 def taught_by(
-    spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]]
+    spec: ModelSpec, rows: pd.DataFrame, states: Mapping[str, tuple[float, ...]], n_rows: int
 ) -> Design:
     """Learn the design of a model again, from other rows."""
     encoder = spec.design.encoder
@@ -94,5 +100,6 @@ def taught_by(
         encoder.se,
         states,
         encoder.names,
+        n_rows,
     )
     return dataclasses.replace(learnt, notes=())

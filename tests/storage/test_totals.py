@@ -18,9 +18,9 @@ from rows_on_disk import quietly, rows
 @pytest.fixture(scope="module")
 def stored():
     spec = quietly(bm.prepare, "y ~ z + (1 + z | school) + (1 | item)", rows())
-    spec = forgetting_rows(spec)
+    spec = forgetting_rows(spec, "a file", "nothing")
     totals = spec.design.totals
-    return plain_totals(totals), taught_by(spec, totals.rows, totals.states)
+    return plain_totals(totals), taught_by(spec, totals.rows, totals.states, 600)
 
 
 def test_what_was_written_is_read(stored):

@@ -50,7 +50,7 @@ def test_ten_steps_are_all_rows(model, monkeypatch):
 def test_forgetting_the_rows_changes_no_sum():
     data = rows()
     spec = quietly(bm.prepare, "y ~ scale(x) + (1 | school/pupil)", data)
-    assert_same_model(forgetting_rows(spec), spec)
+    assert_same_model(forgetting_rows(spec, "a file", "nothing"), spec)
 
 
 OPTIONS = {"random_seed": 1, "draws": 100, "chains": 2, "progressbar": False}
@@ -192,6 +192,30 @@ def test_columns_of_another_kind(changed, words):
     spec = bm.prepare("y ~ x + (1 | g)", data)
     with pytest.raises(bm.BayesmixError, match=words):
         with_more_rows(spec, data.assign(**changed), "drop", silent)
+
+
+def test_rows_in_the_place_of_the_formula(tmp_path):
+    data = rows()
+    fit = quietly(bm.fit, "y ~ z + (1 | school)", data, **OPTIONS)
+    for given in (data, "new.parquet", tmp_path / "new", ["a.parquet", "b.parquet"]):
+        with pytest.raises(bm.BayesmixError, match=r"first argument.*is a formula.*update\(rows="):
+            fit.update(given)
+
+
+def test_files_of_sums_of_other_models(tmp_path):
+    data = rows()
+    fit = quietly(bm.fit, "is_on ~ z + (1 | school)", data, family="bernoulli", **OPTIONS)
+    words = (
+        "cross_products=True writes sums.* bernoulli family is not Gaussian. Leave cross_products"
+    )
+    with pytest.raises(bm.BayesmixError, match=words):
+        fit.save(tmp_path / "fit", cross_products=True)
+    assert not list(tmp_path.iterdir())
+    se = data["se"].to_numpy()
+    fit = quietly(bm.fit, "y ~ z + (1 | school)", data, se=se, **OPTIONS)
+    with pytest.raises(bm.BayesmixError, match=r"standard errors that came as an array.*se='...'"):
+        fit.save(tmp_path / "fit", cross_products=True)
+    fit.save(tmp_path / "fit")
 
 
 def test_nothing_to_add():

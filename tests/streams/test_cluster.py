@@ -54,6 +54,16 @@ def test_a_partition_with_another_type_is_named():
         bm.prepare("y ~ x + (1 | school)", frame)
 
 
+@pytest.mark.parametrize("row", [7, 420])
+def test_bad_values_are_named_with_their_partition_and_row(row):
+    data = rows()
+    data.loc[row, "x"] = -1.0
+    frame = dd.from_map(lambda k: data[100 * k : 100 * k + 100], range(6), meta=data[:0])
+    words = rf"^Partition {row // 100}: 'log\(x\)' is infinite.* in row {row % 100} \(counted"
+    with pytest.raises(bm.BayesmixError, match=words):
+        bm.prepare("y ~ log(x) + (1 | school)", frame)
+
+
 def test_a_partition_that_cannot_be_made():
     def part(k):
         if k == 1:

@@ -41,7 +41,9 @@ def test_files_with_other_types_or_columns_are_named(tmp_path):
     pattern = written(data, tmp_path)
     other = tmp_path / "part-3.parquet"
     data.assign(x="many").to_parquet(other)
-    with pytest.raises(bm.BayesmixError, match=r"part-3\.parquet: column 'x' has the type.*string"):
+    with pytest.raises(
+        bm.BayesmixError, match=r"part-3\.parquet': column 'x' has the type.*string"
+    ):
         bm.prepare(FORMULA, pattern)
     data.drop(columns="x").to_parquet(other)
     with pytest.raises(bm.BayesmixError, match=r"part-3\.parquet': there is no column 'x'"):
@@ -115,7 +117,7 @@ def test_an_interrupted_update_leaves_the_fit_as_it_is(monkeypatch):
 
     data = rows()
     spec = quietly(bm.prepare, FORMULA, data[:300])
-    kept = more_rows.forgetting_rows(spec)
+    kept = more_rows.forgetting_rows(spec, "an update", "nothing")
     before = kept.design.totals.products.corner.copy()
 
     def interrupted(*args):

@@ -215,6 +215,24 @@ def test_unusual_types_are_those_of_the_frame(tmp_path):
         assert_same_model(streamed, quietly(bm.prepare, one, table))
 
 
+def test_sums_are_the_same_to_the_bit_with_any_number_of_threads(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "ROWS_AT_ONCE", 97)
+    written(with_gaps(rows()), tmp_path)
+    formula, threads, found = "y ~ x + t + (x | school) + (1 | item)", pa.cpu_count(), []
+    try:
+        for count in (1, 2, 5):
+            pa.set_cpu_count(count)
+            found.append(quietly(bm.prepare, formula, tmp_path, weights="w").design.totals.products)
+    finally:
+        pa.set_cpu_count(threads)
+    for other in found[1:]:
+        assert (other.corner == found[0].corner).all()
+        for one, two in zip(
+            other.diagonal + other.border, found[0].diagonal + found[0].border, strict=True
+        ):
+            assert (one == two).all()
+
+
 def test_a_model_without_rows_pickles_and_copies(tmp_path):
     spec = bm.prepare("y ~ x + (1 | school)", written(rows(), tmp_path))
     for again in (pickle.loads(pickle.dumps(spec)), copy.deepcopy(spec)):
@@ -244,3 +262,17 @@ def test_a_model_without_rows_pickles_and_copies(tmp_path):
 def test_whoever_looks_at_absent_rows_is_told(use):
     with pytest.raises(bm.BayesmixError, match="rows of this fit are not in memory"):
         use(ABSENT)
+
+
+def test_codes_with_fractions_are_levels_where_rows_are_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "HEAD", 3)
+    data = rows().assign(code=np.arange(600) // 5 / 2)
+    formula, options = "y ~ x + (1 | code)", {"draws": 100, "random_seed": 1, "progressbar": False}
+    whole = quietly(bm.prepare, formula, data)
+    fit = quietly(bm.fit, formula, written(data, tmp_path), **options)
+    fit.save(tmp_path / "fit")
+    for spec in (fit.spec, bm.load(tmp_path / "fit").spec):
+        assert_same_model(spec, whole)
+    measured = data.assign(code=data["x"])
+    with pytest.raises(bm.BayesmixError, match=r"600 different ones in 600 rows, so it looks cont"):
+        bm.prepare(formula, written(measured, tmp_path))

@@ -1,10 +1,10 @@
-"""Sums of many parts, added in pairs of about the same size."""
+"""Sums of many parts, made as the parts come."""
 
 from __future__ import annotations
 
 from typing import Any, Protocol, Self
 
-__all__ = ["Adder", "Summed"]
+__all__ = ["Adder", "Summed", "Sums"]
 
 
 class Summed(Protocol):
@@ -15,8 +15,20 @@ class Summed(Protocol):
         ...
 
 
+class Sums[S: Summed](Protocol):
+    """What is known of the rows so far: it begins without any, and is added to part by part."""
+
+    def add(self, part: Any, /) -> None:
+        """Add some rows."""
+        ...
+
+    def total(self) -> S | None:
+        """Return what is known of all of them; None without any."""
+        ...
+
+
 class Adder[S: Summed]:
-    """A sum that is never of more than a few parts, whatever number of them comes.
+    """Parts added in pairs of about the same size; never more than a few are kept.
 
     Parts of two are added once there are two of them, those of four likewise, and so on: each part
     is added as often as the logarithm of their number says, and not as often as there are parts.
