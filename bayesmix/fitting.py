@@ -22,6 +22,7 @@ from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior import diagnostics
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.preparation.request import Request
 from bayesmix.priors.effects import StudentT
 from bayesmix.priors.prior import LKJ, Prior
 from bayesmix.streams.anywhere import any_specification
@@ -291,8 +292,8 @@ def prepare(
     (('Intercept', 'Days'), ('Intercept', 'Days'))
     """
     namespace = namespace_of_caller()
-    arguments = (family, priors, weights, se, residual, missing, namespace, parameters)
-    return _ready(any_specification(formula, data, *arguments, progressbar=False))
+    own = (formula, family, priors, weights, se, residual, missing, namespace, parameters)
+    return _ready(any_specification(Request(*own), data, progressbar=False))
 
 
 def fit(
@@ -378,8 +379,8 @@ def fit(
         nuts=nuts,
     )
     namespace = namespace_of_caller()
-    arguments = (family, priors, weights, se, residual, missing, namespace, parameters)
-    spec = _ready(any_specification(formula, data, *arguments, progressbar=progressbar))
+    own = (formula, family, priors, weights, se, residual, missing, namespace, parameters)
+    spec = _ready(any_specification(Request(*own), data, progressbar=progressbar))
     return MixedFit(spec, draw(spec, options), options)
 
 

@@ -22,6 +22,7 @@ from bayesmix.frames.values import listed
 from bayesmix.model.options import SampleOptions
 from bayesmix.model.spec import ModelSpec
 from bayesmix.posterior.fitted import Fitted
+from bayesmix.preparation.request import Request
 from bayesmix.priors.defaults import resolve_priors
 from bayesmix.priors.effects import AnyPrior
 from bayesmix.priors.priorset import PriorSet
@@ -133,19 +134,8 @@ def update[F: Fitted](
             predictor = parse_predictor(name, right, namespace=namespace)
             read.append(dataclasses.replace(predictor, response="1"))
         data = _rows(spec, read, namespace)
-    made = any_specification(
-        text,
-        data,
-        arguments["family"],
-        None,
-        arguments["weights"],
-        arguments["se"],
-        arguments["residual"],
-        arguments.get("missing", "drop"),
-        namespace,
-        predictors,
-        progressbar=options.progressbar,
-    )
+    request = Request(text, namespace=namespace, predictors=predictors, **arguments)
+    made = any_specification(request, data, progressbar=options.progressbar)
     prior_set = _with_priors(made, spec, priors)
     new = dataclasses.replace(spec, design=made.design, family=made.family, priors=prior_set)
     return dataclasses.replace(fit, spec=new, idata=sample(new, options), options=options)

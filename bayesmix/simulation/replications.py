@@ -20,6 +20,7 @@ from bayesmix.engines.run import chosen, sample
 from bayesmix.model.options import SampleOptions
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.preparation.prepare import specification
+from bayesmix.preparation.request import Request
 from bayesmix.questions.hypothesis import hypothesis
 from bayesmix.simulation.studies import Sizes, Study
 from bayesmix.simulation.truth import Simulation
@@ -101,18 +102,7 @@ def _fitted(job: Job, simulated: Simulation | pd.DataFrame) -> Fitted:
             predictors = {**simulated.formulas, **predictors}
     else:
         data, formula = simulated, job.formula or ""
-    spec = specification(
-        formula,
-        data,
-        model.get("family", "gaussian"),
-        model.get("priors"),
-        model.get("weights"),
-        model.get("se"),
-        model.get("residual", False),
-        "drop",
-        {},
-        predictors,
-    )
+    spec = specification(Request(formula, predictors=predictors, **model), data)
     options = dataclasses.replace(job.options, random_seed=job.seeds[1])
     alone = not chosen(spec, options)[0].shares_the_process
     if not alone:

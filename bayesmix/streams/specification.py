@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from bayesmix.base.arguments import one_of
@@ -20,17 +18,14 @@ from bayesmix.design.totals import Totals
 from bayesmix.encoding.namespace import Namespace, resolve_names, unknown_column
 from bayesmix.encoding.sides import Side
 from bayesmix.encoding.wholes import coded_columns, supply, unsupplied, whole_calls
-from bayesmix.families.family import Family
-from bayesmix.families.registry import get_family
 from bayesmix.formula.formula import Formula, check_text, parse_formula
 from bayesmix.frames.frames import Frame
 from bayesmix.model.gaussian import effects_obstacle
 from bayesmix.model.spec import ModelSpec
 from bayesmix.preparation.byrow import ByRow, by_row
 from bayesmix.preparation.make import text_notes
-from bayesmix.preparation.prepare import with_errors
+from bayesmix.preparation.request import Request
 from bayesmix.priors.defaults import resolve_priors
-from bayesmix.priors.effects import AnyPrior
 from bayesmix.streams.checks import notes_of
 from bayesmix.streams.encoding import Encoding, reference_of, without_rows
 from bayesmix.streams.facts import Facts, FactSums, Plan
@@ -47,48 +42,33 @@ type Report = Callable[[str, float], None]
 _FIRST, _SECOND = "Reading levels and categories", "Summing over the rows"
 
 
-def streamed_specification(
-    formula: str,
-    rows: Rows,
-    family: str | Family,
-    priors: Mapping[str, AnyPrior | str] | None,
-    weights: str | npt.ArrayLike | None,
-    se: str | npt.ArrayLike | None,
-    residual: bool,
-    missing: str,
-    namespace: Mapping[str, Any],
-    predictors: Mapping[str, str],
-    report: Report,
-) -> ModelSpec:
+def streamed_specification(request: Request, rows: Rows, report: Report) -> ModelSpec:
     """Pass over the rows twice: levels and categories first, then sums.
 
-    The arguments are those of `bayesmix.preparation.prepare.specification`; `report` takes what is
-    done and the share of it that is.
+    `report` takes what is done and the share of it that is.
     """
-    own = with_errors(get_family(family), se is not None, residual)
-    check_gaussian(own, predictors, rows.what)
-    weight_column, se_column = by_column("weights", weights), by_column("se", se)
-    one_of("missing", missing, ("drop", "raise"))
-    check_text(formula)
+    own, namespace = request.own_family(), request.namespace
+    check_gaussian(own, request.predictors, rows.what)
+    weights, se = by_column("weights", request.weights), by_column("se", request.se)
+    one_of("missing", request.missing, ("drop", "raise"))
+    check_text(request.formula)
     header = pd.DataFrame(columns=rows.columns)
-    read = parse_formula(formula, columns=header.columns, namespace=namespace)
+    read = parse_formula(request.formula, columns=header.columns, namespace=namespace)
     given = by_row(weights, se)
     sides = read_sides(read, own)
     names = resolve_names(sides, header, namespace, read)
     used = _used_columns(read, sides, header, given)
     facts, states = _first_pass(read, rows, sides, names, used, given, report)
-    notes = list(facts.dropped(missing))
+    notes = list(facts.dropped(request.missing))
     with naming_rows(rows.part):
-        learnt = taught(
-            *(read, facts.frame(), own, weight_column, se_column, states, namespace, facts.n_kept)
-        )
+        learnt = taught(*(read, facts.frame(), own, weights, se, states, namespace, facts.n_kept))
     unsupplied([part for one in learnt.encoder.encoders for part in one.parts], states)
     notes += text_notes(sides[1:], learnt.encoder.categories)
     # Squares of huge numbers overflow; these are refused by name afterwards.
     with np.errstate(over="ignore", invalid="ignore"):
         design = _second_pass(learnt, rows, used, facts, states, report)
     check_response_size(design)
-    prior_set = resolve_priors(design, own, priors)
+    prior_set = resolve_priors(design, own, request.priors)
     design = _with_notes(design, notes)
     spec = ModelSpec(design, own, prior_set)
     check_settled(effects_obstacle(spec), rows.what)

@@ -236,14 +236,14 @@ def test_without_pyarrow_it_is_said_what_to_install(tmp_path, monkeypatch):
 
 
 def test_passes_tell_how_far_they_are(tmp_path):
+    from bayesmix.preparation.request import Request
     from bayesmix.streams.rows import open_rows
     from bayesmix.streams.specification import streamed_specification
 
     told = []
     rows_there = open_rows(written(rows(), tmp_path))
     streamed_specification(
-        *(FORMULA, rows_there, "gaussian", None, None, None, False, "drop", {}, {}),
-        lambda stage, share: told.append((stage, share)),
+        Request(FORMULA), rows_there, lambda stage, share: told.append((stage, share))
     )
     stages = list(dict.fromkeys(stage for stage, _ in told))
     assert stages == ["Reading levels and categories", "Summing over the rows"]
