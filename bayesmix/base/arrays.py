@@ -20,6 +20,7 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
+    "alike",
     "draws_first",
     "positions",
     "read_only",
@@ -36,6 +37,14 @@ type BoolArray = npt.NDArray[np.bool_]
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     """Return each name once, in the order of the first."""
     return tuple(dict.fromkeys(names))
+
+
+def alike(rows: FloatArray) -> tuple[IntArray, IntArray]:
+    """Order rows (n, k), the last column first, and find where each kind of them starts."""
+    order = np.lexsort(rows.T)
+    own = rows[order]
+    is_first = np.append(True, (own[1:] != own[:-1]).any(axis=1))[: len(rows)]
+    return order, np.flatnonzero(is_first)
 
 
 def positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:

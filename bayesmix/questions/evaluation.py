@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -81,6 +82,11 @@ class Asked:
         """Whether effects of new groups are integrated out."""
         return isinstance(self.groups, str) and self.groups == AVERAGE
 
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is the linear predictor itself, on average over new groups, too."""
+        return self.quantity.link == "identity"
+
     def rows(self, frame: pd.DataFrame | None) -> Predicted:
         """Encode rows; those of the fit by default."""
         if self.is_average:
@@ -92,14 +98,19 @@ class Asked:
         return predicted_rows(self.fit, rows, new_levels=self.new_levels, seed=self.seed)
 
     def settings(self, frames: Sequence[pd.DataFrame]) -> list[Predicted]:
-        """Encode the same rows with other values; what is warned of is said once."""
+        """Encode the same rows with other values; what is warned of is said once.
+
+        Rows that lack a value in one of them are left out of all.
+        """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             found = [self.rows(frame) for frame in frames]
         said = {(str(one.message), one.category): None for one in caught}
         for message, category in said:
             warn(message, category)
-        return found
+        first, *others = (one.rows.place for one in found)
+        common = functools.reduce(np.intersect1d, others, first)
+        return [one if len(one.rows.place) == len(common) else one.at(common) for one in found]
 
     @property
     def idle_labels(self) -> list[str]:

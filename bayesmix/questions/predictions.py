@@ -13,7 +13,7 @@ from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import interval_of
 from bayesmix.questions.averages import cells_of
 from bayesmix.questions.evaluation import Asked, asked_frame
-from bayesmix.questions.results import answered
+from bayesmix.questions.results import Comparison, answered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,7 +110,7 @@ def predictions(
         asked,
         frame,
         [frame],
-        [({}, lambda values: values[0])],
+        [Comparison({}, lambda values: values[0], ((0, 1.0),))],
         cells,
         ci_level=ci_level,
         draws=draws,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.blocks.conditional import Conditional, LevelLaws
+from bayesmix.blocks.conditional import Conditional, LevelLaws, Sums
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.left_out import theta_of
 from bayesmix.engines.exact.marginal import products_of
@@ -25,7 +25,7 @@ from bayesmix.posterior.draws import Draws
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["GivenOthers"]
+__all__ = ["GivenOthers", "LevelSums"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,12 +109,51 @@ class GivenOthers:
     def normals(self, z: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Compute mean and sd (k, S) of ``z'u`` of rows z (k, q) of some levels (k,)."""
         levels, place = np.unique(codes, return_inverse=True)
-        z = (z - z[:, :1] * self.centre) * self.unit
-        return self._laws(levels).of(z, place)
+        return self._laws(levels).of(self._of_model(z), place)
+
+    def sums(self, z: FloatArray, codes: IntArray, total: IntArray) -> LevelSums:
+        """Add ``z'u`` (n, q) of levels (n,) up to sums, each of which has its own in order."""
+        return LevelSums(self, self.conditional.sums(codes, self._of_model(z), total))
 
     def draw(self, levels: IntArray, noise: FloatArray) -> FloatArray:
         """Draw the effects (n, S, q) of some levels (n,) from standard normal numbers."""
         return effects_as_written(self.centre, self._laws(levels).draw(noise) * self.unit)
 
+    def _of_model(self, z: FloatArray) -> FloatArray:
+        return (z - z[:, :1] * self.centre) * self.unit
+
     def _laws(self, levels: IntArray) -> LevelLaws:
         return self.conditional.laws(levels, self.scale, self.sigma, self.beta, self.others)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LevelSums:
+    """Sums of ``z'u`` over levels, in parts that are independent given all else.
+
+    Attributes
+    ----------
+    laws : GivenOthers
+    parts : Sums
+    """
+
+    laws: GivenOthers
+    parts: Sums
+
+    def __getitem__(self, some: slice | IntArray) -> LevelSums:
+        return LevelSums(self.laws[some], self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts.total)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws S."""
+        return len(self.laws.sigma)
+
+    def moments(self, some: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Compute mean and variance (k, S) of some parts."""
+        parts, laws = self.parts, self.laws
+        levels, place = np.unique(parts.level[some], return_inverse=True)
+        own = parts.conditional.laws(levels, laws.scale, laws.sigma, laws.beta, laws.others)
+        mean, sd = own.of(parts.z[some], place)
+        return mean, sd * sd * parts.count[some, None]
