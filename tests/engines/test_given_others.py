@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
@@ -133,3 +134,45 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
         found = root @ np.swapaxes(root, 1, 2) / sd[:, :, None] / sd[:, None]
         expected = covariance / sd[:, :, None] / sd[:, None]
         assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("z", ["alike", "of rows"])
+@pytest.mark.parametrize("name", ["weights, crossed", "two effects", "known errors, crossed"])
+def test_sums_over_levels(name, z):
+    spec = CASES[name].spec()
+    term = spec.design.groups[0]
+    check_sums(spec, term, z)
+
+
+def test_sums_over_levels_of_a_balanced_design():
+    data = pd.DataFrame({"g": np.repeat(np.arange(30), 3), "h": np.tile(np.arange(9), 10)})
+    data["x"] = np.tile([0.0, 1.0, 3.0], 30)
+    data["y"] = np.random.default_rng(4).normal(size=90)
+    spec = bm.prepare("y ~ x + (x | g) + (1 | h)", data)
+    assert check_sums(spec, spec.design.groups[0], "alike") == 2
+    assert check_sums(spec, spec.design.groups[0], "of rows") == 60
+
+
+def check_sums(spec: ModelSpec, term: GroupTerm, kind: str) -> int:
+    """Two sums over all levels, of which some have no part in the second; the number of parts."""
+    all_else = drawn(spec, 1.0, term)
+    laws = GivenOthers.of(spec, all_else.posterior, term)
+    J, q = term.n_levels, term.n_effects
+    total = np.repeat([0, 1], [J, J])
+    levels = np.tile(np.arange(J), 2)
+    rng = np.random.default_rng(6)
+    z = np.repeat(rng.normal(size=(2, q)), J, axis=0)
+    if kind == "of rows":
+        z = rng.normal(size=(2 * J, q))
+    sums = laws.sums(z, levels, total)[1:4]
+    assert sums.n_draws == 3
+    mean, variance = sums.moments(np.arange(len(sums)))
+    for place, s in enumerate(range(1, 4)):
+        means, covariances = densely(spec, term, all_else, s)
+        for k in range(2):
+            own, part = z[total == k], sums.parts.total == k
+            expected = np.einsum("ja,jab,jb->", own, covariances, own)
+            assert_allclose(variance[part, place].sum(), expected, rtol=1e-6)
+            expected = (own * means).sum()
+            assert_allclose(mean[part, place].sum(), expected, rtol=1e-6, atol=1e-6)
+    return len(sums)
