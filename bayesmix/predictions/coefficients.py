@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +14,7 @@ from bayesmix.base.arrays import FloatArray, IntArray
 __all__ = ["LevelCoefficients"]
 
 # Numbers of the effects of levels that are asked for at a time.
-AT_ONCE = 1 << 20
+AT_ONCE = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,27 +71,37 @@ class LevelCoefficients:
         z = self.z[own] * weights[self.total[own], None]
         return self.of(code[own], self.level[own], z)
 
-    def dot(self, n: int, n_draws: int, effects: Callable[[IntArray], FloatArray]) -> FloatArray:
+    def dot(
+        self,
+        n: int,
+        n_draws: int,
+        effects: Callable[[IntArray], FloatArray],
+        run: Callable[..., Any] = map,
+    ) -> FloatArray:
         """Compute n combinations (n, S) of the effects (L, S, q) that levels (L,) have.
 
-        Levels are asked for in order, some at a time.
+        Levels are asked for in order, some at a time; `run` is ``map``, or an executor's.
         """
-        out = np.zeros((n, n_draws))
         levels, place = np.unique(self.level, return_inverse=True)
         order = np.argsort(place, kind="stable")
         q = self.z.shape[1]
         step = max(1, AT_ONCE // max(1, n_draws * q))
-        for start in range(0, len(levels), step):
-            stop = min(start + step, len(levels))
-            ends = np.searchsorted(place[order], [start, stop])
-            own = order[slice(*ends)]
+        starts = range(0, len(levels), step)
+        ends = np.searchsorted(place[order], [*starts, len(levels)])
+
+        def added(start: int, low: int, high: int) -> tuple[IntArray, FloatArray]:
+            own, some = order[low:high], levels[start : start + step]
             rows, row = np.unique(self.total[own], return_inverse=True)
-            u = effects(levels[start:stop])
+            where, shape = (row, place[own] - start), (len(rows), len(some))
+            u, out = effects(some), np.zeros((len(rows), n_draws))
             for a in range(q):
-                where = (row, place[own] - start)
-                shape = (len(rows), stop - start)
-                out[rows] += sparse.csr_array((self.z[own, a], where), shape=shape) @ u[..., a]
-        return out
+                out += sparse.csr_array((self.z[own, a], where), shape=shape) @ u[..., a]
+            return rows, out
+
+        total = np.zeros((n, n_draws))
+        for rows, values in run(added, starts, ends[:-1], ends[1:]):
+            total[rows] += values
+        return total
 
     @classmethod
     def together(cls, parts: Sequence[LevelCoefficients]) -> LevelCoefficients:

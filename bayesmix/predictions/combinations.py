@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -152,7 +153,9 @@ class Combinations:
         return np.array(effects)
 
 
-def drawn_together(parts: Sequence[Combinations]) -> list[FloatArray]:
+def drawn_together(
+    parts: Sequence[Combinations], run: Callable[..., Any] = map
+) -> list[FloatArray]:
     """Compute all of several (K, S) in all draws; effects that are not among these are drawn."""
     n = len(parts[0])
     found = [own.drawn(np.arange(n)) for own in parts]
@@ -163,7 +166,7 @@ def drawn_together(parts: Sequence[Combinations]) -> list[FloatArray]:
     ]
     if undrawn:
         every = LevelCoefficients.together([own for _, own in undrawn])
-        added = every.dot(len(parts) * n, parts[0].n_draws, undrawn[0][0].draws)
+        added = every.dot(len(parts) * n, parts[0].n_draws, undrawn[0][0].draws, run)
         found = [own + one for own, one in zip(found, np.split(added, len(parts)), strict=True)]
     return found
 

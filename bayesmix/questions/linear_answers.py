@@ -9,6 +9,7 @@ import numpy as np
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import Interval, Marginals
+from bayesmix.posterior.threads import threads
 from bayesmix.predictions.blocks import Predicted
 from bayesmix.predictions.combinations import Combinations, drawn_together, summed
 from bayesmix.predictions.normals import marginals_of_combinations
@@ -62,11 +63,13 @@ def summaries(
             yield place, Marginals(*(values[kind] for values in found))
 
 
-def averages(settings: Sequence[Predicted], cells: Cells) -> list[FloatArray]:
+def averages(fit: Fitted, settings: Sequence[Predicted], cells: Cells) -> list[FloatArray]:
     """Compute the draws (cells, S) of the averages in each setting."""
     check_size((len(cells), settings[0].n_draws), len(settings))
     place = settings[0].rows.place
-    return drawn_together([_averaged(Combinations.of(one), place, cells) for one in settings])
+    parts = [_averaged(Combinations.of(one), place, cells) for one in settings]
+    with threads(fit) as pool:
+        return drawn_together(parts, pool.map)
 
 
 def _averaged(rows: Combinations, place: IntArray, cells: Cells) -> Combinations:

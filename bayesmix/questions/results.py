@@ -101,7 +101,7 @@ def _values(
     if cells is None:
         yield from asked.values(settings)
     elif asked.is_linear:
-        yield np.arange(len(cells)), averages(settings, cells)
+        yield np.arange(len(cells)), averages(asked.fit, settings, cells)
     else:
         means = Means(cells, len(settings))
         for place, values in asked.values(settings):

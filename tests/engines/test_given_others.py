@@ -115,7 +115,7 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
     laws = GivenOthers.of(spec, all_else.posterior, term)
     levels = np.arange(term.n_levels)[::-1]
     eye = np.eye(term.n_effects)
-    zero = laws.draw(levels, np.zeros((term.n_levels, S, term.n_effects)))
+    zero = laws.as_written(laws.draw(levels, np.zeros((term.n_levels, S, term.n_effects))))
     for s in range(S):
         mean, covariance = densely(spec, term, all_else, s)
         mean, covariance = mean[levels], covariance[levels]
@@ -126,10 +126,8 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
             assert_allclose(width[:, 0], sd[:, k], rtol=1e-6)
         assert_allclose(zero[:, s], mean, rtol=1e-6, atol=1e-6 * sd.min())
         # Unit noises give the columns of a square root of the covariance.
-        root = np.stack(
-            [laws.draw(levels, np.broadcast_to(e, zero.shape))[:, s] - zero[:, s] for e in eye],
-            axis=2,
-        )
+        drawn_at = [laws.draw(levels, np.broadcast_to(e, zero.shape)) for e in eye]
+        root = np.stack([(laws.as_written(own) - zero)[:, s] for own in drawn_at], axis=2)
         # What is lost where a mean is taken off is of the size of the mean.
         found = root @ np.swapaxes(root, 1, 2) / sd[:, :, None] / sd[:, None]
         expected = covariance / sd[:, :, None] / sd[:, None]

@@ -202,3 +202,25 @@ def test_chunks_and_threads_change_nothing(undrawn, monkeypatch, many):
     monkeypatch.setattr(coefficients, "AT_ONCE", 1)
     pd.testing.assert_frame_equal(undrawn.predictions(**asked), expected[0], rtol=1e-9)
     assert_allclose(undrawn.predictions(draws=True, **asked), expected[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["crossed with slopes", "far from zero", "no intercept"])
+def test_bayesian_r2_of_all_rows(name):
+    options = OPTIONS | {"draws": 250}
+    check_r2(with_effects_summarised(bm.fit(CASES[name].formula, frame(), **options)))
+
+
+def test_bayesian_r2_with_weights_and_an_offset(whole, undrawn):
+    for fit in (whole, undrawn):
+        check_r2(fit)
+
+
+def check_r2(fit: bm.MixedFit) -> None:
+    """By the expected responses of all rows in the draws of single levels."""
+    y = fit.design.y
+    expected = fit.epred(draws=True).to_numpy().reshape(-1, len(y))
+    of_fit, of_rest = expected.var(axis=1), (y - expected).var(axis=1)
+    share = of_fit / (of_fit + of_rest)
+    row = fit.r2(loo=False, ci_level=0.99).set_index("r2").loc["bayes"]
+    by_hand = [share.mean(), share.std(ddof=1), *np.quantile(share, [0.005, 0.995])]
+    assert_allclose(row.to_numpy(dtype=float), by_hand, rtol=1e-7)

@@ -116,8 +116,14 @@ class GivenOthers:
         return LevelSums(self, self.conditional.sums(codes, self._of_model(z), total))
 
     def draw(self, levels: IntArray, noise: FloatArray) -> FloatArray:
-        """Draw the effects (n, S, q) of some levels (n,) from standard normal numbers."""
-        return effects_as_written(self.centre, self._laws(levels).draw(noise) * self.unit)
+        """Make effects (n, S, q) of some levels (n,), of centred columns, of standard normals."""
+        drawn = self._laws(levels).draw(noise)
+        drawn *= self.unit
+        return drawn
+
+    def as_written(self, effects: FloatArray) -> FloatArray:
+        """Return effects (..., q) of the columns as written."""
+        return effects_as_written(self.centre, effects)
 
     def _of_model(self, z: FloatArray) -> FloatArray:
         return (z - z[:, :1] * self.centre) * self.unit
