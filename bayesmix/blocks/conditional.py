@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy import sparse
 
-from bayesmix.base.arrays import FloatArray, IntArray, alike
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossproducts import CrossProducts, blocks_between
 from bayesmix.blocks.small import factorise
 
-__all__ = ["Conditional", "LevelLaws", "Sums"]
+__all__ = ["Conditional", "LevelLaws"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -54,29 +55,6 @@ class LevelLaws:
         for (a, b), white in self.white.items():
             out[..., b] += white * (self.half[a] + self.sigma * noise[..., a])
         return out
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Sums:
-    """Sums of ``z'u`` over levels, in n parts.
-
-    Attributes
-    ----------
-    conditional : Conditional
-        Its levels may be the sums of several that are alike.
-    level : ndarray of int64, shape (n,)
-    z : ndarray, shape (n, q)
-    total : ndarray of int64, shape (n,)
-        To which sum a part belongs, in order.
-    count : ndarray of int64, shape (n,)
-        Of how many levels it is.
-    """
-
-    conditional: Conditional
-    level: IntArray
-    z: FloatArray
-    total: IntArray
-    count: IntArray
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -147,9 +125,8 @@ class Conditional:
         q, p = self.gram.shape[1], beta.shape[1]
         border = self.border[levels]
         right = border[..., p, None] - border[..., :p] @ beta.T
-        for t, u in others.items():
-            rows = (levels[:, None] * q + np.arange(q)).ravel()
-            right -= (self.couplings[t][rows] @ u).reshape(right.shape)
+        if others:
+            right -= self.explained(levels, others)
         _, white, _ = factorise(self.gram[levels, ..., None], scale, sigma**2, self.pattern)
         half = []
         for a in range(q):
@@ -160,32 +137,24 @@ class Conditional:
             half.append(own)
         return LevelLaws(white, half, sigma)
 
-    def sums(self, levels: IntArray, z: FloatArray, total: IntArray) -> Sums:
-        """Prepare sums of ``z'u``.
+    def explained(self, levels: IntArray, others: dict[int, FloatArray]) -> FloatArray:
+        """Compute what the effects of all other factors have of ``Z'Wy``, (n, q, B)."""
+        n, q = len(levels), self.gram.shape[1]
+        rows = (levels[:, None] * q + np.arange(q)).ravel()
+        parts = [(self.couplings[t][rows] @ u).reshape(n, q, -1) for t, u in others.items()]
+        return functools.reduce(np.add, parts)
 
-        Levels with the same cross-products and the same z in the same sum are taken together,
-        where there are fewer kinds than levels: what their effects add to it is ``z'K`` times the
-        sum of what all else leaves of their responses, and they have the same variance.
-
-        Parameters
-        ----------
-        levels : ndarray of int64, shape (n,)
-        z : ndarray, shape (n, q)
-        total : ndarray of int64, shape (n,)
-            To which sum each belongs, in order.
-        """
-        (n, q), J = z.shape, len(self.gram)
-        gram = self.gram[levels]
-        order, start = alike(np.column_stack([gram[:, *np.triu_indices(q)], z, total]))
-        if 2 * len(start) > len(np.unique(levels)):
-            return Sums(self, levels, z, total, np.ones(n, dtype=np.int64))
-        first, count = order[start], np.diff(np.append(start, n))
-        kind = np.repeat(np.arange(len(start)), count)
+    def added(self, levels: IntArray, kind: IntArray) -> Conditional:
+        """Add up the borders and couplings of levels (n,) of the same kind, which come in order."""
+        J, q, _ = self.gram.shape
+        n_kinds = int(kind.max(initial=-1)) + 1
         rows = (kind[:, None] * q + np.arange(q)).ravel()
-        columns = (levels[order][:, None] * q + np.arange(q)).ravel()
-        shape = (len(start) * q, J * q)
-        added = sparse.csr_array((np.ones(n * q), (rows, columns)), shape=shape)
-        border = (added @ self.border.reshape(J * q, -1)).reshape(len(start), q, -1)
-        couplings = {t: (added @ own).tocsr() for t, own in self.couplings.items()}
-        kinds = Conditional(gram[first], border, couplings, self.pattern)
-        return Sums(kinds, np.arange(len(start)), z[first], total[first], count)
+        columns = (levels[:, None] * q + np.arange(q)).ravel()
+        ones = np.ones(len(rows))
+        added = sparse.csr_array((ones, (rows, columns)), shape=(n_kinds * q, J * q))
+        return Conditional(
+            self.gram[levels[np.searchsorted(kind, np.arange(n_kinds))]],
+            (added @ self.border.reshape(J * q, -1)).reshape(n_kinds, q, -1),
+            {t: (added @ own).tocsr() for t, own in self.couplings.items()},
+            self.pattern,
+        )

@@ -73,7 +73,10 @@ def _of_mixtures(
             sigma = parameters.auxiliary.get("sigma", np.ones(len(some)))
 
             def normals(places: IntArray) -> tuple[FloatArray, FloatArray]:
-                added, variance = _added(these, places, pool.map if many else map)
+                if many and these.parts.has_minors:
+                    added, variance = _added_together(these, places, pool.map)
+                else:
+                    added, variance = _added(these, places, pool.map if many else map)
                 if noise is not None:
                     variance += (sigma * noise[places, None]) ** 2
                 return here.drawn(places) + added, np.sqrt(variance)
@@ -85,12 +88,27 @@ def _of_mixtures(
         return marginals_of_mixtures(given, n, every.n_draws, interval, run, work=work)
 
 
+def _added_together(sums: LevelSums, places: IntArray, run: Run) -> tuple[FloatArray, FloatArray]:
+    """Add up mean and variance (k, S) of what levels add to sums that have very many."""
+    mean, variance = np.zeros((2, len(places), sums.n_draws))
+    low, high = (np.searchsorted(sums.parts.total, places, side) for side in ("left", "right"))
+    step = max(1, _AT_ONCE // sums.n_draws)
+    tasks = [
+        (place, slice(start, min(start + step, high[place])))
+        for place in range(len(places))
+        for start in range(low[place], high[place], step)
+    ]
+    found = run(sums.together, [some for _, some in tasks])
+    for (place, _), (means, variances) in zip(tasks, found, strict=True):
+        mean[place] += means
+        variance[place] += variances
+    return mean, variance
+
+
 def _added(sums: LevelSums, places: IntArray, run: Run) -> tuple[FloatArray, FloatArray]:
     """Add up mean and variance (k, S) of what levels add to some sums."""
-    mean = np.zeros((len(places), sums.n_draws))
-    variance = np.zeros(mean.shape)
-    of_parts = sums.parts.total
-    low, high = (np.searchsorted(of_parts, places, side) for side in ("left", "right"))
+    mean, variance = np.zeros((2, len(places), sums.n_draws))
+    low, high = (np.searchsorted(sums.parts.total, places, side) for side in ("left", "right"))
     parts = np.concatenate([np.arange(*ends) for ends in zip(low, high, strict=True)])
     total = np.repeat(np.arange(len(places)), high - low)
     # Those of the same level together, so that its law is computed once.

@@ -135,7 +135,10 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
 
 
 @pytest.mark.parametrize("z", ["alike", "of rows"])
-@pytest.mark.parametrize("name", ["weights, crossed", "two effects", "known errors, crossed"])
+@pytest.mark.parametrize(
+    "name",
+    ["weights, crossed", "two effects", "known errors, crossed", "three crossed", "five effects"],
+)
 def test_sums_over_levels(name, z):
     spec = CASES[name].spec()
     term = spec.design.groups[0]
@@ -171,6 +174,9 @@ def check_sums(spec: ModelSpec, term: GroupTerm, kind: str) -> int:
             own, part = z[total == k], sums.parts.total == k
             expected = np.einsum("ja,jab,jb->", own, covariances, own)
             assert_allclose(variance[part, place].sum(), expected, rtol=1e-6)
-            expected = (own * means).sum()
-            assert_allclose(mean[part, place].sum(), expected, rtol=1e-6, atol=1e-6)
+            assert_allclose(mean[part, place].sum(), (own * means).sum(), rtol=1e-6, atol=1e-6)
+            if sums.parts.has_minors:
+                one, other = sums.together(slice(*np.searchsorted(sums.parts.total, [k, k + 1])))
+                assert_allclose(one[place], mean[part, place].sum(), rtol=1e-7, atol=1e-7)
+                assert_allclose(other[place], expected, rtol=1e-6)
     return len(sums)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.blocks.conditional import Conditional, LevelLaws, Sums
+from bayesmix.blocks.conditional import Conditional, LevelLaws
+from bayesmix.blocks.level_sums import Sums
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.left_out import theta_of
 from bayesmix.engines.exact.marginal import products_of
@@ -113,7 +114,7 @@ class GivenOthers:
 
     def sums(self, z: FloatArray, codes: IntArray, total: IntArray) -> LevelSums:
         """Add ``z'u`` (n, q) of levels (n,) up to sums, each of which has its own in order."""
-        return LevelSums(self, self.conditional.sums(codes, self._of_model(z), total))
+        return LevelSums(self, Sums.of(self.conditional, codes, self._of_model(z), total))
 
     def draw(self, levels: IntArray, noise: FloatArray) -> FloatArray:
         """Make effects (n, S, q) of some levels (n,), of centred columns, of standard normals."""
@@ -158,8 +159,12 @@ class LevelSums:
 
     def moments(self, some: IntArray) -> tuple[FloatArray, FloatArray]:
         """Compute mean and variance (k, S) of some parts."""
-        parts, laws = self.parts, self.laws
-        levels, place = np.unique(parts.level[some], return_inverse=True)
-        own = parts.conditional.laws(levels, laws.scale, laws.sigma, laws.beta, laws.others)
-        mean, sd = own.of(parts.z[some], place)
-        return mean, sd * sd * parts.count[some, None]
+        return self.parts.moments(some, *self._draws)
+
+    def together(self, some: slice) -> tuple[FloatArray, FloatArray]:
+        """Compute mean and variance (S,) of some parts of one sum (`Sums.has_minors`)."""
+        return self.parts.together(some, *self._draws)
+
+    @property
+    def _draws(self) -> tuple[FloatArray, FloatArray, FloatArray, dict[int, FloatArray]]:
+        return self.laws.scale, self.laws.sigma, self.laws.beta, self.laws.others
