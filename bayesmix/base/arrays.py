@@ -23,6 +23,7 @@ __all__ = [
     "alike",
     "draws_first",
     "positions",
+    "ranges",
     "read_only",
     "taken",
     "unique",
@@ -45,6 +46,13 @@ def alike(rows: FloatArray) -> tuple[IntArray, IntArray]:
     own = rows[order]
     is_first = np.append(True, (own[1:] != own[:-1]).any(axis=1))[: len(rows)]
     return order, np.flatnonzero(is_first)
+
+
+def ranges(low: IntArray, high: IntArray) -> IntArray:
+    """Count from each low to below its high, one range after the other."""
+    size = high - low
+    start: IntArray = np.repeat(low - (np.cumsum(size) - size), size)
+    return start + np.arange(len(start))
 
 
 def positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:

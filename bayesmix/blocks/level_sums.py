@@ -45,10 +45,13 @@ class Sums:
         sum of what all else leaves of their responses, and they have the same variance.
         """
         n, q = z.shape
+        each = cls(conditional, levels, z, total, np.ones(n, dtype=np.int64))
+        if (np.diff(total) > 0).all():
+            return each
         gram = conditional.gram[levels]
         order, start = alike(np.column_stack([gram[:, *np.triu_indices(q)], z, total]))
         if 2 * len(start) > len(np.unique(levels)):
-            return cls(conditional, levels, z, total, np.ones(n, dtype=np.int64))
+            return each
         first, count = order[start], np.diff(np.append(start, n))
         kinds = conditional.added(levels[order], np.repeat(np.arange(len(start)), count))
         return cls(kinds, np.arange(len(start)), z[first], total[first], count)

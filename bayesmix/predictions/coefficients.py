@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.arrays import FloatArray, IntArray, ranges
 
 __all__ = ["LevelCoefficients"]
 
@@ -58,11 +58,8 @@ class LevelCoefficients:
     def __getitem__(self, combinations: IntArray) -> LevelCoefficients:
         """Take those of some combinations, which are counted anew."""
         low, high = (np.searchsorted(self.total, combinations, side) for side in ("left", "right"))
-        size = high - low
-        own = np.arange(size.sum()) + np.repeat(low - (np.cumsum(size) - size), size)
-        return LevelCoefficients(
-            np.repeat(np.arange(len(combinations)), size), self.level[own], self.z[own]
-        )
+        own, total = ranges(low, high), np.repeat(np.arange(len(combinations)), high - low)
+        return LevelCoefficients(total, self.level[own], self.z[own])
 
     def averaged(self, codes: IntArray, weights: FloatArray) -> LevelCoefficients:
         """Add up combinations with the same code, with weights; those with none are left out."""

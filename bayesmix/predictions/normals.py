@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.base.arrays import FloatArray, IntArray, ranges
 from bayesmix.engines.exact.given_others import LevelSums
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.mixtures import WORK, Normals, marginals_of_mixtures
@@ -109,16 +109,18 @@ def _added(sums: LevelSums, places: IntArray, run: Run) -> tuple[FloatArray, Flo
     """Add up mean and variance (k, S) of what levels add to some sums."""
     mean, variance = np.zeros((2, len(places), sums.n_draws))
     low, high = (np.searchsorted(sums.parts.total, places, side) for side in ("left", "right"))
-    parts = np.concatenate([np.arange(*ends) for ends in zip(low, high, strict=True)])
-    total = np.repeat(np.arange(len(places)), high - low)
+    parts, total = ranges(low, high), np.repeat(np.arange(len(places)), high - low)
     # Those of the same level together, so that its law is computed once.
     order = np.argsort(sums.parts.level[parts], kind="stable")
     step = max(1, _AT_ONCE // sums.n_draws)
     some = [np.sort(order[start : start + step]) for start in range(0, len(parts), step)]
 
     def added(own: IntArray) -> tuple[FloatArray, FloatArray]:
+        moments = sums.moments(parts[own])
         start = np.flatnonzero(np.append(True, np.diff(total[own]) > 0))
-        means, variances = sums.moments(parts[own])
+        if len(start) == len(own):
+            return moments
+        means, variances = moments
         return np.add.reduceat(means, start, axis=0), np.add.reduceat(variances, start, axis=0)
 
     for own, (means, variances) in zip(some, run(added, some), strict=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -197,6 +199,12 @@ def test_limits_are_roots_of_the_mixture(undrawn):
 def test_chunks_and_threads_change_nothing(undrawn, monkeypatch, many):
     asked = {"by": ["f", "h"], "newdata": frame()}
     expected = [undrawn.predictions(**asked), undrawn.predictions(draws=True, **asked)]
+    for cores in (1, 2):
+        fit = dataclasses.replace(
+            undrawn, options=dataclasses.replace(undrawn.options, cores=cores)
+        )
+        pd.testing.assert_frame_equal(fit.predictions(**asked), expected[0], rtol=0, atol=0)
+        pd.testing.assert_frame_equal(fit.r2(loo=False), undrawn.r2(loo=False), rtol=0, atol=0)
     monkeypatch.setattr(normals, "_AT_ONCE", 1)
     monkeypatch.setattr(normals, "_MANY", many)
     monkeypatch.setattr(coefficients, "AT_ONCE", 1)
