@@ -108,8 +108,10 @@ class Predicted:
             yield self.block(start, start + step)
 
 
-def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Predicted:
-    """Put rows and draws together.
+def predicted_rows(
+    fit: Fitted, rows: Rows, *, new_levels: str, seed: int, like: Predicted | None = None
+) -> Predicted:
+    """Put rows and draws together; those of `like`, the same rows with other values, are shared.
 
     Raises
     ------
@@ -120,11 +122,15 @@ def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Pr
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
     posterior = fit.posterior
-    parameters = _draws_of(rows.design, Draws.of(fit.spec, posterior))
+    if like is None:
+        parameters, undrawn = _draws_of(rows.design, Draws.of(fit.spec, posterior)), None
+    else:
+        parameters, undrawn = like.parameters, like.undrawn
     term = given_others(fit.spec, posterior)
     used = [own for own in rows.design.every_group if (own.codes >= 0).any()]
     if term is not None and any(own.factor == term.factor for own in used):
-        return Predicted(rows, parameters, new, seed, LevelDraws.of(fit, posterior, term))
+        undrawn = undrawn or LevelDraws.of(fit, posterior, term)
+        return Predicted(rows, parameters, new, seed, undrawn)
     check_kept(
         posterior,
         used,

@@ -87,15 +87,17 @@ class Asked:
         """Whether it is the linear predictor itself, on average over new groups, too."""
         return self.quantity.link == "identity"
 
-    def rows(self, frame: pd.DataFrame | None) -> Predicted:
-        """Encode rows; those of the fit by default."""
+    def rows(self, frame: pd.DataFrame | None, like: Predicted | None = None) -> Predicted:
+        """Encode rows; those of the fit by default. `like` as of `predicted_rows`."""
         if self.is_average:
             one_of("new_levels", self.new_levels, ("error", "population", "sample"))
             rows = rows_of_new_groups(self.quantity.spec, frame)
-            return predicted_rows(self.fit, rows, new_levels="population", seed=self.seed)
+            return predicted_rows(
+                self.fit, rows, new_levels="population", seed=self.seed, like=like
+            )
         trials = self.quantity.needs_trials
         rows = rows_of(self.quantity.spec, frame, self.groups, self.new_levels, trials=trials)
-        return predicted_rows(self.fit, rows, new_levels=self.new_levels, seed=self.seed)
+        return predicted_rows(self.fit, rows, new_levels=self.new_levels, seed=self.seed, like=like)
 
     def settings(self, frames: Sequence[pd.DataFrame]) -> list[Predicted]:
         """Encode the same rows with other values; what is warned of is said once.
@@ -104,7 +106,9 @@ class Asked:
         """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = [self.rows(frame) for frame in frames]
+            found: list[Predicted] = []
+            for frame in frames:
+                found.append(self.rows(frame, found[-1] if found else None))
         said = {(str(one.message), one.category): None for one in caught}
         for message, category in said:
             warn(message, category)
