@@ -120,4 +120,4 @@ class LevelCoefficients:
         out = np.zeros((n, most, 1 + self.z.shape[1]))
         out[self.total, number, 0] = self.level + 1
         out[self.total, number, 1:] = self.z
-        return out.reshape(n, -1)
+        return out.reshape(n, most * out.shape[2])

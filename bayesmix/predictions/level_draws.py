@@ -56,7 +56,8 @@ class LevelDraws:
 
     def draws(self, levels: IntArray) -> FloatArray:
         """Draw the effects of distinct levels (n,), shape (n, S, q), one for each draw."""
-        return self.laws.as_written(self.centred(levels))
+        with np.errstate(all="ignore"):
+            return self.laws.as_written(self.centred(levels))
 
     def centred(self, levels: IntArray) -> FloatArray:
         """Draw the same effects of the columns as the model has them."""

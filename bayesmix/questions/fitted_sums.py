@@ -62,8 +62,13 @@ def fitted_sums(fit: Fitted, rows: Predicted, y: FloatArray) -> FloatArray:
         size = max(1, _AT_ONCE // (rows.n_draws * term.n_effects))
         every = np.arange(term.n_levels)
         parts = np.split(every, range(size, term.n_levels, size))
+
+        def added(some: IntArray) -> FloatArray:
+            with np.errstate(all="ignore"):
+                return levels.sums(some, undrawn.centred(some), v)
+
         with threads(fit) as pool:
-            for own in pool.map(lambda some: levels.sums(some, undrawn.centred(some), v), parts):
+            for own in pool.map(added, parts):
                 sums += own
     total, product, square = sums
     return np.array([total, square, -total, response @ response - 2 * product + square])

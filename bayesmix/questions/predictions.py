@@ -89,6 +89,10 @@ def predictions(
     zero: the average probability of groups lies nearer to one half than the probability of the
     average group. Effects are integrated out by quadrature, given each draw.
 
+    Where group effects were too many to be drawn and are normal given all other draws, as in
+    `ranef`, rows, averages, differences and slopes are summarised as the mixtures of normals that
+    they are, without draws.
+
     Examples
     --------
     >>> import bayesmix as bm

@@ -176,6 +176,26 @@ def test_rows_that_lack_a_value_in_one_setting_are_left_out_of_all(whole, undraw
         assert_allclose(table["value"].dropna(), alone["value"], rtol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore::bayesmix.DesignWarning")
+def test_nothing_to_average_is_missing(whole, undrawn):
+    rows = frame().iloc[:3].assign(x=np.nan)
+    weighted = frame().assign(own=lambda d: np.where(d.f == "a", 0.0, d.w))
+    for fit in (whole, undrawn):
+        for table in (
+            fit.predictions(newdata=rows),
+            fit.predictions(True, newdata=rows),
+            fit.comparisons("x", newdata=rows),
+            fit.slopes("x", by="f", newdata=rows),
+        ):
+            assert table["value"].isna().all()
+        assert fit.predictions("f", newdata=rows, draws=True).isnull().all()
+        for table in (
+            fit.predictions("f", newdata=weighted, weights="own"),
+            fit.comparisons("x", by="f", newdata=weighted, weights="own"),
+        ):
+            assert table["value"].isna().tolist() == [True, False, False]
+
+
 def test_limits_are_roots_of_the_mixture(undrawn):
     """Means and variances of an average in each draw, by the laws of single levels."""
     asked = Asked.of(undrawn, "link", "conditional", "error", None, None)

@@ -159,11 +159,13 @@ class LevelSums:
 
     def moments(self, some: IntArray) -> tuple[FloatArray, FloatArray]:
         """Compute mean and variance (k, S) of some parts."""
-        return self.parts.moments(some, *self._draws)
+        with np.errstate(all="ignore"):
+            return self.parts.moments(some, *self._draws)
 
     def together(self, some: slice) -> tuple[FloatArray, FloatArray]:
         """Compute mean and variance (S,) of some parts of one sum (`Sums.has_minors`)."""
-        return self.parts.together(some, *self._draws)
+        with np.errstate(all="ignore"):
+            return self.parts.together(some, *self._draws)
 
     @property
     def _draws(self) -> tuple[FloatArray, FloatArray, FloatArray, dict[int, FloatArray]]:
