@@ -49,7 +49,8 @@ def marginals_of_combinations(
     step = max(1, BLOCK // every.n_draws)
     for start in range(0, len(drawn), step):
         places = drawn[start : start + step]
-        found[:, places] = marginals_of(every.drawn(places), interval)
+        with np.errstate(all="ignore"):
+            found[:, places] = marginals_of(every.drawn(places), interval)
     if is_normal.any():
         normal = np.flatnonzero(is_normal)
         own = None if noise is None else noise[normal]

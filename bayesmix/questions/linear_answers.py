@@ -68,7 +68,7 @@ def averages(fit: Fitted, settings: Sequence[Predicted], cells: Cells) -> list[F
     check_size((len(cells), settings[0].n_draws), len(settings))
     place = settings[0].rows.place
     parts = [_averaged(Combinations.of(one), place, cells) for one in settings]
-    with threads(fit) as pool:
+    with threads(fit) as pool, np.errstate(all="ignore"):
         return drawn_together(parts, pool.map)
 
 
