@@ -20,8 +20,10 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
+    "alike",
     "draws_first",
     "positions",
+    "ranges",
     "read_only",
     "taken",
     "unique",
@@ -36,6 +38,21 @@ type BoolArray = npt.NDArray[np.bool_]
 def unique(names: Iterable[str]) -> tuple[str, ...]:
     """Return each name once, in the order of the first."""
     return tuple(dict.fromkeys(names))
+
+
+def alike(rows: FloatArray) -> tuple[IntArray, IntArray]:
+    """Order rows (n, k), the last column first, and find where each kind of them starts."""
+    order = np.lexsort(rows.T)
+    own = rows[order]
+    is_first = np.append(True, (own[1:] != own[:-1]).any(axis=1))[: len(rows)]
+    return order, np.flatnonzero(is_first)
+
+
+def ranges(low: IntArray, high: IntArray) -> IntArray:
+    """Count from each low to below its high, one range after the other."""
+    size = high - low
+    start: IntArray = np.repeat(low - (np.cumsum(size) - size), size)
+    return start + np.arange(len(start))
 
 
 def positions(rows: npt.ArrayLike, n_rows: int) -> IntArray:

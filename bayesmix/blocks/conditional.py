@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy import sparse
@@ -124,9 +125,8 @@ class Conditional:
         q, p = self.gram.shape[1], beta.shape[1]
         border = self.border[levels]
         right = border[..., p, None] - border[..., :p] @ beta.T
-        for t, u in others.items():
-            rows = (levels[:, None] * q + np.arange(q)).ravel()
-            right -= (self.couplings[t][rows] @ u).reshape(right.shape)
+        if others:
+            right -= self.explained(levels, others)
         _, white, _ = factorise(self.gram[levels, ..., None], scale, sigma**2, self.pattern)
         half = []
         for a in range(q):
@@ -136,3 +136,25 @@ class Conditional:
                     own += white[a, b] * right[:, b]
             half.append(own)
         return LevelLaws(white, half, sigma)
+
+    def explained(self, levels: IntArray, others: dict[int, FloatArray]) -> FloatArray:
+        """Compute what the effects of all other factors have of ``Z'Wy``, (n, q, B)."""
+        n, q = len(levels), self.gram.shape[1]
+        rows = (levels[:, None] * q + np.arange(q)).ravel()
+        parts = [(self.couplings[t][rows] @ u).reshape(n, q, -1) for t, u in others.items()]
+        return functools.reduce(np.add, parts)
+
+    def added(self, levels: IntArray, kind: IntArray) -> Conditional:
+        """Add up the borders and couplings of levels (n,) of the same kind, which come in order."""
+        J, q, _ = self.gram.shape
+        n_kinds = int(kind.max(initial=-1)) + 1
+        rows = (kind[:, None] * q + np.arange(q)).ravel()
+        columns = (levels[:, None] * q + np.arange(q)).ravel()
+        ones = np.ones(len(rows))
+        added = sparse.csr_array((ones, (rows, columns)), shape=(n_kinds * q, J * q))
+        return Conditional(
+            self.gram[levels[np.searchsorted(kind, np.arange(n_kinds))]],
+            (added @ self.border.reshape(J * q, -1)).reshape(n_kinds, q, -1),
+            {t: (added @ own).tocsr() for t, own in self.couplings.items()},
+            self.pattern,
+        )

@@ -131,9 +131,10 @@ class GroupTerm:
         """
         effects = np.asarray(u, dtype=np.float64)
         total = np.zeros((*effects.shape[:-2], len(self.codes)))
+        # Of all effects at once: those of one are no array of their own, and would be copied whole.
+        own = np.take(effects, self.codes, axis=-2, mode="wrap")
         for k in range(self.n_effects):
-            column = np.where(self.codes < 0, 0.0, self.Z[:, k])
-            total += np.take(effects[..., k], self.codes, axis=-1, mode="wrap") * column
+            total += own[..., k] * np.where(self.codes < 0, 0.0, self.Z[:, k])
         return total
 
     def split(self) -> GroupTerm:

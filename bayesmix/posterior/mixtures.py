@@ -16,7 +16,7 @@ from scipy.special import ndtr, ndtri
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.posterior.summaries import Interval, Marginals
 
-__all__ = ["FEWEST", "marginals_of_mixtures"]
+__all__ = ["FEWEST", "WORK", "marginals_of_mixtures"]
 
 # Draws that are mixed at first: as many as one normal for each quantity and draw makes half a
 # second's work, and no fewer than these; and how many times more where they do not suffice.
@@ -86,8 +86,12 @@ def marginals_of_mixtures(
             needed.append(need)
         if size == n_draws:
             break
-        todo = todo[np.concatenate(needed) > size]
-        size = min(MORE * size, n_draws)
+        need = np.concatenate(needed)
+        todo = todo[need > size]
+        # As many times more as do for some of those that are left.
+        least = need[need > size].min(initial=np.inf)
+        while size < min(least, n_draws):
+            size = min(MORE * size, n_draws)
     return Marginals(*found)
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from bayesmix.base.arrays import FloatArray
+from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.design.design import Design
+from bayesmix.design.groupterm import GroupTerm
 from bayesmix.design.names import prefix_of
 from bayesmix.posterior.draws import Draws, linear_predictor
 from bayesmix.posterior.fitted import Fitted
@@ -19,7 +20,7 @@ from bayesmix.predictions.level_draws import LevelDraws
 from bayesmix.predictions.levels import NewLevels, new_levels_of, unknown_levels
 from bayesmix.predictions.rows import Rows
 
-__all__ = ["BLOCK", "Block", "Predicted", "eta_of", "predicted_rows"]
+__all__ = ["BLOCK", "Block", "Predicted", "effects_of_new", "predicted_rows"]
 
 # Numbers in the largest array of one block of rows.
 BLOCK = 1 << 21
@@ -74,16 +75,27 @@ class Predicted:
         """Number of draws S."""
         return len(self.parameters)
 
+    def at(self, place: IntArray) -> Predicted:
+        """Take the rows at some of their positions among all that were asked for."""
+        own = np.flatnonzero(np.isin(self.rows.place, place))
+        rows = dataclasses.replace(
+            self.rows, design=self.rows.design.take(own), place=self.rows.place[own]
+        )
+        new = {factor: levels[own] for factor, levels in self.new.items()}
+        return dataclasses.replace(self, rows=rows, new=new)
+
     def block(self, start: int, stop: int) -> Block:
         """Compute the linear predictors of some rows."""
         rows = slice(start, min(stop, self.rows.design.n_rows))
         design = self.rows.design.take(np.arange(rows.start, rows.stop))
         new = {factor: levels[rows] for factor, levels in self.new.items()}
         auxiliary = self.parameters.auxiliary | {
-            part.predictor: eta_of(part, self.parameters.predictors[part.predictor], new, self.seed)
+            part.predictor: _eta_of(
+                part, self.parameters.predictors[part.predictor], new, self.seed
+            )
             for part in design.parts[1:]
         }
-        eta = eta_of(design, self.parameters, new, self.seed)
+        eta = _eta_of(design, self.parameters, new, self.seed)
         for term in design.groups:
             if self.undrawn is not None and term.factor == self.undrawn.laws.factor:
                 eta += self.undrawn.dot(term)
@@ -96,8 +108,10 @@ class Predicted:
             yield self.block(start, start + step)
 
 
-def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Predicted:
-    """Put rows and draws together.
+def predicted_rows(
+    fit: Fitted, rows: Rows, *, new_levels: str, seed: int, like: Predicted | None = None
+) -> Predicted:
+    """Put rows and draws together; those of `like`, the same rows with other values, are shared.
 
     Raises
     ------
@@ -108,11 +122,15 @@ def predicted_rows(fit: Fitted, rows: Rows, *, new_levels: str, seed: int) -> Pr
     if new and new_levels == "error":
         raise unknown_levels(rows.design, new)
     posterior = fit.posterior
-    parameters = _draws_of(rows.design, Draws.of(fit.spec, posterior))
+    if like is None:
+        parameters, undrawn = _draws_of(rows.design, Draws.of(fit.spec, posterior)), None
+    else:
+        parameters, undrawn = like.parameters, like.undrawn
     term = given_others(fit.spec, posterior)
     used = [own for own in rows.design.every_group if (own.codes >= 0).any()]
     if term is not None and any(own.factor == term.factor for own in used):
-        return Predicted(rows, parameters, new, seed, LevelDraws.of(fit, posterior, term))
+        undrawn = undrawn or LevelDraws.of(fit, posterior, term)
+        return Predicted(rows, parameters, new, seed, undrawn)
     check_kept(
         posterior,
         used,
@@ -130,7 +148,7 @@ def _draws_of(design: Design, draws: Draws) -> Draws:
     return dataclasses.replace(own, predictors=predictors)
 
 
-def eta_of(
+def _eta_of(
     design: Design, parameters: Draws, new: Mapping[str, NewLevels], seed: int
 ) -> FloatArray:
     """Compute the linear predictor (n, S), with drawn effects of the levels in `new`.
@@ -143,14 +161,22 @@ def eta_of(
     }
     eta = np.ascontiguousarray(linear_predictor(design, parameters, unseen).T)
     for term in design.groups:
-        scale = parameters.scale[term.factor]
         for label, rows in new[term.factor].rows() if term.factor in new else ():
-            # Effects that are correlated across predictors are made of the same numbers.
-            is_linked = scale.shape[-1] > term.n_effects
-            kind = "joint_level" if is_linked else f"{prefix_of(term.predictor)}level"
-            rng = generator_of(seed, kind, term.factor, *label)
-            standard = rng.standard_normal((len(scale), scale.shape[-1]))
-            if term.factor in parameters.df:
-                standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
-            eta[rows] += term.Z[rows] @ np.einsum("sij,sj->is", scale, standard)
+            eta[rows] += term.Z[rows] @ effects_of_new(term, parameters, label, seed).T
     return eta
+
+
+def effects_of_new(
+    term: GroupTerm, parameters: Draws, label: tuple[str, ...], seed: int
+) -> FloatArray:
+    """Draw the effects (S, q) of a level that the fit did not have."""
+    scale = parameters.scale[term.factor]
+    # Effects that are correlated across predictors are made of the same numbers.
+    is_linked = scale.shape[-1] > term.n_effects
+    kind = "joint_level" if is_linked else f"{prefix_of(term.predictor)}level"
+    rng = generator_of(seed, kind, term.factor, *label)
+    standard = rng.standard_normal((len(scale), scale.shape[-1]))
+    if term.factor in parameters.df:
+        standard *= np.sqrt(draw_mixing(rng, parameters.df[term.factor]))[:, None]
+    effects: FloatArray = np.einsum("sij,sj->si", scale, standard)
+    return effects

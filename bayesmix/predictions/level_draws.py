@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LevelDraws", "draws_with_effects"]
 
-# Numbers of one batch of levels.
-_AT_ONCE = 1 << 20
+# Numbers of one batch of levels, which stay in the cache.
+_AT_ONCE = 1 << 17
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -56,19 +56,22 @@ class LevelDraws:
 
     def draws(self, levels: IntArray) -> FloatArray:
         """Draw the effects of distinct levels (n,), shape (n, S, q), one for each draw."""
+        with np.errstate(all="ignore"):
+            return self.laws.as_written(self.centred(levels))
+
+    def centred(self, levels: IntArray) -> FloatArray:
+        """Draw the same effects of the columns as the model has them."""
         size = (len(self.laws.draws), len(self.laws.unit))
         out = np.empty((len(levels), *size))
         step = max(1, _AT_ONCE // (size[0] * size[1]))
         for start in range(0, len(levels), step):
             some = levels[start : start + step]
-            noise = [
-                generator_of(self.seed, "effects", self.laws.factor, str(label)).standard_normal(
-                    size
-                )
-                for label in self.labels[some]
-            ]
+            noise = np.empty((len(some), *size))
+            for own, label in zip(noise, self.labels[some], strict=True):
+                rng = generator_of(self.seed, "effects", self.laws.factor, str(label))
+                rng.standard_normal(out=own)
             with np.errstate(all="ignore"):
-                out[start : start + step] = self.laws.draw(some, np.array(noise))
+                out[start : start + step] = self.laws.draw(some, noise)
         return out
 
     def all_levels(self, some: slice) -> Draws:
@@ -81,7 +84,9 @@ class LevelDraws:
         for start in range(0, len(self.labels), step):
             levels = np.arange(start, min(start + step, len(self.labels)))
             with np.errstate(all="ignore"):
-                drawn = laws.draw(levels, rng.standard_normal((len(levels), *size)))
+                drawn = laws.as_written(
+                    laws.draw(levels, rng.standard_normal((len(levels), *size)))
+                )
             u[:, levels] = np.moveaxis(drawn, 0, 1)
         return dataclasses.replace(laws.draws, u=laws.draws.u | {laws.factor: u})
 

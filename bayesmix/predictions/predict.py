@@ -18,8 +18,9 @@ from bayesmix.design.design import Design
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import interval_of, summarised
 from bayesmix.predictions.blocks import predicted_rows
+from bayesmix.predictions.combinations import Combinations
 from bayesmix.predictions.generators import generator_of
-from bayesmix.predictions.normals import marginals_of_rows
+from bayesmix.predictions.normals import marginals_of_combinations
 from bayesmix.predictions.quantities import Auxiliary, as_column, expected, linear
 from bayesmix.predictions.results import as_array, as_frame
 from bayesmix.predictions.rows import Rows, rows_of
@@ -297,9 +298,10 @@ def _predicted(
     categories = fit.design.categories
     own = predicted_rows(fit, rows, new_levels=new_levels, seed=seed)
     if own.undrawn is not None and not draws:
-        marginals = marginals_of_rows(fit, own, interval_of(ci_level), responses=name == "predict")
+        noise = _noise(rows.design) if name == "predict" else None
+        every = Combinations.of(own)
         kept = np.full((len(columns), len(rows.index)), np.nan)
-        kept[:, rows.place] = marginals
+        kept[:, rows.place] = marginals_of_combinations(fit, every, interval_of(ci_level), noise)
         return as_frame(columns, kept, rows.index, None)
     kept = np.full((own.n_draws if draws else len(columns), len(rows.index)), np.nan)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -313,6 +315,11 @@ def _predicted(
     if draws:
         return as_array(name, kept, fit.posterior, rows.index, categories)
     return as_frame(columns, kept, rows.index, categories)
+
+
+def _noise(rows: Design) -> FloatArray:
+    """Return the sds of Gaussian responses, in units of the residual sd."""
+    return np.ones(rows.n_rows) if rows.weights is None else 1 / np.sqrt(rows.weights)
 
 
 def _summaries(values: FloatArray, ci_level: float) -> FloatArray:

@@ -37,6 +37,7 @@ class Quantity:
         Whether it is linear in the linear predictor of the first parameter and has no other.
     link : str
         The link that it is the inverse of, of that linear predictor alone; empty where it is not.
+        ``"identity"`` of the linear predictor itself.
     """
 
     spec: ModelSpec
@@ -49,7 +50,7 @@ class Quantity:
 def linear(fit: Fitted, parameter: str | None) -> Quantity:
     """Return the linear predictor of the formula, or of a further parameter."""
     spec = _of_one(fit.spec, _own_name(fit, parameter))
-    return Quantity(spec, lambda rows, auxiliary, eta: eta, is_linear=True)
+    return Quantity(spec, lambda rows, auxiliary, eta: eta, is_linear=True, link="identity")
 
 
 def expected(fit: Fitted, parameter: str | None, *, per_trial: bool = False) -> Quantity:

@@ -15,7 +15,7 @@ from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
 from bayesmix.base.words import have
 from bayesmix.frames.values import listed
 
-__all__ = ["Cells", "Means", "cells_of"]
+__all__ = ["Cells", "Means", "cells_of", "check_size"]
 
 _MOST_NUMBERS = 1 << 28
 # Of the cells among the columns of the rows.
@@ -114,6 +114,15 @@ def _weights(frame: pd.DataFrame, weights: Any) -> FloatArray:
     return values
 
 
+def check_size(shape: tuple[int, ...], n_settings: int) -> None:
+    """Raise where averages have too many draws, of shape (cells, S) or (cells, S, K) each."""
+    if np.prod(shape, dtype=np.float64) * n_settings > _MOST_NUMBERS:
+        raise BayesmixError(
+            f"by= makes {shape[0]:,} averages, whose draws are too many to be held. Average by "
+            "fewer values."
+        )
+
+
 class Means:
     """Weighted means of rows, of several settings at once, that are added block by block."""
 
@@ -129,11 +138,7 @@ class Means:
         weights = np.where(codes < 0, 0.0, self.cells.weights[place])
         if not self.sums:
             shape = (len(self.cells), *values[0].shape[1:])
-            if np.prod(shape, dtype=np.float64) * self.n_settings > _MOST_NUMBERS:
-                raise BayesmixError(
-                    f"by= makes {len(self.cells):,} averages, whose draws are too many to be held. "
-                    "Average by fewer values."
-                )
+            check_size(shape, self.n_settings)
             self.sums = [np.zeros(shape) for _ in range(self.n_settings)]
         self.total += np.bincount(codes[codes >= 0], weights[codes >= 0], len(self.cells))
         for cell in np.unique(codes[codes >= 0]):

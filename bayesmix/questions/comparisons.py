@@ -16,7 +16,7 @@ from bayesmix.questions.averages import cells_of
 from bayesmix.questions.contrasts import Contrast, contrasts_of, read_variables, slope_of
 from bayesmix.questions.evaluation import Asked, asked_frame
 from bayesmix.questions.measures import compared, contrast_label, measure_of
-from bayesmix.questions.results import answered
+from bayesmix.questions.results import Comparison, answered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -101,6 +101,7 @@ def comparisons(
         labelled,
         asked_frame(asked, newdata, grid),
         measure,
+        is_difference=comparison == "difference",
         by=by,
         weights=weights,
         ci_level=ci_level,
@@ -171,6 +172,7 @@ def slopes(
         labelled,
         asked_frame(asked, newdata, grid),
         measure_of(fit, "difference", scale),
+        is_difference=True,
         by=by,
         weights=weights,
         ci_level=ci_level,
@@ -185,6 +187,7 @@ def _answered(
     frame: pd.DataFrame,
     measure: Any,
     *,
+    is_difference: bool,
     by: Any,
     weights: Any,
     ci_level: float,
@@ -211,5 +214,6 @@ def _answered(
                 frames.append(made)
         low, high = (places[one.variable, v, one.is_relative] for v in (one.low, one.high))
         labels = {"variable": one.variable, "contrast": label}
-        pairs.append((labels, compared(measure, low, high, one.unit)))
+        weights = ((high, 1 / one.unit), (low, -1 / one.unit)) if is_difference else ()
+        pairs.append(Comparison(labels, compared(measure, low, high, one.unit), weights))
     return answered(name, asked, frame, frames, pairs, cells, ci_level=ci_level, draws=draws)

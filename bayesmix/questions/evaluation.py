@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -81,25 +82,39 @@ class Asked:
         """Whether effects of new groups are integrated out."""
         return isinstance(self.groups, str) and self.groups == AVERAGE
 
-    def rows(self, frame: pd.DataFrame | None) -> Predicted:
-        """Encode rows; those of the fit by default."""
+    @property
+    def is_linear(self) -> bool:
+        """Whether it is the linear predictor itself, on average over new groups, too."""
+        return self.quantity.link == "identity"
+
+    def rows(self, frame: pd.DataFrame | None, like: Predicted | None = None) -> Predicted:
+        """Encode rows; those of the fit by default. `like` as of `predicted_rows`."""
         if self.is_average:
             one_of("new_levels", self.new_levels, ("error", "population", "sample"))
             rows = rows_of_new_groups(self.quantity.spec, frame)
-            return predicted_rows(self.fit, rows, new_levels="population", seed=self.seed)
+            return predicted_rows(
+                self.fit, rows, new_levels="population", seed=self.seed, like=like
+            )
         trials = self.quantity.needs_trials
         rows = rows_of(self.quantity.spec, frame, self.groups, self.new_levels, trials=trials)
-        return predicted_rows(self.fit, rows, new_levels=self.new_levels, seed=self.seed)
+        return predicted_rows(self.fit, rows, new_levels=self.new_levels, seed=self.seed, like=like)
 
     def settings(self, frames: Sequence[pd.DataFrame]) -> list[Predicted]:
-        """Encode the same rows with other values; what is warned of is said once."""
+        """Encode the same rows with other values; what is warned of is said once.
+
+        Rows that lack a value in one of them are left out of all.
+        """
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = [self.rows(frame) for frame in frames]
+            found: list[Predicted] = []
+            for frame in frames:
+                found.append(self.rows(frame, found[-1] if found else None))
         said = {(str(one.message), one.category): None for one in caught}
         for message, category in said:
             warn(message, category)
-        return found
+        first, *others = (one.rows.place for one in found)
+        common = functools.reduce(np.intersect1d, others, first)
+        return [one if len(one.rows.place) == len(common) else one.at(common) for one in found]
 
     @property
     def idle_labels(self) -> list[str]:

@@ -13,7 +13,7 @@ from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import interval_of
 from bayesmix.questions.averages import cells_of
 from bayesmix.questions.evaluation import Asked, asked_frame
-from bayesmix.questions.results import answered
+from bayesmix.questions.results import Comparison, answered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -89,6 +89,10 @@ def predictions(
     zero: the average probability of groups lies nearer to one half than the probability of the
     average group. Effects are integrated out by quadrature, given each draw.
 
+    Where group effects were too many to be drawn and are normal given all other draws, as in
+    `ranef`, rows, averages, differences and slopes are summarised as the mixtures of normals that
+    they are, without draws.
+
     Examples
     --------
     >>> import bayesmix as bm
@@ -110,7 +114,7 @@ def predictions(
         asked,
         frame,
         [frame],
-        [({}, lambda values: values[0])],
+        [Comparison({}, lambda values: values[0], ((0, 1.0),))],
         cells,
         ci_level=ci_level,
         draws=draws,

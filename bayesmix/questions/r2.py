@@ -14,7 +14,9 @@ from bayesmix.criteria.conditional import conditional_blocks
 from bayesmix.model.schema import Schema
 from bayesmix.posterior.fitted import Fitted
 from bayesmix.posterior.summaries import interval_of, marginals_of
+from bayesmix.predictions.blocks import Predicted
 from bayesmix.questions.evaluation import Asked
+from bayesmix.questions.fitted_sums import fitted_sums
 from bayesmix.questions.variances import has_own_variance, variances_of
 
 __all__ = ["r2"]
@@ -102,16 +104,22 @@ def _shares(fit: Fitted) -> FloatArray:
 def _bayes(fit: Fitted) -> FloatArray:
     """Compute var(fit) / (var(fit) + var(residual)) over the rows of each draw."""
     asked = Asked.of(fit, "response", "conditional", "error", None, None)
-    settings, y, n = [asked.rows(None)], _shares(fit), fit.design.n_rows
-    shift = y.mean()
-    sums = np.zeros((4, settings[0].n_draws))
-    for place, (values,) in asked.values(settings):
-        values = values - shift
-        rest = (y[place] - shift)[:, None] - values
-        sums += [values.sum(0), (values**2).sum(0), rest.sum(0), (rest**2).sum(0)]
+    rows, y, n = asked.rows(None), _shares(fit), fit.design.n_rows
+    sums = fitted_sums(fit, rows, y) if asked.is_linear else _sums(asked, rows, y)
     of_fit, of_rest = (sums[k + 1] / n - (sums[k] / n) ** 2 for k in (0, 2))
     with np.errstate(invalid="ignore"):
         return np.asarray(of_fit / (of_fit + of_rest))
+
+
+def _sums(asked: Asked, rows: Predicted, y: FloatArray) -> FloatArray:
+    """Sum expected responses and residuals, and the squares of each: (4, S)."""
+    shift = y.mean()
+    sums = np.zeros((4, rows.n_draws))
+    for place, (values,) in asked.values([rows]):
+        values = values - shift
+        rest = (y[place] - shift)[:, None] - values
+        sums += [values.sum(0), (values**2).sum(0), rest.sum(0), (rest**2).sum(0)]
+    return sums
 
 
 def _left_out(fit: Fitted) -> FloatArray:

@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from bayesmix.base.arrays import FloatArray, IntArray
-from bayesmix.posterior.summaries import summarised
+from bayesmix.posterior.summaries import interval_of, summarised
+from bayesmix.predictions.blocks import Predicted
 from bayesmix.predictions.results import as_array, as_frame
 from bayesmix.questions.averages import Cells, Means
 from bayesmix.questions.evaluation import Asked
+from bayesmix.questions.linear_answers import averages, summaries
 
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["answered", "label_name"]
+__all__ = ["Comparison", "answered", "label_name"]
 
 _OWN = ("value", "se", "category", "variable", "contrast")
 
-type Comparison = tuple[dict[str, str], Callable[[list[FloatArray]], FloatArray]]
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Comparison:
+    """What is made of the values of all settings.
+
+    Attributes
+    ----------
+    labels : dict of str to str
+        By column of the answer.
+    of : callable
+    weights : tuple of (int, float)
+        Settings with their weights where it is a weighted sum of their values; empty where not.
+    """
+
+    labels: dict[str, str]
+    of: Callable[[list[FloatArray]], FloatArray]
+    weights: tuple[tuple[int, float], ...] = ()
 
 
 def label_name(name: str) -> str:
@@ -51,8 +70,7 @@ def answered(
         The rows as they are.
     frames : sequence of DataFrame
         The settings: the same rows with other values.
-    comparisons : sequence
-        Labels by column, and a function of the values of all settings.
+    comparisons : sequence of Comparison
     cells : Cells or None
         None for rows by themselves.
     """
@@ -62,26 +80,34 @@ def answered(
     settings = asked.settings(frames)
     labels = frame if cells is None else cells.labels
     kept: list[_Kept] = [_Kept(len(labels), ci_level, draws) for _ in comparisons]
-    means = None if cells is None else Means(cells, len(frames))
-    for place, values in asked.values(settings):
-        if means is not None:
-            means.add(place, values)
-            continue
-        for (_, compare), own in zip(comparisons, kept, strict=True):
-            own.put(place, _compared(compare, values))
-    if means is not None and means.sums:
-        values = means.values()
-        for (_, compare), own in zip(comparisons, kept, strict=True):
-            own.put(np.arange(len(labels)), _compared(compare, values))
-    named = [columns for columns, _ in comparisons]
+    if asked.is_linear and not draws and all(one.weights for one in comparisons):
+        weights = [one.weights for one in comparisons]
+        answers = summaries(asked.fit, settings, cells, weights, interval_of(ci_level))
+        for (place, marginals), own in zip(answers, kept, strict=True):
+            own.fill(place, np.array(marginals))
+    else:
+        for place, values in _values(asked, settings, cells):
+            for one, own in zip(comparisons, kept, strict=True):
+                with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+                    own.put(place, one.of(values))
+    named = [one.labels for one in comparisons]
     return _labelled(name, asked, labels, named, kept, is_rows=cells is None)
 
 
-def _compared(
-    compare: Callable[[list[FloatArray]], FloatArray], values: list[FloatArray]
-) -> FloatArray:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return compare(values)
+def _values(
+    asked: Asked, settings: Sequence[Predicted], cells: Cells | None
+) -> Iterator[tuple[IntArray, list[FloatArray]]]:
+    """Yield positions of rows or averages, and their draws in each setting."""
+    if cells is None:
+        yield from asked.values(settings)
+    elif asked.is_linear:
+        yield np.arange(len(cells)), averages(asked.fit, settings, cells)
+    else:
+        means = Means(cells, len(settings))
+        for place, values in asked.values(settings):
+            means.add(place, values)
+        if means.sums:
+            yield np.arange(len(cells)), means.values()
 
 
 class _Kept:
@@ -94,7 +120,10 @@ class _Kept:
 
     def put(self, place: IntArray, values: FloatArray) -> None:
         """Keep values (b, S) or (b, S, K) of some rows."""
-        own = np.moveaxis(values, 1, 0) if self.draws else self._summaries(values)
+        self.fill(place, np.moveaxis(values, 1, 0) if self.draws else self._summaries(values))
+
+    def fill(self, place: IntArray, own: FloatArray) -> None:
+        """Keep draws or summaries, which come first, of some rows."""
         if self.values is None:
             self.values = np.full((len(own), self.n_rows, *own.shape[2:]), np.nan)
         self.values[:, place] = own

@@ -65,26 +65,20 @@ def variances_of(fit: Fitted, verb: str) -> Variances:
             + ("." if verb == "r2" or family.response.has_categories else _R2)
         )
     draws, design = Draws.of(fit.spec, fit.posterior), fit.design
-    fixed = np.empty(len(draws))
-    random = {term.factor: np.empty(len(draws)) for term in design.groups}
-    start = 0
-    everywhere = {term.factor: np.ones(design.n_rows, dtype=np.bool_) for term in design.groups}
-    plain = dataclasses.replace(design, offset=None)
-    for batch in draws.batches(design.n_rows):
-        stop = start + len(batch)
-        eta = linear_predictor(plain, batch, everywhere)
-        fixed[start:stop] = eta.var(axis=1, ddof=1) if design.n_rows > 1 else 0.0
-        for term in design.groups:
-            # mean of z' Sigma z over the rows: the trace of Sigma and the mean of z z'
-            products = term.Z.T @ term.Z / design.n_rows
-            scale = batch.scale[term.factor]
-            own = np.einsum("sik,sjk,ij->s", scale, scale, products)
-            if term.factor in batch.df:  # Student-t effects vary more than their scale
-                df = batch.df[term.factor]
-                check_variance(verb, term.factor, df)
-                own *= df / (df - 2)
-            random[term.factor][start:stop] = own
-        start = stop
+    columns = design.X - design.X.mean(axis=0)
+    covariance = columns.T @ columns / max(design.n_rows - 1, 1)
+    fixed = np.einsum("si,ij,sj->s", draws.beta, covariance, draws.beta, optimize=True)
+    random = {}
+    for term in design.groups:
+        # mean of z' Sigma z over the rows: the trace of Sigma and the mean of z z'
+        products = term.Z.T @ term.Z / design.n_rows
+        scale = draws.scale[term.factor]
+        own = np.einsum("sik,sjk,ij->s", scale, scale, products, optimize=True)
+        if term.factor in draws.df:  # Student-t effects vary more than their scale
+            df = draws.df[term.factor]
+            check_variance(verb, term.factor, df)
+            own *= df / (df - 2)
+        random[term.factor] = own
     text = family.own_variance.text(family.link)
     return Variances(fixed, random, _own(fit, draws), text)
 
@@ -124,7 +118,8 @@ def _own(fit: Fitted, draws: Draws) -> FloatArray:
         }
         p = family.values(eta[some, None], auxiliary)
         own = np.asarray(family.own_variance.of(p, family.rows(design.weights, design.trials)))
-        total[some] = np.broadcast_to(own, (len(batch), n_rows)).mean(axis=1)
+        # One number of a draw where rows do not differ.
+        total[some] = np.broadcast_to(own, np.broadcast_shapes(own.shape, (len(batch), 1))).mean(1)
         start += len(batch)
     return total
 

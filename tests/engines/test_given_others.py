@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from numpy.testing import assert_allclose
@@ -114,7 +115,7 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
     laws = GivenOthers.of(spec, all_else.posterior, term)
     levels = np.arange(term.n_levels)[::-1]
     eye = np.eye(term.n_effects)
-    zero = laws.draw(levels, np.zeros((term.n_levels, S, term.n_effects)))
+    zero = laws.as_written(laws.draw(levels, np.zeros((term.n_levels, S, term.n_effects))))
     for s in range(S):
         mean, covariance = densely(spec, term, all_else, s)
         mean, covariance = mean[levels], covariance[levels]
@@ -125,11 +126,57 @@ def check(spec: ModelSpec, which: int, unit: float) -> None:
             assert_allclose(width[:, 0], sd[:, k], rtol=1e-6)
         assert_allclose(zero[:, s], mean, rtol=1e-6, atol=1e-6 * sd.min())
         # Unit noises give the columns of a square root of the covariance.
-        root = np.stack(
-            [laws.draw(levels, np.broadcast_to(e, zero.shape))[:, s] - zero[:, s] for e in eye],
-            axis=2,
-        )
+        drawn_at = [laws.draw(levels, np.broadcast_to(e, zero.shape)) for e in eye]
+        root = np.stack([(laws.as_written(own) - zero)[:, s] for own in drawn_at], axis=2)
         # What is lost where a mean is taken off is of the size of the mean.
         found = root @ np.swapaxes(root, 1, 2) / sd[:, :, None] / sd[:, None]
         expected = covariance / sd[:, :, None] / sd[:, None]
         assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("z", ["alike", "of rows"])
+@pytest.mark.parametrize(
+    "name",
+    ["weights, crossed", "two effects", "known errors, crossed", "three crossed", "five effects"],
+)
+def test_sums_over_levels(name, z):
+    spec = CASES[name].spec()
+    term = spec.design.groups[0]
+    check_sums(spec, term, z)
+
+
+def test_sums_over_levels_of_a_balanced_design():
+    data = pd.DataFrame({"g": np.repeat(np.arange(30), 3), "h": np.tile(np.arange(9), 10)})
+    data["x"] = np.tile([0.0, 1.0, 3.0], 30)
+    data["y"] = np.random.default_rng(4).normal(size=90)
+    spec = bm.prepare("y ~ x + (x | g) + (1 | h)", data)
+    assert check_sums(spec, spec.design.groups[0], "alike") == 2
+    assert check_sums(spec, spec.design.groups[0], "of rows") == 60
+
+
+def check_sums(spec: ModelSpec, term: GroupTerm, kind: str) -> int:
+    """Two sums over all levels, of which some have no part in the second; the number of parts."""
+    all_else = drawn(spec, 1.0, term)
+    laws = GivenOthers.of(spec, all_else.posterior, term)
+    J, q = term.n_levels, term.n_effects
+    total = np.repeat([0, 1], [J, J])
+    levels = np.tile(np.arange(J), 2)
+    rng = np.random.default_rng(6)
+    z = np.repeat(rng.normal(size=(2, q)), J, axis=0)
+    if kind == "of rows":
+        z = rng.normal(size=(2 * J, q))
+    sums = laws.sums(z, levels, total)[1:4]
+    assert sums.n_draws == 3
+    mean, variance = sums.moments(np.arange(len(sums)))
+    for place, s in enumerate(range(1, 4)):
+        means, covariances = densely(spec, term, all_else, s)
+        for k in range(2):
+            own, part = z[total == k], sums.parts.total == k
+            expected = np.einsum("ja,jab,jb->", own, covariances, own)
+            assert_allclose(variance[part, place].sum(), expected, rtol=1e-6)
+            assert_allclose(mean[part, place].sum(), (own * means).sum(), rtol=1e-6, atol=1e-6)
+            if sums.parts.has_minors:
+                one, other = sums.together(slice(*np.searchsorted(sums.parts.total, [k, k + 1])))
+                assert_allclose(one[place], mean[part, place].sum(), rtol=1e-7, atol=1e-7)
+                assert_allclose(other[place], expected, rtol=1e-6)
+    return len(sums)

@@ -12,38 +12,11 @@ from numpy.testing import assert_allclose
 from scipy import integrate, optimize, stats
 
 import bayesmix as bm
-from bayesmix.engines.exact.engine import Exact
-from bayesmix.engines.exact.sampler import Limits
-from bayesmix.engines.run import sample
 from bayesmix.engines.statistics import PROBABILITIES, STATISTICS
 from gaussian import CASES, frame
-from summarised import with_effects_summarised
+from summarised import largest_z, with_draws, with_effects_summarised
 
 OPTIONS = {"draws": 1000, "chains": 4, "random_seed": 9, "progressbar": False}
-
-
-def with_draws(fit: bm.MixedFit, draws: int) -> bm.MixedFit:
-    """Sample a fit again: other random numbers, so many draws, and room for all of them."""
-    options = dataclasses.replace(fit.options, draws=draws, random_seed=77)
-    engine = Exact(Limits(kept_bytes=1 << 40))
-    idata = sample(fit.spec, options, engines=(engine,))
-    return dataclasses.replace(fit, options=options, idata=idata)
-
-
-def largest_z(ours: pd.DataFrame, theirs: pd.DataFrame, n_ours: float, n_theirs: float) -> float:
-    """Compare summaries by the Monte-Carlo errors of so many draws: below 1 nothing is odd."""
-    names = [name for name in ours if name.startswith(("value", "se", "lower", "upper"))]
-    z = []
-    for name in names:
-        if name in ("value", "se"):
-            error = theirs["se"] * (1 if name == "value" else np.sqrt(0.5))
-        else:
-            p = float(name.split("_")[1]) / 100
-            error = theirs["se"] * np.sqrt(p * (1 - p)) / stats.norm.pdf(stats.norm.ppf(p))
-        difference = ours[name].to_numpy() - theirs[name].to_numpy()
-        z.append(difference / error / np.sqrt(1 / n_ours + 1 / n_theirs))
-    z = np.concatenate(z)
-    return float(np.abs(z).max() / stats.norm.isf(0.0005 / len(z)))
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.conditional import Conditional, LevelLaws
+from bayesmix.blocks.level_sums import Sums
 from bayesmix.design.groupterm import GroupTerm
 from bayesmix.engines.exact.left_out import theta_of
 from bayesmix.engines.exact.marginal import products_of
@@ -25,7 +26,7 @@ from bayesmix.posterior.draws import Draws
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["GivenOthers"]
+__all__ = ["GivenOthers", "LevelSums"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -109,12 +110,63 @@ class GivenOthers:
     def normals(self, z: FloatArray, codes: IntArray) -> tuple[FloatArray, FloatArray]:
         """Compute mean and sd (k, S) of ``z'u`` of rows z (k, q) of some levels (k,)."""
         levels, place = np.unique(codes, return_inverse=True)
-        z = (z - z[:, :1] * self.centre) * self.unit
-        return self._laws(levels).of(z, place)
+        return self._laws(levels).of(self._of_model(z), place)
+
+    def sums(self, z: FloatArray, codes: IntArray, total: IntArray) -> LevelSums:
+        """Add ``z'u`` (n, q) of levels (n,) up to sums, each of which has its own in order."""
+        return LevelSums(self, Sums.of(self.conditional, codes, self._of_model(z), total))
 
     def draw(self, levels: IntArray, noise: FloatArray) -> FloatArray:
-        """Draw the effects (n, S, q) of some levels (n,) from standard normal numbers."""
-        return effects_as_written(self.centre, self._laws(levels).draw(noise) * self.unit)
+        """Make effects (n, S, q) of some levels (n,), of centred columns, of standard normals."""
+        drawn = self._laws(levels).draw(noise)
+        drawn *= self.unit
+        return drawn
+
+    def as_written(self, effects: FloatArray) -> FloatArray:
+        """Return effects (..., q) of the columns as written."""
+        return effects_as_written(self.centre, effects)
+
+    def _of_model(self, z: FloatArray) -> FloatArray:
+        return (z - z[:, :1] * self.centre) * self.unit
 
     def _laws(self, levels: IntArray) -> LevelLaws:
         return self.conditional.laws(levels, self.scale, self.sigma, self.beta, self.others)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LevelSums:
+    """Sums of ``z'u`` over levels, in parts that are independent given all else.
+
+    Attributes
+    ----------
+    laws : GivenOthers
+    parts : Sums
+    """
+
+    laws: GivenOthers
+    parts: Sums
+
+    def __getitem__(self, some: slice | IntArray) -> LevelSums:
+        return LevelSums(self.laws[some], self.parts)
+
+    def __len__(self) -> int:
+        return len(self.parts.total)
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws S."""
+        return len(self.laws.sigma)
+
+    def moments(self, some: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Compute mean and variance (k, S) of some parts."""
+        with np.errstate(all="ignore"):
+            return self.parts.moments(some, *self._draws)
+
+    def together(self, some: slice) -> tuple[FloatArray, FloatArray]:
+        """Compute mean and variance (S,) of some parts of one sum (`Sums.has_minors`)."""
+        with np.errstate(all="ignore"):
+            return self.parts.together(some, *self._draws)
+
+    @property
+    def _draws(self) -> tuple[FloatArray, FloatArray, FloatArray, dict[int, FloatArray]]:
+        return self.laws.scale, self.laws.sigma, self.laws.beta, self.laws.others
