@@ -12,10 +12,10 @@ from bayesmix.blocks.blockmap import BlockMap
 from bayesmix.blocks.crossblocks import CrossBlocks
 from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.layout import DENSE_GAIN
-from bayesmix.blocks.minors import Minors, joined
+from bayesmix.blocks.minors import PRODUCT, Minors, joined
 from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
-from bayesmix.blocks.small import CACHE_SIZE, factorise, inverse_of, lower_pairs, solve, stack
+from bayesmix.blocks.small import CACHE_SIZE, draw_given, factorise, inverse_of, lower_pairs, stack
 from bayesmix.blocks.theta import Theta
 
 __all__ = ["First", "by_effect", "draw_levels", "eliminate_first", "substitute_first"]
@@ -28,7 +28,7 @@ class First:
     Levels with the same ``Z'WZ`` share their factorisation, so that the cost is that of the
     distinct ones. What the elimination takes from the rest is linear in the k elements of
     ``K = L M^-1 L'``. Where there are `minors` each element of K is f numbers of theta times what
-    the data give, over ``|M|``, and the maps are of ``1 / |M|``: (f * r, C) for (r, C * k).
+    the data give, over ``|M|``, and the maps may be of ``1 / |M|``: (f * r, C) for (r, C * k).
     """
 
     factor: int
@@ -37,6 +37,7 @@ class First:
     counts: FloatArray  # (C,)
     pattern: tuple[tuple[int, int], ...]  # entries of L that are not zero
     minors: Minors | None
+    by_element: bool  # whether the map of the corner is of K
     corner: FloatArray  # (r, C * k) takes from the corner, lower triangle
     rest: sparse.csr_array | BlockMap | None  # (E, C * k) takes from the rest
     columns: FloatArray | None  # (J, q, m + p + 1) all couplings, where too dense for `rest`
@@ -49,6 +50,9 @@ class First:
         C, q, _ = self.gram.shape
         if self.minors is not None:
             cost = 4.0 * C + self.corner.size / 5
+            if self.by_element:
+                _, k, f = self.minors.inverse.shape
+                cost += C * k * (f + PRODUCT) / 5
         else:
             cost = float(self.corner.size + C * (5 * q**3 + 20 * q))
         if isinstance(self.rest, BlockMap):
@@ -117,7 +121,7 @@ def _eliminate_by_minors(
     C, B = len(first.gram), len(variance)
     taken = np.zeros((len(first.corner), B))
     log_determinant = np.zeros(B)
-    step = max(1, 2 * CACHE_SIZE // B)
+    step = max(1, (1 if first.by_element else 2) * CACHE_SIZE // B)
     kept = np.empty((C if first.rest is not None else min(C, step), B))
     for start in range(0, C, step):
         levels = slice(start, min(start + step, C))
@@ -126,7 +130,12 @@ def _eliminate_by_minors(
         np.matmul(minors.determinant[levels], of_determinant, out=reciprocal)
         log_determinant += first.counts[levels] @ np.log(reciprocal)
         np.reciprocal(reciprocal, out=reciprocal)
-        taken += first.corner[:, levels] @ reciprocal
+        if first.by_element:
+            K = minors.elements(levels, reciprocal, of_inverse)
+            k = K.shape[1]
+            taken += first.corner[:, k * start : k * levels.stop] @ K.reshape(-1, B)
+        else:
+            taken += first.corner[:, levels] @ reciprocal
     entries = None
     if rest is not None and first.rest is not None:
         if isinstance(first.rest, BlockMap):
@@ -134,7 +143,9 @@ def _eliminate_by_minors(
         else:
             K = minors.elements(slice(None), kept, of_inverse).reshape(-1, B)
             entries = rest.base[:, None] - first.rest @ K
-    return joined(taken, of_inverse), entries, log_determinant
+    if not first.by_element:
+        taken = joined(taken, of_inverse)
+    return taken, entries, log_determinant
 
 
 def substitute_first(
@@ -183,11 +194,9 @@ def draw_levels(
         couple(residual, blocks, others[factor], levels)
     noise = rng.standard_normal(residual.shape)
     classes, scale = first.class_of[levels], theta.scale[first.factor]
-    if first.minors is not None:
+    if first.minors is not None and scale.shape[-1] <= 2:
         return first.minors.draw(classes, (scale, theta.sigma), residual, noise)
-    gram = first.gram[classes, ..., None]
-    chol, white, _ = factorise(gram, scale, theta.sigma**2, first.pattern)
-    return solve(chol, white, residual, theta.sigma, noise)
+    return draw_given(first.gram[classes], scale, theta.sigma, residual, noise)
 
 
 def couple(residual: FloatArray, blocks: CrossBlocks, u: FloatArray, levels: slice) -> None:

@@ -1,25 +1,38 @@
-"""Levels of one or two effects: their factorisations as polynomials that the data fix.
+"""Levels of a few effects: their factorisations as polynomials that the data fix.
 
-With ``M = L' G L + s I``, ``V = L L'`` and s the residual variance, for two effects
+With ``M = L' G L + s I``, ``V = L L'`` and s the residual variance (Cauchy & Binet)
 
-    |M| = |V| |G| + s tr(V G) + s^2,    |M| L M^-1 L' = |V| adj(G) + s V:
+    |M| = sum_k s^(q - k) sum_(I, J) |V_IJ| |G_IJ|,
 
-a few numbers of each theta times a few numbers of each level. What the elimination takes from the
-rest is a matrix of the data times 1 / |M|, by the numbers of theta; no factorisation is left.
+over the rows I and columns J of all minors of order k = 0, ..., q, and ``|M| L M^-1 L'`` is the
+gradient of that by G: a few numbers of each theta times a few numbers of each level. What the
+elimination takes from the rest is a matrix of the data times 1 / |M|, by the numbers of theta; no
+factorisation is left. For two effects
+
+    |M| = |V| |G| + s tr(V G) + s^2,    |M| L M^-1 L' = |V| adj(G) + s V.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 
 import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
+from bayesmix.blocks.small import lower_pairs
 
-__all__ = ["MOST_EFFECTS", "Minors", "joined"]
+__all__ = ["MOST_EFFECTS", "MOST_NUMBERS", "PRODUCT", "Minors", "joined"]
 
 
-MOST_EFFECTS = 2
+MOST_EFFECTS = 4
+# Numbers of all classes beyond which factorisations, which need none, are preferred: 256 MiB.
+MOST_NUMBERS = 1 << 25
+# What a product of one element of K and 1 / |M| takes, in terms of entries of a map.
+PRODUCT = 18
+
+type Places = tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,8 +41,8 @@ class Minors:
 
     Attributes
     ----------
-    determinant : ndarray, shape (C, d)
-        For each class, to be multiplied by d numbers of theta and added up.
+    determinant : ndarray, shape (C, f + 1)
+        For each class its minors, to be multiplied by numbers of theta and added up; the last is 1.
     inverse : ndarray, shape (C, k, f)
         For each class and each element of the lower triangle of ``|M| K``, the same with f others.
     """
@@ -41,26 +54,60 @@ class Minors:
     def of(cls, gram: FloatArray) -> Minors:
         """Prepare G of each class, shape (C, q, q), q at most `MOST_EFFECTS`."""
         C, q, _ = gram.shape
-        one = np.ones(C)
-        if q == 1:
-            return cls(np.stack([gram[:, 0, 0], one], axis=1), one[:, None, None])
-        a, b, c = gram[:, 0, 0], gram[:, 1, 0], gram[:, 1, 1]
-        inverse = np.zeros((C, 3, 4))
-        inverse[:, :, 0] = np.stack([c, -b, a], axis=1)
-        inverse[:, [0, 1, 2], [1, 2, 3]] = 1.0
-        return cls(np.stack([_determinant(a, b, c), a, b, c, one], axis=1), inverse)
+        # With more digits where the machine has them: all else is sums of few products.
+        G = np.moveaxis(gram, 0, -1).astype(np.longdouble)
+        minors = [_minor(G, rows, columns) for rows, columns in _terms(q)]
+        kept = [
+            np.maximum(value, 0.0) if rows == columns else value
+            for value, (rows, columns) in zip(minors, _terms(q), strict=True)
+        ]
+        inverse = np.zeros((C, q * (q + 1) // 2, len(minors)))
+        for e, (a, b) in enumerate(lower_pairs(q)):
+            for f, (one, other) in enumerate(_terms(q)):
+                for rows, columns in {(one, other), (other, one)}:
+                    if a in rows and b in columns:
+                        inverse[:, e, f] += _cofactor(G, rows, columns, a, b)
+        return cls(np.stack([*kept, np.ones(C)], axis=1).astype(np.float64), inverse)
+
+    @staticmethod
+    def n_numbers(q: int) -> int:
+        """Count the numbers of a class."""
+        return q * (q + 1) // 2 * len(_terms(q))
 
     @staticmethod
     def numbers(scale: FloatArray, variance: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return those of theta, (d, B) of the determinant and (f, B) of the inverse."""
-        if scale.shape[-1] == 1:
+        """Return those of theta, (f + 1, B) of the determinant and (f, B) of the inverse."""
+        q = scale.shape[-1]
+        if q == 1:
             V = scale[:, 0, 0] ** 2
             return np.stack([V, variance]), V[None]
-        first, other, second = scale[:, 0, 0], scale[:, 1, 0], scale[:, 1, 1]
-        whole = (first * second) ** 2
-        a, b = variance * first**2, variance * first * other
-        c = variance * (other**2 + second**2)
-        return np.stack([whole, a, 2 * b, c, variance**2]), np.stack([whole, a, b, c])
+        if q == 2:
+            first, other, second = scale[:, 0, 0], scale[:, 1, 0], scale[:, 1, 1]
+            whole = (first * second) ** 2
+            a, b = variance * first**2, variance * first * other
+            c = variance * (other**2 + second**2)
+            return np.stack([whole, a, 2 * b, c, variance**2]), np.stack([whole, a, b, c])
+        # Minors of L L' are sums of products of those of L: fewer digits are lost.
+        L = np.moveaxis(scale, 0, -1)
+        of_factor = {places: _minor(L, *places) for places in _nonzero(q)}
+        values = np.stack(
+            [
+                variance ** (q - len(rows))
+                * sum(
+                    of_factor[rows, within] * of_factor[columns, within]
+                    for within in _subsets(q, len(rows))
+                    if (rows, within) in of_factor and (columns, within) in of_factor
+                )
+                for rows, columns in _terms(q)
+            ]
+        )
+        times = np.array([1.0 if rows == columns else 2.0 for rows, columns in _terms(q)])
+        return np.concatenate([values * times[:, None], variance[None] ** q]), values
+
+    def by_element(self, n_rows: int) -> bool:
+        """Whether a map of so many rows takes less time by the elements of K than by 1 / |M|."""
+        _, k, f = self.inverse.shape
+        return f * n_rows > k * (f + PRODUCT + n_rows)
 
     def of_map(self, coefficients: FloatArray) -> FloatArray:
         """Turn a map of the elements of K, (r, C * k), into one of 1 / |M|, (f * r, C)."""
@@ -73,7 +120,8 @@ class Minors:
 
     def elements(self, levels: slice, reciprocal: FloatArray, numbers: FloatArray) -> FloatArray:
         """Elements of K of some classes, shape (classes, k, B)."""
-        out: FloatArray = np.einsum("ckf,fb->ckb", self.inverse[levels], numbers)
+        many = len(numbers) > 4
+        out: FloatArray = np.einsum("ckf,fb->ckb", self.inverse[levels], numbers, optimize=many)
         out *= reciprocal[:, None]
         return out
 
@@ -84,7 +132,7 @@ class Minors:
         residual: FloatArray,
         noise: FloatArray,
     ) -> FloatArray:
-        """Draw zeta with mean ``M^-1 L' residual`` and covariance ``sigma^2 M^-1``, (q, levels, B).
+        """Draw zeta of one or two effects, with the moments of `small.draw_given`, (q, levels, B).
 
         Parameters
         ----------
@@ -126,7 +174,46 @@ def joined(parts: FloatArray, numbers: FloatArray) -> FloatArray:
     return total
 
 
-def _determinant(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
-    """Compute ``a c - b^2``, with more digits where the machine has them; never below zero."""
-    long_a, long_b, long_c = (x.astype(np.longdouble) for x in (a, b, c))
-    return np.maximum(long_a * long_c - long_b * long_b, 0.0).astype(np.float64)
+@functools.cache
+def _subsets(q: int, k: int) -> tuple[Places, ...]:
+    return tuple(itertools.combinations(range(q), k))
+
+
+@functools.cache
+def _terms(q: int) -> tuple[tuple[Places, Places], ...]:
+    """Rows and columns of the minors of a symmetric matrix, the largest first, each once."""
+    return tuple(
+        (subsets[i], subsets[j])
+        for subsets in (_subsets(q, k) for k in range(q, 0, -1))
+        for i, j in lower_pairs(len(subsets))
+    )
+
+
+@functools.cache
+def _nonzero(q: int) -> tuple[tuple[Places, Places], ...]:
+    """Rows and columns of the minors of a lower triangular matrix that are not zero."""
+    return tuple(
+        (rows, columns)
+        for k in range(1, q + 1)
+        for rows, columns in itertools.product(_subsets(q, k), repeat=2)
+        if all(i >= j for i, j in zip(rows, columns, strict=True))
+    )
+
+
+def _minor(A: FloatArray, rows: Places, columns: Places) -> FloatArray:
+    """Compute the determinant of some rows and columns of matrices (q, q, n), by the first row."""
+    if not rows:
+        return np.ones(A.shape[-1])
+    first, *others = rows
+    total: FloatArray = A[first, columns[0]] * _minor(A, tuple(others), columns[1:])
+    for j in range(1, len(columns)):
+        rest = columns[:j] + columns[j + 1 :]
+        total = total + (-1) ** j * A[first, columns[j]] * _minor(A, tuple(others), rest)
+    return total
+
+
+def _cofactor(A: FloatArray, rows: Places, columns: Places, a: int, b: int) -> FloatArray:
+    """Differentiate a minor by the element of row a and column b."""
+    i, j = rows.index(a), columns.index(b)
+    rest = _minor(A, rows[:i] + rows[i + 1 :], columns[:j] + columns[j + 1 :])
+    return (-1) ** (i + j) * rest

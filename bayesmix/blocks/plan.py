@@ -13,7 +13,7 @@ from bayesmix.blocks.dense import Dense
 from bayesmix.blocks.first import First
 from bayesmix.blocks.layout import DENSE_GAIN, Columns
 from bayesmix.blocks.marginal import MarginalModel
-from bayesmix.blocks.minors import MOST_EFFECTS, Minors
+from bayesmix.blocks.minors import MOST_EFFECTS, MOST_NUMBERS, Minors
 from bayesmix.blocks.multifrontal import Multifrontal
 from bayesmix.blocks.nested import Nested
 from bayesmix.blocks.pairs import pairs_of
@@ -71,11 +71,13 @@ def marginal_model(
                 shape=(len(places), len(gram) * q * (q + 1) // 2),
             )
     corner_map = _corner_map(products.border[s], class_of, len(gram))
-    minors = None
+    minors, by_element = None, True
     of_rest: sparse.csr_array | BlockMap | None = rest_map
-    if gram.shape[1] <= MOST_EFFECTS and full_columns is None:
+    if _has_minors(gram) and full_columns is None:
         minors = Minors.of(gram)
-        corner_map = minors.of_map(corner_map)
+        by_element = minors.by_element(len(corner_map))
+        if not by_element:
+            corner_map = minors.of_map(corner_map)
         if rest_map is not None and chain is not None:
             of_rest = BlockMap.of(minors, rest_map)
     first = First(
@@ -85,6 +87,7 @@ def marginal_model(
         counts,
         patterns[s],
         minors,
+        by_element,
         corner_map,
         of_rest,
         full_columns,
@@ -116,6 +119,12 @@ def _classes(diagonal: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
     class_of[order] = np.cumsum(new) - 1
     gram = flat[order][new].reshape(-1, q, q)
     return gram, class_of, np.bincount(class_of).astype(np.float64)
+
+
+def _has_minors(gram: FloatArray) -> bool:
+    """Whether levels are eliminated by their minors, of which many effects have very many."""
+    C, q, _ = gram.shape
+    return q <= MOST_EFFECTS and C * Minors.n_numbers(q) <= MOST_NUMBERS
 
 
 def _corner_map(border: FloatArray, class_of: IntArray, n_classes: int) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray
 
-__all__ = ["cholesky", "factorise"]
+__all__ = ["cholesky", "draw_given", "factorise"]
 
 
 CACHE_SIZE = 1 << 14
@@ -131,6 +131,72 @@ def solve(
             z[a] = z[a] - chol[c, a] * z[c]
         z[a] = z[a] / chol[a, a]
     return np.stack(z)
+
+
+def draw_given(
+    gram: FloatArray, scale: FloatArray, sigma: FloatArray, residual: FloatArray, noise: FloatArray
+) -> FloatArray:
+    """Draw zeta with mean ``M^-1 L' residual`` and covariance ``sigma^2 M^-1``, shape (q, J, B).
+
+    Parameters
+    ----------
+    gram : ndarray, shape (J, q, q)
+    scale, sigma : ndarray, shape (B, q, q) and (B,)
+    residual, noise : ndarray, shape (J, q, B)
+        What is left of ``Z'Wy``, and standard normal numbers.
+    """
+    q = gram.shape[1]
+    chol, reciprocal = _factors_of(gram, scale, sigma**2)
+    product = np.empty(residual[:, 0].shape)
+    zeta: list[FloatArray] = []
+    for a in range(q):
+        value = scale[:, a, a] * residual[:, a]
+        for c in range(a + 1, q):
+            value += np.multiply(scale[:, c, a], residual[:, c], out=product)
+        for k in range(a):
+            value -= np.multiply(chol[a, k], zeta[k], out=product)
+        value *= reciprocal[a]
+        zeta.append(value)
+    for a in reversed(range(q)):
+        zeta[a] += np.multiply(sigma, noise[:, a], out=product)
+        for c in range(a + 1, q):
+            zeta[a] -= np.multiply(chol[c, a], zeta[c], out=product)
+        zeta[a] *= reciprocal[a]
+    return np.stack(zeta)
+
+
+def _factors_of(
+    gram: FloatArray, scale: FloatArray, variance: FloatArray
+) -> tuple[dict[tuple[int, int], FloatArray], list[FloatArray]]:
+    """Cholesky factor of each M below its diagonal, and the reciprocal of the diagonal, (J, B).
+
+    An element of ``L' G L`` is a sum over those of G, so that it is a product of matrices.
+    """
+    q = gram.shape[1]
+    pairs = lower_pairs(q)
+    packed = np.stack([gram[:, c, d] for c, d in pairs], axis=1)
+    M: dict[tuple[int, int], FloatArray] = {}
+    for a, b in pairs:
+        weights = np.zeros((len(pairs), len(variance)))
+        for i, (c, d) in enumerate(pairs):
+            if c >= a and d >= b:
+                weights[i] = scale[:, c, a] * scale[:, d, b]
+            if c > d >= a:
+                weights[i] += scale[:, d, a] * scale[:, c, b]
+        M[a, b] = packed @ weights
+    product = np.empty(M[0, 0].shape)
+    reciprocal = []
+    for b in range(q):
+        pivot = M.pop((b, b))
+        pivot += variance
+        for k in range(b):
+            pivot -= np.square(M[b, k], out=product)
+        reciprocal.append(np.reciprocal(np.sqrt(pivot, out=pivot), out=pivot))
+        for a in range(b + 1, q):
+            for k in range(b):
+                M[a, b] -= np.multiply(M[a, k], M[b, k], out=product)
+            M[a, b] *= pivot
+    return M, reciprocal
 
 
 def whiten(white: dict[tuple[int, int], FloatArray], values: FloatArray) -> FloatArray:

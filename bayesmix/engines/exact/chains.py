@@ -21,6 +21,7 @@ from bayesmix.engines.exact.moves import ShortChains, moves_to_fill
 from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
 
 __all__ = [
+    "BURN_IN",
     "FEWEST_DRAWS",
     "Sampled",
     "covers",
@@ -34,9 +35,11 @@ __all__ = [
 # Efficiency and acceptance from which independence moves may do, and how many are made alone.
 GOOD_PROPOSAL, GOOD_ACCEPTANCE, MOST_ALONE = 0.5, 0.4, 12
 # Effective draws of one long chain below which it goes on; fewer draws than the second say nothing.
-ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 200, 100
+ENOUGH_FOR_A_CHAIN, FEWEST_DRAWS = 250, 100
 # Draws for which a long chain may stay in the region that its proposal covers worst.
 LONGEST_STAY = 5.0
+# Steps of a long chain that are left out.
+BURN_IN = 50
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,7 +168,7 @@ def long_chains(
     chains: int,
     draws: int,
     rng: np.random.Generator,
-    burn_in: int = 50,
+    burn_in: int = BURN_IN,
     thin: int = 1,
     evaluate: LogDensity | None = None,
     at_once: int = 1,

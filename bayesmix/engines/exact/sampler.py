@@ -17,6 +17,7 @@ from bayesmix.design.design import Design
 from bayesmix.design.magnitudes import root_mean_weight
 from bayesmix.design.spreads import sd
 from bayesmix.engines.exact.chains import (
+    BURN_IN,
     FEWEST_DRAWS,
     Sampled,
     covers,
@@ -50,8 +51,8 @@ class Limits:
         are spent on the proposal and one on a draw; above the third there is no other way.
     good_proposal : float
         Efficiency from which a proposal is good.
-    thin : int
-        Steps of long chains for a draw, where not each density counts.
+    thin, most_thin : int
+        Fewest and most steps of long chains for a draw, where not each density counts.
     continuations : int
         How often long chains that stuck go on, each time with a better proposal.
     kept_bytes : int
@@ -64,6 +65,7 @@ class Limits:
     dearest_step: float = 3e10
     good_proposal: float = 0.5
     thin: int = 4
+    most_thin: int = 64
     continuations: int = 4
     kept_bytes: int = KEPT_BYTES
 
@@ -120,6 +122,8 @@ def sample_exact(
         }
         drawn = None
         learnt = _learn(target, learning, sparing) if target.space.size else None
+        if sparing and learnt is not None and _is_worth_learning(learnt, step, limits):
+            learnt = _learn(target, learning, sparing=False)
         if learnt is None:
             sampled = _nothing_to_sample(target, chains, draws)
         else:
@@ -156,15 +160,45 @@ def _sample(
     is_good = learnt.efficiency >= limits.good_proposal
     if step > limits.dearest_step or (is_good and step > limits.sparing_step):
         return _sparing_chains(target, learnt, limits.continuations, effects, options)
-    if is_good and step > limits.dear_step and options["draws"] >= FEWEST_DRAWS:
-        at_once = 4 * target.marginal.model.batch
-        for _ in range(2):
-            sampled = long_chains(target, learnt, thin=limits.thin, at_once=at_once, **options)
-            if covers(sampled):
-                return sampled, None
-            if sampled.settled:
-                learnt = learn_from(sampled, learnt, options["rng"])
+    if step > limits.dear_step and options["draws"] >= FEWEST_DRAWS:
+        sampled, learnt = _patient_chains(target, learnt, is_good, limits, options)
+        if sampled is not None:
+            return sampled, None
     return short_chains(target, learnt, **options), None
+
+
+def _patient_chains(
+    target: Target, learnt: Learnt, is_good: bool, limits: Limits, options: dict[str, Any]
+) -> tuple[Sampled | None, Learnt]:
+    """Run long chains, of more and more steps for a draw, until they cover, or None if none does.
+
+    Each is learnt from: where one stuck is where the proposal was poor, so that some with few steps
+    serve the next better than one with many.
+    """
+    at_once = 4 * target.marginal.model.batch
+    thin, tries = (limits.thin, 2) if is_good else (2 * limits.thin, 3)
+    while thin <= limits.most_thin:
+        sampled = long_chains(
+            target,
+            learnt,
+            thin=thin,
+            burn_in=max(BURN_IN, 10 * thin),
+            at_once=at_once,
+            **options,
+        )
+        if covers(sampled):
+            return sampled, learnt
+        if sampled.settled:
+            learnt = learn_from(sampled, learnt, options["rng"])
+        tries -= 1
+        if tries <= 0:
+            thin *= 2
+    return None, learnt
+
+
+def _is_worth_learning(learnt: Learnt, step: float, limits: Limits) -> bool:
+    """Whether more points to learn from cost less than the chains that a poor proposal takes."""
+    return learnt.efficiency < limits.good_proposal and step <= limits.dearest_step
 
 
 def _learn(target: Target, rng: np.random.Generator, sparing: bool) -> Learnt:
