@@ -17,8 +17,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.small import lower_pairs
@@ -61,12 +63,12 @@ class Minors:
             np.maximum(value, 0.0) if rows == columns else value
             for value, (rows, columns) in zip(minors, _terms(q), strict=True)
         ]
-        inverse = np.zeros((C, q * (q + 1) // 2, len(minors)))
+        inverse: FloatArray = np.zeros((C, q * (q + 1) // 2, len(minors)))
         for e, (a, b) in enumerate(lower_pairs(q)):
             for f, (one, other) in enumerate(_terms(q)):
                 for rows, columns in {(one, other), (other, one)}:
                     if a in rows and b in columns:
-                        inverse[:, e, f] += _cofactor(G, rows, columns, a, b)
+                        inverse[:, e, f] += _cofactor(G, rows, columns, a, b).astype(np.float64)
         return cls(np.stack([*kept, np.ones(C)], axis=1).astype(np.float64), inverse)
 
     @staticmethod
@@ -107,7 +109,7 @@ class Minors:
     def by_element(self, n_rows: int) -> bool:
         """Whether a map of so many rows takes less time by the elements of K than by 1 / |M|."""
         _, k, f = self.inverse.shape
-        return f * n_rows > k * (f + PRODUCT + n_rows)
+        return bool(f * n_rows > k * (f + PRODUCT + n_rows))
 
     def of_map(self, coefficients: FloatArray) -> FloatArray:
         """Turn a map of the elements of K, (r, C * k), into one of 1 / |M|, (f * r, C)."""
@@ -200,20 +202,22 @@ def _nonzero(q: int) -> tuple[tuple[Places, Places], ...]:
     )
 
 
-def _minor(A: FloatArray, rows: Places, columns: Places) -> FloatArray:
+def _minor[T: np.floating[Any]](A: npt.NDArray[T], rows: Places, columns: Places) -> npt.NDArray[T]:
     """Compute the determinant of some rows and columns of matrices (q, q, n), by the first row."""
     if not rows:
-        return np.ones(A.shape[-1])
+        return np.ones(A.shape[-1], dtype=A.dtype)
     first, *others = rows
-    total: FloatArray = A[first, columns[0]] * _minor(A, tuple(others), columns[1:])
+    total: npt.NDArray[T] = A[first, columns[0]] * _minor(A, tuple(others), columns[1:])
     for j in range(1, len(columns)):
         rest = columns[:j] + columns[j + 1 :]
         total = total + (-1) ** j * A[first, columns[j]] * _minor(A, tuple(others), rest)
     return total
 
 
-def _cofactor(A: FloatArray, rows: Places, columns: Places, a: int, b: int) -> FloatArray:
+def _cofactor[T: np.floating[Any]](
+    A: npt.NDArray[T], rows: Places, columns: Places, a: int, b: int
+) -> npt.NDArray[T]:
     """Differentiate a minor by the element of row a and column b."""
     i, j = rows.index(a), columns.index(b)
     rest = _minor(A, rows[:i] + rows[i + 1 :], columns[:j] + columns[j + 1 :])
-    return (-1) ** (i + j) * rest
+    return rest if (i + j) % 2 == 0 else np.negative(rest)

@@ -124,7 +124,7 @@ def _classes(diagonal: FloatArray) -> tuple[FloatArray, IntArray, FloatArray]:
 def _has_minors(gram: FloatArray) -> bool:
     """Whether levels are eliminated by their minors, of which many effects have very many."""
     C, q, _ = gram.shape
-    return q <= MOST_EFFECTS and C * Minors.n_numbers(q) <= MOST_NUMBERS
+    return bool(q <= MOST_EFFECTS and C * Minors.n_numbers(q) <= MOST_NUMBERS)
 
 
 def _corner_map(border: FloatArray, class_of: IntArray, n_classes: int) -> FloatArray:

