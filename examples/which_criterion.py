@@ -116,7 +116,7 @@ taken_off.round(1)
 # AIC and LOGO take off nearly the same, although AIC only counts. The evidence takes off three
 # times as much: before any row was seen, little of the prior was where the rows then put the
 # parameters, and with each further parameter it is less. The four more parameters of Models 1 and
-# 2 cost 4 units by AIC, 2.9 by LOGO, and 7.7 or 9.5 by the evidence. They are worth it: the log
+# 2 cost 4 units by AIC, about 3 by LOGO, and 7.7 or 9.5 by the evidence. They are worth it: the log
 # likelihood gains 17.7.
 #
 # LOO is not in that table, since it predicts something else. Of a school that is in the data the
@@ -149,7 +149,7 @@ refits = pd.concat(under, names=["scale", "model"])
 refits.unstack("model").T.round(1)
 
 # %% [markdown]
-# Ten times the scale changes LOO and LOGO by 0.1 at most, and the evidence by four to six units,
+# Ten times the scale changes LOO and LOGO by 0.2 at most, and the evidence by four to six units,
 # more in the models with three sds than in that with two. Model 1 against the others:
 
 # %%
