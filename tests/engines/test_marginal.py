@@ -261,7 +261,7 @@ def test_poor_proposals_of_dear_densities_are_learnt_again_and_take_more_steps(m
         assert sampled.settled
     (once, few, _), (twice, more, long), (again, _, of_hopeless) = found.values()
     assert (once, twice, again) == (1, 2, 2)
-    assert few <= 2 < 8 <= more
+    assert few <= 2 < 16 <= more
     assert long
     assert not of_hopeless
 
