@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy import special
@@ -32,6 +33,10 @@ class Mixture:
     means: FloatArray
     factors: FloatArray
 
+    @functools.cached_property
+    def _inverses(self) -> FloatArray:
+        return np.linalg.inv(self.factors)
+
     def draw(self, rng: np.random.Generator, n: int) -> FloatArray:
         """Draw n points, shape (n, d)."""
         component = rng.choice(len(self.shares), size=n, p=self.shares)
@@ -50,8 +55,10 @@ class Mixture:
             np.log(share)
             + constant
             - np.log(np.diag(factor)).sum()
-            - (nu + d) / 2 * np.log1p(_distance(x, mean, factor) / nu)
-            for share, mean, factor in zip(self.shares, self.means, self.factors, strict=True)
+            - (nu + d) / 2 * np.log1p(_distance(x, mean, inverse) / nu)
+            for share, mean, factor, inverse in zip(
+                self.shares, self.means, self.factors, self._inverses, strict=True
+            )
         ]
         return _log_sum(np.stack(parts))
 
@@ -84,8 +91,10 @@ def fit_mixture(x: FloatArray, weight: FloatArray, rng: np.random.Generator) -> 
             factors = np.linalg.cholesky(covariances)
             logs = np.stack(
                 [
-                    np.log(share) - np.log(np.diag(factor)).sum() - _distance(x, m, factor) / 2
-                    for share, m, factor in zip(shares, means, factors, strict=True)
+                    np.log(share) - np.log(np.diag(factor)).sum() - _distance(x, m, inverse) / 2
+                    for share, m, factor, inverse in zip(
+                        shares, means, factors, np.linalg.inv(factors), strict=True
+                    )
                 ]
             )
             part = np.exp(logs - _log_sum(logs)) * weight
@@ -112,9 +121,9 @@ def _covariance(x: FloatArray, mean: FloatArray, weight: FloatArray) -> FloatArr
     return np.asarray(centred.T @ (centred * weight[:, None]))
 
 
-def _distance(x: FloatArray, mean: FloatArray, factor: FloatArray) -> FloatArray:
-    """Squared Mahalanobis distance of each point."""
-    z = (x - mean) @ np.linalg.inv(factor).T
+def _distance(x: FloatArray, mean: FloatArray, inverse: FloatArray) -> FloatArray:
+    """Squared Mahalanobis distance of each point, by the inverse of the Cholesky factor."""
+    z = (x - mean) @ inverse.T
     return np.asarray(np.einsum("ij,ij->i", z, z))
 
 
