@@ -23,7 +23,6 @@ from bayesmix.posterior.convergence import bulk_ess, r_hat, tail_ess
 __all__ = [
     "BURN_IN",
     "FEWEST_DRAWS",
-    "LONGEST_STAY",
     "Sampled",
     "covers",
     "has_stuck",

@@ -19,7 +19,6 @@ from bayesmix.design.spreads import sd
 from bayesmix.engines.exact.chains import (
     BURN_IN,
     FEWEST_DRAWS,
-    LONGEST_STAY,
     Sampled,
     covers,
     has_stuck,
@@ -38,8 +37,9 @@ __all__ = ["LIMITS", "Limits", "sample_exact"]
 
 # Residual sds, as a share of the sd of the response, that rounding alone can make.
 SMALLEST_RESIDUAL = 1e-5
-# Draws for which a long chain may stay where a poor proposal covers worst.
-LONGEST_STAY_OF_POOR = 2.0
+# Long chains that a poor proposal is only learnt from, and draws for which later ones may stay
+# where it covers worst.
+LEARNING_TRIES, LONGEST_STAY_OF_POOR = 3, 2.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Limits:
     thin, most_thin : int
         Fewest and most steps of long chains for a draw, where not each density counts.
     patience : int
-        How often long chains of more and more steps are tried before the short ones.
+        How often long chains of a poor proposal may report draws, before the short ones do.
     continuations : int
         How often long chains that stuck go on, each time with a better proposal.
     kept_bytes : int
@@ -167,41 +167,50 @@ def _sample(
     if step > limits.dearest_step or (is_good and step > limits.sparing_step):
         return _sparing_chains(target, learnt, limits.continuations, effects, options)
     if step > limits.dear_step and options["draws"] >= FEWEST_DRAWS:
-        sampled, learnt = _patient_chains(target, learnt, is_good, limits, options)
+        run = _thinned_chains if is_good else _patient_chains
+        sampled, learnt = run(target, learnt, limits, options)
         if sampled is not None:
             return sampled, None
     return short_chains(target, learnt, **options), None
 
 
-def _patient_chains(
-    target: Target, learnt: Learnt, is_good: bool, limits: Limits, options: dict[str, Any]
+def _thinned_chains(
+    target: Target, learnt: Learnt, limits: Limits, options: dict[str, Any]
 ) -> tuple[Sampled | None, Learnt]:
-    """Run long chains, of more and more steps for a draw, until they cover, or None if none does.
+    """Run long chains of a good proposal; once more where they do not cover, or None."""
+    for _ in range(2):
+        sampled = _long_chains(target, learnt, limits.thin, options)
+        if covers(sampled):
+            return sampled, learnt
+        if sampled.settled:
+            learnt = learn_from(sampled, learnt, options["rng"])
+    return None, learnt
 
-    Each is learnt from: where one stuck is where the proposal was poor, so that a few of few steps
-    serve the next better than one of many. Of a poor proposal what comes out of these would be
-    those that missed what it covers badly.
+
+def _patient_chains(
+    target: Target, learnt: Learnt, limits: Limits, options: dict[str, Any]
+) -> tuple[Sampled | None, Learnt]:
+    """Run long chains of more and more steps for a draw until they cover, or None if none does.
+
+    Each is learnt from: where one stuck is where the proposal was poor. The first, of few steps,
+    serve for nothing else: one of them that did not stick may have missed a region.
     """
-    at_once = 4 * target.marginal.model.batch
-    thin, tries, stay = (limits.thin, 2, LONGEST_STAY) if is_good else (2 * limits.thin, 3, 0.0)
-    needed = 0
-    for attempt in range(tries + limits.patience):
-        if attempt >= tries:
-            stay, thin = LONGEST_STAY_OF_POOR, min(max(2 * thin, needed), limits.most_thin)
-        sampled = long_chains(
-            target,
-            learnt,
-            thin=thin,
-            burn_in=max(BURN_IN, 10 * thin),
-            at_once=at_once,
-            **options,
-        )
-        if covers(sampled, stay):
+    thin, needed = 2 * limits.thin, 0
+    for attempt in range(LEARNING_TRIES + limits.patience):
+        if attempt >= LEARNING_TRIES:
+            thin = min(max(2 * thin, needed), limits.most_thin)
+        sampled = _long_chains(target, learnt, thin, options)
+        if attempt >= LEARNING_TRIES and covers(sampled, LONGEST_STAY_OF_POOR):
             return sampled, learnt
         if sampled.settled:
             learnt = learn_from(sampled, learnt, options["rng"])
         needed = int(np.ceil(thin * min(sampled.stay, limits.most_thin)))
     return None, learnt
+
+
+def _long_chains(target: Target, learnt: Learnt, thin: int, options: dict[str, Any]) -> Sampled:
+    burn_in, at_once = max(BURN_IN, 10 * thin), 4 * target.marginal.model.batch
+    return long_chains(target, learnt, thin=thin, burn_in=burn_in, at_once=at_once, **options)
 
 
 def _is_worth_learning(learnt: Learnt, step: float, limits: Limits) -> bool:
