@@ -84,7 +84,7 @@ class Sums:
         beta: FloatArray,
         others: dict[int, FloatArray],
     ) -> tuple[FloatArray, FloatArray]:
-        """Compute mean and variance (B,) of some parts of one sum, of one or two effects.
+        """Compute mean and variance (B,) of some parts of one sum, of a few effects.
 
         Both are linear in the elements of K, which are polynomials of the data times ``1 / |M|``.
         """
