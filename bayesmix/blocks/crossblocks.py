@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesmix.base.adding import Adder
 from bayesmix.base.arrays import BoolArray, FloatArray, IntArray
-from bayesmix.blocks.levelsums import LevelSums
+from bayesmix.blocks.level_products import LevelProducts
 from bayesmix.design.groupterm import GroupTerm
 
 __all__ = ["CrossBlocks", "PairSums"]
@@ -68,7 +68,7 @@ class PairSums:
     def __init__(self, first: GroupTerm, second: GroupTerm) -> None:
         self._first, self._second = first, second
         self._n_pairs, self._n_rows = first.n_levels * second.n_levels, 0
-        self._placed: tuple[LevelSums, BoolArray] | None = None
+        self._placed: tuple[LevelProducts, BoolArray] | None = None
         self._waiting: list[_Rows] = []
         self._sorted: Adder[CrossBlocks] = Adder()
 
@@ -121,8 +121,8 @@ class PairSums:
             self._sorted.add(self._blocks(keys, sums.between(slice(None))))
             self._waiting = []
 
-    def _sums(self, n_pairs: int) -> LevelSums:
-        return LevelSums(n_pairs, self._first.effects, self._second.effects)
+    def _sums(self, n_pairs: int) -> LevelProducts:
+        return LevelProducts(n_pairs, self._first.effects, self._second.effects)
 
     def _blocks(self, keys: IntArray, values: FloatArray) -> CrossBlocks:
         return CrossBlocks(keys // self._second.n_levels, keys % self._second.n_levels, values)

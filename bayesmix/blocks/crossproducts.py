@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.blocks.crossblocks import CrossBlocks, PairSums
-from bayesmix.blocks.levelsums import LevelSums
+from bayesmix.blocks.level_products import LevelProducts
 from bayesmix.design.design import Design
 
 __all__ = [
@@ -106,7 +106,7 @@ class ProductSums:
         self._center, self._mean, self._shifts = center, mean, shifts
         self._n_rows, self._log_weights = 0, 0.0
         self._corner = np.zeros((len(center) + 1, len(center) + 1))
-        self._within: list[LevelSums] = []
+        self._within: list[LevelProducts] = []
         self._cross: dict[tuple[int, int], PairSums] = {}
 
     def add(self, design: Design, rows_at_once: int) -> None:
@@ -132,7 +132,7 @@ class ProductSums:
     def _begin(self, design: Design) -> None:
         groups = design.groups
         self._within = [
-            LevelSums(term.n_levels, term.effects, [*term.effects, *design.terms, None])
+            LevelProducts(term.n_levels, term.effects, [*term.effects, *design.terms, None])
             for term in groups
         ]
         self._cross = {

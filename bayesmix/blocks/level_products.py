@@ -8,10 +8,10 @@ import numpy as np
 
 from bayesmix.base.arrays import FloatArray, IntArray
 
-__all__ = ["LevelSums"]
+__all__ = ["LevelProducts"]
 
 
-class LevelSums:
+class LevelProducts:
     """Sums of products of two columns within the levels of a factor.
 
     A pair is added up once, whichever of the two stands left. Columns with the same label count as

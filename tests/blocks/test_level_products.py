@@ -10,7 +10,7 @@ import pytest
 import bayesmix as bm
 from bayesmix.blocks import crossblocks
 from bayesmix.blocks.crossproducts import cross_products
-from bayesmix.blocks.levelsums import LevelSums
+from bayesmix.blocks.level_products import LevelProducts
 from rows_on_disk import assert_same_products, quietly, rows
 
 J, N = 7, 60
@@ -31,7 +31,7 @@ def test_columns_that_are_the_same_until_a_row_tells_them_apart(weighted):
     other = np.where(np.arange(N) < 40, x, z)
     left, right = np.stack([one, x, z]), np.stack([one, other, z, x, one])
     weights = rng.uniform(0.5, 2, N) if weighted else np.ones(N)
-    sums = LevelSums(J, ["1", "x", "z"], ["1", "x", "z", "x", "x"])
+    sums = LevelProducts(J, ["1", "x", "z"], ["1", "x", "z", "x", "x"])
     for part in np.array_split(np.arange(N), 4):
         own = weights[part] if weighted else None
         sums.add(codes[part], list(left[:, part]), list(right[:, part]), own)
@@ -41,7 +41,7 @@ def test_columns_that_are_the_same_until_a_row_tells_them_apart(weighted):
 
 
 def test_a_pair_of_columns_is_summed_once():
-    sums = LevelSums(J, ["1", "x"], ["1", "x", "1", "x", "y"])
+    sums = LevelProducts(J, ["1", "x"], ["1", "x", "1", "x", "y"])
     assert len(sums._sums) == 5  # 1, x, y, x x and x y
 
 
