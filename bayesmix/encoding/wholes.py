@@ -188,10 +188,16 @@ def _depth(node: Any, columns: Container[Any], names: Namespace) -> int:
     return 1 + max((_depth(one, columns, names) for one in inner), default=-1)
 
 
+def _needs_all_rows(node: Any) -> bool:
+    """Whether columns are made from all rows at once: splines, and powers that are orthogonal."""
+    callee = getattr(node, "callee", "")
+    is_raw = callee == "poly" and bool(getattr(node.kwargs.get("raw"), "value", False))
+    return callee in SPLINES or (callee == "poly" and not is_raw)
+
+
 def _check_possible(node: Any) -> None:
     """Refuse what only all rows together can make."""
-    is_raw = bool(getattr(node.kwargs.get("raw"), "value", False))
-    if node.callee in SPLINES or (node.callee == "poly" and not is_raw):
+    if _needs_all_rows(node):
         x = str(node.args[0]) if node.args else "x"
         raise BayesmixError(
             f"'{node}' is made from all rows at once, and the rows are not in memory. Write powers "
@@ -255,10 +261,7 @@ def unsupplied(parts: Iterable[Any], states: Container[str]) -> None:
     """Refuse functions that have learnt from some rows what only all rows tell."""
     for node in (node for part in parts for node in nodes(part)):
         transform = getattr(node, "stateful_transform", None)
-        learns = isinstance(transform, Remembered) or getattr(node, "callee", "") in (
-            *SPLINES,
-            "poly",
-        )
+        learns = isinstance(transform, Remembered) or _needs_all_rows(node)
         if learns and str(node) not in states:
             raise BayesmixError(
                 f"'{short(str(node))}' looks at all rows at once, and the rows are not in memory. "

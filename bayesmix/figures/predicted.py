@@ -100,10 +100,13 @@ def plot_predictions(
             name for one in fit.design.encoder.every_grouping for name in one.factor.variables
         }
         groups = "conditional" if factors & {variable, *names} else "population"
-    values = {one.name: _cuts(one) for one in split} | {variable: _places(across)}
+    values = {one.name: _cuts(one) for one in split if one.name not in held}
+    values[variable] = _places(across)
+    rows = datagrid(fit, {**held, **values})
+    values |= {one.name: list(rows[one.name].unique()) for one in split if one.name in held}
     table = predictions(
         fit,
-        newdata=datagrid(fit, {**held, **values}),
+        newdata=rows,
         scale=scale,
         groups=groups,
         parameter=parameter,

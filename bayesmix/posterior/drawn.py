@@ -128,7 +128,7 @@ def divergences(idata: xr.DataTree) -> int:
     return int(np.sum(stats.dataset["diverging"].values))
 
 
-_KEY = "_drawn"
+_DRAWN, _TREE = "_drawn", "_tree"
 
 
 class LazyTree:
@@ -137,17 +137,19 @@ class LazyTree:
     def __get__(self, owner: Any, kind: type | None = None) -> xr.DataTree:
         if owner is None:
             raise AttributeError("a field without a default")
-        held = vars(owner)[_KEY]
-        if isinstance(held, Drawn):
-            held = vars(owner)[_KEY] = held.tree()
-        tree: xr.DataTree = held
+        fields = vars(owner)
+        # Threads that come at once make one each, and all of them get the first.
+        if _TREE not in fields:
+            fields.setdefault(_TREE, fields[_DRAWN].tree())
+        tree: xr.DataTree = fields[_TREE]
         return tree
 
     def __set__(self, owner: Any, value: Drawn | xr.DataTree) -> None:
-        vars(owner)[_KEY] = value
+        vars(owner)[_DRAWN if isinstance(value, Drawn) else _TREE] = value
 
 
 def drawn_of(owner: Any) -> Drawn:
     """Return the draws that a `LazyTree` was set to, without making the tree."""
-    held: Drawn | xr.DataTree = vars(owner)[_KEY]
-    return held if isinstance(held, Drawn) else Drawn.of(held)
+    fields = vars(owner)
+    drawn: Drawn = Drawn.of(fields[_TREE]) if _TREE in fields else fields[_DRAWN]
+    return drawn

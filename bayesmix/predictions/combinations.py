@@ -104,7 +104,8 @@ class Combinations:
         own = codes >= 0
         total = np.bincount(codes[own], weights[own], n)
         with np.errstate(invalid="ignore", divide="ignore"):
-            share = np.where(own, weights / total[np.maximum(codes, 0)], 0.0)
+            share = np.zeros(len(codes))
+            share[own] = weights[own] / total[codes[own]]
 
             def mean(values: FloatArray) -> FloatArray:
                 summed = np.bincount(codes[own], (values * share)[own], n)

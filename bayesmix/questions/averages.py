@@ -12,7 +12,7 @@ import pandas as pd
 from bayesmix.base.arguments import names_of, shown
 from bayesmix.base.arrays import FloatArray, IntArray
 from bayesmix.base.errors import BayesmixError, DesignWarning, suggest, warn
-from bayesmix.base.words import have
+from bayesmix.base.words import count, have
 from bayesmix.frames.values import listed
 
 __all__ = ["Cells", "Means", "cells_of", "check_size"]
@@ -87,6 +87,11 @@ def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
     number = grouped.ngroup()
     codes = number.fillna(-1).to_numpy().astype(np.int64)
     lost = int((codes < 0).sum())
+    if lost and lost == len(frame):
+        raise BayesmixError(
+            f"by: no row has a value of {listed(map(repr, names), 4)}, so that there is nothing to "
+            "average by. Name another column, or by=True for the average of all rows."
+        )
     if lost:
         warn(
             f"{lost} of {len(frame)} rows {have(lost)} no value of {listed(map(repr, names), 4)}, "
@@ -94,6 +99,14 @@ def cells_of(frame: pd.DataFrame, by: Any, weights: Any) -> Cells | None:
             DesignWarning,
         )
     labels = grouped.size().index.to_frame(index=False)
+    total = np.bincount(codes[codes >= 0], own[codes >= 0], len(labels))
+    if not total.all():
+        empty = int((total == 0).sum())
+        warn(
+            f"{empty} of {count(len(labels), 'average')} {have(empty)} rows with weights of 0 "
+            "alone, and no value.",
+            DesignWarning,
+        )
     return Cells(labels, codes, own)
 
 
@@ -105,11 +118,20 @@ def _weights(frame: pd.DataFrame, weights: Any) -> FloatArray:
             f"weights={shown(weights)} is no column of the rows. Columns: "
             f"{listed(map(str, frame), 8)}."
         )
-    values = pd.to_numeric(frame[weights], errors="coerce").to_numpy(dtype=np.float64)
-    if not (values >= 0).all() or not np.isfinite(values).all() or values.sum() == 0:
+    column = frame[weights]
+    is_time = pd.api.types.is_datetime64_any_dtype(column) or column.dtype.kind == "m"
+    if is_time:
         raise BayesmixError(
-            f"weights={shown(weights)}: weights of rows are numbers of 0 or more, of which one is "
-            "above 0."
+            f"weights={shown(weights)}: the column holds times. Weights of rows are numbers of 0 "
+            "or more."
+        )
+    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64)
+    bad = int((~(values >= 0) | ~np.isfinite(values)).sum())
+    if bad or values.sum() == 0:
+        came = f"{count(bad, 'row')} {have(bad)} none such" if bad else "all are 0"
+        raise BayesmixError(
+            f"weights={shown(weights)}: weights of rows are numbers of 0 or more, none of them "
+            f"missing, of which one is above 0; {came}. Drop those rows, or fill the column."
         )
     return values
 

@@ -70,8 +70,9 @@ def columns_of_fit(fit: Fitted) -> pd.DataFrame:
     design = fit.design
     if design.source is None:
         raise BayesmixError(
-            f"The fit of '{design.formula.text}' has no columns of its data. Give the rows: "
-            "newdata=data."
+            f"The fit of '{design.formula.text}' has no columns of its data, as it was made of "
+            "sums or of a design without them. Ask predictions, comparisons or slopes of newdata=, "
+            "a data frame with the rows, or fit rows that are in memory."
         )
     names = [*variables_of(design), *design.encoder.response.trial_columns]
     names += [name for name in (design.encoder.weights,) if name is not None]

@@ -107,7 +107,7 @@ def _kind(dtype: Any) -> str:
 
 
 def _failed(error: Exception) -> BayesmixError:
-    lines = str(error).strip().splitlines()
+    lines = str(error).strip().rstrip(".").splitlines()
     reason = short(f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "), 200)
     remedy = "Check that frame.compute() works on some of its partitions"
     if type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError"):

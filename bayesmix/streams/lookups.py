@@ -18,6 +18,7 @@ __all__ = ["with_lookups"]
 # Whole numbers between the smallest and the largest known one up to which there is a table.
 _ENTRIES = 1 << 22
 _ABSENT = -2
+_LARGEST = np.iinfo(np.int64).max
 
 
 def with_lookups(encoder: Encoder, rows: pd.DataFrame) -> Encoder:
@@ -87,7 +88,8 @@ class _Places:
     def of(cls, distinct: pd.Index[Any], places: IntArray) -> _Places:
         if len(distinct) and _is_whole(distinct.dtype):
             low, high = int(distinct.min()), int(distinct.max())
-            if high - low < _ENTRIES:
+            # The offsets below are signed numbers of 64 bits.
+            if high - low < _ENTRIES and high <= _LARGEST:
                 table = np.full(high - low + 1, _ABSENT)
                 table[(distinct - low).to_numpy(np.int64)] = places
                 return cls(distinct, places, low, table)

@@ -55,7 +55,7 @@ def _of_row(error: RowError, part: Callable[[int], str]) -> BayesmixError:
 
 def unreadable(part: str, error: Exception, remedy: str = _REMEDY) -> BayesmixError:
     """Make the error for a part that cannot be read."""
-    lines = str(error).strip().splitlines()
+    lines = str(error).strip().rstrip(".").splitlines()
     reason = short(f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "), 200)
     return BayesmixError(
         f"{part} cannot be read: {reason}. Nothing was fitted and nothing has changed. {remedy}"

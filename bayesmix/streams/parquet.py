@@ -79,6 +79,12 @@ def _state(path: str) -> tuple[int, int]:
 def _expanded(text: str, argument: str) -> list[str]:
     text = os.path.expanduser(text)
     if os.path.exists(text):
+        place = os.path.realpath(text)
+        if os.path.dirname(place) == place:
+            raise BayesmixError(
+                f"{argument}='{text}' is the root of all files, of which every folder would be "
+                "looked through. Give the folder that holds the rows."
+            )
         return [text]
     found = sorted(glob.glob(text, recursive=True))
     if not found:

@@ -57,6 +57,13 @@ def test_a_line_is_that_of_predictions(fits):
     assert axis.get_ylabel() == "probability of yes"
 
 
+def test_values_of_a_grid_are_those_that_have_a_line(fits):
+    fit = fits["gaussian"]
+    own = fit.spec.design.groups[0].levels[2:5]
+    axis = fit.plot_predictions("x", by="g", grid={"g": list(own)})
+    assert axis.get_legend_handles_labels()[1] == [str(one) for one in own]
+
+
 def test_colours_panels_and_bundles(fits):
     axis = fits["gaussian"].plot_predictions("x", by="f")
     assert [line.get_label() for line in lines(axis)] == ["a", "b", "c"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -55,6 +57,18 @@ def test_a_fit_without_a_tree_pickles_and_is_replaced(fit):
     other = dataclasses.replace(fit, options=fit.options)
     assert other.idata is fit.idata
     assert fit.idata.identical(copy.idata)
+
+
+def test_threads_get_the_same_tree(fit):
+    n = 8
+    together = threading.Barrier(n)
+
+    def tree(_: int) -> int:
+        together.wait()
+        return id(fit.idata)
+
+    with ThreadPoolExecutor(n) as pool:
+        assert len(set(pool.map(tree, range(n)))) == 1
 
 
 def test_thinning_and_divergences_are_read_from_a_tree(fit):

@@ -40,6 +40,24 @@ BAD = {
     "weights: no column": ("predictions", [True], {"weights": "v"}, "is no column of the rows"),
     "weights: negative": ("predictions", [True], {"weights": "z"}, "0 or more"),
     "weights: text": ("predictions", [True], {"weights": "f"}, "0 or more"),
+    "weights: missing": (
+        "predictions",
+        [True],
+        {"weights": "w", "newdata": "a weight missing"},
+        "none of them missing, of which one is above 0; 1 row has none such",
+    ),
+    "weights: times": (
+        "predictions",
+        [True],
+        {"weights": "w", "newdata": "times"},
+        "the column holds times",
+    ),
+    "by: no values": (
+        "predictions",
+        ["w"],
+        {"newdata": "no values"},
+        "by: no row has a value of 'w'",
+    ),
     "weights: numbers": ("predictions", [True], {"weights": [1, 2]}, "is no column"),
     "grid: a list": ("predictions", [], {"grid": ["x"]}, "is no mapping"),
     "grid: no column": ("predictions", [], {"grid": {"xx": 1}}, "'xx' is no column"),
@@ -129,12 +147,26 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_what_cannot_be_asked_is_told(fits, questioned, name):
     verb, places, named, message = BAD[name]
-    rows = {"new level": questioned.assign(g="new"), "no x": questioned.drop(columns="x")}
+    n = len(questioned)
+    rows = {
+        "new level": questioned.assign(g="new"),
+        "no x": questioned.drop(columns="x"),
+        "a weight missing": questioned.assign(w=[np.nan, *[1.0] * (n - 1)]),
+        "times": questioned.assign(w=pd.date_range("2026-01-01", periods=n)),
+        "no values": questioned.assign(w=np.nan),
+    }
     newdata = named.get("newdata")
     if isinstance(newdata, str) and newdata in rows:
         named = named | {"newdata": rows[newdata]}
     with pytest.raises(BayesmixError, match=message):
         getattr(fits["bernoulli"], verb)(*places, **named)
+
+
+def test_averages_without_weight_are_told(fits, questioned):
+    newdata = questioned.assign(w=(questioned["f"] != questioned["f"].iloc[0]).astype(float))
+    with pytest.warns(bm.DesignWarning, match="1 of . averages has rows with weights of 0 alone"):
+        table = fits["bernoulli"].predictions("f", newdata=newdata, weights="w")
+    assert table["value"].isna().tolist() == (table["f"] == questioned["f"].iloc[0]).tolist()
 
 
 def test_odds_of_what_is_no_probability(fits):

@@ -198,7 +198,7 @@ def test_verbs_that_need_rows_say_what_works_without(tmp_path):
     with pytest.raises(bm.BayesmixError, match="rows of this fit are not in memory"):
         fit.logo("school")
     new = rows()[:3]
-    with pytest.raises(bm.BayesmixError, match=r"no columns of its data. Give the rows: newdata="):
+    with pytest.raises(bm.BayesmixError, match=r"as it was made of sums .* of newdata="):
         fit.predictions()
     assert "x > 0" in repr(fit.hypothesis("x > 0"))
     assert len(fit.predictions(newdata=new)) == 3
@@ -262,6 +262,13 @@ def test_lists_that_are_none_of_paths(tmp_path):
     ):
         with pytest.raises(bm.BayesmixError, match=words):
             bm.prepare("y ~ x", data)
+
+
+def test_the_root_of_all_files_is_not_looked_through(tmp_path):
+    root = tmp_path.anchor
+    for data in (root, f"{tmp_path}/{'../' * len(tmp_path.parts)}"):
+        with pytest.raises(bm.BayesmixError, match="is the root of all files"):
+            bm.prepare(FORMULA, data)
 
 
 def test_other_files_beside_those_of_parquet(tmp_path):

@@ -45,6 +45,7 @@ MODELS = {
     "means": ("y ~ I(x - np.mean(x)) + I(z / z.max()) + (1 | school)", {}),
     "within each other": ("y ~ scale(log(x)) + center(scale(x) ** 2) + (1 | item)", {}),
     "function of the response": ("log(y) ~ x + (1 | item)", {}),
+    "powers": ("y ~ poly(x, 2, raw=True) + (1 | item)", {}),
     "interaction": ("y ~ x:t + (1 | t:f)", {}),
 }
 
@@ -69,6 +70,13 @@ def test_the_density_is_that_of_the_frame(model, tmp_path):
     one, two = Target.of(streamed, map), Target.of(whole, map)
     x = two.space.candidates(np.random.default_rng(1), 20)
     np.testing.assert_allclose(one(x), two(x), rtol=1e-9, atol=1e-6)
+
+
+def test_levels_beyond_signed_numbers(tmp_path):
+    data = rows()
+    data["school"] = pd.factorize(data["school"])[0].astype(np.uint64) + np.uint64(2**63)
+    streamed = quietly(bm.prepare, "y ~ x + (1 | school)", written(data, tmp_path))
+    assert_same_model(streamed, quietly(bm.prepare, "y ~ x + (1 | school)", data))
 
 
 def test_columns_of_huge_and_tiny_numbers_have_the_same_units(tmp_path):
