@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bayesmix.base.arguments import as_number, few, shown
+from bayesmix.base.arguments import as_number, few, names_of, shown
 from bayesmix.base.errors import BayesmixError, suggest
 from bayesmix.frames.spelling import label_of
 from bayesmix.frames.values import listed
@@ -84,7 +84,7 @@ def read_variables(fit: Fitted, variables: Any) -> dict[Variable, Any]:
     if isinstance(variables, Mapping):
         asked = dict(variables)
     else:
-        asked = dict.fromkeys(few("variables", variables))
+        asked = dict.fromkeys(names_of("variables", variables))
     if not asked:
         raise BayesmixError(
             f"variables names no column. Columns: {listed(variables_of(fit.design), 8) or 'none'}."
