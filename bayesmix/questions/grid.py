@@ -153,7 +153,8 @@ def _product(values: Mapping[str, list[Any]], rest: Mapping[str, Any]) -> pd.Dat
     columns = {name: [row[k] for row in rows] for k, name in enumerate(values)}
     made = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
     for name, value in rest.items():
-        made[name] = value
+        # A value may be a list itself, of which pandas would take an element for each row.
+        made[name] = [value] * len(made) if pd.api.types.is_list_like(value) else value
     return made
 
 

@@ -94,7 +94,12 @@ BAD = {
     "variables: no column": ("comparisons", ["nothing"], {}, "is no column that"),
     "variables: the response": ("comparisons", ["yes"], {}, "is no column that"),
     "variables: a term": ("comparisons", ["x:f"], {}, "is no column that"),
-    "variables: a number": ("comparisons", [3], {}, "variables=3 is not usable: give a list of names"),
+    "variables: a number": (
+        "comparisons",
+        [3],
+        {},
+        "variables=3 is not usable: give a list of names",
+    ),
     "variables: nothing": ("comparisons", [[]], {}, "names no column"),
     "step 0": ("comparisons", [{"x": 0}], {}, "0 is no step"),
     "an infinite step": ("comparisons", [{"x": np.inf}], {}, "is no step"),

@@ -108,3 +108,8 @@ def test_rows_without_a_label_are_told(fits, questioned):
     with pytest.warns(bm.DesignWarning, match="7 of 300 rows have no value of 'w'"):
         table = fits["gaussian"].predictions("w", newdata=holes)
     assert table["w"].tolist() == [1.0]
+
+
+def test_a_column_of_lists_is_held_at_one_of_them():
+    data = pd.DataFrame({"x": [1.0, 2.0, 3.0], "g": [[1], {}, 2]}, dtype=object)
+    assert bm.datagrid(data, {"x": [1.0, 2.0]})["g"].tolist() == [[1], [1]]
