@@ -123,9 +123,10 @@ def _log_density_at_zero(
     A, B, power = squares[:, None], products[:, None], levels - 2 * concentration
 
     def log(y: FloatArray) -> FloatArray:
-        return np.asarray(
-            power * np.log(np.cosh(y)) - A * np.cosh(2 * y) / 4 + B * np.sinh(2 * y) / 2
-        )
+        # Far out both terms overflow, and the density is zero there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            value = power * np.log(np.cosh(y)) - A * np.cosh(2 * y) / 4 + B * np.sinh(2 * y) / 2
+        return np.where(np.isnan(value), -np.inf, value)
 
     def curvature(y: FloatArray) -> FloatArray:
         second = power / np.cosh(y) ** 2 - A * np.cosh(2 * y) + 2 * B * np.sinh(2 * y)

@@ -268,7 +268,11 @@ def _table(
         for k, statement in enumerate(statements):
             share, n = float(shown_in[:, k].mean()), len(own)
             lower, upper = _wilson(share, n)
-            name = statement if isinstance(statement, str) else statement.__name__
+            name = (
+                statement
+                if isinstance(statement, str)
+                else getattr(statement, "__name__", "statement")
+            )
             rows.append(
                 {
                     **size,
