@@ -214,6 +214,6 @@ def _answered(
                 frames.append(made)
         low, high = (places[one.variable, v, one.is_relative] for v in (one.low, one.high))
         labels = {"variable": one.variable, "contrast": label}
-        weights = ((high, 1 / one.unit), (low, -1 / one.unit)) if is_difference else ()
-        pairs.append(Comparison(labels, compared(measure, low, high, one.unit), weights))
+        parts = ((high, 1 / one.unit), (low, -1 / one.unit)) if is_difference else ()
+        pairs.append(Comparison(labels, compared(measure, low, high, one.unit), parts))
     return answered(name, asked, frame, frames, pairs, cells, ci_level=ci_level, draws=draws)
