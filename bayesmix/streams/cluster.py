@@ -9,7 +9,7 @@ import pandas as pd
 
 from bayesmix.base.adding import Summed, Sums
 from bayesmix.base.errors import BayesmixError, short
-from bayesmix.streams.naming import naming, numbered
+from bayesmix.streams.naming import naming, numbered, reason_of
 
 __all__ = ["ClusterRows"]
 
@@ -107,8 +107,6 @@ def _kind(dtype: Any) -> str:
 
 
 def _failed(error: Exception) -> BayesmixError:
-    lines = str(error).strip().rstrip(".").splitlines()
-    reason = short(f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "), 200)
     remedy = "Check that frame.compute() works on some of its partitions"
     if type(error).__name__ in ("KilledWorker", "CancelledError", "FutureCancelledError"):
         remedy = (
@@ -116,6 +114,6 @@ def _failed(error: Exception) -> BayesmixError:
             "smaller with frame.repartition(partition_size='100MB')"
         )
     return BayesmixError(
-        f"The cluster could not compute the sums: {reason}. Nothing was fitted and nothing has "
-        f"changed. {remedy}."
+        f"The cluster could not compute the sums: {reason_of(error)}. Nothing was fitted "
+        f"and nothing has changed. {remedy}."
     )

@@ -10,7 +10,7 @@ import pandas as pd
 
 from bayesmix.base.errors import BayesmixError, RowError, short
 
-__all__ = ["naming", "naming_rows", "numbered", "unreadable"]
+__all__ = ["naming", "naming_rows", "numbered", "reason_of", "unreadable"]
 
 # Labels of rows are these times the number of the part, and the number of the row in it.
 _MOST_ROWS = 1 << 40
@@ -53,10 +53,15 @@ def _of_row(error: RowError, part: Callable[[int], str]) -> BayesmixError:
     return BayesmixError(f"{part(number)}: {error.at(row)}")
 
 
+def reason_of(error: Exception) -> str:
+    """Say in one line what another library has said."""
+    lines = str(error).strip().rstrip(".").splitlines()
+    return short(f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "), 200)
+
+
 def unreadable(part: str, error: Exception, remedy: str = _REMEDY) -> BayesmixError:
     """Make the error for a part that cannot be read."""
-    lines = str(error).strip().rstrip(".").splitlines()
-    reason = short(f"{type(error).__name__}: {lines[0] if lines else ''}".rstrip(": "), 200)
     return BayesmixError(
-        f"{part} cannot be read: {reason}. Nothing was fitted and nothing has changed. {remedy}"
+        f"{part} cannot be read: {reason_of(error)}. Nothing was fitted and nothing has "
+        f"changed. {remedy}"
     )
